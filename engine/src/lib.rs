@@ -1,1 +1,9 @@
-//! Placeholder.
+//! CONTRACT: given record batches, keeps ordered durable logs on this machine. Knows nothing of Kafka's requests.
+
+pub mod io;
+pub mod journal;
+pub mod limits;
+pub mod offset;
+pub mod partition;
+pub mod recovery;
+pub mod shard;

@@ -1,0 +1,79 @@
+//! Every bound of the engine with its reason, and the relations between them, checked at compile time.
+
+/// The unit of every journal write. Fixed in the format: commits aligned to 512 would tear on 4 KiB sectors.
+pub const BLOCK_BYTES: usize = 4096;
+
+/// Size of a journal segment when the data directory does not say otherwise: large enough that a roll is rare at
+/// 1 GB/s, small enough that whole segments come back soon under retention.
+pub const SEGMENT_BYTES_DEFAULT: u64 = 128 << 20;
+/// Smallest segment that a directory may be made with (tests): a header block, a checkpoint and a few commits.
+pub const SEGMENT_BYTES_MIN: u64 = 256 << 10;
+/// Largest segment: places inside a segment are stored in 32 bits.
+pub const SEGMENT_BYTES_MAX: u64 = 1 << 30;
+
+/// A commit closes when it is this large even though the ring is busy; bounds the latency of one commit and the recovery scan.
+pub const COMMIT_BYTES_MAX: usize = 16 << 20;
+/// Payload bytes after which the open commit counts as full and the next append starts another.
+pub const COMMIT_BYTES_TARGET: usize = 4 << 20;
+/// Entries of one commit: bounds its table (4 MiB) and the work at its completion.
+pub const COMMIT_ENTRIES_MAX: usize = 1 << 16;
+/// Ceiling of `message.max.bytes`: a batch and its commit's overhead always fit one commit.
+pub const BATCH_BYTES_MAX: usize = 8 << 20;
+/// Largest single ring write: bigger direct writes block in submit or fall to a worker thread (reference io-uring 2.4).
+pub const RING_WRITE_BYTES_MAX: usize = 512 << 10;
+
+/// First buffer of a commit: small, so that a trickle does not pin large buffers in the tail.
+pub const CHUNK_BYTES_SMALL: usize = 64 << 10;
+/// Every further buffer of a commit; one ring write each.
+pub const CHUNK_BYTES_LARGE: usize = 512 << 10;
+
+/// Commits written at once; one more waits open. More only deepens the device queue.
+pub const COMMITS_IN_FLIGHT_MAX: usize = 4;
+/// Bytes appended but not yet durable, a shard; beyond it appends wait (and their sockets are not read).
+pub const UNDURABLE_BYTES_MAX: usize = 48 << 20;
+/// Appends that wait for room, a shard, in bytes; beyond it an append is refused (the server grants request memory first, so this is a backstop).
+pub const STALLED_BYTES_MAX: usize = 256 << 20;
+
+/// Tail buffers a shard keeps for readers when the configuration does not say otherwise.
+pub const TAIL_BYTES_DEFAULT: usize = 64 << 20;
+/// Sealed segment indexes kept in memory, a shard, in bytes of file.
+pub const INDEX_CACHE_BYTES_MAX: usize = 16 << 20;
+/// Bytes of one read from disk behind the tail; a larger fetch takes several turns.
+pub const DISK_READ_BYTES_MAX: usize = 1 << 20;
+/// Two runs of one log closer than this are read in one request: a wasted read of this size costs less than a second one.
+pub const DISK_READ_GAP_BYTES_MAX: usize = 64 << 10;
+/// Disk reads in flight, a shard, so that a backfill cannot take all memory.
+pub const DISK_READS_IN_FLIGHT_MAX: usize = 16;
+
+/// Batches of a producer remembered for duplicates, as Kafka's clients expect.
+pub const PRODUCER_BATCHES_MAX: usize = 5;
+/// Producers remembered by one log; beyond it the one that was silent longest is forgotten.
+pub const PRODUCERS_PER_LOG_MAX: usize = 10_000;
+/// Leader epochs remembered by one log.
+pub const EPOCHS_PER_LOG_MAX: usize = 1_000;
+/// Logs of one shard: bounds the checkpoint at the head of a segment to about 8 MiB.
+pub const LOGS_PER_SHARD_MAX: usize = 50_000;
+
+/// Messages waiting between two shards; a full queue makes the sender wait.
+pub const MAILBOX_MESSAGES_MAX: usize = 4096;
+/// Shards of one directory.
+pub const SHARDS_MAX: u32 = 256;
+
+/// An idle shard proves its durable end with a watermark commit after this long.
+pub const WATERMARK_DELAY_MS: u64 = 5;
+
+const _: () = {
+    assert!(
+        COMMIT_BYTES_TARGET + BATCH_BYTES_MAX + COMMIT_ENTRIES_MAX * 64 + BLOCK_BYTES
+            <= COMMIT_BYTES_MAX
+    );
+    assert!(COMMIT_BYTES_MAX as u64 * 2 < SEGMENT_BYTES_DEFAULT);
+    assert!(CHUNK_BYTES_LARGE <= RING_WRITE_BYTES_MAX);
+    assert!(
+        CHUNK_BYTES_SMALL.is_multiple_of(BLOCK_BYTES)
+            && CHUNK_BYTES_LARGE.is_multiple_of(BLOCK_BYTES)
+    );
+    assert!(UNDURABLE_BYTES_MAX >= COMMIT_BYTES_MAX * 2);
+    assert!(SEGMENT_BYTES_MAX <= u32::MAX as u64);
+    assert!(PRODUCER_BATCHES_MAX == 5);
+};

@@ -1,0 +1,1 @@
+//! CONTRACT: order and visibility of one log.

@@ -1,0 +1,1 @@
+//! CONTRACT: turns whatever is on disk into valid partitions or a named refusal.

@@ -1,0 +1,1 @@
+//! CONTRACT: one OS thread, one ring, one journal, the partitions it owns.
