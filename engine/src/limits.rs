@@ -15,8 +15,8 @@ pub const SEGMENT_BYTES_MAX: u64 = 1 << 30;
 pub const COMMIT_BYTES_MAX: usize = 16 << 20;
 /// Payload bytes after which the open commit counts as full and the next append starts another.
 pub const COMMIT_BYTES_TARGET: usize = 4 << 20;
-/// Entries of one commit: bounds its table (4 MiB) and the work at its completion.
-pub const COMMIT_ENTRIES_MAX: usize = 1 << 16;
+/// Entries of one commit: bounds its table (2 MiB) and the work at its completion.
+pub const COMMIT_ENTRIES_MAX: usize = 1 << 15;
 /// Ceiling of `message.max.bytes`: a batch and its commit's overhead always fit one commit.
 pub const BATCH_BYTES_MAX: usize = 8 << 20;
 /// Largest single ring write: bigger direct writes block in submit or fall to a worker thread (reference io-uring 2.4).

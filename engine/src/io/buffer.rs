@@ -1,1 +1,5 @@
-//! See the module's contract.
+//! Aligned buffers.
+
+/// A block-aligned buffer.
+#[derive(Debug)]
+pub struct AlignedBuffer;
