@@ -1,0 +1,169 @@
+//! The result file, `schema_version` 1: everything that a reader needs to believe and to repeat a run.
+//!
+//! Units end the names (`_ns`, `_bytes`, `_per_s`, `_secs`). What a run did not measure is absent, never
+//! null or zero. Readers ignore fields that they do not know, so that the format can grow.
+
+mod environment;
+mod histogram;
+mod latency;
+mod measured;
+mod timestamp;
+mod workload;
+
+pub use environment::{CgroupLimits, HostEnvironment, HostRole, Storage};
+pub use histogram::{HistogramError, decode_histogram, encode_histogram};
+pub use latency::{Latency, Percentile};
+pub use measured::{
+    BatchShape, HostPressure, ProcessResources, Rate, Resources, Series, StreamLatency,
+    StreamSummary, Summary,
+};
+pub use timestamp::utc_timestamp;
+pub use workload::{
+    Acks, Arrival, ArrivalKind, ClientMode, Compression, Durability, FetchSettings, Fsync,
+    IntegrityMode, LoadgenBuild, OverloadPolicy, Phase, Target, Workload, WriteCache,
+};
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The version of the format that this crate writes.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// One run: one file, written also when the run failed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RunResult {
+    /// Always [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// Start time and a hash of the workload; unique within a results folder.
+    pub id: String,
+    /// What the run was for.
+    pub kind: Kind,
+    /// Hash of the canonical workload: equal for runs that offered the same load.
+    pub workload_id: String,
+    /// Free labels: `tuned`, `noisy`, `historical`, `retracted`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// The exact command line, program first.
+    pub command: Vec<String>,
+    /// RFC 3339, UTC.
+    pub started_utc: String,
+    /// RFC 3339, UTC.
+    pub ended_utc: String,
+    /// The program that measured.
+    pub loadgen: LoadgenBuild,
+    /// Every setting of the load.
+    pub workload: Workload,
+    /// What was measured.
+    pub target: Target,
+    /// The machines that took part, each with its role.
+    pub env: Vec<HostEnvironment>,
+    /// The figures of the measured window, warm-up excluded.
+    pub summary: Summary,
+    /// Merged histograms of the measured window, nanoseconds: `<stream>.<latency>` -> base64 of the
+    /// `HdrHistogram` V2 encoding with deflate. The keys are the constants of [`histogram_name`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub histograms: BTreeMap<String, String>,
+    /// One value a second in columns of equal length, warm-up included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub series: Option<Series>,
+    /// What the processes used in the measured window.
+    #[serde(default)]
+    pub resources: Resources,
+    /// Whether every record arrived: once, in order, unharmed.
+    pub integrity: Integrity,
+    /// How far the figures can be trusted.
+    pub quality: Quality,
+    /// Why the run ended early; absent when it ended as planned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// What a run was for. More kinds come with the commands that make them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// One load, one measured window.
+    Run,
+}
+
+/// The keys of [`RunResult::histograms`].
+pub mod histogram_name {
+    /// Intended send time to acknowledgement.
+    pub const PRODUCE_RESPONSE: &str = "produce.response";
+    /// Write to the socket to acknowledgement.
+    pub const PRODUCE_SERVICE: &str = "produce.service";
+    /// Intended send time to write to the socket.
+    pub const PRODUCE_LAG: &str = "produce.lag";
+    /// Intended send time to delivery at the consumer.
+    pub const CONSUME_END_TO_END: &str = "consume.end_to_end";
+}
+
+/// The account of every record that was sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Integrity {
+    /// How the records were checked.
+    pub mode: IntegrityMode,
+    /// Records handed to the broker, acknowledged or not, warm-up included.
+    pub produced: u64,
+    /// Records that the broker acknowledged.
+    pub acked: u64,
+    /// Records that the consumers received, duplicates included.
+    pub consumed: u64,
+    /// Acknowledged records that no consumer received.
+    pub missing: u64,
+    /// Deliveries of a record that had been delivered before.
+    pub duplicate: u64,
+    /// Records that arrived after a later record of the same producer and partition.
+    pub out_of_order: u64,
+    /// Records whose checksum or length is wrong.
+    pub corrupt: u64,
+    /// Records that were received although their acknowledgement never came; allowed.
+    pub unacked_seen: u64,
+    /// The judgement.
+    pub verdict: Verdict,
+    /// The first few faults in words, to start the search with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub examples: Vec<String>,
+}
+
+/// The judgement over all records of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Every acknowledged record arrived once, in order, unharmed.
+    Pass,
+    /// At least one record was lost, doubled, out of order or harmed.
+    Fail,
+    /// The run ended before every record could be judged.
+    Incomplete,
+    /// Checking was switched off.
+    NotChecked,
+}
+
+/// How far the figures can be trusted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Quality {
+    /// First and last third agree (5 % in throughput, 20 % in p99); absent when the run was too short to tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steady: Option<bool>,
+    /// The load generator, not the broker, may have set the figures.
+    pub client_limited: bool,
+    /// Less than 99 % of the offered load was achieved: latencies are those of a growing queue.
+    pub saturated: bool,
+    /// As fast as it goes: no schedule, so latency counts from the actual send.
+    pub closed_loop: bool,
+    /// Remarks for the reader, whole sentences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+/// The JSON Schema of the result file, as committed in `results/schema/run-v1.json`.
+pub fn json_schema() -> serde_json::Value {
+    let mut schema = schemars::schema_for!(RunResult).to_value();
+    if let Some(root) = schema.as_object_mut() {
+        root.insert("title".into(), "loadgen run result, version 1".into());
+    }
+    schema
+}

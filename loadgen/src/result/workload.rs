@@ -1,0 +1,276 @@
+//! What was asked: the load with every setting, the program that made it, and the target with its durability.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Every setting of a load; the same workload offered twice is the same experiment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Workload {
+    /// Topics.
+    pub topics: u32,
+    /// Partitions a topic.
+    pub partitions: u32,
+    /// Replicas a partition.
+    pub replication_factor: u16,
+    /// Producer clients.
+    pub producers: u32,
+    /// Consumer clients; 0 leaves the topic unread.
+    pub consumers: u32,
+    /// Bytes of a record value, check data included.
+    pub record_bytes: u32,
+    /// Bytes of a record key; absent when records have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_bytes: Option<u32>,
+    /// When records are due.
+    pub arrival: Arrival,
+    /// The phases of the run in order.
+    pub phases: Vec<Phase>,
+    /// What a producer waits for.
+    pub acks: Acks,
+    /// Longest wait of a record for company.
+    pub linger_ms: f64,
+    /// A batch is sent when it holds this much.
+    pub batch_bytes_max: u32,
+    /// Unanswered requests a connection.
+    pub inflight_requests_max: u32,
+    /// Whether producers number their batches.
+    pub idempotence: bool,
+    /// Codec of the batches.
+    pub compression: Compression,
+    /// The consumers' fetch settings; absent without consumers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fetch: Option<FetchSettings>,
+    /// What happens to a record that is due while the producer may not send.
+    pub overload_policy: OverloadPolicy,
+    /// How the clients work.
+    pub client_mode: ClientMode,
+    /// How records are checked.
+    pub integrity: IntegrityMode,
+    /// Start of every random stream.
+    pub seed: u64,
+}
+
+/// When records are due, over all producers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Arrival {
+    /// The distribution of the gaps.
+    pub kind: ArrivalKind,
+    /// Intended rate; absent in a closed loop, which has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub records_per_s: Option<f64>,
+}
+
+/// The distribution of the gaps between records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ArrivalKind {
+    /// Equal gaps.
+    Constant,
+    /// Exponential gaps.
+    Poisson,
+    /// No schedule: the next record follows as soon as the producer may send.
+    ClosedLoop,
+}
+
+/// One part of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Phase {
+    /// `warmup`, `measure`, `drain`.
+    pub name: String,
+    /// Planned length.
+    pub secs: f64,
+}
+
+/// What a producer waits for before it counts a record as kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Acks {
+    /// Nothing.
+    #[serde(rename = "0")]
+    None,
+    /// The leader's write.
+    #[serde(rename = "1")]
+    Leader,
+    /// All in-sync replicas.
+    #[serde(rename = "all")]
+    All,
+}
+
+/// Codec of record batches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Compression {
+    /// Stored as they are.
+    None,
+    /// gzip.
+    Gzip,
+    /// Snappy.
+    Snappy,
+    /// LZ4 frames.
+    Lz4,
+    /// Zstandard.
+    Zstd,
+}
+
+/// How consumers ask.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FetchSettings {
+    /// The broker answers once it has this much.
+    pub min_bytes: u32,
+    /// An answer is not larger, first batch aside.
+    pub max_bytes: u32,
+    /// The broker answers after this time at the latest.
+    pub max_wait_ms: u32,
+}
+
+/// What happens to a record that is due while the producer may not send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OverloadPolicy {
+    /// It waits and keeps its intended time, so that the wait shows in the latency.
+    Queue,
+}
+
+/// How the clients work; results of different modes are not compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClientMode {
+    /// Linger, batches and in-flight limit as a Kafka client has them.
+    Modelled,
+    /// Batches encoded ahead, for the ceiling of a broker.
+    Raw,
+}
+
+/// How records are checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum IntegrityMode {
+    /// Every record: identity, order, checksum, once.
+    Full,
+    /// Not at all.
+    Off,
+}
+
+/// The program that made the load.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LoadgenBuild {
+    /// Version of the crate.
+    pub version: String,
+    /// `release` or `debug`.
+    pub build_profile: String,
+    /// Commit, when the build knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub git_sha: Option<String>,
+}
+
+/// What was measured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Target {
+    /// `posthaste`, `apache-kafka`, `kafka-compatible` when the endpoint does not say.
+    pub product: String,
+    /// Its version, when known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Addresses that the clients were given.
+    pub bootstrap: String,
+    /// The broker was started by the load generator for this run.
+    pub embedded: bool,
+    /// Broker nodes in the metadata.
+    pub nodes: u32,
+    /// Settings of the broker that are known, without secrets.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub config: BTreeMap<String, String>,
+    /// What an acknowledgement is worth; unlike classes are not ranked.
+    pub durability: Durability,
+}
+
+/// What an acknowledgement is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Durability {
+    /// What the producers asked for.
+    pub acks: Acks,
+    /// When the broker flushes.
+    pub fsync: Fsync,
+    /// Replicas a partition.
+    pub replication_factor: u16,
+    /// How the broker writes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<WriteCache>,
+}
+
+/// When a broker flushes what it wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fsync {
+    /// Never by itself; the operating system does at its leisure.
+    None,
+    /// Before the answer at acks=all, one flush for many batches.
+    Batch,
+    /// From time to time.
+    Interval,
+    /// The target does not say.
+    Unknown,
+}
+
+/// How a broker writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum WriteCache {
+    /// Through the page cache.
+    Buffered,
+    /// Past it, `O_DIRECT`.
+    Direct,
+}
+
+impl Workload {
+    /// Hash of the canonical workload, 16 hex digits: equal settings have equal ids, on every machine.
+    pub fn id(&self) -> String {
+        let canonical = serde_json::to_vec(self).unwrap_or_default();
+        format!("{:016x}", fnv1a(&canonical))
+    }
+
+    /// Planned length of the phase of this name, 0 without one.
+    pub fn phase_secs(&self, name: &str) -> f64 {
+        self.phases
+            .iter()
+            .filter(|phase| phase.name == name)
+            .map(|phase| phase.secs)
+            .sum()
+    }
+}
+
+impl Durability {
+    /// The class in words, for use beside every figure.
+    pub fn label(&self) -> &'static str {
+        match (self.acks, self.fsync) {
+            (Acks::None, _) => "acks=0, no acknowledgement",
+            (Acks::All, Fsync::Batch) => "acks=all, flushed to disk before every ack",
+            (Acks::Leader, Fsync::Batch) => "acks=1, acknowledged before the flush",
+            (Acks::All, Fsync::None) => "acks=all, no flush before the ack",
+            (Acks::Leader, Fsync::None) => "acks=1, no flush before the ack",
+            (Acks::All, Fsync::Interval) => "acks=all, flushed from time to time",
+            (Acks::Leader, Fsync::Interval) => "acks=1, flushed from time to time",
+            (Acks::All, Fsync::Unknown) => "acks=all, flush policy unknown",
+            (Acks::Leader, Fsync::Unknown) => "acks=1, flush policy unknown",
+        }
+    }
+}
+
+impl Acks {
+    /// Kafka's spelling.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "0",
+            Self::Leader => "1",
+            Self::All => "all",
+        }
+    }
+}
+
+/// FNV-1a: stable across versions and machines, which the standard hasher does not promise.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
