@@ -1,1 +1,3 @@
-//! Placeholder.
+//! CONTRACT: speaks Kafka on sockets and turns requests into engine calls.
+
+pub mod limits;

@@ -1,0 +1,79 @@
+//! Every bound of the server with its reason, and the relations between them, checked at compile time.
+
+use std::time::Duration;
+
+// Connections and frames.
+
+/// Largest request frame that can be configured (`socket.request.max.bytes`); Kafka's own default.
+pub const REQUEST_BYTES_MAX: usize = 100 << 20;
+/// Smallest valid frame: api key, version and correlation id.
+pub const REQUEST_BYTES_MIN: usize = 8;
+/// First receive buffer of a frame: holds any request but Produce whole, and is cheap to give to a stranger.
+pub const RECEIVE_BYTES_FIRST: usize = 16 << 10;
+/// Memory for received frames and answers under way, a shard. Kafka bounds this only on request (`queued.max.request.bytes`).
+pub const SHARD_BUDGET_BYTES: usize = 128 << 20;
+/// What a fetch turn reserves before it reads: answers beyond it take another turn of the client.
+pub const FETCH_RESERVE_BYTES_MAX: usize = 16 << 20;
+/// Requests of one connection that wait for their answers. librdkafka pipelines without a bound of its own.
+pub const PENDING_ANSWERS_MAX: usize = 128;
+/// Finished answers of a connection gathered into one send.
+pub const SEND_BYTES_TARGET: usize = 256 << 10;
+/// Connections of one process when the configuration does not say otherwise; each idle one costs about 4 KiB.
+pub const CONNECTIONS_MAX_DEFAULT: usize = 10_000;
+/// Sockets that wait for a shard to take them; a full queue stops the acceptor, and the kernel's backlog fills.
+pub const ACCEPTED_SOCKETS_MAX: usize = 256;
+/// Descriptors kept free for segments, rings and the catalog.
+pub const DESCRIPTORS_RESERVED: u64 = 512;
+
+/// A frame must be whole this long after its first byte: half a frame and silence must not hold memory.
+pub const FRAME_DEADLINE: Duration = Duration::from_secs(30);
+/// A send that makes no progress for this long closes the connection: a slow reader blocks only itself, and not for ever.
+pub const WRITE_STALL_DEADLINE: Duration = Duration::from_secs(30);
+/// How long a graceful stop waits for answers in flight.
+pub const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
+/// Longest wait of a Fetch that a client may ask for; a poll holds a task and its answer slot.
+pub const FETCH_WAIT_MAX: Duration = Duration::from_secs(300);
+
+// Topics and partitions.
+
+/// Kafka's bound of a topic name.
+pub const TOPIC_NAME_BYTES_MAX: usize = 249;
+/// Topics of a broker: the view of the catalog is copied (by reference) at every change.
+pub const TOPICS_MAX: usize = 10_000;
+/// Partitions of one topic that a request may ask for.
+pub const PARTITIONS_PER_TOPIC_MAX: i32 = 10_000;
+/// Partitions of a broker; the engine refuses more than this a shard.
+pub const PARTITIONS_MAX: usize = engine::limits::LOGS_PER_SHARD_MAX;
+/// Bytes of one topic configuration value.
+pub const TOPIC_CONFIG_VALUE_BYTES_MAX: usize = 1024;
+
+// Catalog.
+
+/// Producer ids that a shard takes at once; a crash wastes at most one block of each shard, of 2^63.
+pub const PRODUCER_ID_BLOCK: i64 = 1000;
+/// Bytes of one catalog record batch in a snapshot.
+pub const CATALOG_BATCH_BYTES_TARGET: usize = 256 << 10;
+/// Bytes of one read while a log is replayed at start.
+pub const REPLAY_READ_BYTES: usize = 1 << 20;
+/// Live state is appended anew, and the log start raised, when the state's log reaches back into more segments than this.
+pub const SNAPSHOT_AFTER_SEGMENTS: usize = 2;
+/// ... or when it holds more bytes than this.
+pub const SNAPSHOT_AFTER_BYTES: u64 = 16 << 20;
+/// How often the owner of a state log looks at its size.
+pub const SNAPSHOT_CHECK_INTERVAL: Duration = Duration::from_secs(10);
+
+// Groups.
+
+/// Partitions of `__consumer_offsets`, as in Kafka; fixed for ever, because a group's coordinator follows from it.
+pub const OFFSETS_TOPIC_PARTITIONS: i32 = 50;
+
+const _: () = {
+    assert!(RECEIVE_BYTES_FIRST > REQUEST_BYTES_MIN);
+    // A frame at the limit must fit the budget, or its connection would wait for ever.
+    assert!(REQUEST_BYTES_MAX <= SHARD_BUDGET_BYTES);
+    assert!(FETCH_RESERVE_BYTES_MAX <= SHARD_BUDGET_BYTES / 4);
+    // Permits of the budget are counted in u32.
+    assert!(SHARD_BUDGET_BYTES <= u32::MAX as usize);
+    assert!(REPLAY_READ_BYTES <= engine::limits::BATCH_BYTES_MAX);
+    assert!(CATALOG_BATCH_BYTES_TARGET <= engine::limits::BATCH_BYTES_MAX / 4);
+};
