@@ -27,6 +27,19 @@ pub const CHUNK_BYTES_SMALL: usize = 64 << 10;
 /// Every further buffer of a commit; one ring write each.
 pub const CHUNK_BYTES_LARGE: usize = 512 << 10;
 
+/// Buffers that a core keeps for reuse, in bytes: one commit of the largest size. At a steady load the tail gives one back for
+/// each one taken, so more would only sit there while the process is idle.
+pub const POOL_IDLE_BYTES_MAX: usize = 16 << 20;
+/// Entries of a ring's submission queue; its completion queue has [`RING_COMPLETIONS_PER_ENTRY`] times as many, so that a
+/// burst of socket readiness does not overflow it.
+pub const RING_ENTRIES: u32 = 1024;
+/// See [`RING_ENTRIES`].
+pub const RING_COMPLETIONS_PER_ENTRY: u32 = 8;
+/// Entries of a journal's own ring: also the operations it keeps in the kernel at once; the rest waits in order.
+pub const JOURNAL_RING_ENTRIES: u32 = 128;
+/// EINTR and EAGAIN of one disk operation are continued this often; then they are its error.
+pub const RING_RETRIES_MAX: u32 = 1000;
+
 /// Commits written at once; one more waits open. More only deepens the device queue.
 pub const COMMITS_IN_FLIGHT_MAX: usize = 4;
 /// Bytes appended but not yet durable, a shard; beyond it appends wait (and their sockets are not read).
@@ -49,6 +62,8 @@ pub const DISK_READS_IN_FLIGHT_MAX: usize = 16;
 pub const PRODUCER_BATCHES_MAX: usize = 5;
 /// Producers remembered by one log; beyond it the one that was silent longest is forgotten.
 pub const PRODUCERS_PER_LOG_MAX: usize = 10_000;
+/// A producer that was silent for longer is forgotten at the next checkpoint: Kafka's default `producer.id.expiration.ms`.
+pub const PRODUCER_EXPIRY_MS: i64 = 24 * 60 * 60 * 1000;
 /// Leader epochs remembered by one log.
 pub const EPOCHS_PER_LOG_MAX: usize = 1_000;
 /// Logs of one shard: bounds the checkpoint at the head of a segment to about 8 MiB.

@@ -53,6 +53,8 @@ pub enum Op {
     ReplaceFile { path: PathBuf, content: Vec<u8> },
     /// Removes a file if it exists, and flushes its directory.
     RemoveFile { path: PathBuf },
+    /// Reads a whole small file (buffered); fails if it is longer than `bytes_max`.
+    ReadFile { path: PathBuf, bytes_max: usize },
 }
 
 /// What an operation gave.
@@ -64,6 +66,8 @@ pub enum Outcome {
     Bytes(AlignedBuffer),
     /// The file that was made.
     File(FileId),
+    /// The content of a file that was read whole.
+    Content(Vec<u8>),
 }
 
 /// The end of an operation.
@@ -81,6 +85,8 @@ pub trait Io {
     fn submit(&mut self, token: Token, op: Op);
     /// Appends the completions that arrived since the last call.
     fn completions(&mut self, into: &mut Vec<Completion>);
+    /// Closes a file on which no operation is in flight.
+    fn close(&mut self, file: FileId);
     /// A block-aligned buffer of at least `bytes` from this core's pool (contents unspecified but initialised).
     fn buffer(&mut self, bytes: usize) -> AlignedBuffer;
 

@@ -1,0 +1,272 @@
+//! The state of a log that the journal can rebuild. The live path and replay share one [`LogState::apply`].
+
+use std::collections::VecDeque;
+
+use thiserror::Error;
+
+use super::epochs::EpochTable;
+use super::producers::{Producer, ProducerBatch, ProducerTable};
+use crate::batch::BatchHeader;
+use crate::journal::commit::{Entry, EntryKind};
+use crate::limits::{EPOCHS_PER_LOG_MAX, PRODUCER_BATCHES_MAX, PRODUCERS_PER_LOG_MAX};
+use crate::offset::{CommitSequence, Offset, SegmentSequence};
+
+/// What one journal segment holds of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogSpan {
+    /// The segment.
+    pub segment: SegmentSequence,
+    /// First offset in it.
+    pub first_offset: Offset,
+    /// Last offset in it.
+    pub last_offset: Offset,
+    /// Bytes of batches.
+    pub bytes: u64,
+    /// Largest timestamp, ms.
+    pub max_timestamp: i64,
+}
+
+/// An entry that does not fit the state: the journal is not what this engine writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum ApplyError {
+    /// A batch lies below the log's end.
+    #[error("batch at offset {batch} lies below the log end {next}")]
+    BelowEnd {
+        /// Base offset of the batch.
+        batch: Offset,
+        /// Next offset of the log.
+        next: Offset,
+    },
+    /// A payload is no valid encoding of its kind.
+    #[error("payload of a {0} entry is malformed")]
+    Malformed(&'static str),
+}
+
+/// Everything about a log that survives a restart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogState {
+    /// Log start offset.
+    pub start: Offset,
+    /// Offset of the next record.
+    pub next: Offset,
+    /// Leader epochs.
+    pub epochs: EpochTable,
+    /// Idempotent producers.
+    pub producers: ProducerTable,
+    /// Segments that hold its data, oldest first.
+    pub spans: VecDeque<LogSpan>,
+}
+
+impl LogState {
+    /// Applies one entry of the journal. `now_ms` is the wall clock (at a replay: of the start), for producer expiry only.
+    pub fn apply(&mut self, entry: &Entry, payload: &[u8], commit: CommitSequence, segment: SegmentSequence, now_ms: i64) -> Result<(), ApplyError> {
+        match entry.kind {
+            EntryKind::Batch => {
+                let header = BatchHeader::parse(payload).ok_or(ApplyError::Malformed("batch"))?;
+                self.apply_batch(entry, &header, commit, segment, now_ms)?;
+            }
+            EntryKind::LogState => self.restore(entry.base_offset, payload)?,
+            EntryKind::LogStart => self.raise_start(entry.base_offset),
+            EntryKind::Epoch => self.epochs.begin(entry.leader_epoch, entry.base_offset),
+            EntryKind::Producers => self.producers = decode_producers(payload).ok_or(ApplyError::Malformed("producers"))?,
+            EntryKind::LogDelete | EntryKind::Relocation | EntryKind::Watermark => {}
+        }
+        Ok(())
+    }
+
+    /// [`LogState::apply`] for a batch whose header was parsed already.
+    pub fn apply_batch(&mut self, entry: &Entry, header: &BatchHeader, commit: CommitSequence, segment: SegmentSequence, now_ms: i64) -> Result<(), ApplyError> {
+        if entry.base_offset < self.next {
+            return Err(ApplyError::BelowEnd { batch: entry.base_offset, next: self.next });
+        }
+        let last_offset = entry.base_offset.plus(i64::from(entry.last_offset_delta));
+        self.next = last_offset.plus(1);
+        self.epochs.begin(entry.leader_epoch, entry.base_offset);
+        self.producers.note(header, entry.base_offset, commit, now_ms);
+        self.add_span(LogSpan { segment, first_offset: entry.base_offset, last_offset, bytes: u64::from(entry.length), max_timestamp: entry.max_timestamp });
+        Ok(())
+    }
+
+    /// Adds data of a segment behind what is known; the same segment's grow together.
+    pub fn add_span(&mut self, span: LogSpan) {
+        match self.spans.back_mut() {
+            Some(back) if back.segment == span.segment => {
+                back.last_offset = span.last_offset;
+                back.bytes += span.bytes;
+                back.max_timestamp = back.max_timestamp.max(span.max_timestamp);
+            }
+            _ => self.spans.push_back(span),
+        }
+    }
+
+    /// Raises the log start offset; it never falls and never passes the end.
+    pub fn raise_start(&mut self, start: Offset) {
+        self.start = self.start.max(start.min(self.next));
+    }
+
+    /// Takes the spans that lie wholly below the log start.
+    pub fn take_dead_spans(&mut self) -> Vec<LogSpan> {
+        let dead = self.spans.iter().take_while(|span| span.last_offset < self.start).count();
+        self.spans.drain(..dead).collect()
+    }
+
+    /// Bytes of batches that the log holds.
+    pub fn bytes(&self) -> u64 {
+        self.spans.iter().map(|span| span.bytes).sum()
+    }
+
+    /// Payload of a log state entry (FORMAT.md).
+    pub fn encode(&self, into: &mut Vec<u8>) {
+        into.extend_from_slice(&self.next.0.to_le_bytes());
+        into.extend_from_slice(&(self.epochs.starts().len() as u32).to_le_bytes());
+        for &(epoch, start) in self.epochs.starts() {
+            into.extend_from_slice(&epoch.to_le_bytes());
+            into.extend_from_slice(&start.0.to_le_bytes());
+        }
+    }
+
+    fn restore(&mut self, start: Offset, payload: &[u8]) -> Result<(), ApplyError> {
+        let malformed = ApplyError::Malformed("log state");
+        let mut fields = Fields(payload);
+        let next = Offset(fields.i64().ok_or(malformed)?);
+        let count = fields.u32().ok_or(malformed)? as usize;
+        if count > EPOCHS_PER_LOG_MAX || next < start {
+            return Err(malformed);
+        }
+        let starts = (0..count).map(|_| Some((fields.i32()?, Offset(fields.i64()?)))).collect::<Option<Vec<_>>>().ok_or(malformed)?;
+        if !fields.0.is_empty() {
+            return Err(malformed);
+        }
+        self.epochs = EpochTable::from_starts(starts).ok_or(malformed)?;
+        (self.start, self.next) = (start, next);
+        Ok(())
+    }
+}
+
+/// Payload of a producers entry (FORMAT.md).
+pub fn encode_producers(table: &ProducerTable, into: &mut Vec<u8>) {
+    into.extend_from_slice(&(table.len() as u32).to_le_bytes());
+    for (id, producer) in table.iter() {
+        into.extend_from_slice(&id.to_le_bytes());
+        into.extend_from_slice(&producer.epoch.to_le_bytes());
+        into.extend_from_slice(&producer.last_seen_ms.to_le_bytes());
+        into.push(producer.batches.len() as u8);
+        for batch in &producer.batches {
+            into.extend_from_slice(&batch.first_sequence.to_le_bytes());
+            into.extend_from_slice(&batch.last_sequence.to_le_bytes());
+            into.extend_from_slice(&batch.base_offset.0.to_le_bytes());
+            into.extend_from_slice(&batch.last_offset.0.to_le_bytes());
+            into.extend_from_slice(&batch.timestamp.to_le_bytes());
+        }
+    }
+}
+
+fn decode_producers(payload: &[u8]) -> Option<ProducerTable> {
+    let mut fields = Fields(payload);
+    let count = fields.u32()? as usize;
+    if count > PRODUCERS_PER_LOG_MAX {
+        return None;
+    }
+    let mut table = ProducerTable::default();
+    for _ in 0..count {
+        let id = fields.i64()?;
+        let mut producer = Producer { epoch: fields.i16()?, last_seen_ms: fields.i64()?, batches: VecDeque::new() };
+        let batches = usize::from(fields.u8()?);
+        if batches > PRODUCER_BATCHES_MAX {
+            return None;
+        }
+        for _ in 0..batches {
+            producer.batches.push_back(ProducerBatch {
+                first_sequence: fields.i32()?,
+                last_sequence: fields.i32()?,
+                base_offset: Offset(fields.i64()?),
+                last_offset: Offset(fields.i64()?),
+                timestamp: fields.i64()?,
+                commit: CommitSequence(0),
+            });
+        }
+        table.restore(id, producer);
+    }
+    fields.0.is_empty().then_some(table)
+}
+
+/// Little-endian fields of a payload, each bounded by the bytes left.
+struct Fields<'a>(&'a [u8]);
+
+impl Fields<'_> {
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (head, rest) = self.0.split_first_chunk::<N>()?;
+        self.0 = rest;
+        Some(*head)
+    }
+    fn u8(&mut self) -> Option<u8> {
+        self.take::<1>().map(|[byte]| byte)
+    }
+    fn i16(&mut self) -> Option<i16> {
+        self.take().map(i16::from_le_bytes)
+    }
+    fn i32(&mut self) -> Option<i32> {
+        self.take().map(i32::from_le_bytes)
+    }
+    fn u32(&mut self) -> Option<u32> {
+        self.take().map(u32::from_le_bytes)
+    }
+    fn i64(&mut self) -> Option<i64> {
+        self.take().map(i64::from_le_bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::tests::batch;
+    use crate::offset::LogId;
+
+    fn batch_entry(base: i64, records: u32) -> Entry {
+        Entry { kind: EntryKind::Batch, log: LogId(1), base_offset: Offset(base), last_offset_delta: records - 1, count: records, leader_epoch: 0, max_timestamp: 5, place: 96, length: 100, crc: 0 }
+    }
+
+    #[test]
+    fn a_checkpoint_restores_what_batches_built() {
+        let mut state = LogState::default();
+        for (index, base) in [0, 3, 6].into_iter().enumerate() {
+            let bytes = batch(3, 4, (7, 1, base as i32), 5);
+            state.apply(&batch_entry(base, 3), &bytes, CommitSequence(index as u64 + 1), SegmentSequence(1), 9).expect("fits");
+        }
+        state.epochs.begin(2, Offset(9));
+        state.raise_start(Offset(3));
+        let (mut log_state, mut producers) = (Vec::new(), Vec::new());
+        state.encode(&mut log_state);
+        encode_producers(&state.producers, &mut producers);
+
+        let mut restored = LogState::default();
+        let entry = |kind| Entry { kind, base_offset: Offset(3), ..batch_entry(0, 1) };
+        restored.apply(&entry(EntryKind::LogState), &log_state, CommitSequence(4), SegmentSequence(2), 9).expect("whole");
+        restored.apply(&entry(EntryKind::Producers), &producers, CommitSequence(4), SegmentSequence(2), 9).expect("whole");
+        assert_eq!((restored.start, restored.next, &restored.epochs), (state.start, state.next, &state.epochs));
+        assert_eq!(restored.producers.len(), 1);
+        let (_, producer) = restored.producers.iter().next().expect("one");
+        assert_eq!(producer.batches.len(), 3);
+        assert!(producer.batches.iter().all(|known| known.commit == CommitSequence(0)), "what was stored is durable");
+    }
+
+    #[test]
+    fn truncated_and_oversized_payloads_are_refused() {
+        let mut state = LogState::default();
+        let mut payload = Vec::new();
+        state.encode(&mut payload);
+        for length in 0..payload.len() {
+            assert!(state.restore(Offset(0), &payload[..length]).is_err());
+        }
+        assert!(decode_producers(&u32::MAX.to_le_bytes()).is_none());
+        assert!(decode_producers(&1_u32.to_le_bytes()).is_none());
+    }
+
+    #[test]
+    fn a_batch_below_the_end_is_refused() {
+        let mut state = LogState::default();
+        let bytes = batch(3, 4, (-1, -1, -1), 5);
+        state.apply(&batch_entry(0, 3), &bytes, CommitSequence(1), SegmentSequence(1), 0).expect("fits");
+        assert!(matches!(state.apply(&batch_entry(2, 3), &bytes, CommitSequence(1), SegmentSequence(1), 0), Err(ApplyError::BelowEnd { .. })));
+    }
+}

@@ -1,0 +1,182 @@
+//! Idempotent producers of a log: the newest epoch and the last five batches of each (Kafka's `ProducerStateEntry`).
+
+use std::collections::{HashMap, VecDeque};
+
+use crate::batch::BatchHeader;
+use crate::error::AppendError;
+use crate::limits::{PRODUCER_BATCHES_MAX, PRODUCER_EXPIRY_MS, PRODUCERS_PER_LOG_MAX};
+use crate::offset::{CommitSequence, Offset};
+
+/// One batch of a producer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProducerBatch {
+    /// Sequence of its first record.
+    pub first_sequence: i32,
+    /// Sequence of its last record.
+    pub last_sequence: i32,
+    /// Offset of its first record.
+    pub base_offset: Offset,
+    /// Offset of its last record.
+    pub last_offset: Offset,
+    /// Its max timestamp, ms.
+    pub timestamp: i64,
+    /// The commit that holds it; 0 = durable before this start.
+    pub commit: CommitSequence,
+}
+
+/// What is remembered of one producer id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Producer {
+    /// Newest epoch.
+    pub epoch: i16,
+    /// When it last appended, ms of the wall clock.
+    pub last_seen_ms: i64,
+    /// Its last batches, oldest first.
+    pub batches: VecDeque<ProducerBatch>,
+}
+
+/// What a batch is to the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sequence {
+    /// New: append it.
+    Next,
+    /// Seen before: answer with the original's place.
+    Duplicate(ProducerBatch),
+}
+
+/// All producers of a log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProducerTable {
+    producers: HashMap<i64, Producer>,
+}
+
+/// The sequence `count` after `sequence`; after `i32::MAX` comes 0.
+fn sequence_after(sequence: i32, count: i32) -> i32 {
+    ((i64::from(sequence) + i64::from(count)) % (i64::from(i32::MAX) + 1)) as i32
+}
+
+impl ProducerTable {
+    /// Number of producers.
+    pub fn len(&self) -> usize {
+        self.producers.len()
+    }
+    /// No producer is known.
+    pub fn is_empty(&self) -> bool {
+        self.producers.is_empty()
+    }
+    /// The producers, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (i64, &Producer)> {
+        self.producers.iter().map(|(&id, producer)| (id, producer))
+    }
+    /// Puts a producer as it was stored.
+    pub fn restore(&mut self, id: i64, producer: Producer) {
+        self.producers.insert(id, producer);
+    }
+
+    /// Judges a batch against the state (kafka-wire 2.4): a producer that is not known may start at any sequence.
+    pub fn check(&self, header: &BatchHeader) -> Result<Sequence, AppendError> {
+        let Some(producer) = self.producers.get(&header.producer_id()) else {
+            return Ok(Sequence::Next);
+        };
+        let (epoch, first) = (header.producer_epoch(), header.base_sequence());
+        if epoch < producer.epoch {
+            return Err(AppendError::InvalidProducerEpoch { current: producer.epoch, got: epoch });
+        }
+        if epoch > producer.epoch {
+            return if first == 0 { Ok(Sequence::Next) } else { Err(AppendError::OutOfOrderSequence { expected: 0, got: first }) };
+        }
+        let last = sequence_after(first, header.record_count() - 1);
+        if let Some(batch) = producer.batches.iter().find(|known| known.first_sequence == first && known.last_sequence == last) {
+            return Ok(Sequence::Duplicate(*batch));
+        }
+        let expected = producer.batches.back().map_or(0, |known| sequence_after(known.last_sequence, 1));
+        if first == expected { Ok(Sequence::Next) } else { Err(AppendError::OutOfOrderSequence { expected, got: first }) }
+    }
+
+    /// Notes a batch that was appended (live or in a replay).
+    pub fn note(&mut self, header: &BatchHeader, base_offset: Offset, commit: CommitSequence, now_ms: i64) {
+        if header.producer_id() < 0 {
+            return;
+        }
+        if self.producers.len() >= PRODUCERS_PER_LOG_MAX && !self.producers.contains_key(&header.producer_id()) {
+            self.forget_the_most_silent();
+        }
+        let epoch = header.producer_epoch();
+        let producer = self.producers.entry(header.producer_id()).or_insert_with(|| Producer { epoch, last_seen_ms: now_ms, batches: VecDeque::with_capacity(PRODUCER_BATCHES_MAX) });
+        if epoch > producer.epoch {
+            producer.epoch = epoch;
+            producer.batches.clear();
+        }
+        if producer.batches.len() == PRODUCER_BATCHES_MAX {
+            producer.batches.pop_front();
+        }
+        producer.last_seen_ms = now_ms;
+        producer.batches.push_back(ProducerBatch {
+            first_sequence: header.base_sequence(),
+            last_sequence: sequence_after(header.base_sequence(), header.record_count() - 1),
+            base_offset,
+            last_offset: base_offset.plus(i64::from(header.last_offset_delta())),
+            timestamp: header.max_timestamp(),
+            commit,
+        });
+    }
+
+    /// Forgets producers that were silent for longer than `producer.id.expiration.ms`.
+    pub fn expire(&mut self, now_ms: i64) {
+        self.producers.retain(|_, producer| now_ms.saturating_sub(producer.last_seen_ms) < PRODUCER_EXPIRY_MS);
+    }
+
+    fn forget_the_most_silent(&mut self) {
+        if let Some(id) = self.producers.iter().min_by_key(|(_, producer)| producer.last_seen_ms).map(|(&id, _)| id) {
+            self.producers.remove(&id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::tests::batch;
+
+    fn header(producer: (i64, i16, i32), records: i32) -> BatchHeader {
+        BatchHeader::parse(&batch(records, 4, producer, 0)).expect("whole batch")
+    }
+
+    fn table_with(batches: &[(i16, i32, i32)]) -> ProducerTable {
+        let mut table = ProducerTable::default();
+        let mut offset = 0;
+        for &(epoch, first, records) in batches {
+            table.note(&header((7, epoch, first), records), Offset(offset), CommitSequence(1), 0);
+            offset += i64::from(records);
+        }
+        table
+    }
+
+    #[test]
+    fn the_last_five_batches_are_duplicates_and_a_gap_is_refused() {
+        let table = table_with(&[(0, 0, 2), (0, 2, 2), (0, 4, 2), (0, 6, 2), (0, 8, 2), (0, 10, 2)]);
+        assert!(matches!(table.check(&header((7, 0, 2), 2)), Ok(Sequence::Duplicate(original)) if original.base_offset == Offset(2)));
+        assert!(matches!(table.check(&header((7, 0, 10), 2)), Ok(Sequence::Duplicate(_))));
+        assert_eq!(table.check(&header((7, 0, 12), 5)), Ok(Sequence::Next));
+        assert_eq!(table.check(&header((7, 0, 0), 2)), Err(AppendError::OutOfOrderSequence { expected: 12, got: 0 }));
+        assert_eq!(table.check(&header((7, 0, 13), 2)), Err(AppendError::OutOfOrderSequence { expected: 12, got: 13 }));
+    }
+
+    #[test]
+    fn a_new_epoch_starts_at_zero_and_fences_the_old() {
+        let mut table = table_with(&[(3, 0, 4)]);
+        assert_eq!(table.check(&header((7, 4, 1), 1)), Err(AppendError::OutOfOrderSequence { expected: 0, got: 1 }));
+        assert_eq!(table.check(&header((7, 4, 0), 1)), Ok(Sequence::Next));
+        table.note(&header((7, 4, 0), 1), Offset(4), CommitSequence(2), 0);
+        assert_eq!(table.check(&header((7, 3, 4), 1)), Err(AppendError::InvalidProducerEpoch { current: 4, got: 3 }));
+    }
+
+    #[test]
+    fn an_unknown_producer_may_start_anywhere_and_sequences_wrap() {
+        assert_eq!(ProducerTable::default().check(&header((9, 0, 500), 1)), Ok(Sequence::Next));
+        let table = table_with(&[(0, i32::MAX - 1, 2)]);
+        assert_eq!(table.check(&header((7, 0, 0), 1)), Ok(Sequence::Next));
+        let wrapped = table_with(&[(0, i32::MAX, 3)]);
+        assert_eq!(wrapped.check(&header((7, 0, 2), 1)), Ok(Sequence::Next));
+    }
+}
