@@ -1,0 +1,102 @@
+//! The APIs that this codec speaks, their versions, and which header each version carries.
+
+use std::ops::RangeInclusive;
+
+/// Calls `$callback!` with the table of all APIs: name, key, versions that the codec reads, first flexible version,
+/// module, request and response. The one place where an API is added.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! for_each_api {
+    ($callback:ident) => {
+        $callback! {
+            Produce = 0, 3..=11, 9, produce ProduceRequest ProduceResponse;
+            Fetch = 1, 4..=12, 12, fetch FetchRequest FetchResponse;
+            ListOffsets = 2, 1..=7, 6, list_offsets ListOffsetsRequest ListOffsetsResponse;
+            Metadata = 3, 0..=12, 9, metadata MetadataRequest MetadataResponse;
+            OffsetCommit = 8, 1..=9, 8, offset_commit OffsetCommitRequest OffsetCommitResponse;
+            OffsetFetch = 9, 1..=9, 6, offset_fetch OffsetFetchRequest OffsetFetchResponse;
+            FindCoordinator = 10, 0..=5, 3, find_coordinator FindCoordinatorRequest FindCoordinatorResponse;
+            JoinGroup = 11, 0..=9, 6, join_group JoinGroupRequest JoinGroupResponse;
+            Heartbeat = 12, 0..=4, 4, heartbeat HeartbeatRequest HeartbeatResponse;
+            LeaveGroup = 13, 0..=5, 4, leave_group LeaveGroupRequest LeaveGroupResponse;
+            SyncGroup = 14, 0..=5, 4, sync_group SyncGroupRequest SyncGroupResponse;
+            DescribeGroups = 15, 0..=6, 5, describe_groups DescribeGroupsRequest DescribeGroupsResponse;
+            ListGroups = 16, 0..=5, 3, list_groups ListGroupsRequest ListGroupsResponse;
+            ApiVersions = 18, 0..=4, 3, api_versions ApiVersionsRequest ApiVersionsResponse;
+            CreateTopics = 19, 2..=7, 5, create_topics CreateTopicsRequest CreateTopicsResponse;
+            DeleteTopics = 20, 1..=6, 4, delete_topics DeleteTopicsRequest DeleteTopicsResponse;
+            InitProducerId = 22, 0..=5, 2, init_producer_id InitProducerIdRequest InitProducerIdResponse;
+            OffsetForLeaderEpoch = 23, 2..=4, 4,
+                offset_for_leader_epoch OffsetForLeaderEpochRequest OffsetForLeaderEpochResponse;
+            DescribeConfigs = 32, 1..=4, 4, describe_configs DescribeConfigsRequest DescribeConfigsResponse;
+            CreatePartitions = 37, 0..=3, 2, create_partitions CreatePartitionsRequest CreatePartitionsResponse;
+            DeleteGroups = 42, 0..=2, 2, delete_groups DeleteGroupsRequest DeleteGroupsResponse;
+            DescribeCluster = 60, 0..=2, 0, describe_cluster DescribeClusterRequest DescribeClusterResponse;
+        }
+    };
+}
+
+macro_rules! api_keys {
+    ($($name:ident = $key:literal, $versions:expr, $flexible:literal, $module:ident $request:ident $response:ident;)*) => {
+        /// An API of the Kafka protocol, by its key on the wire.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(i16)]
+        pub enum ApiKey {
+            $(#[doc = concat!("`", stringify!($name), "`, key ", stringify!($key), ".")] $name = $key,)*
+        }
+
+        impl ApiKey {
+            /// All of them, by ascending key.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The API of a key on the wire; `None` for one that this codec does not speak.
+            pub fn from_i16(key: i16) -> Option<Self> {
+                match key {
+                    $($key => Some(Self::$name),)*
+                    _ => None,
+                }
+            }
+
+            /// The versions that the codec reads and writes.
+            pub fn versions(self) -> RangeInclusive<i16> {
+                match self {
+                    $(Self::$name => $versions,)*
+                }
+            }
+
+            fn first_flexible_version(self) -> i16 {
+                match self {
+                    $(Self::$name => $flexible,)*
+                }
+            }
+        }
+    };
+}
+for_each_api!(api_keys);
+
+impl ApiKey {
+    /// The versions to list in an ApiVersions answer. Produce pretends to start at 0: librdkafka before 2.11.1 sends
+    /// no compression otherwise (KAFKA-18659). Versions 0 to 2 are refused when they come.
+    pub fn advertised_versions(self) -> RangeInclusive<i16> {
+        match self {
+            Self::Produce => 0..=*self.versions().end(),
+            _ => self.versions(),
+        }
+    }
+
+    /// Whether `version` has compact lengths and tagged fields. Also answers for versions that are still unknown.
+    pub fn is_flexible(self, version: i16) -> bool {
+        version >= self.first_flexible_version()
+    }
+
+    /// The version of the header in front of a request.
+    pub fn request_header_version(self, version: i16) -> i16 {
+        if self.is_flexible(version) { 2 } else { 1 }
+    }
+
+    /// The version of the header in front of a response. Always 0 for `ApiVersions`: the client does not know yet
+    /// what the broker speaks.
+    pub fn response_header_version(self, version: i16) -> i16 {
+        i16::from(self != Self::ApiVersions && self.is_flexible(version))
+    }
+}
