@@ -84,10 +84,11 @@ fn sample() -> (Vec<Entry>, Vec<u8>) {
         ..bare(EntryKind::LogState)
     };
     payloads.extend_from_slice(state);
-    (
-        vec![first, bare(EntryKind::LogStart), second, third],
-        payloads,
-    )
+    let start = Entry {
+        place: second.place,
+        ..bare(EntryKind::LogStart)
+    };
+    (vec![first, start, second, third], payloads)
 }
 
 #[test]
