@@ -10,7 +10,7 @@ type Result<T> = std::result::Result<T, DecodeError>;
 
 /// Memory that an array is given at once for each byte left; above that it grows as its elements really come, so that
 /// nested lying counts cannot multiply.
-const ARRAY_BYTES_PER_BYTE_LEFT: usize = 4;
+const ARRAY_BYTES_PER_BYTE_LEFT: usize = 2;
 
 /// What the encoding of a field depends on.
 #[derive(Debug, Clone, Copy)]
@@ -206,9 +206,13 @@ impl<'a, T: Field<'a>> NullableField<'a> for Vec<T> {
             reader.read_array_count()
         };
         let Some(count) = count? else { return Ok(None) };
-        let count_at_once = reader.remaining() * ARRAY_BYTES_PER_BYTE_LEFT / size_of::<T>();
-        let mut elements = Vec::with_capacity(count.min(count_at_once));
-        for _ in 0..count {
+        let count_at_once =
+            (reader.remaining() * ARRAY_BYTES_PER_BYTE_LEFT / size_of::<T>()).max(1);
+        let mut elements = Vec::new();
+        for come in 0..count {
+            if come == elements.capacity() {
+                elements.reserve_exact(count_at_once.max(come).min(count - come));
+            }
             elements.push(T::read(reader, layout)?);
         }
         Ok(Some(elements))

@@ -30,6 +30,10 @@ mod field;
 pub mod frame;
 pub mod header;
 pub mod messages;
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod random;
 pub mod reader;
 pub mod record_batch;
 mod records;

@@ -84,6 +84,24 @@ macro_rules! message {
                 }
             }
         }
+
+        #[cfg(test)]
+        impl<$life> $crate::random::RandomValue for $name $($generics)* {
+            fn random(source: &mut rand::rngs::StdRng, version: i16) -> Self {
+                let mut message = Self::default();
+                $(
+                    if ($versions).contains(&version) {
+                        message.$field = $crate::random::RandomValue::random(source, version);
+                        $(
+                            if !($nullable).contains(&version) {
+                                message.$field.get_or_insert_default();
+                            }
+                        )?
+                    }
+                )*
+                message
+            }
+        }
     };
 
     (@default) => { Default::default() };

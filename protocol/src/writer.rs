@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use uuid::Uuid;
 
+use crate::reader::STRING_BYTES_MAX;
+
 /// An outgoing message under construction. Its pieces are ready for a vectored write.
 #[derive(Debug, Default)]
 pub struct Writer {
@@ -125,12 +127,8 @@ impl Writer {
     /// Puts a string behind an `i16` length, -1 for null.
     #[inline]
     pub fn put_nullable_string(&mut self, value: Option<&str>) {
-        let Some(value) = value else {
-            return self.put_i16(-1);
-        };
-        let len = i16::try_from(value.len()).expect("a classic string holds at most 32,767 bytes");
-        self.put_i16(len);
-        self.put_slice(value.as_bytes());
+        self.put_i16(value.map_or(-1, |value| bounded_string(value).len() as i16));
+        self.put_slice(value.unwrap_or_default().as_bytes());
     }
 
     /// Puts a string behind an `i16` length.
@@ -142,7 +140,7 @@ impl Writer {
     /// Puts a string behind an unsigned varint length, 0 for null.
     #[inline]
     pub fn put_compact_nullable_string(&mut self, value: Option<&str>) {
-        self.put_compact_nullable_bytes(value.map(str::as_bytes));
+        self.put_compact_nullable_bytes(value.map(|value| bounded_string(value).as_bytes()));
     }
 
     /// Puts a string behind an unsigned varint length.
@@ -219,6 +217,16 @@ impl Writer {
 }
 
 #[inline]
+fn bounded_string(value: &str) -> &str {
+    assert!(
+        value.len() <= STRING_BYTES_MAX,
+        "a string of {} bytes",
+        value.len()
+    );
+    value
+}
+
+#[inline]
 fn bounded_length(len: usize) -> i32 {
     i32::try_from(len).expect("a message holds less than 2 GiB")
 }
@@ -246,5 +254,50 @@ impl TaggedFields {
     pub(crate) fn finish(self, writer: &mut Writer) {
         writer.put_unsigned_varint(self.count);
         writer.append(self.fields);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shared_slices_keep_their_place_and_their_memory() {
+        let records = Bytes::from(vec![7; 4096]);
+        let mut inner = Writer::new();
+        inner.put_u8(2);
+        inner.put_shared(records.clone());
+        inner.put_shared(Bytes::new());
+        let mut writer = Writer::new();
+        writer.put_u8(1);
+        writer.append(inner);
+        writer.put_shared(records.slice(..1));
+        writer.put_u8(3);
+        assert_eq!(writer.len(), 4100);
+
+        let pieces = writer.into_pieces();
+        assert_eq!(
+            pieces.iter().map(Bytes::len).collect::<Vec<_>>(),
+            [2, 4096, 1, 1]
+        );
+        assert_eq!((&pieces[0][..], &pieces[3][..]), (&[1, 2][..], &[3][..]));
+        assert_eq!(pieces[1].as_ptr(), records.as_ptr());
+        assert_eq!(pieces[2].as_ptr(), records.as_ptr());
+    }
+
+    #[test]
+    fn one_piece_holds_what_the_pieces_hold() {
+        let mut writer = Writer::new();
+        writer.put_u16(0x0102);
+        writer.put_shared(Bytes::from_static(&[3, 4]));
+        writer.put_u8(5);
+        assert_eq!(writer.into_bytes(), [1, 2, 3, 4, 5][..]);
+        assert!(Writer::new().into_pieces().is_empty());
+    }
+
+    #[test]
+    #[should_panic(expected = "a string of 32768 bytes")]
+    fn strings_that_no_reader_takes_are_not_written() {
+        Writer::new().put_compact_string(&"x".repeat(32_768));
     }
 }
