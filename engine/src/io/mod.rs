@@ -5,8 +5,10 @@
 //! shortens, fails and loses un-flushed sectors, from a seed).
 
 pub mod buffer;
+mod files;
 pub mod net;
 pub mod ring;
+pub mod runtime;
 pub mod sim;
 
 use std::io;
@@ -26,6 +28,7 @@ pub struct Token(pub u64);
 
 /// An operation that completes later. Short counts, EINTR and EAGAIN are continued inside the implementation; a completion is whole or an error.
 #[derive(Debug)]
+#[expect(missing_docs, reason = "each variant's text speaks of its fields")]
 pub enum Op {
     /// Writes all of `data` (block-aligned memory, length and position; at most `RING_WRITE_BYTES_MAX`). The buffer is held until the completion.
     Write {

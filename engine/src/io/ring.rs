@@ -1,1 +1,794 @@
-//! See the module's contract.
+//! CONTRACT: [`Io`] on a kernel: reads, writes and flushes through a ring of the journal's own, file-system calls on one helper thread.
+//!
+//! The ring lives on the core's thread and is kicked at every submit; its descriptor is watched by the core's runtime, so
+//! that [`CompletionSignal::wait`] wakes when there is something to collect. Memory that the kernel uses is owned by the
+//! table of operations until the completion arrives, also when the `RingIo` is dropped in between.
+#![allow(
+    unsafe_code,
+    reason = "queue entries carry raw addresses; this table is their keeper"
+)]
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io;
+use std::mem;
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use crossbeam::channel::{self, Receiver, Sender};
+use io_uring::types::{Fd, FsyncFlags};
+use io_uring::{IoUring, opcode, squeue};
+use slab::Slab;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::Notify;
+
+use super::buffer::{AlignedBuffer, Pool};
+use super::{Completion, FileId, Io, Op, Outcome, Token, files};
+use crate::limits::{
+    BLOCK_BYTES, JOURNAL_RING_ENTRIES, RING_COMPLETIONS_PER_ENTRY, RING_RETRIES_MAX,
+    RING_WRITE_BYTES_MAX,
+};
+
+/// The kernel behind one core's journal.
+pub struct RingIo {
+    shared: Rc<Shared>,
+    /// Operations that are not over. An entry, and with it its memory and file, stays until its completion was collected.
+    operations: Slab<Operation>,
+    /// Operations that wait for a free entry of the ring, in order.
+    waiting: VecDeque<usize>,
+    /// Zeroing goes one step at a time so that it never crowds out commits; the front is the one at work.
+    zeroing: VecDeque<usize>,
+    /// Entries that the kernel has or is about to have.
+    in_ring: usize,
+    /// Raised with each operation: a completion of another operation in the same place would be noticed.
+    generation: u32,
+    zeroes: AlignedBuffer,
+    files: Slab<Rc<File>>,
+    pool: Pool,
+    commands: Option<Sender<(Token, Command)>>,
+    helper: Option<JoinHandle<()>>,
+    collected: Vec<(u64, i32)>,
+}
+
+/// Tells when completions wait to be collected. For one waiter, on the core's thread.
+pub struct CompletionSignal {
+    shared: Rc<Shared>,
+}
+
+struct Shared {
+    /// Before `ring`: it must leave the runtime's poll set while the descriptor is still open.
+    watch: OnceCell<AsyncFd<RawFd>>,
+    ring: RefCell<IoUring>,
+    results: Receiver<(Token, io::Result<Made>)>,
+    helper_done: Arc<Notify>,
+}
+
+struct Operation {
+    token: Token,
+    file: Rc<File>,
+    work: Work,
+    position: u64,
+    length: u64,
+    done: u64,
+    retries: u32,
+    generation: u32,
+}
+
+enum Work {
+    Write(Bytes),
+    Zeroes,
+    Read(AlignedBuffer),
+    Sync,
+}
+
+/// What the helper thread does.
+enum Command {
+    Create(PathBuf, u64),
+    Replace(PathBuf, Vec<u8>),
+    Remove(PathBuf),
+    Read(PathBuf, usize),
+}
+
+enum Made {
+    Nothing,
+    File(File),
+    Content(Vec<u8>),
+}
+
+impl RingIo {
+    /// A ring of this thread's own and its helper thread. The signal may be waited for inside a runtime with I/O only.
+    pub fn new() -> io::Result<(Self, CompletionSignal)> {
+        let (commands, inbox) = channel::unbounded();
+        let (outbox, results) = channel::unbounded();
+        let helper_done = Arc::new(Notify::new());
+        let notify = Arc::clone(&helper_done);
+        let helper = std::thread::Builder::new()
+            .name("files".to_owned())
+            .spawn(move || run_commands(&inbox, &outbox, &notify))?;
+        let shared = Rc::new(Shared {
+            watch: OnceCell::new(),
+            ring: RefCell::new(build_ring()?),
+            results,
+            helper_done,
+        });
+        let mut pool = Pool::new();
+        let ring_io = Self {
+            shared: Rc::clone(&shared),
+            operations: Slab::new(),
+            waiting: VecDeque::new(),
+            zeroing: VecDeque::new(),
+            in_ring: 0,
+            generation: 0,
+            zeroes: pool.take(RING_WRITE_BYTES_MAX),
+            files: Slab::new(),
+            pool,
+            commands: Some(commands),
+            helper: Some(helper),
+            collected: Vec::new(),
+        };
+        Ok((ring_io, CompletionSignal { shared }))
+    }
+
+    /// The buffers of this core.
+    pub fn pool(&mut self) -> &mut Pool {
+        &mut self.pool
+    }
+
+    fn file(&self, file: FileId) -> Rc<File> {
+        let file = self.files.get(file.0 as usize);
+        Rc::clone(file.expect("a file id comes from this Io and was not closed"))
+    }
+
+    fn add_file(&mut self, file: File) -> FileId {
+        FileId(self.files.insert(Rc::new(file)) as u32)
+    }
+
+    fn add_operation(
+        &mut self,
+        token: Token,
+        file: FileId,
+        work: Work,
+        position: u64,
+        length: u64,
+    ) -> usize {
+        assert!(position.is_multiple_of(BLOCK_BYTES as u64));
+        assert!(length.is_multiple_of(BLOCK_BYTES as u64));
+        self.generation = self.generation.wrapping_add(1);
+        self.operations.insert(Operation {
+            token,
+            file: self.file(file),
+            work,
+            position,
+            length,
+            done: 0,
+            retries: 0,
+            generation: self.generation,
+        })
+    }
+
+    fn command(&mut self, token: Token, command: Command) {
+        let commands = self.commands.as_ref();
+        commands
+            .expect("the channel is given up only in drop")
+            .send((token, command))
+            .expect("the helper thread lives as long as its channel");
+    }
+
+    /// Moves waiting operations into the ring and tells the kernel.
+    fn kick(&mut self) {
+        let mut ring = self.shared.ring.borrow_mut();
+        while self.in_ring < JOURNAL_RING_ENTRIES as usize {
+            let Some(key) = self.waiting.pop_front() else {
+                break;
+            };
+            let operation = &mut self.operations[key];
+            let user_data = u64::from(operation.generation) << 32 | key as u64;
+            let entry = operation.entry(&self.zeroes).user_data(user_data);
+            // SAFETY: the entry points into memory owned by `operations[key]` or `zeroes`, at addresses that do not move with
+            // their owners, and refers to the file that the operation holds open. `complete` is the only remover and runs on
+            // the completion; `drop` waits for all of them. Test: dropping_the_io_waits_for_the_kernel.
+            unsafe { ring.submission().push(&entry) }
+                .expect("at most as many operations are in the ring as it has entries");
+            self.in_ring += 1;
+        }
+        self.shared.submit(&mut ring);
+    }
+
+    /// Takes one completion in: the operation goes on, or is over.
+    fn complete(&mut self, user_data: u64, result: i32) -> Option<Completion> {
+        self.in_ring -= 1;
+        let key = (user_data & u64::from(u32::MAX)) as usize;
+        let operation = &mut self.operations[key];
+        assert_eq!(u64::from(operation.generation), user_data >> 32);
+        let result = match operation.advance(result) {
+            None => {
+                self.waiting.push_back(key);
+                return None;
+            }
+            Some(result) => result,
+        };
+        let operation = self.operations.remove(key);
+        let result = result.map(|()| match operation.work {
+            Work::Read(buffer) => Outcome::Bytes(buffer),
+            Work::Zeroes | Work::Write(_) | Work::Sync => Outcome::Done,
+        });
+        if self.zeroing.front() == Some(&key) {
+            self.zeroing.pop_front();
+            self.waiting.extend(self.zeroing.front());
+        }
+        Some(Completion {
+            token: operation.token,
+            result,
+        })
+    }
+}
+
+impl Io for RingIo {
+    fn submit(&mut self, token: Token, op: Op) {
+        match op {
+            Op::Write {
+                file,
+                position,
+                data,
+            } => {
+                assert!(data.len() <= RING_WRITE_BYTES_MAX);
+                assert!((data.as_ptr() as usize).is_multiple_of(BLOCK_BYTES));
+                let length = data.len() as u64;
+                let key = self.add_operation(token, file, Work::Write(data), position, length);
+                self.waiting.push_back(key);
+            }
+            Op::WriteZeroes {
+                file,
+                position,
+                length,
+            } => {
+                let key = self.add_operation(token, file, Work::Zeroes, position, length);
+                self.zeroing.push_back(key);
+                if self.zeroing.len() == 1 {
+                    self.waiting.push_back(key);
+                }
+            }
+            Op::Read {
+                file,
+                position,
+                length,
+            } => {
+                let work = Work::Read(self.pool.take(length));
+                let key = self.add_operation(token, file, work, position, length as u64);
+                self.waiting.push_back(key);
+            }
+            Op::SyncData { file } => {
+                let key = self.add_operation(token, file, Work::Sync, 0, 0);
+                self.waiting.push_back(key);
+            }
+            Op::CreateFile { path, bytes } => self.command(token, Command::Create(path, bytes)),
+            Op::ReplaceFile { path, content } => {
+                self.command(token, Command::Replace(path, content));
+            }
+            Op::RemoveFile { path } => self.command(token, Command::Remove(path)),
+            Op::ReadFile { path, bytes_max } => {
+                self.command(token, Command::Read(path, bytes_max));
+            }
+        }
+        self.kick();
+    }
+
+    fn completions(&mut self, into: &mut Vec<Completion>) {
+        let mut collected = mem::take(&mut self.collected);
+        self.shared.collect(&mut collected);
+        for (user_data, result) in collected.drain(..) {
+            into.extend(self.complete(user_data, result));
+        }
+        self.collected = collected;
+        while let Ok((token, result)) = self.shared.results.try_recv() {
+            let result = result.map(|made| match made {
+                Made::Nothing => Outcome::Done,
+                Made::File(file) => Outcome::File(self.add_file(file)),
+                Made::Content(content) => Outcome::Content(content),
+            });
+            into.push(Completion { token, result });
+        }
+        self.kick();
+    }
+
+    fn buffer(&mut self, bytes: usize) -> AlignedBuffer {
+        self.pool.take(bytes)
+    }
+
+    fn close(&mut self, file: FileId) {
+        self.files.remove(file.0 as usize);
+    }
+
+    fn monotonic_ns(&self) -> u64 {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+    }
+
+    fn wall_clock_ms(&self) -> i64 {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        since.map_or(0, |since| since.as_millis() as i64)
+    }
+
+    fn random_u64(&mut self) -> u64 {
+        // The fixed bits of a random UUID lie in different places of its halves, so that each bit here is random.
+        let (high, low) = uuid::Uuid::new_v4().as_u64_pair();
+        high ^ low
+    }
+
+    fn create_directory(&mut self, path: &Path) -> io::Result<()> {
+        files::create_directory(path)
+    }
+
+    fn list_directory(&mut self, path: &Path) -> io::Result<Vec<String>> {
+        files::list_directory(path)
+    }
+
+    fn read_file(&mut self, path: &Path, bytes_max: usize) -> io::Result<Option<Vec<u8>>> {
+        files::read_small(path, bytes_max)
+    }
+
+    fn replace_file(&mut self, path: &Path, content: &[u8]) -> io::Result<()> {
+        files::replace(path, content)
+    }
+
+    fn remove_file(&mut self, path: &Path) -> io::Result<()> {
+        files::remove(path)
+    }
+
+    fn open_file(&mut self, path: &Path) -> io::Result<(FileId, u64)> {
+        let (file, bytes) = files::open_direct(path)?;
+        Ok((self.add_file(file), bytes))
+    }
+
+    fn create_file(&mut self, path: &Path, bytes: u64) -> io::Result<FileId> {
+        files::create_direct(path, bytes).map(|file| self.add_file(file))
+    }
+
+    fn read_at(&mut self, file: FileId, position: u64, length: usize) -> io::Result<AlignedBuffer> {
+        let mut buffer = self.pool.take(length);
+        self.file(file).read_exact_at(&mut buffer, position)?;
+        Ok(buffer)
+    }
+
+    fn write_at(
+        &mut self,
+        file: FileId,
+        position: u64,
+        data: &AlignedBuffer,
+        length: usize,
+    ) -> io::Result<()> {
+        self.file(file).write_all_at(&data[..length], position)
+    }
+
+    fn sync_data(&mut self, file: FileId) -> io::Result<()> {
+        self.file(file).sync_data()
+    }
+
+    fn free_bytes(&mut self, path: &Path) -> io::Result<u64> {
+        files::free_bytes(path)
+    }
+}
+
+impl Drop for RingIo {
+    fn drop(&mut self) {
+        self.waiting.clear();
+        let shared = Rc::clone(&self.shared);
+        let mut collected = Vec::new();
+        while self.in_ring > 0 {
+            let waited = shared.ring.borrow().submit_and_wait(1);
+            match waited.map_err(|error| error.kind()) {
+                Ok(_) | Err(io::ErrorKind::Interrupted) => {}
+                // The kernel may still write to this memory: losing it is the lesser harm.
+                Err(_) => return mem::forget(mem::take(&mut self.operations)),
+            }
+            shared.collect(&mut collected);
+            self.in_ring -= collected.len();
+            collected.clear();
+        }
+        drop(self.commands.take());
+        if let Some(helper) = self.helper.take() {
+            // A panic there was printed where it happened.
+            let _ = helper.join();
+        }
+    }
+}
+
+impl CompletionSignal {
+    /// Returns when there is something to collect. Dropping the future loses no wake.
+    pub async fn wait(&self) {
+        while !self.shared.has_completions() {
+            let watch = self.shared.watch();
+            tokio::select! {
+                biased;
+                () = self.shared.helper_done.notified() => {}
+                ready = watch.readable() => {
+                    let mut ready = ready.expect("the runtime drives I/O while its tasks run");
+                    // Edge-triggered: only readiness that proved stale may be cleared, and what arrives after this look sets it anew.
+                    if !self.shared.has_completions() {
+                        ready.clear_ready();
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn watch(&self) -> &AsyncFd<RawFd> {
+        self.watch.get_or_init(|| {
+            let descriptor = self.ring.borrow().as_raw_fd();
+            // SAFETY: `Shared` closes the ring after it dropped `watch` (order of its fields), so the descriptor stays ours.
+            let watch = unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) };
+            watch.expect("a ring's descriptor can be polled")
+        })
+    }
+
+    fn has_completions(&self) -> bool {
+        !self.ring.borrow_mut().completion().is_empty() || !self.results.is_empty()
+    }
+
+    fn collect(&self, into: &mut Vec<(u64, i32)>) {
+        let mut ring = self.ring.borrow_mut();
+        into.extend(
+            ring.completion()
+                .map(|entry| (entry.user_data(), entry.result())),
+        );
+    }
+
+    fn submit(&self, ring: &mut IoUring) {
+        while !ring.submission().is_empty() {
+            match ring.submit() {
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // Memory pressure in the kernel passes; the queue is our own and holds what it did not take.
+                Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => {
+                    std::thread::yield_now();
+                }
+                Err(error) => panic!("the kernel refuses the journal's ring: {error}"),
+            }
+        }
+    }
+}
+
+impl Operation {
+    /// The next step of this operation for the kernel.
+    fn entry(&mut self, zeroes: &AlignedBuffer) -> squeue::Entry {
+        let descriptor = Fd(self.file.as_raw_fd());
+        let position = self.position + self.done;
+        let left = (self.length - self.done) as usize;
+        let done = self.done as usize;
+        match &mut self.work {
+            Work::Write(data) => opcode::Write::new(descriptor, data[done..].as_ptr(), left as u32)
+                .offset(position)
+                .build(),
+            Work::Zeroes => {
+                let step = left.min(zeroes.len()) as u32;
+                opcode::Write::new(descriptor, zeroes.as_ptr(), step)
+                    .offset(position)
+                    .build()
+            }
+            Work::Read(buffer) => {
+                opcode::Read::new(descriptor, buffer[done..].as_mut_ptr(), left as u32)
+                    .offset(position)
+                    .build()
+            }
+            Work::Sync => opcode::Fsync::new(descriptor)
+                .flags(FsyncFlags::DATASYNC)
+                .build(),
+        }
+    }
+
+    /// Takes a kernel result in. None: there is more to do.
+    fn advance(&mut self, result: i32) -> Option<io::Result<()>> {
+        if let Work::Sync = self.work {
+            // Whatever a flush reports is final: the kernel may have dropped what it could not write (reliability 0.3).
+            return Some(error_of(result));
+        }
+        match result {
+            1.. => {
+                self.done += u64::from(result.unsigned_abs());
+                assert!(self.done <= self.length);
+                (self.done == self.length).then_some(Ok(()))
+            }
+            0 if self.length == 0 => Some(Ok(())),
+            0 => Some(Err(io::Error::from(match self.work {
+                Work::Read(_) => io::ErrorKind::UnexpectedEof,
+                _ => io::ErrorKind::WriteZero,
+            }))),
+            _ if self.retries < RING_RETRIES_MAX && is_continuation(-result) => {
+                self.retries += 1;
+                None
+            }
+            _ => Some(error_of(result)),
+        }
+    }
+}
+
+fn is_continuation(errno: i32) -> bool {
+    errno == libc::EINTR || errno == libc::EAGAIN
+}
+
+fn error_of(result: i32) -> io::Result<()> {
+    if result < 0 {
+        return Err(io::Error::from_raw_os_error(-result));
+    }
+    Ok(())
+}
+
+/// The best flags that this kernel takes (COOP_TASKRUN is 5.19, SINGLE_ISSUER 6.0).
+fn build_ring() -> io::Result<IoUring> {
+    let mut builder = IoUring::builder();
+    builder.setup_cqsize(JOURNAL_RING_ENTRIES * RING_COMPLETIONS_PER_ENTRY);
+    let plain = builder.clone();
+    let cooperative = builder.setup_coop_taskrun().clone();
+    builder
+        .setup_single_issuer()
+        .build(JOURNAL_RING_ENTRIES)
+        .or_else(|_| cooperative.build(JOURNAL_RING_ENTRIES))
+        .or_else(|_| plain.build(JOURNAL_RING_ENTRIES))
+}
+
+fn run_commands(
+    inbox: &Receiver<(Token, Command)>,
+    outbox: &Sender<(Token, io::Result<Made>)>,
+    done: &Notify,
+) {
+    for (token, command) in inbox {
+        let result = match command {
+            Command::Create(path, bytes) => files::create_direct(&path, bytes).map(Made::File),
+            Command::Replace(path, content) => {
+                files::replace(&path, &content).map(|()| Made::Nothing)
+            }
+            Command::Remove(path) => files::remove(&path).map(|()| Made::Nothing),
+            Command::Read(path, bytes_max) => files::read_small(&path, bytes_max)
+                .and_then(|content| content.ok_or_else(|| io::ErrorKind::NotFound.into()))
+                .map(Made::Content),
+        };
+        if outbox.send((token, result)).is_err() {
+            return;
+        }
+        done.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::runtime::{RingSettings, run_on_core};
+
+    const FILE_BYTES: u64 = 4 << 20;
+
+    fn on_core<F: Future>(make: impl FnOnce() -> F) -> F::Output {
+        run_on_core(None, RingSettings::default(), make).expect("a ring")
+    }
+
+    async fn next(io: &mut RingIo, signal: &CompletionSignal) -> Completion {
+        let mut completions = Vec::new();
+        while completions.is_empty() {
+            signal.wait().await;
+            io.completions(&mut completions);
+        }
+        assert_eq!(completions.len(), 1, "the tests ask one at a time");
+        completions.remove(0)
+    }
+
+    async fn done(io: &mut RingIo, signal: &CompletionSignal, op: Op) -> io::Result<Outcome> {
+        io.submit(Token(9), op);
+        let completion = next(io, signal).await;
+        assert_eq!(completion.token, Token(9));
+        completion.result
+    }
+
+    fn pattern(io: &mut RingIo, bytes: usize, seed: usize) -> Bytes {
+        let mut buffer = io.buffer(bytes);
+        for (place, byte) in buffer.iter_mut().enumerate() {
+            *byte = (place / 512 + seed) as u8;
+        }
+        buffer.into_bytes()
+    }
+
+    #[test]
+    fn what_was_written_is_read_back_and_zeroes_are_zero() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("segment");
+        on_core(async || {
+            let (mut io, signal) = RingIo::new().expect("a ring");
+            let create = Op::CreateFile {
+                path: path.clone(),
+                bytes: FILE_BYTES,
+            };
+            let made = done(&mut io, &signal, create).await.expect("created");
+            let Outcome::File(file) = made else {
+                panic!("{made:?}")
+            };
+            let data = pattern(&mut io, 512 << 10, 3);
+            let write = Op::Write {
+                file,
+                position: 4096,
+                data: data.clone(),
+            };
+            done(&mut io, &signal, write).await.expect("written");
+            let sync = Op::SyncData { file };
+            done(&mut io, &signal, sync).await.expect("flushed");
+            let zeroes = Op::WriteZeroes {
+                file,
+                position: 1 << 20,
+                length: FILE_BYTES - (1 << 20),
+            };
+            done(&mut io, &signal, zeroes).await.expect("zeroed");
+            let read = Op::Read {
+                file,
+                position: 0,
+                length: FILE_BYTES as usize,
+            };
+            let content = done(&mut io, &signal, read).await.expect("read");
+            let Outcome::Bytes(content) = content else {
+                panic!("{content:?}")
+            };
+            assert_eq!(content[4096..][..data.len()], data[..]);
+            assert!(content[4096 + data.len()..].iter().all(|byte| *byte == 0));
+            assert_eq!(io.open_file(&path).expect("opened").1, FILE_BYTES);
+        });
+    }
+
+    #[test]
+    fn a_read_past_the_end_is_an_error() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        on_core(async || {
+            let (mut io, signal) = RingIo::new().expect("a ring");
+            let path = directory.path().join("segment");
+            let file = io.create_file(&path, 8192).expect("created");
+            let read = Op::Read {
+                file,
+                position: 4096,
+                length: 8192,
+            };
+            let error = done(&mut io, &signal, read).await.expect_err("too far");
+            assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+            assert!(io.read_at(file, 4096, 8192).is_err());
+        });
+    }
+
+    #[test]
+    fn more_operations_than_the_ring_holds_all_complete_once() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        on_core(async || {
+            let (mut io, signal) = RingIo::new().expect("a ring");
+            let path = directory.path().join("segment");
+            let file = io.create_file(&path, FILE_BYTES).expect("created");
+            let count = u64::from(JOURNAL_RING_ENTRIES) * 5;
+            for token in 0..count {
+                let data = pattern(&mut io, 4096, token as usize);
+                let position = token * 4096;
+                io.submit(
+                    Token(token),
+                    Op::Write {
+                        file,
+                        position,
+                        data,
+                    },
+                );
+            }
+            let (mut completions, mut tokens) = (Vec::new(), Vec::new());
+            while tokens.len() < count as usize {
+                signal.wait().await;
+                io.completions(&mut completions);
+                tokens.extend(completions.drain(..).map(|completion| {
+                    completion.result.expect("written");
+                    completion.token.0
+                }));
+            }
+            tokens.sort_unstable();
+            assert!(tokens.into_iter().eq(0..count));
+            for token in 0..count {
+                let written = io.read_at(file, token * 4096, 4096).expect("read");
+                assert_eq!(written[..], pattern(&mut io, 4096, token as usize)[..]);
+            }
+        });
+    }
+
+    #[test]
+    fn dropping_the_io_waits_for_the_kernel() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("segment");
+        for _ in 0..20 {
+            let _ = std::fs::remove_file(&path);
+            on_core(async || {
+                let (mut io, _signal) = RingIo::new().expect("a ring");
+                let file = io.create_file(&path, FILE_BYTES).expect("created");
+                for position in (0..FILE_BYTES).step_by(512 << 10) {
+                    let data = pattern(&mut io, 512 << 10, 1);
+                    io.submit(
+                        Token(0),
+                        Op::Write {
+                            file,
+                            position,
+                            data,
+                        },
+                    );
+                }
+                drop(io);
+                // Memory given back too early would now be overwritten under the writes.
+                let reused: Vec<_> = (0..16).map(|_| vec![0xee_u8; 512 << 10]).collect();
+                assert_eq!(reused.len(), 16);
+            });
+            let content = std::fs::read(&path).expect("read");
+            for (place, byte) in content.iter().enumerate().step_by(512) {
+                assert_eq!(*byte, (place % (512 << 10) / 512 + 1) as u8);
+            }
+        }
+    }
+
+    #[test]
+    fn file_commands_complete_through_the_signal() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("catalog");
+        on_core(async || {
+            let (mut io, signal) = RingIo::new().expect("a ring");
+            let replace = Op::ReplaceFile {
+                path: path.clone(),
+                content: b"content".to_vec(),
+            };
+            done(&mut io, &signal, replace).await.expect("replaced");
+            let read = |bytes_max| Op::ReadFile {
+                path: path.clone(),
+                bytes_max,
+            };
+            let content = done(&mut io, &signal, read(7)).await.expect("read");
+            assert!(matches!(content, Outcome::Content(content) if content == b"content"));
+            assert!(done(&mut io, &signal, read(6)).await.is_err());
+            let remove = || Op::RemoveFile { path: path.clone() };
+            done(&mut io, &signal, remove()).await.expect("removed");
+            done(&mut io, &signal, remove())
+                .await
+                .expect("gone already");
+            let gone = done(&mut io, &signal, read(7)).await.expect_err("gone");
+            assert_eq!(gone.kind(), io::ErrorKind::NotFound);
+        });
+    }
+
+    #[test]
+    fn a_wait_that_was_dropped_loses_no_wake() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        on_core(async || {
+            let (mut io, signal) = RingIo::new().expect("a ring");
+            let path = directory.path().join("segment");
+            let file = io.create_file(&path, FILE_BYTES).expect("created");
+            for _ in 0..200 {
+                io.submit(Token(1), Op::SyncData { file });
+                tokio::select! {
+                    biased;
+                    () = signal.wait() => {}
+                    () = tokio::task::yield_now() => {}
+                }
+                next(&mut io, &signal).await.result.expect("flushed");
+            }
+        });
+    }
+
+    #[test]
+    fn continuations_go_on_and_a_failed_flush_is_final() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let (mut io, _signal) = RingIo::new().expect("a ring");
+        let path = directory.path().join("segment");
+        let file = io.create_file(&path, FILE_BYTES).expect("created");
+        let zeroes = io.add_operation(Token(1), file, Work::Zeroes, 0, 8192);
+        let zeroes = &mut io.operations[zeroes];
+        assert!(zeroes.advance(4096).is_none(), "half is done");
+        assert!(zeroes.advance(-libc::EINTR).is_none());
+        assert!(zeroes.advance(-libc::EAGAIN).is_none());
+        assert!(zeroes.advance(-libc::EIO).is_some_and(|end| end.is_err()));
+        assert!(zeroes.advance(4096).is_some_and(|end| end.is_ok()));
+        let sync = io.add_operation(Token(2), file, Work::Sync, 0, 0);
+        let end = io.operations[sync].advance(-libc::EINTR);
+        assert!(end.is_some_and(|end| end.is_err()));
+    }
+}
