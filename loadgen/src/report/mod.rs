@@ -1,1 +1,52 @@
-//! Under construction.
+//! A run as people read it: a terminal table, one self-contained HTML page, and the JSON result beside it.
+
+mod chart;
+mod facts;
+mod html;
+mod judgement;
+mod markup;
+mod percentile_chart;
+mod scale;
+mod series_chart;
+mod table;
+mod units;
+
+pub use html::html_page;
+pub use table::{Colour, terminal_table};
+pub use units::{binary_bytes, count, decimal, duration_ns, megabytes_per_s};
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::result::RunResult;
+
+/// Where the files of a run lie.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportPaths {
+    /// The result file.
+    pub json: PathBuf,
+    /// The page.
+    pub html: PathBuf,
+}
+
+/// Writes `<id>.json` and `<id>.html` into `directory`, which is made if need be. The result comes first: it must
+/// not be lost when the page fails. A file appears under its name whole or not at all.
+pub fn write_files(result: &RunResult, directory: &Path) -> io::Result<ReportPaths> {
+    fs::create_dir_all(directory)?;
+    let paths = ReportPaths {
+        json: directory.join(format!("{}.json", result.id)),
+        html: directory.join(format!("{}.html", result.id)),
+    };
+    let mut json = serde_json::to_vec_pretty(result)?;
+    json.push(b'\n');
+    write_whole(&paths.json, &json)?;
+    write_whole(&paths.html, html_page(result).as_bytes())?;
+    Ok(paths)
+}
+
+fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let unfinished = path.with_extension("unfinished");
+    fs::write(&unfinished, bytes)?;
+    fs::rename(&unfinished, path)
+}

@@ -1,0 +1,151 @@
+//! Everything that is needed to repeat a run: command, load, target, integrity account and machine, as tables.
+
+use serde_json::Value;
+
+use super::markup::Markup;
+use super::units::{binary_bytes, count, decimal};
+use crate::result::RunResult;
+
+/// The sections below the charts.
+pub(super) fn push_facts(page: &mut Markup, result: &RunResult) {
+    page.raw("<section><h2>Command</h2><pre>")
+        .text(shell_line(&result.command))
+        .raw("</pre></section>\n");
+    page.raw("<div class=\"facts\">");
+    push_section(page, "Load", &facts_of(&result.workload));
+    push_section(page, "Target", &facts_of(&result.target));
+    push_section(page, "Integrity", &facts_of(&result.integrity));
+    for host in &result.env {
+        push_section(page, "Machine", &facts_of(host));
+    }
+    page.raw("</div>\n");
+}
+
+/// The command as a shell would take it again.
+fn shell_line(command: &[String]) -> String {
+    let is_plain = |word: &str| {
+        !word.is_empty()
+            && word
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c))
+    };
+    let quoted: Vec<String> = command
+        .iter()
+        .map(|word| {
+            if is_plain(word) {
+                word.clone()
+            } else {
+                format!("'{}'", word.replace('\'', r"'\''"))
+            }
+        })
+        .collect();
+    quoted.join(" ")
+}
+
+fn push_section(page: &mut Markup, heading: &'static str, facts: &[(String, String)]) {
+    page.raw("<section><h2>")
+        .raw(heading)
+        .raw("</h2><table><tbody>");
+    for (name, value) in facts {
+        page.raw("<tr><th scope=\"row\">")
+            .text(name)
+            .raw("</th><td>")
+            .text(value)
+            .raw("</td></tr>");
+    }
+    page.raw("</tbody></table></section>\n");
+}
+
+/// The fields of a part of the result, so that the page cannot omit one that the file has.
+fn facts_of(part: &impl serde::Serialize) -> Vec<(String, String)> {
+    let mut facts = Vec::new();
+    if let Ok(value) = serde_json::to_value(part) {
+        push_value(&mut facts, "", &value);
+    }
+    facts
+}
+
+fn push_value(facts: &mut Vec<(String, String)>, name: &str, value: &Value) {
+    match value {
+        Value::Object(fields) => {
+            for (field, value) in fields {
+                let name = if name.is_empty() {
+                    field.clone()
+                } else {
+                    format!("{name} {field}")
+                };
+                push_value(facts, &name, value);
+            }
+        }
+        Value::Array(items) if items.iter().all(Value::is_object) => {
+            for item in items {
+                push_value(facts, name, item);
+            }
+        }
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(|item| scalar("", item)).collect();
+            facts.push((readable(name), items.join(", ")));
+        }
+        scalar_value => facts.push((readable(name), scalar(name, scalar_value))),
+    }
+}
+
+/// A field name as words; its unit goes into the value where that reads better.
+fn readable(name: &str) -> String {
+    name.trim_end_matches("_bytes").replace('_', " ")
+}
+
+fn scalar(name: &str, value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Bool(flag) => (if *flag { "yes" } else { "no" }).into(),
+        Value::Number(number) => match (number.as_u64(), number.as_f64()) {
+            (Some(number), _) if name.ends_with("_bytes") && number >= 1 << 20 => {
+                binary_bytes(number)
+            }
+            (Some(number), _) if name.ends_with("bytes") || name.ends_with("bytes_max") => {
+                format!("{} B", count(number))
+            }
+            (Some(number), _) if name == "seed" => number.to_string(),
+            (Some(number), _) => count(number),
+            (None, Some(number)) => decimal(number),
+            _ => number.to_string(),
+        },
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn command_can_be_pasted_into_a_shell() {
+        let command = ["loadgen", "run", "--name", "it's $HOME; rm", ""].map(str::to_owned);
+        assert_eq!(
+            shell_line(&command),
+            r"loadgen run --name 'it'\''s $HOME; rm' ''"
+        );
+    }
+
+    #[test]
+    fn every_field_of_a_part_is_a_fact_with_its_unit() {
+        let part = serde_json::json!({
+            "memory_bytes": 8_589_934_592_u64, "record_bytes": 1000, "on": true,
+            "storage": {"file_system": "ext4"}, "seed": 12_345, "phases": [{"name": "warmup", "secs": 5.0}],
+        });
+        let facts = facts_of(&part);
+        let has = |name: &str, value: &str| {
+            assert!(
+                facts.contains(&(name.into(), value.into())),
+                "{name} {value} in {facts:?}"
+            );
+        };
+        has("memory", "8.00 GiB");
+        has("record", "1,000 B");
+        has("on", "yes");
+        has("storage file system", "ext4");
+        has("seed", "12345");
+        has("phases secs", "5.00");
+    }
+}
