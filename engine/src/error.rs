@@ -50,6 +50,9 @@ pub enum AppendError {
     /// No segment can be made: the disk is full. Retriable.
     #[error("no space left for another journal segment")]
     DiskFull,
+    /// The shard holds as many logs as it may.
+    #[error("this shard holds as many logs as it may")]
+    TooManyLogs,
     /// The shard's queues are full. Retriable.
     #[error("too many appends are waiting")]
     Overloaded,

@@ -9,3 +9,4 @@ pub mod offset;
 pub mod partition;
 pub mod recovery;
 pub mod shard;
+pub mod tail;

@@ -64,6 +64,8 @@ pub const STALLED_BYTES_MAX: usize = 256 << 20;
 pub const TAIL_BYTES_DEFAULT: usize = 64 << 20;
 /// Sealed segment indexes kept in memory, a shard, in bytes of file.
 pub const INDEX_CACHE_BYTES_MAX: usize = 16 << 20;
+/// Batches that lie together share an index entry up to this many bytes: what a reader in the middle reads too much.
+pub const INDEX_RUN_BYTES_MAX: u32 = 64 << 10;
 /// Bytes of one read from disk behind the tail; a larger fetch takes several turns.
 pub const DISK_READ_BYTES_MAX: usize = 1 << 20;
 /// Two runs of one log closer than this are read in one request: a wasted read of this size costs less than a second one.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use super::field::{array_at, i32_at, i64_at, u32_at, u64_at};
-use crate::limits::{BLOCK_BYTES, LOGS_PER_SHARD_MAX};
+use crate::limits::{BLOCK_BYTES, INDEX_RUN_BYTES_MAX, LOGS_PER_SHARD_MAX};
 use crate::offset::{CommitSequence, LogId, Offset, SegmentSequence, ShardId};
 
 const MAGIC: [u8; 8] = *b"PHINDEX1";
@@ -383,7 +383,8 @@ impl Run {
 fn join(last: &Run, run: &Run) -> Option<Run> {
     let continues = last.last_offset().plus(1) == run.base_offset
         && last.place.checked_add(last.length) == Some(run.place)
-        && last.leader_epoch == run.leader_epoch;
+        && last.leader_epoch == run.leader_epoch
+        && last.length.saturating_add(run.length) <= INDEX_RUN_BYTES_MAX;
     let delta = run.last_offset().0 - last.base_offset.0;
     Some(Run {
         last_offset_delta: u32::try_from(delta).ok().filter(|_| continues)?,

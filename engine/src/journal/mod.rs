@@ -5,3 +5,8 @@ pub(crate) mod field;
 pub mod index;
 pub mod segment;
 pub mod superblock;
+pub mod commit_buffer;
+pub mod operations;
+pub mod reader;
+pub mod segment_set;
+pub mod writer;

@@ -1,4 +1,11 @@
 //! CONTRACT: one OS thread, one ring, one journal, the partitions it owns.
+//!
+//! [`state::Shard`] is a synchronous state machine over [`crate::io::Io`]; [`core::Core`] is its asynchronous edge on a real
+//! thread, [`mailbox`] the only path between threads, [`engine::Engine`] what starts and ends them.
 
 pub mod core;
 pub mod engine;
+pub mod mailbox;
+pub mod reads;
+pub mod state;
+pub mod turn;

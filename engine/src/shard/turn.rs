@@ -1,0 +1,111 @@
+//! One turn of a shard: completions in, ends forward, operations out. No callback runs inside submit.
+
+use std::rc::Rc;
+
+use super::state::Shard;
+use crate::io::{Completion, Io, Outcome};
+use crate::journal::commit::EntryKind;
+use crate::journal::operations::Purpose;
+use crate::journal::writer::JournalFailure;
+use crate::offset::LogId;
+
+impl<I: Io> Shard<I> {
+    /// Takes in what completed, moves the ends, submits what can be submitted. An error must stop the process.
+    pub fn turn(&mut self) -> Result<(), JournalFailure> {
+        let mut completions = Vec::new();
+        self.operations.io.completions(&mut completions);
+        for completion in completions {
+            self.complete(completion)?;
+        }
+        self.advance();
+        self.settle_owed();
+        self.pump();
+        Ok(())
+    }
+
+    /// Submits what can be submitted, without looking at completions.
+    pub fn pump(&mut self) {
+        self.journal.pump(&mut self.operations);
+        for commit in self.journal.take_sealed() {
+            for entry in commit.entries.iter().filter(|entry| entry.kind == EntryKind::Batch) {
+                if let Some(partition) = self.partitions.get_mut(&entry.log) {
+                    partition.sealed(entry, &commit);
+                }
+            }
+            self.tail.push(commit);
+        }
+        self.start_waiting_reads();
+    }
+
+    /// When [`Shard::turn`] wants to be called although nothing completes, ns of the monotonic clock.
+    pub fn deadline_ns(&self) -> Option<u64> {
+        self.journal.deadline_ns()
+    }
+
+    /// Logs whose visible end moved (or that are gone) since the last call, with the bytes that became visible.
+    pub fn take_advanced(&mut self) -> Vec<(LogId, usize)> {
+        std::mem::take(&mut self.advanced)
+    }
+
+    /// Everything is durable and proven: the shard may stop. Call [`Shard::turn`] until it is true.
+    pub fn try_settle(&mut self) -> bool {
+        if !self.journal.is_settled() || self.journal.push_watermark(&mut self.operations) {
+            return false;
+        }
+        self.journal.is_settled()
+    }
+
+    fn complete(&mut self, completion: Completion) -> Result<(), JournalFailure> {
+        let purpose = self.operations.purpose(&completion);
+        let result = completion.result;
+        let now_ns = self.operations.io.monotonic_ns();
+        match purpose {
+            Purpose::CommitWrite(commit) => self.journal.write_completed(commit, result.map(drop))?,
+            Purpose::Flush => self.journal.flush_completed(&mut self.operations, result.map(drop))?,
+            Purpose::CreateSegment { slot } => {
+                let made = result.and_then(|outcome| match outcome {
+                    Outcome::File(file) => Ok(file),
+                    other => Err(std::io::Error::other(format!("a created file came back as {other:?}"))),
+                });
+                self.journal.segments.created(slot, made, now_ns);
+            }
+            Purpose::Zero { slot } => self.journal.segments.zero_ended(slot, result.is_ok()),
+            Purpose::ZeroSync { slot } => self.journal.segments.zero_sync_ended(slot),
+            Purpose::IndexWrite(segment) => self.journal.segments.index_written(segment, result.map(drop)),
+            Purpose::Remove => {
+                if let Err(error) = result {
+                    tracing::warn!(shard = self.id.0, %error, "a file that is no longer needed was not removed");
+                }
+            }
+            Purpose::IndexRead(segment) => self.index_was_read(segment, result),
+            Purpose::Read { read, part } => self.part_was_read(read, part, result),
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self) {
+        for commit in self.journal.take_written() {
+            for entry in commit.entries.iter().filter(|entry| entry.kind == EntryKind::Batch) {
+                if self.partitions.get_mut(&entry.log).is_some_and(|partition| partition.written(entry)) {
+                    self.advanced.push((entry.log, entry.length as usize));
+                }
+            }
+        }
+        for commit in self.journal.take_durable() {
+            for entry in commit.entries.iter().filter(|entry| entry.kind == EntryKind::Batch) {
+                if self.partitions.get_mut(&entry.log).is_some_and(|partition| partition.durable(entry)) {
+                    self.advanced.push((entry.log, entry.length as usize));
+                }
+            }
+        }
+        self.bury_dead();
+        while let Some(commit) = self.tail.forget_one(self.journal.ends().durable) {
+            for entry in commit.entries.iter().filter(|entry| entry.kind == EntryKind::Batch) {
+                if let Some(partition) = self.partitions.get_mut(&entry.log) {
+                    partition.forget(entry);
+                }
+            }
+            debug_assert!(Rc::strong_count(&commit) == 1, "a forgotten commit has no other holder");
+        }
+    }
+}
