@@ -116,33 +116,30 @@ impl Progress {
 
 /// The figures of a second; faults only when there are any.
 fn figures(snapshot: &Snapshot) -> String {
-    let mut line = megabytes_per_s(snapshot.achieved_bytes_per_s);
-    if let Some(offered) = snapshot.offered_bytes_per_s {
-        line += &format!(" of {}", megabytes_per_s(offered));
-    }
-    line += &format!(
-        " · {} rec/s",
-        count(snapshot.achieved_records_per_s.max(0.0).round() as u64)
-    );
+    let achieved = megabytes_per_s(snapshot.achieved_bytes_per_s);
+    let mut parts = vec![match snapshot.offered_bytes_per_s {
+        Some(offered) => format!("{achieved} of {}", megabytes_per_s(offered)),
+        None => achieved,
+    }];
+    let records = snapshot.achieved_records_per_s.max(0.0).round() as u64;
+    parts.push(format!("{} rec/s", count(records)));
     let latencies = [
         ("p50", snapshot.response_p50_ns),
         ("p99", snapshot.response_p99_ns),
     ];
-    for (name, ns) in latencies
-        .into_iter()
-        .filter_map(|(name, ns)| ns.map(|ns| (name, ns)))
-    {
-        line += &format!(" · {name} {}", duration_ns(ns as f64));
-    }
+    parts.extend(
+        latencies
+            .into_iter()
+            .filter_map(|(name, ns)| Some(format!("{name} {}", duration_ns(ns? as f64)))),
+    );
     let numbers = [
         (snapshot.unread_records, "unread"),
         (snapshot.errors, "ERRORS"),
         (snapshot.integrity_faults, "INTEGRITY FAULTS"),
     ];
-    for (number, name) in numbers.into_iter().filter(|(number, _)| *number > 0) {
-        line += &format!(" · {} {name}", count(number));
-    }
-    line
+    let present = numbers.into_iter().filter(|(number, _)| *number > 0);
+    parts.extend(present.map(|(number, name)| format!("{} {name}", count(number))));
+    parts.join(" · ")
 }
 
 #[cfg(test)]

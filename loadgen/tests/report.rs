@@ -3,7 +3,7 @@
 mod sample;
 
 use loadgen::report::{Colour, html_page, terminal_table, write_files};
-use loadgen::result::{Latency, RunResult, Series, Verdict, histogram_name};
+use loadgen::result::{Acks, Latency, RunResult, Series, Verdict, histogram_name};
 use sample::{calm_run, failed_run, saturated_run};
 
 /// The pages lie here after a test run, for people to look at.
@@ -56,6 +56,11 @@ fn failed_integrity_leads_the_table_in_words() {
 #[test]
 fn passed_integrity_is_claimed_only_when_records_were_read() {
     assert!(terminal_table(&calm_run(), Colour::Plain).starts_with("INTEGRITY PASS"));
+    let mut unacknowledged = calm_run();
+    unacknowledged.workload.acks = Acks::None;
+    unacknowledged.integrity.acked = 0;
+    let table = terminal_table(&unacknowledged, Colour::Plain);
+    assert!(table.contains("acks=0 does not"), "{table}");
     let mut unread = calm_run();
     unread.integrity.consumed = 0;
     assert!(terminal_table(&unread, Colour::Plain).starts_with("INTEGRITY NOT SHOWN"));

@@ -34,24 +34,18 @@ pub(super) struct Axis {
     pub(super) ticks: Vec<(f64, String)>,
 }
 
-const LEFT: f64 = 64.0;
+/// Pixels left of the plot, for the ticks of the y axis.
+pub(super) const LEFT: f64 = 64.0;
 const RIGHT: f64 = 18.0;
-const TOP: f64 = 40.0;
+/// Pixels above the plot, for unit and legend.
+pub(super) const TOP: f64 = 40.0;
 const BOTTOM: f64 = 46.0;
 /// Width that a character of a legend takes, about.
 const LEGEND_CHARACTER_PX: f64 = 6.7;
 
 impl Frame {
-    pub(super) fn left(self) -> f64 {
-        LEFT
-    }
-
     pub(super) fn right(self) -> f64 {
         self.width - RIGHT
-    }
-
-    pub(super) fn top(self) -> f64 {
-        TOP
     }
 
     pub(super) fn bottom(self) -> f64 {
@@ -105,18 +99,18 @@ pub(super) fn open(frame: Frame, description: &str, x: &Axis, y: &Axis) -> Marku
     svg.raw("\" aria-label=\"").text(description).raw("\">");
     for (value, text) in &y.ticks {
         let at = y.scale.at(*value);
-        push_segment(&mut svg, "grid", (frame.left(), at), (frame.right(), at));
-        push_label(&mut svg, "tick end", (frame.left() - 8.0, at + 4.0), text);
+        push_segment(&mut svg, "grid", (LEFT, at), (frame.right(), at));
+        push_label(&mut svg, "tick end", (LEFT - 8.0, at + 4.0), text);
     }
     for (value, text) in &x.ticks {
         let at = x.scale.at(*value);
-        push_segment(&mut svg, "grid", (at, frame.top()), (at, frame.bottom()));
+        push_segment(&mut svg, "grid", (at, TOP), (at, frame.bottom()));
         push_label(&mut svg, "tick middle", (at, frame.bottom() + 18.0), text);
     }
     push_segment(
         &mut svg,
         "axis",
-        (frame.left(), frame.bottom()),
+        (LEFT, frame.bottom()),
         (frame.right(), frame.bottom()),
     );
     push_label(&mut svg, "unit", (4.0, 14.0), y.label);
@@ -159,12 +153,12 @@ pub(super) fn push_band(svg: &mut Markup, frame: Frame, from_px: f64, to_px: f64
     svg.raw("<rect class=\"band\" x=\"")
         .number(from_px)
         .raw("\" y=\"")
-        .number(frame.top());
+        .number(TOP);
     svg.raw("\" width=\"").number((to_px - from_px).max(0.0));
     svg.raw("\" height=\"")
-        .number(frame.bottom() - frame.top())
+        .number(frame.bottom() - TOP)
         .raw("\"/>");
-    push_label(svg, "tick", (from_px + 2.0, frame.top() - 6.0), name);
+    push_label(svg, "tick", (from_px + 2.0, TOP - 6.0), name);
 }
 
 /// A ring at a point, for a single value that stands out.

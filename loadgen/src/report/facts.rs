@@ -79,7 +79,7 @@ fn push_value(facts: &mut Vec<(String, String)>, name: &str, value: &Value) {
         }
         Value::Array(items) if items.iter().all(Value::is_object) => {
             for item in items {
-                push_value(facts, name, item);
+                push_item(facts, name, item);
             }
         }
         Value::Array(items) => {
@@ -90,9 +90,21 @@ fn push_value(facts: &mut Vec<(String, String)>, name: &str, value: &Value) {
     }
 }
 
-/// A field name as words; its unit goes into the value where that reads better.
+/// One of several parts, told apart by its own name.
+fn push_item(facts: &mut Vec<(String, String)>, name: &str, item: &Value) {
+    let own_name = item.get("name").and_then(Value::as_str).unwrap_or_default();
+    for (field, value) in item
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(field, _)| *field != "name")
+    {
+        push_value(facts, &format!("{name} {own_name} {field}"), value);
+    }
+}
+
 fn readable(name: &str) -> String {
-    name.trim_end_matches("_bytes").replace('_', " ")
+    name.replace('_', " ")
 }
 
 fn scalar(name: &str, value: &Value) -> String {
@@ -100,10 +112,10 @@ fn scalar(name: &str, value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Bool(flag) => (if *flag { "yes" } else { "no" }).into(),
         Value::Number(number) => match (number.as_u64(), number.as_f64()) {
-            (Some(number), _) if name.ends_with("_bytes") && number >= 1 << 20 => {
+            (Some(number), _) if name.contains("bytes") && number >= 1 << 20 => {
                 binary_bytes(number)
             }
-            (Some(number), _) if name.ends_with("bytes") || name.ends_with("bytes_max") => {
+            (Some(number), _) if name.contains("bytes") => {
                 format!("{} B", count(number))
             }
             (Some(number), _) if name == "seed" => number.to_string(),
@@ -141,11 +153,11 @@ mod tests {
                 "{name} {value} in {facts:?}"
             );
         };
-        has("memory", "8.00 GiB");
-        has("record", "1,000 B");
+        has("memory bytes", "8.00 GiB");
+        has("record bytes", "1,000 B");
         has("on", "yes");
         has("storage file system", "ext4");
         has("seed", "12345");
-        has("phases secs", "5.00");
+        has("phases warmup secs", "5.00");
     }
 }

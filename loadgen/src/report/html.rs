@@ -217,8 +217,9 @@ fn push_latencies(page: &mut Markup, result: &RunResult) {
     if rows.is_empty() {
         return;
     }
-    page.raw("<section><h2>Latency by percentile</h2>")
-        .append(&percentile_chart(result));
+    page.raw("<section><h2>Latency by percentile</h2><div class=\"scroll wide\">")
+        .append(&percentile_chart(result))
+        .raw("</div>");
     page.raw("<div class=\"scroll\"><table><thead><tr><th scope=\"col\">latency</th>");
     for (heading, _) in PERCENTILES {
         page.raw("<th scope=\"col\">").raw(heading).raw("</th>");
@@ -246,7 +247,7 @@ fn push_latencies(page: &mut Markup, result: &RunResult) {
     let start = if result.quality.closed_loop {
         "A closed loop has no intended time: every latency counts from the actual send."
     } else {
-        "Response and end-to-end count latency; service from the write to the socket; lag is what lies between."
+        "Response and end-to-end count from the intended send time; service from the write to the socket; lag is what lies between."
     };
     page.raw("<p class=\"note\">").text(start);
     page.raw(" A percentile needs ten independent samples (batches) above it, or it is n/a.</p>");
@@ -277,7 +278,7 @@ fn push_resources(page: &mut Markup, result: &RunResult) {
     if processes.iter().all(|(_, process)| process.is_none()) {
         return;
     }
-    page.raw("<section class=\"facts-one\"><h2>Cost</h2>");
+    page.raw("<section><h2>Cost</h2>");
     for (name, process) in processes {
         if let Some(process) = process {
             page.raw("<div><b>")
@@ -286,6 +287,23 @@ fn push_resources(page: &mut Markup, result: &RunResult) {
                 .text(resources_line(process))
                 .raw("</div>");
         }
+    }
+    if let Some(host) = &resources.host {
+        let shares = [
+            (host.cpu_pressure_share, "some task waited for a processor"),
+            (host.io_pressure_share, "some task waited for the disk"),
+            (
+                host.steal_share,
+                "the hypervisor gave the processor to others",
+            ),
+        ];
+        let told: Vec<String> = shares
+            .into_iter()
+            .filter_map(|(share, what)| Some(format!("{:.1} % of the time {what}", share? * 100.0)))
+            .collect();
+        page.raw("<div><b>Machine</b>: ")
+            .text(told.join(" · "))
+            .raw("</div>");
     }
     page.raw("</section>\n");
 }

@@ -28,6 +28,14 @@ pub(super) fn verdict(result: &RunResult) -> Statement {
             "INTEGRITY NOT SHOWN",
             "no record was read back, so nothing was proved".into(),
         ),
+        Verdict::Pass if result.workload.acks == Acks::None => (
+            Tone::Good,
+            "INTEGRITY PASS",
+            format!(
+                "all {} received records came once, in order, unharmed; acks=0 does not promise that all came",
+                count(integrity.consumed)
+            ),
+        ),
         Verdict::Pass => (
             Tone::Good,
             "INTEGRITY PASS",
@@ -71,7 +79,7 @@ pub(super) fn warnings(result: &RunResult) -> Vec<Statement> {
             tone,
             word,
             sentence,
-        })
+        });
     };
     if let Some(error) = &result.error {
         warn(Tone::Bad, "ENDED EARLY", error.clone());

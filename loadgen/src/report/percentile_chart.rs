@@ -2,7 +2,7 @@
 
 use hdrhistogram::Histogram;
 
-use super::chart::{Axis, Frame, Ink, Line, close, open, push_faint, push_ring};
+use super::chart::{Axis, Frame, Ink, LEFT, Line, TOP, close, open, push_faint, push_ring};
 use super::markup::Markup;
 use super::scale::Scale;
 use super::table::latency_rows;
@@ -15,6 +15,8 @@ const FRAME: Frame = Frame {
 };
 /// Points of a curve for each factor of ten in rarity.
 const POINTS_PER_NINE: u32 = 40;
+/// Curves start here, near 11 %: the few fastest records would only stretch the axis downwards.
+const FIRST_POINT: u32 = 2;
 /// A curve ends where fewer samples than this lie above.
 const EXCEEDANCES_MIN: f64 = 10.0;
 /// The x axis is not drawn further than this many nines.
@@ -47,9 +49,9 @@ pub(super) fn percentile_chart(result: &RunResult) -> Markup {
     };
     let x = nines_axis(nines);
     let y = Axis::new(
-        Scale::logarithmic(all_values(), FRAME.bottom(), FRAME.top()),
+        Scale::logarithmic(all_values(), FRAME.bottom(), TOP),
         "latency",
-        |ns| duration_tick(ns),
+        duration_tick,
     );
     let mut svg = open(
         FRAME,
@@ -132,7 +134,7 @@ fn points_of(histogram: &Histogram<u64>, latency: &Latency) -> Vec<(f64, f64)> {
         return Vec::new();
     }
     let last = (carried * f64::from(POINTS_PER_NINE)).floor() as u32;
-    (0..=last)
+    (FIRST_POINT..=last)
         .map(|index| {
             let nines = f64::from(index) / f64::from(POINTS_PER_NINE);
             let ns = histogram.value_at_quantile(1.0 - 10_f64.powf(-nines));
@@ -163,7 +165,7 @@ fn nines_of_max(latency: &Latency) -> f64 {
 fn nines_axis(nines: f64) -> Axis {
     const NAMED: [(f64, &str); 9] = [
         (0.0, "0 %"),
-        (0.301_03, "50 %"),
+        (std::f64::consts::LOG10_2, "50 %"),
         (1.0, "90 %"),
         (2.0, "99 %"),
         (3.0, "99.9 %"),
@@ -173,7 +175,7 @@ fn nines_axis(nines: f64) -> Axis {
         (7.0, "99.99999 %"),
     ];
     Axis {
-        scale: Scale::exact(0.0, nines, FRAME.left(), FRAME.right()),
+        scale: Scale::exact(0.0, nines, LEFT, FRAME.right()),
         label: "share of records that were at least this fast",
         ticks: NAMED
             .into_iter()

@@ -1,5 +1,8 @@
 //! Values to pixels, with ticks where a reader expects them. Every scale is finite, also of nothing, one or zero.
 
+/// Logarithmic scales longer than this have ticks at powers of ten only.
+const FINE_DECADES_MAX: f64 = 3.1;
+
 /// A mapping of values onto a stretch of pixels.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Scale {
@@ -56,8 +59,12 @@ impl Scale {
             .collect();
         let smallest = positive.iter().copied().fold(f64::INFINITY, f64::min);
         let largest = largest_of(positive.into_iter()).unwrap_or(10.0);
-        let low = round_down(smallest.min(largest));
-        let high = round_up(largest).max(low * 10.0);
+        let mut low = round_down(smallest.min(largest));
+        let mut high = round_up(largest).max(low * 10.0);
+        if (high / low).log10() > FINE_DECADES_MAX {
+            low = decade_of(low * 1.001);
+            high = decade_of(high * 9.99);
+        }
         Self {
             kind: Kind::Log,
             low,
@@ -96,7 +103,7 @@ impl Scale {
 
     fn logarithmic_ticks(&self) -> Vec<f64> {
         let decades = (self.high / self.low).log10();
-        let factors: &[f64] = if decades <= 2.5 {
+        let factors: &[f64] = if decades <= FINE_DECADES_MAX {
             &[1.0, 2.0, 5.0]
         } else {
             &[1.0]
@@ -184,7 +191,9 @@ mod tests {
     fn ticks_are_round_and_cover_the_values() {
         let scale = Scale::from_zero([20.3].into_iter(), 0.0, 100.0);
         assert_eq!(scale.ticks(), [0.0, 5.0, 10.0, 15.0, 20.0, 25.0]);
-        let scale = Scale::logarithmic([150e3, 90e6].into_iter(), 0.0, 100.0);
-        assert_eq!(scale.ticks(), [1e6_f64.powi(1) / 10.0, 1e6, 1e7, 1e8]);
+        let long = Scale::logarithmic([150e3, 900e6].into_iter(), 0.0, 100.0);
+        assert_eq!(long.ticks(), [1e5, 1e6, 1e7, 1e8, 1e9]);
+        let short = Scale::logarithmic([0.6, 9.0].into_iter(), 0.0, 100.0);
+        assert_eq!(short.ticks(), [0.5, 1.0, 2.0, 5.0, 10.0]);
     }
 }

@@ -1,6 +1,6 @@
 //! Charts over time, one value a second, with the warm-up shaded.
 
-use super::chart::{Axis, Frame, Ink, Line, close, open, push_band};
+use super::chart::{Axis, Frame, Ink, LEFT, Line, TOP, close, open, push_band};
 use super::markup::Markup;
 use super::percentile_chart::duration_tick;
 use super::scale::Scale;
@@ -13,6 +13,7 @@ const FRAME: Frame = Frame {
 };
 const BYTES_PER_MB: f64 = 1e6;
 const BYTES_PER_MIB: f64 = 1_048_576.0;
+const PERCENT: f64 = 0.01;
 
 /// A chart with its heading.
 pub(super) struct SeriesChart {
@@ -32,191 +33,191 @@ pub(super) fn series_charts(result: &RunResult) -> Vec<SeriesChart> {
     let Some(series) = &result.series else {
         return Vec::new();
     };
-    let warmup_secs = result.workload.phase_secs("warmup");
-    let chart = |heading, unit, upwards, lines: Vec<Line>| {
-        let has_values = lines
-            .iter()
-            .any(|line| line.points.iter().any(Option::is_some));
-        has_values.then(|| SeriesChart {
-            heading,
-            svg: draw(series, warmup_secs, heading, unit, upwards, &lines),
-        })
+    let timeline = Timeline {
+        series,
+        warmup_secs: result.workload.phase_secs("warmup"),
     };
-    let time = |ns: &[Option<u64>], name, ink| {
-        line(
-            series,
-            name,
-            ink,
-            ns.iter().map(|ns| ns.map(|ns| ns as f64)),
-        )
-    };
-    let scaled = |column: &[Option<f64>], by: f64, name, ink| {
-        line(
-            series,
-            name,
-            ink,
-            column.iter().map(|value| value.map(|value| value / by)),
-        )
-    };
-    let mebibytes = series
-        .broker_rss_bytes
-        .iter()
-        .map(|bytes| bytes.map(|b| b as f64 / BYTES_PER_MIB));
+    let response = [
+        &series.response_p50_ns,
+        &series.response_p99_ns,
+        &series.response_max_ns,
+    ];
+    let end_to_end = [
+        &series.end_to_end_p50_ns,
+        &series.end_to_end_p99_ns,
+        &series.end_to_end_max_ns,
+    ];
     [
-        chart(
-            "Throughput",
-            "MB/s",
-            Upwards::FromZero,
-            vec![
-                scaled(
-                    &series.offered_bytes_per_s,
-                    BYTES_PER_MB,
-                    "offered",
-                    Ink::Quiet,
-                ),
-                scaled(
-                    &series.achieved_bytes_per_s,
-                    BYTES_PER_MB,
-                    "achieved",
-                    Ink::First,
-                ),
-                scaled(
-                    &series.consumed_bytes_per_s,
-                    BYTES_PER_MB,
-                    "consumed",
-                    Ink::Third,
-                ),
-            ],
-        ),
-        chart(
-            "Response",
-            "latency",
-            Upwards::Latency,
-            vec![
-                time(&series.response_p50_ns, "p50", Ink::First),
-                time(&series.response_p99_ns, "p99", Ink::Second),
-                time(&series.response_max_ns, "max", Ink::Quiet),
-            ],
-        ),
-        chart(
-            "End-to-end",
-            "latency",
-            Upwards::Latency,
-            vec![
-                time(&series.end_to_end_p50_ns, "p50", Ink::First),
-                time(&series.end_to_end_p99_ns, "p99", Ink::Second),
-                time(&series.end_to_end_max_ns, "max", Ink::Quiet),
-            ],
-        ),
-        chart(
-            "Processor",
-            "cores",
-            Upwards::FromZero,
-            vec![
-                scaled(&series.broker_cpu_cores, 1.0, "broker", Ink::First),
-                scaled(
-                    &series.loadgen_cpu_cores,
-                    1.0,
-                    "load generator",
-                    Ink::Second,
-                ),
-            ],
-        ),
-        chart(
-            "Broker memory",
-            "MiB resident",
-            Upwards::FromZero,
-            vec![line(series, "broker", Ink::First, mebibytes)],
-        ),
-        chart(
-            "Disturbance",
-            "% of time",
-            Upwards::FromZero,
-            vec![
-                scaled(
-                    &series.cpu_pressure_share,
-                    0.01,
-                    "waits for CPU",
-                    Ink::First,
-                ),
-                scaled(
-                    &series.io_pressure_share,
-                    0.01,
-                    "waits for disk",
-                    Ink::Second,
-                ),
-                scaled(&series.steal_share, 0.01, "stolen", Ink::Quiet),
-            ],
-        ),
+        timeline.throughput(),
+        timeline.latency("Response", response),
+        timeline.latency("End-to-end", end_to_end),
+        timeline.processor(),
+        timeline.memory(),
+        timeline.disturbance(),
     ]
     .into_iter()
     .flatten()
     .collect()
 }
 
-/// A column as a line; it ends with the shorter of column and time.
-fn line(series: &Series, name: &str, ink: Ink, column: impl Iterator<Item = Option<f64>>) -> Line {
-    let points = series
-        .t_secs
-        .iter()
-        .zip(column)
-        .map(|(t_secs, value)| {
-            value
-                .filter(|value| value.is_finite())
-                .map(|value| (*t_secs, value))
+/// The seconds of a run, and what was measured in each.
+struct Timeline<'a> {
+    series: &'a Series,
+    warmup_secs: f64,
+}
+
+impl Timeline<'_> {
+    fn throughput(&self) -> Option<SeriesChart> {
+        let series = self.series;
+        let lines = vec![
+            self.line(
+                "offered",
+                Ink::Quiet,
+                in_units(&series.offered_bytes_per_s, BYTES_PER_MB),
+            ),
+            self.line(
+                "achieved",
+                Ink::First,
+                in_units(&series.achieved_bytes_per_s, BYTES_PER_MB),
+            ),
+            self.line(
+                "consumed",
+                Ink::Third,
+                in_units(&series.consumed_bytes_per_s, BYTES_PER_MB),
+            ),
+        ];
+        self.chart("Throughput", "MB/s", Upwards::FromZero, &lines)
+    }
+
+    fn latency(
+        &self,
+        heading: &'static str,
+        columns: [&Vec<Option<u64>>; 3],
+    ) -> Option<SeriesChart> {
+        let names = [
+            ("p50", Ink::First),
+            ("p99", Ink::Second),
+            ("max", Ink::Quiet),
+        ];
+        let lines: Vec<Line> = names
+            .into_iter()
+            .zip(columns)
+            .map(|((name, ink), column)| {
+                self.line(name, ink, column.iter().map(|ns| ns.map(|ns| ns as f64)))
+            })
+            .collect();
+        self.chart(heading, "latency", Upwards::Latency, &lines)
+    }
+
+    fn processor(&self) -> Option<SeriesChart> {
+        let lines = vec![
+            self.line(
+                "broker",
+                Ink::First,
+                in_units(&self.series.broker_cpu_cores, 1.0),
+            ),
+            self.line(
+                "load generator",
+                Ink::Second,
+                in_units(&self.series.loadgen_cpu_cores, 1.0),
+            ),
+        ];
+        self.chart("Processor", "cores", Upwards::FromZero, &lines)
+    }
+
+    fn memory(&self) -> Option<SeriesChart> {
+        let bytes = self.series.broker_rss_bytes.iter();
+        let mebibytes = bytes.map(|bytes| bytes.map(|bytes| bytes as f64 / BYTES_PER_MIB));
+        let lines = vec![self.line("broker", Ink::First, mebibytes)];
+        self.chart("Broker memory", "MiB resident", Upwards::FromZero, &lines)
+    }
+
+    fn disturbance(&self) -> Option<SeriesChart> {
+        let series = self.series;
+        let lines = vec![
+            self.line(
+                "waits for CPU",
+                Ink::First,
+                in_units(&series.cpu_pressure_share, PERCENT),
+            ),
+            self.line(
+                "waits for disk",
+                Ink::Second,
+                in_units(&series.io_pressure_share, PERCENT),
+            ),
+            self.line("stolen", Ink::Quiet, in_units(&series.steal_share, PERCENT)),
+        ];
+        self.chart("Disturbance", "% of time", Upwards::FromZero, &lines)
+    }
+
+    /// A column as a line; it ends with the shorter of column and time.
+    fn line(&self, name: &str, ink: Ink, column: impl Iterator<Item = Option<f64>>) -> Line {
+        let points = self
+            .series
+            .t_secs
+            .iter()
+            .zip(column)
+            .map(|(t_secs, value)| Some((*t_secs, value.filter(|value| value.is_finite())?)))
+            .collect();
+        Line {
+            name: name.into(),
+            ink,
+            points,
+        }
+    }
+
+    /// The chart, or nothing when no line has a value.
+    fn chart(
+        &self,
+        heading: &'static str,
+        unit: &'static str,
+        upwards: Upwards,
+        lines: &[Line],
+    ) -> Option<SeriesChart> {
+        let values = || {
+            lines
+                .iter()
+                .flat_map(|line| line.points.iter().flatten().map(|point| point.1))
+        };
+        values().next()?;
+        let times = self.series.t_secs.iter().copied();
+        let end_secs = times
+            .filter(|t_secs| t_secs.is_finite())
+            .fold(0.0, f64::max);
+        let across = Scale::exact(0.0, end_secs, LEFT, FRAME.right());
+        let x = Axis::new(across, "seconds since start", trimmed);
+        let y = match upwards {
+            Upwards::FromZero => Axis::new(
+                Scale::from_zero(values(), FRAME.bottom(), TOP),
+                unit,
+                trimmed,
+            ),
+            Upwards::Latency => {
+                let scale = Scale::logarithmic(values(), FRAME.bottom(), TOP);
+                Axis::new(scale, unit, duration_tick)
+            }
+        };
+        let mut svg = open(FRAME, &format!("{heading} over time, {unit}"), &x, &y);
+        if self.warmup_secs > 0.0 {
+            push_band(
+                &mut svg,
+                FRAME,
+                LEFT,
+                x.scale.at(self.warmup_secs),
+                "warm-up",
+            );
+        }
+        Some(SeriesChart {
+            heading,
+            svg: close(svg, FRAME, &x, &y, lines),
         })
-        .collect();
-    Line {
-        name: name.into(),
-        ink,
-        points,
     }
 }
 
-fn draw(
-    series: &Series,
-    warmup_secs: f64,
-    heading: &str,
-    unit: &'static str,
-    upwards: Upwards,
-    lines: &[Line],
-) -> Markup {
-    let end_secs = series
-        .t_secs
+fn in_units(column: &[Option<f64>], unit: f64) -> impl Iterator<Item = Option<f64>> {
+    column
         .iter()
-        .copied()
-        .filter(|t| t.is_finite())
-        .fold(0.0, f64::max);
-    let values = || {
-        lines
-            .iter()
-            .flat_map(|line| line.points.iter().flatten().map(|point| point.1))
-    };
-    let x_scale = Scale::exact(0.0, end_secs, FRAME.left(), FRAME.right());
-    let x = Axis::new(x_scale, "seconds since start", |secs| trimmed(secs));
-    let y = match upwards {
-        Upwards::FromZero => Axis::new(
-            Scale::from_zero(values(), FRAME.bottom(), FRAME.top()),
-            unit,
-            trimmed,
-        ),
-        Upwards::Latency => Axis::new(
-            Scale::logarithmic(values(), FRAME.bottom(), FRAME.top()),
-            unit,
-            duration_tick,
-        ),
-    };
-    let mut svg = open(FRAME, &format!("{heading} over time, {unit}"), &x, &y);
-    if warmup_secs > 0.0 {
-        push_band(
-            &mut svg,
-            FRAME,
-            FRAME.left(),
-            x.scale.at(warmup_secs),
-            "warm-up",
-        );
-    }
-    close(svg, FRAME, &x, &y, lines)
+        .map(move |value| value.map(|value| value / unit))
 }
 
 /// A round tick without needless zeros.

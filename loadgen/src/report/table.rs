@@ -87,7 +87,7 @@ pub(super) fn load_line(result: &RunResult) -> String {
     let plural =
         |number: u32, noun: &str| format!("{number} {noun}{}", if number == 1 { "" } else { "s" });
     format!(
-        "{} B records, {}, {}, {}, acks={}, measured for {} s",
+        "{} B records, {}, {}, {}, measured for {} s",
         count(u64::from(workload.record_bytes)),
         plural(
             workload.partitions.saturating_mul(workload.topics),
@@ -95,7 +95,6 @@ pub(super) fn load_line(result: &RunResult) -> String {
         ),
         plural(workload.producers, "producer"),
         plural(workload.consumers, "consumer"),
-        workload.acks.as_str(),
         decimal(result.summary.measured_secs),
     )
 }
@@ -239,22 +238,27 @@ fn push_resources(table: &mut String, result: &RunResult) {
 
 /// What a process used, in one line.
 pub(super) fn resources_line(process: &ProcessResources) -> String {
-    let mut parts = Vec::new();
-    if let Some(cpu) = process.cpu_s_per_gb {
-        parts.push(format!("{} CPU s per GB", decimal(cpu)));
-    }
-    parts.push(format!(
-        "CPU {} s user, {} s system",
+    let modes = format!(
+        "{} s user, {} s system",
         decimal(process.cpu_user_secs),
         decimal(process.cpu_system_secs)
-    ));
-    if let Some(idle) = process.rss_idle_bytes {
-        parts.push(format!("memory {} idle", binary_bytes(idle)));
+    );
+    let cpu = match process.cpu_s_per_gb {
+        Some(per_gb) => format!("CPU {} s/GB ({modes})", decimal(per_gb)),
+        None => format!("CPU {modes}"),
+    };
+    let memory: Vec<String> = [
+        (process.rss_idle_bytes, "idle"),
+        (process.rss_max_bytes, "max"),
+    ]
+    .into_iter()
+    .filter_map(|(bytes, when)| Some(format!("{} {when}", binary_bytes(bytes?))))
+    .collect();
+    if memory.is_empty() {
+        cpu
+    } else {
+        format!("{cpu} · memory {}", memory.join(", "))
     }
-    if let Some(max) = process.rss_max_bytes {
-        parts.push(format!("memory {} max", binary_bytes(max)));
-    }
-    parts.join(" · ")
 }
 
 fn line(table: &mut String, text: std::fmt::Arguments<'_>) {

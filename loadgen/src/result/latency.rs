@@ -112,7 +112,7 @@ impl Latency {
 impl Percentile {
     /// The share of samples at or below, 0 to 1.
     pub fn quantile(self) -> f64 {
-        1.0 - self.tail_per_10_000() as f64 / 10_000.0
+        1.0 - f64::from(self.tail_per_10_000()) / 10_000.0
     }
 
     /// Whether enough of `samples` lie above to report it.

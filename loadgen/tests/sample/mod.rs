@@ -22,11 +22,6 @@ pub fn calm_run() -> RunResult {
     let service = latencies(520e3, 0.3);
     let lag = latencies(60e3, 0.5);
     let end_to_end = latencies(1_250e3, 0.38);
-    let rate = Rate {
-        records_per_s: 19_996.0,
-        bytes_per_s: 19.996e6,
-    };
-    let figures = |histogram| Some(Latency::from_histogram(histogram, Some(BATCHES)));
     let workload = workload();
     RunResult {
         schema_version: SCHEMA_VERSION,
@@ -47,46 +42,7 @@ pub fn calm_run() -> RunResult {
         workload,
         target: target(),
         env: vec![host()],
-        summary: Summary {
-            measured_secs: f64::from(MEASURED_SECS),
-            produce: Some(StreamSummary {
-                offered: Some(Rate {
-                    records_per_s: 20_000.0,
-                    bytes_per_s: 20e6,
-                }),
-                achieved: rate,
-                goodput: rate,
-                records: RECORDS,
-                bytes: RECORDS * 1_000,
-                batch: Some(BatchShape {
-                    batches: BATCHES,
-                    requests: BATCHES,
-                    records_per_batch_mean: 16.0,
-                    batch_bytes_mean: 16_420.0,
-                    requests_per_s: 1_250.0,
-                    inflight_requests_mean: Some(1.4),
-                }),
-                latency: StreamLatency {
-                    response: figures(&response),
-                    service: figures(&service),
-                    lag: figures(&lag),
-                    end_to_end: None,
-                },
-                ..StreamSummary::default()
-            }),
-            consume: Some(StreamSummary {
-                achieved: rate,
-                goodput: rate,
-                records: RECORDS,
-                bytes: RECORDS * 1_000,
-                latency: StreamLatency {
-                    end_to_end: figures(&end_to_end),
-                    ..StreamLatency::default()
-                },
-                ..StreamSummary::default()
-            }),
-            drain_secs: Some(0.4),
-        },
+        summary: summary([&response, &service, &lag, &end_to_end]),
         histograms: BTreeMap::from(
             [
                 (histogram_name::PRODUCE_RESPONSE, &response),
@@ -170,6 +126,54 @@ fn latencies(median_ns: f64, spread: f64) -> Histogram<u64> {
         histogram.saturating_record((median_ns * (normal * spread).exp() + tail) as u64);
     }
     histogram
+}
+
+fn summary([response, service, lag, end_to_end]: [&Histogram<u64>; 4]) -> Summary {
+    let rate = Rate {
+        records_per_s: 19_996.0,
+        bytes_per_s: 19.996e6,
+    };
+    let figures = |histogram| Some(Latency::from_histogram(histogram, Some(BATCHES)));
+    Summary {
+        measured_secs: f64::from(MEASURED_SECS),
+        produce: Some(StreamSummary {
+            offered: Some(Rate {
+                records_per_s: 20_000.0,
+                bytes_per_s: 20e6,
+            }),
+            achieved: rate,
+            goodput: rate,
+            records: RECORDS,
+            bytes: RECORDS * 1_000,
+            batch: Some(BatchShape {
+                batches: BATCHES,
+                requests: BATCHES,
+                records_per_batch_mean: 16.0,
+                batch_bytes_mean: 16_420.0,
+                requests_per_s: 1_250.0,
+                inflight_requests_mean: Some(1.4),
+            }),
+            latency: StreamLatency {
+                response: figures(response),
+                service: figures(service),
+                lag: figures(lag),
+                end_to_end: None,
+            },
+            ..StreamSummary::default()
+        }),
+        consume: Some(StreamSummary {
+            achieved: rate,
+            goodput: rate,
+            records: RECORDS,
+            bytes: RECORDS * 1_000,
+            latency: StreamLatency {
+                end_to_end: figures(end_to_end),
+                ..StreamLatency::default()
+            },
+            ..StreamSummary::default()
+        }),
+        drain_secs: Some(0.4),
+    }
 }
 
 fn workload() -> Workload {
