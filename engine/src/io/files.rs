@@ -139,7 +139,7 @@ fn direct_options() -> OpenOptions {
     options
 }
 
-fn temporary_name(path: &Path) -> io::Result<PathBuf> {
+pub(super) fn temporary_name(path: &Path) -> io::Result<PathBuf> {
     let name = path.file_name().and_then(|name| name.to_str());
     let name = name.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidFilename))?;
     Ok(path.with_file_name(format!(".{name}.new")))

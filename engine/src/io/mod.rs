@@ -10,6 +10,7 @@ pub mod net;
 pub mod ring;
 pub mod runtime;
 pub mod sim;
+mod sim_disk;
 
 use std::io;
 use std::path::{Path, PathBuf};
