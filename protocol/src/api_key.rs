@@ -75,7 +75,7 @@ macro_rules! api_keys {
 for_each_api!(api_keys);
 
 impl ApiKey {
-    /// The versions to list in an ApiVersions answer. Produce pretends to start at 0: librdkafka before 2.11.1 sends
+    /// The versions to list in an `ApiVersions` answer. Produce pretends to start at 0: librdkafka before 2.11.1 sends
     /// no compression otherwise (KAFKA-18659). Versions 0 to 2 are refused when they come.
     pub fn advertised_versions(self) -> RangeInclusive<i16> {
         match self {

@@ -51,7 +51,7 @@ impl<'a, T: NullableField<'a>> Field<'a> for Option<T> {
 /// Writes an optional value in a version that has no null: as an empty one.
 #[inline]
 pub(crate) fn write_null_as_empty<'a, T: Field<'a> + Default>(
-    value: &Option<T>,
+    value: Option<&T>,
     writer: &mut Writer,
     layout: Layout,
 ) {
@@ -100,9 +100,9 @@ impl<'a> Field<'a> for &'a str {
     #[inline]
     fn write(&self, writer: &mut Writer, layout: Layout) {
         if layout.flexible {
-            writer.put_compact_string(self)
+            writer.put_compact_string(self);
         } else {
-            writer.put_string(self)
+            writer.put_string(self);
         }
     }
 }
@@ -120,9 +120,9 @@ impl<'a> NullableField<'a> for &'a str {
     #[inline]
     fn write_null(writer: &mut Writer, layout: Layout) {
         if layout.flexible {
-            writer.put_compact_length(None)
+            writer.put_compact_length(None);
         } else {
-            writer.put_i16(-1)
+            writer.put_i16(-1);
         }
     }
 }
@@ -140,9 +140,9 @@ impl<'a> Field<'a> for &'a [u8] {
     #[inline]
     fn write(&self, writer: &mut Writer, layout: Layout) {
         if layout.flexible {
-            writer.put_compact_bytes(self)
+            writer.put_compact_bytes(self);
         } else {
-            writer.put_bytes(self)
+            writer.put_bytes(self);
         }
     }
 }
@@ -206,12 +206,11 @@ impl<'a, T: Field<'a>> NullableField<'a> for Vec<T> {
             reader.read_array_count()
         };
         let Some(count) = count? else { return Ok(None) };
-        let count_at_once =
-            (reader.remaining() * ARRAY_BYTES_PER_BYTE_LEFT / size_of::<T>()).max(1);
         let mut elements = Vec::new();
         for come in 0..count {
             if come == elements.capacity() {
-                elements.reserve_exact(count_at_once.max(come).min(count - come));
+                let at_once = reader.remaining() * ARRAY_BYTES_PER_BYTE_LEFT / size_of::<T>();
+                elements.reserve_exact(at_once.max(come / 4).max(1).min(count - come));
             }
             elements.push(T::read(reader, layout)?);
         }
@@ -227,8 +226,8 @@ impl<'a, T: Field<'a>> NullableField<'a> for Vec<T> {
 #[inline]
 fn write_length(writer: &mut Writer, len: Option<usize>, layout: Layout) {
     if layout.flexible {
-        writer.put_compact_length(len)
+        writer.put_compact_length(len);
     } else {
-        writer.put_length(len)
+        writer.put_length(len);
     }
 }

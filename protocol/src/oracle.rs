@@ -11,6 +11,7 @@ use rand::rngs::StdRng;
 use crate::Message;
 use crate::api_key::ApiKey;
 use crate::error_code::ErrorCode;
+use crate::messages;
 use crate::messages::consumer_offsets::{
     GroupMetadataKey, GroupMetadataValue, OffsetCommitKey, OffsetCommitValue, decode_versioned,
     encode_versioned,
@@ -72,15 +73,14 @@ macro_rules! oracle_tests {
         $(
             #[test]
             fn $module() {
-                use crate::messages::$module::{$request, $response};
                 let mut source = StdRng::seed_from_u64($key);
                 for version in ApiKey::$name.versions() {
                     if knows(theirs::ApiKey::$name.valid_versions(), version) {
-                        agree::<$request, theirs::$request>(&mut source, version);
-                        agree::<$response, theirs::$response>(&mut source, version);
+                        agree::<messages::$module::$request, theirs::$request>(&mut source, version);
+                        agree::<messages::$module::$response, theirs::$response>(&mut source, version);
                     } else {
-                        round_trip::<$request>(&mut source, version);
-                        round_trip::<$response>(&mut source, version);
+                        round_trip::<messages::$module::$request>(&mut source, version);
+                        round_trip::<messages::$module::$response>(&mut source, version);
                     }
                 }
             }
@@ -122,10 +122,9 @@ macro_rules! oracle_tests {
                 corpus.extend_from_slice(message);
             };
             $(
-                use crate::messages::$module::{$request, $response};
                 for version in ApiKey::$name.versions() {
-                    put($key, 0, version, round_trip::<$request>(&mut source, version));
-                    put($key, 1, version, round_trip::<$response>(&mut source, version));
+                    put($key, 0, version, round_trip::<messages::$module::$request>(&mut source, version));
+                    put($key, 1, version, round_trip::<messages::$module::$response>(&mut source, version));
                 }
             )*
             corpus

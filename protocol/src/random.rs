@@ -64,7 +64,7 @@ impl RandomValue for &str {
     fn random(source: &mut StdRng, _: i16) -> Self {
         let range = random_range(source, TEXT.len());
         let boundary = |from: usize| {
-            (from..)
+            (from..=TEXT.len())
                 .find(|&at| TEXT.is_char_boundary(at))
                 .unwrap_or(TEXT.len())
         };

@@ -134,7 +134,7 @@ macro_rules! message {
             if ($nullable).contains(&$layout.version) {
                 $crate::field::Field::write(&$message.$field, $writer, $layout);
             } else {
-                $crate::field::write_null_as_empty(&$message.$field, $writer, $layout);
+                $crate::field::write_null_as_empty($message.$field.as_ref(), $writer, $layout);
             }
         }
     };

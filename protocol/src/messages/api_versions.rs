@@ -1,4 +1,4 @@
-//! ApiVersions: which APIs and versions the broker speaks.
+//! `ApiVersions`: which APIs and versions the broker speaks.
 
 use crate::api_key::ApiKey;
 use crate::error_code::ErrorCode;

@@ -1,4 +1,4 @@
-//! CreatePartitions: gives topics more partitions.
+//! `CreatePartitions`: gives topics more partitions.
 
 message! {
     /// The topics that grow.

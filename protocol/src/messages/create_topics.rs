@@ -1,4 +1,4 @@
-//! CreateTopics: makes topics.
+//! `CreateTopics`: makes topics.
 
 use uuid::Uuid;
 

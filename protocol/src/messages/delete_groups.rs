@@ -1,4 +1,4 @@
-//! DeleteGroups: removes empty groups.
+//! `DeleteGroups`: removes empty groups.
 
 message! {
     /// The groups to remove.

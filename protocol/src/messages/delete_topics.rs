@@ -1,4 +1,4 @@
-//! DeleteTopics: removes topics.
+//! `DeleteTopics`: removes topics.
 
 use uuid::Uuid;
 

@@ -1,4 +1,4 @@
-//! DescribeCluster: the brokers of the cluster.
+//! `DescribeCluster`: the brokers of the cluster.
 
 message! {
     /// Asks for the brokers.

@@ -1,4 +1,4 @@
-//! DescribeConfigs: the settings of topics and brokers.
+//! `DescribeConfigs`: the settings of topics and brokers.
 
 message! {
     /// Asks for settings.

@@ -1,4 +1,4 @@
-//! Fetch: reads record batches from partitions.
+//! `Fetch`: reads record batches from partitions.
 
 use crate::Records;
 

@@ -1,4 +1,4 @@
-//! FindCoordinator: which broker coordinates a group or a transactional id.
+//! `FindCoordinator`: which broker coordinates a group or a transactional id.
 
 message! {
     /// Asks for one coordinator, from version 4 for several.

@@ -1,4 +1,4 @@
-//! Heartbeat: a member of a group says that it lives.
+//! `Heartbeat`: a member of a group says that it lives.
 
 message! {
     /// The sign of life.

@@ -1,4 +1,4 @@
-//! InitProducerId: gives a producer its id and epoch.
+//! `InitProducerId`: gives a producer its id and epoch.
 
 message! {
     /// A producer that starts.

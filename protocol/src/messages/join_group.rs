@@ -1,4 +1,4 @@
-//! JoinGroup: enters a consumer group, or the next generation of it.
+//! `JoinGroup`: enters a consumer group, or the next generation of it.
 
 message! {
     /// A member that wants to join.

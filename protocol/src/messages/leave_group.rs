@@ -1,4 +1,4 @@
-//! LeaveGroup: members leave a group; from version 3 several at once.
+//! `LeaveGroup`: members leave a group; from version 3 several at once.
 
 message! {
     /// Who leaves.

@@ -1,4 +1,4 @@
-//! ListGroups: which groups this broker coordinates.
+//! `ListGroups`: which groups this broker coordinates.
 
 message! {
     /// Asks for groups, by state and type; no filter is all.

@@ -1,4 +1,4 @@
-//! ListOffsets: finds offsets by timestamp, and the ends of the log.
+//! `ListOffsets`: finds offsets by timestamp, and the ends of the log.
 
 message! {
     /// Asks for offsets.

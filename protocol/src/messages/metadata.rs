@@ -1,4 +1,4 @@
-//! Metadata: which topics there are, and which broker leads each partition.
+//! `Metadata`: which topics there are, and which broker leads each partition.
 
 use uuid::Uuid;
 

@@ -1,4 +1,4 @@
-//! OffsetCommit: stores a group's positions.
+//! `OffsetCommit`: stores a group's positions.
 
 message! {
     /// Positions to store.

@@ -1,4 +1,4 @@
-//! OffsetFetch: reads a group's positions back. Up to version 7 for one group, from version 8 for several.
+//! `OffsetFetch`: reads a group's positions back. Up to version 7 for one group, from version 8 for several.
 
 message! {
     /// Asks for positions.

@@ -1,4 +1,4 @@
-//! OffsetForLeaderEpoch: where an epoch of a partition ended.
+//! `OffsetForLeaderEpoch`: where an epoch of a partition ended.
 
 message! {
     /// Asks for ends of epochs.

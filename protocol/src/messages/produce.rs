@@ -1,4 +1,4 @@
-//! Produce: appends record batches to partitions.
+//! `Produce`: appends record batches to partitions.
 
 use crate::Records;
 

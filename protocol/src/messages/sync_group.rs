@@ -1,4 +1,4 @@
-//! SyncGroup: the leader hands in the assignment, every member gets its own.
+//! `SyncGroup`: the leader hands in the assignment, every member gets its own.
 
 message! {
     /// A member that waits for its assignment; the leader brings all of them.
