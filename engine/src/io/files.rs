@@ -95,7 +95,11 @@ pub(super) fn list_directory(path: &Path) -> io::Result<Vec<String>> {
         let name = entry?.file_name().into_string().map_err(|name| {
             io::Error::new(
                 io::ErrorKind::InvalidData,
-                format!("list directory {}: {name:?} is not UTF-8", path.display()),
+                format!(
+                    "list directory {}: {} is not UTF-8",
+                    path.display(),
+                    name.display()
+                ),
             )
         })?;
         names.push(name);

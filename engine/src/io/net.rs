@@ -350,7 +350,7 @@ fn count_of(entry: &cqueue::Entry) -> io::Result<usize> {
     }
 }
 
-/// No SO_REUSEPORT: its hashing piles few connections on one core, and a second broker could share the port unseen.
+/// No `SO_REUSEPORT`: its hashing piles few connections on one core, and a second broker could share the port unseen.
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = socket2::Socket::new(
         Domain::for_address(address),

@@ -199,7 +199,7 @@ impl RingIo {
                 .expect("at most as many operations are in the ring as it has entries");
             self.in_ring += 1;
         }
-        self.shared.submit(&mut ring);
+        submit_entries(&mut ring);
     }
 
     /// Takes one completion in: the operation goes on, or is over.
@@ -208,12 +208,9 @@ impl RingIo {
         let key = (user_data & u64::from(u32::MAX)) as usize;
         let operation = &mut self.operations[key];
         assert_eq!(u64::from(operation.generation), user_data >> 32);
-        let result = match operation.advance(result) {
-            None => {
-                self.waiting.push_back(key);
-                return None;
-            }
-            Some(result) => result,
+        let Some(result) = operation.advance(result) else {
+            self.waiting.push_back(key);
+            return None;
         };
         let operation = self.operations.remove(key);
         let result = result.map(|()| match operation.work {
@@ -442,20 +439,6 @@ impl Shared {
                 .map(|entry| (entry.user_data(), entry.result())),
         );
     }
-
-    fn submit(&self, ring: &mut IoUring) {
-        while !ring.submission().is_empty() {
-            match ring.submit() {
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // Memory pressure in the kernel passes; the queue is our own and holds what it did not take.
-                Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => {
-                    std::thread::yield_now();
-                }
-                Err(error) => panic!("the kernel refuses the journal's ring: {error}"),
-            }
-        }
-    }
 }
 
 impl Operation {
@@ -512,6 +495,21 @@ impl Operation {
     }
 }
 
+/// Gives the kernel all entries of the queue.
+fn submit_entries(ring: &mut IoUring) {
+    while !ring.submission().is_empty() {
+        match ring.submit() {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // Memory pressure in the kernel passes; the queue is our own and holds what it did not take.
+            Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => {
+                std::thread::yield_now();
+            }
+            Err(error) => panic!("the kernel refuses the journal's ring: {error}"),
+        }
+    }
+}
+
 fn is_continuation(errno: i32) -> bool {
     errno == libc::EINTR || errno == libc::EAGAIN
 }
@@ -523,7 +521,7 @@ fn error_of(result: i32) -> io::Result<()> {
     Ok(())
 }
 
-/// The best flags that this kernel takes (COOP_TASKRUN is 5.19, SINGLE_ISSUER 6.0).
+/// The best flags that this kernel takes (`COOP_TASKRUN` is 5.19, `SINGLE_ISSUER` 6.0).
 fn build_ring() -> io::Result<IoUring> {
     let mut builder = IoUring::builder();
     builder.setup_cqsize(JOURNAL_RING_ENTRIES * RING_COMPLETIONS_PER_ENTRY);

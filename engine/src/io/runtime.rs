@@ -1,4 +1,4 @@
-//! CONTRACT: starts a core (a thread with its io_uring runtime) and says what this machine grants: ring, file system, disk.
+//! CONTRACT: starts a core (a thread with its `io_uring` runtime) and says what this machine grants: ring, file system, disk.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -51,7 +51,7 @@ pub struct RingRefused {
 pub struct FileSystemReport {
     /// Name of the file system, as mounted.
     pub file_system: String,
-    /// Smallest of 512 and 4096 bytes at which O_DIRECT works; None where it is refused.
+    /// Smallest of 512 and 4096 bytes at which `O_DIRECT` works; None where it is refused.
     pub direct_alignment_bytes: Option<usize>,
     /// The device's write cache as the kernel sees it ("write back", "write through"), if it has a device.
     pub write_cache: Option<String>,
@@ -59,7 +59,7 @@ pub struct FileSystemReport {
     pub durability: &'static str,
 }
 
-/// Flags from best to none: COOP_TASKRUN is 5.19, SINGLE_ISSUER 6.0. (DEFER_TASKRUN would stall the runtime, which never asks
+/// Flags from best to none: `COOP_TASKRUN` is 5.19, `SINGLE_ISSUER` 6.0. (`DEFER_TASKRUN` would stall the runtime, which never asks
 /// for events when it enters the kernel.)
 const FLAG_STEPS: [&str; 3] = ["COOP_TASKRUN + SINGLE_ISSUER", "COOP_TASKRUN", "none"];
 
