@@ -18,6 +18,8 @@ pub const FETCH_RESERVE_BYTES_MAX: usize = 16 << 20;
 pub const PENDING_ANSWERS_MAX: usize = 128;
 /// Finished answers of a connection gathered into one send.
 pub const SEND_BYTES_TARGET: usize = 256 << 10;
+/// Bytes of an answer that must leave within one write-stall deadline.
+pub const SEND_STEP_BYTES: usize = 1 << 20;
 /// Connections of one process when the configuration does not say otherwise; each idle one costs about 4 KiB.
 pub const CONNECTIONS_MAX_DEFAULT: usize = 10_000;
 /// Sockets that wait for a shard to take them; a full queue stops the acceptor, and the kernel's backlog fills.
@@ -33,6 +35,11 @@ pub const WRITE_STALL_DEADLINE: Duration = Duration::from_secs(30);
 pub const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
 /// Longest wait of a Fetch that a client may ask for; a poll holds a task and its answer slot.
 pub const FETCH_WAIT_MAX: Duration = Duration::from_secs(300);
+
+/// What a fetch answer may hold when the budget is used up by slow readers: enough to go on, too little to hurt.
+pub const FETCH_BYTES_UNRESERVED: usize = 64 << 10;
+/// Output of one decompressed batch in a search by timestamp: bounds a decompression bomb.
+pub const DECOMPRESSED_BYTES_MAX: usize = 64 << 20;
 
 // Topics and partitions.
 
@@ -77,3 +84,35 @@ const _: () = {
     assert!(REPLAY_READ_BYTES <= engine::limits::BATCH_BYTES_MAX);
     assert!(CATALOG_BATCH_BYTES_TARGET <= engine::limits::BATCH_BYTES_MAX / 4);
 };
+
+// groups
+
+/// Groups of one `__consumer_offsets` partition: at 50 partitions half a million, each some 500 bytes without members.
+pub const GROUPS_PER_COORDINATOR_MAX: usize = 10_000;
+/// Members of a group when `group.max.size` is not set lower. Kafka has no bound; a rebalance answers its leader with all
+/// members' metadata, so a bound keeps that answer within a frame.
+pub const GROUP_MEMBERS_MAX: usize = 1_000;
+/// Ids handed out and not yet used: each costs its session timeout of memory, and a client may ask for any number.
+pub const GROUP_PENDING_MEMBERS_MAX: usize = 1_000;
+/// Assignors of one member. Clients send one to three.
+pub const GROUP_MEMBER_PROTOCOLS_MAX: usize = 32;
+/// Names and metadata of one member's assignors. A subscription to 1,000 topics with owned partitions is about 100 KB.
+pub const GROUP_MEMBER_METADATA_BYTES_MAX: usize = 256 << 10;
+/// Largest batch that a coordinator writes: `max.message.bytes` of `__consumer_offsets` as Kafka creates it.
+pub const OFFSETS_BATCH_BYTES_MAX: usize = 1 << 20;
+/// A group's record: it must fit a batch alone, with its header.
+pub const GROUP_METADATA_BYTES_MAX: usize = OFFSETS_BATCH_BYTES_MAX - 4_096;
+/// A snapshot closes a batch beyond this, so that one append never holds the journal's commit for long.
+pub const OFFSETS_SNAPSHOT_BATCH_BYTES: usize = 256 << 10;
+/// Committed partitions of one group, about 150 bytes each; more than a broker's partitions is a client gone wrong.
+pub const GROUP_OFFSETS_MAX: usize = 100_000;
+/// Offsets forgotten by one append when their retention ends.
+pub const OFFSETS_EXPIRED_PER_BATCH: usize = 1_000;
+/// When only static members are left in a rebalance and none is back, the wait is extended by at least this, so that a
+/// rebalance timeout of zero does not make the timer spin.
+pub const GROUP_REBALANCE_EXTENSION_MS_MIN: i64 = 1_000;
+/// Decompressed body of a batch of `__consumer_offsets`; ours are not compressed.
+pub const OFFSETS_BODY_BYTES_MAX: usize = 8 << 20;
+
+const _: () = assert!(GROUP_METADATA_BYTES_MAX < OFFSETS_BATCH_BYTES_MAX);
+const _: () = assert!(OFFSETS_SNAPSHOT_BATCH_BYTES + GROUP_METADATA_BYTES_MAX < 2 * OFFSETS_BATCH_BYTES_MAX);
