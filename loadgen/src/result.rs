@@ -7,6 +7,7 @@ mod environment;
 mod histogram;
 mod latency;
 mod measured;
+mod quality;
 mod timestamp;
 mod workload;
 
@@ -17,6 +18,7 @@ pub use measured::{
     BatchShape, HostPressure, ProcessResources, Rate, Resources, Series, StreamLatency,
     StreamSummary, Summary,
 };
+pub use quality::Quality;
 pub use timestamp::utc_timestamp;
 pub use workload::{
     Acks, Arrival, ArrivalKind, ClientMode, Compression, Durability, FetchSettings, Fsync,
@@ -140,23 +142,6 @@ pub enum Verdict {
     Incomplete,
     /// Checking was switched off.
     NotChecked,
-}
-
-/// How far the figures can be trusted.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Quality {
-    /// First and last third agree (5 % in throughput, 20 % in p99); absent when the run was too short to tell.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub steady: Option<bool>,
-    /// The load generator, not the broker, may have set the figures.
-    pub client_limited: bool,
-    /// Less than 99 % of the offered load was achieved: latencies are those of a growing queue.
-    pub saturated: bool,
-    /// As fast as it goes: no schedule, so latency counts from the actual send.
-    pub closed_loop: bool,
-    /// Remarks for the reader, whole sentences.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub notes: Vec<String>,
 }
 
 /// The JSON Schema of the result file, as committed in `results/schema/run-v1.json`.

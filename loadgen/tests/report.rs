@@ -3,7 +3,9 @@
 mod sample;
 
 use loadgen::report::{Colour, html_page, terminal_table, write_files};
-use loadgen::result::{Acks, Latency, RunResult, Series, Verdict, histogram_name};
+use loadgen::result::{
+    Acks, Latency, Resources, RunResult, Series, Summary, Verdict, histogram_name,
+};
 use sample::{calm_run, failed_run, saturated_run};
 
 /// The pages lie here after a test run, for people to look at.
@@ -215,4 +217,20 @@ fn charts_of_empty_single_and_zero_series_are_drawable() {
             assert!(!chart.contains(broken), "{broken} in {chart}");
         }
     }
+}
+
+#[test]
+fn run_that_measured_nothing_still_has_a_page_and_a_table() {
+    let mut run = calm_run();
+    run.summary = Summary::default();
+    run.resources = Resources::default();
+    run.series = None;
+    run.histograms.clear();
+    run.env.clear();
+    run.integrity.verdict = Verdict::Incomplete;
+    run.error = Some("no broker at 127.0.0.1:1".into());
+    let page = html_page(&run);
+    assert!(page.contains("INTEGRITY UNKNOWN") && page.contains("no broker at 127.0.0.1:1"));
+    assert!(terminal_table(&run, Colour::Plain).contains("no broker at 127.0.0.1:1"));
+    write_files(&run, &std::path::Path::new(PAGES).join("nothing")).expect("writable");
 }

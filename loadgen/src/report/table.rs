@@ -257,7 +257,7 @@ pub(super) fn resources_line(process: &ProcessResources) -> String {
     if memory.is_empty() {
         cpu
     } else {
-        format!("{cpu} · memory {}", memory.join(", "))
+        format!("{cpu} · RSS {}", memory.join(", "))
     }
 }
 
