@@ -45,6 +45,7 @@ pub fn html_page(result: &RunResult) -> String {
     push_statements(&mut page, result);
     push_figures(&mut page, result);
     push_latencies(&mut page, result);
+    push_notes(&mut page, result);
     push_series(&mut page, result);
     push_resources(&mut page, result);
     push_facts(&mut page, result);
@@ -251,7 +252,16 @@ fn push_latencies(page: &mut Markup, result: &RunResult) {
     };
     page.raw("<p class=\"note\">").text(start);
     page.raw(" A percentile needs ten independent samples (batches) above it, or it is n/a.</p>");
-    for note in notes(result) {
+    page.raw("</section>\n");
+}
+
+fn push_notes(page: &mut Markup, result: &RunResult) {
+    let notes = notes(result);
+    if notes.is_empty() {
+        return;
+    }
+    page.raw("<section><h2>Notes</h2>");
+    for note in notes {
         page.raw("<p class=\"note\">").text(note).raw("</p>");
     }
     page.raw("</section>\n");
