@@ -251,7 +251,7 @@ fn push_latencies(page: &mut Markup, result: &RunResult) {
         "Response and end-to-end count from the intended send time; service from the write to the socket; lag is what lies between."
     };
     page.raw("<p class=\"note\">").text(start);
-    page.raw(" A percentile needs ten independent samples (batches) above it, or it is n/a.</p>");
+    page.raw(" A percentile needs ten independent samples (batches) above it, or it is n/a. Rings mark the largest value.</p>");
     page.raw("</section>\n");
 }
 
