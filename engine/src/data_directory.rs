@@ -1,0 +1,419 @@
+//! The data directory: who owns it, what it is, and whether it was left cleanly (see FORMAT.md).
+//!
+//! [`DirectoryLock`] keeps other processes out and must be held as long as any `Io` on the directory lives;
+//! [`DataDirectory`] reads or makes what all shards share.
+
+use std::fmt::Write as _;
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use uuid::Uuid;
+
+use crate::io::Io;
+use crate::journal::segment::SegmentGeometry;
+use crate::journal::superblock::{SUPERBLOCK_NAME, SuperblockFile};
+use crate::limits::{SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SHARDS_MAX};
+use crate::offset::{CommitSequence, Incarnation, ShardId};
+use crate::recovery::cases::Case;
+
+const LOCK_NAME: &str = "lock";
+const META_NAME: &str = "meta";
+const CLEAN_NAME: &str = "clean";
+/// What an interrupted replacement of the meta file leaves.
+const META_UNFINISHED_NAME: &str = ".meta.new";
+const FORMAT_VERSION: u32 = 1;
+const META_BYTES_MAX: usize = 4096;
+const CLEAN_BYTES_MAX: usize = 128 * (SHARDS_MAX as usize + 1);
+/// How long a start waits for the lock: after kill -9 the kernel may hold a ring's files for a moment.
+pub const LOCK_WAIT_MAX: Duration = Duration::from_secs(10);
+const LOCK_POLL: Duration = Duration::from_millis(20);
+
+/// Why a start is refused. Each message is one line that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// There is something else in it.
+    #[error(
+        "{path} is not empty and not a posthaste data directory: give an empty or a new directory"
+    )]
+    Foreign {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// Written by a later release.
+    #[error(
+        "{path} has format version {found}, this program knows up to {known}: start a newer release"
+    )]
+    NewerFormat {
+        /// The directory.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The newest version this program knows.
+        known: u32,
+    },
+    /// The file system refuses to write.
+    #[error("{path} is not writable ({source}): check owner, mode and mount options")]
+    NotWritable {
+        /// What was written.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file system is full.
+    #[error("no space left for {path}: free some space on its file system, nothing was lost")]
+    NoSpace {
+        /// What was written.
+        path: PathBuf,
+    },
+    /// Another process has it.
+    #[error("{path} is in use by another process (waited {waited_s} s): stop that process first")]
+    Locked {
+        /// The directory.
+        path: PathBuf,
+        /// Seconds waited.
+        waited_s: u64,
+    },
+    /// What is on disk contradicts itself or what was proven durable.
+    #[error(
+        "damaged data ({case}) at {place}: {detail}; restore it from a copy, or move it away to start without it"
+    )]
+    Damaged {
+        /// The row of the decision table.
+        case: Case,
+        /// File and place in it.
+        place: String,
+        /// What was found.
+        detail: String,
+    },
+    /// The settings do not fit the limits.
+    #[error("{0}")]
+    Settings(String),
+    /// The system refused something else.
+    #[error("{action} {path} failed: {source}")]
+    Failed {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl OpenError {
+    /// Sorts what the system said about `action` on `path`.
+    pub(crate) fn of_io(action: &'static str, path: &Path, source: io::Error) -> OpenError {
+        let path = path.to_path_buf();
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                OpenError::NoSpace { path }
+            }
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                OpenError::NotWritable { path, source }
+            }
+            _ => OpenError::Failed {
+                action,
+                path,
+                source,
+            },
+        }
+    }
+}
+
+/// The exclusive right to a data directory, until it is dropped or the process ends.
+#[derive(Debug)]
+pub struct DirectoryLock {
+    _file: File,
+}
+
+impl DirectoryLock {
+    /// Makes the directory if needed and waits at most `wait_max` for its lock.
+    pub fn acquire(path: &Path, wait_max: Duration) -> Result<DirectoryLock, OpenError> {
+        std::fs::create_dir_all(path)
+            .map_err(|error| OpenError::of_io("make directory", path, error))?;
+        let lock_path = path.join(LOCK_NAME);
+        let is_empty = std::fs::read_dir(path)
+            .map_err(|error| OpenError::of_io("list directory", path, error))?
+            .next()
+            .is_none();
+        // A foreign directory is left exactly as it is.
+        if !is_empty && !lock_path.exists() && !path.join(META_NAME).exists() {
+            return Err(OpenError::Foreign {
+                path: path.to_path_buf(),
+            });
+        }
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&lock_path)
+            .map_err(|error| OpenError::of_io("open", &lock_path, error))?;
+        let started = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(DirectoryLock { _file: file }),
+                Err(TryLockError::WouldBlock) if started.elapsed() < wait_max => {
+                    std::thread::sleep(LOCK_POLL);
+                }
+                Err(TryLockError::WouldBlock) => {
+                    let (path, waited_s) = (path.to_path_buf(), wait_max.as_secs());
+                    return Err(OpenError::Locked { path, waited_s });
+                }
+                Err(TryLockError::Error(error)) => {
+                    return Err(OpenError::of_io("lock", &lock_path, error));
+                }
+            }
+        }
+    }
+}
+
+/// What a new directory is made with; an existing one keeps its own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DirectorySettings {
+    /// Number of shards.
+    pub shards: u32,
+    /// Bytes of a segment.
+    pub segment_bytes: u64,
+}
+
+/// Where a shard's journal ended at a clean stop.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CleanEnd {
+    /// The shard.
+    pub shard: ShardId,
+    /// The start that ended.
+    pub incarnation: Incarnation,
+    /// Its last commit, flushed.
+    pub last_commit: CommitSequence,
+}
+
+/// An opened data directory: what its shards share.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DataDirectory {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its identity.
+    pub id: Uuid,
+    /// Number of shards.
+    pub shards: u32,
+    /// Segment size.
+    pub geometry: SegmentGeometry,
+    clean_ends: Vec<CleanEnd>,
+}
+
+impl DataDirectory {
+    /// Reads the directory, or makes a new one when it is empty. The caller holds its [`DirectoryLock`].
+    pub fn open_or_create<I: Io>(
+        io: &mut I,
+        path: &Path,
+        settings: DirectorySettings,
+    ) -> Result<DataDirectory, OpenError> {
+        io.create_directory(path)
+            .map_err(|error| OpenError::of_io("make directory", path, error))?;
+        let meta_path = path.join(META_NAME);
+        let meta = io
+            .read_file(&meta_path, META_BYTES_MAX)
+            .map_err(|error| OpenError::of_io("read", &meta_path, error))?;
+        let mut directory = match meta {
+            Some(meta) => DataDirectory::from_meta(path, &meta)?,
+            None => DataDirectory::create(io, path, settings)?,
+        };
+        directory.clean_ends = directory.read_clean_marker(io)?;
+        Ok(directory)
+    }
+
+    /// The folder of a shard.
+    pub fn shard_path(&self, shard: ShardId) -> PathBuf {
+        self.path.join(shard_name(shard))
+    }
+
+    /// Where a shard's journal ended, if the last stop was clean. Recovery decides whether that still holds.
+    pub fn clean_end(&self, shard: ShardId) -> Option<CleanEnd> {
+        self.clean_ends
+            .iter()
+            .find(|end| end.shard == shard)
+            .copied()
+    }
+
+    /// Takes the clean marker away. Between the recovery of all shards and the first append: an earlier removal would lose
+    /// what the marker proves when the start is refused.
+    pub fn remove_clean_marker(&self, io: &mut impl Io) -> Result<(), OpenError> {
+        let path = self.path.join(CLEAN_NAME);
+        io.remove_file(&path)
+            .map_err(|error| OpenError::of_io("remove", &path, error))
+    }
+
+    /// Writes the clean marker, after every shard's journal was flushed and closed.
+    pub fn write_clean_marker(&self, io: &mut impl Io, ends: &[CleanEnd]) -> Result<(), OpenError> {
+        let path = self.path.join(CLEAN_NAME);
+        let mut text = String::new();
+        for end in ends {
+            let (shard, incarnation, commit) = (end.shard, end.incarnation.0, end.last_commit.0);
+            let _ = writeln!(text, "{shard} {incarnation} {commit}");
+        }
+        io.replace_file(&path, with_crc_line(text).as_bytes())
+            .map_err(|error| OpenError::of_io("write", &path, error))
+    }
+
+    /// A marker that cannot be read proves nothing, like one that is not there.
+    fn read_clean_marker(&self, io: &mut impl Io) -> Result<Vec<CleanEnd>, OpenError> {
+        let path = self.path.join(CLEAN_NAME);
+        let content = match io.read_file(&path, CLEAN_BYTES_MAX) {
+            Ok(content) => content.unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => Vec::new(),
+            Err(error) => return Err(OpenError::of_io("read", &path, error)),
+        };
+        let lines = lines_under_crc(&content).unwrap_or_default();
+        Ok(lines.lines().map_while(clean_end_of_line).collect())
+    }
+
+    fn create(
+        io: &mut impl Io,
+        path: &Path,
+        settings: DirectorySettings,
+    ) -> Result<DataDirectory, OpenError> {
+        let geometry = SegmentGeometry::new(settings.segment_bytes).ok_or_else(|| {
+            let bytes = settings.segment_bytes;
+            OpenError::Settings(format!("segment size {bytes} is not a multiple of 4096 within {SEGMENT_BYTES_MIN}..={SEGMENT_BYTES_MAX}"))
+        })?;
+        if !(1..=SHARDS_MAX).contains(&settings.shards) {
+            let shards = settings.shards;
+            return Err(OpenError::Settings(format!(
+                "{shards} shards are not within 1..={SHARDS_MAX}"
+            )));
+        }
+        let directory = DataDirectory {
+            path: path.to_path_buf(),
+            id: Uuid::from_u64_pair(io.random_u64(), io.random_u64()),
+            shards: settings.shards,
+            geometry,
+            clean_ends: Vec::new(),
+        };
+        directory.check_that_nothing_is_lost(io)?;
+        for shard in (0..settings.shards).map(ShardId) {
+            let shard_path = directory.shard_path(shard);
+            io.create_directory(&shard_path)
+                .map_err(|error| OpenError::of_io("make directory", &shard_path, error))?;
+            let superblock_path = shard_path.join(SUPERBLOCK_NAME);
+            SuperblockFile::create(io, &superblock_path, shard, directory.id)
+                .map_err(|error| OpenError::of_io("make", &superblock_path, error))?;
+        }
+        // Last: only a directory with everything in it is one.
+        let meta_path = path.join(META_NAME);
+        io.replace_file(&meta_path, directory.meta().as_bytes())
+            .map_err(|error| OpenError::of_io("write", &meta_path, error))?;
+        Ok(directory)
+    }
+
+    /// Without a meta file, only what an unfinished creation leaves may be there. A journal would mean that the meta file was lost.
+    fn check_that_nothing_is_lost(&self, io: &mut impl Io) -> Result<(), OpenError> {
+        let list = |io: &mut dyn FnMut(&Path) -> io::Result<Vec<String>>, path: &Path| {
+            io(path).map_err(|error| OpenError::of_io("list directory", path, error))
+        };
+        let mut list_directory = |path: &Path| io.list_directory(path);
+        for name in list(&mut list_directory, &self.path)? {
+            if name == LOCK_NAME || name == META_UNFINISHED_NAME {
+                continue;
+            }
+            if !is_shard_name(&name) {
+                return Err(OpenError::Foreign {
+                    path: self.path.clone(),
+                });
+            }
+            let shard_path = self.path.join(&name);
+            let left = list(&mut list_directory, &shard_path)?;
+            if let Some(other) = left.iter().find(|name| *name != SUPERBLOCK_NAME) {
+                return Err(OpenError::Damaged {
+                    case: Case::MetaLost,
+                    place: self.path.join(META_NAME).display().to_string(),
+                    detail: format!("the file is missing but {name}/{other} exists"),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn meta(&self) -> String {
+        with_crc_line(format!(
+            "format_version = {FORMAT_VERSION}\ndirectory_id = {}\nshards = {}\nsegment_bytes = {}\n",
+            self.id,
+            self.shards,
+            self.geometry.segment_bytes()
+        ))
+    }
+
+    fn from_meta(path: &Path, meta: &[u8]) -> Result<DataDirectory, OpenError> {
+        let damaged = |detail: &str| OpenError::Damaged {
+            case: Case::MetaDamaged,
+            place: path.join(META_NAME).display().to_string(),
+            detail: detail.to_owned(),
+        };
+        // The version comes first: a later release may write the rest, and its check, differently.
+        let text = std::str::from_utf8(meta).map_err(|_| damaged("it is not text"))?;
+        let found: u32 =
+            value(text, "format_version").ok_or_else(|| damaged("it has no format version"))?;
+        if found > FORMAT_VERSION {
+            let (path, known) = (path.to_path_buf(), FORMAT_VERSION);
+            return Err(OpenError::NewerFormat { path, found, known });
+        }
+        let lines = lines_under_crc(meta).ok_or_else(|| damaged("its CRC is wrong"))?;
+        let missing = || damaged("a line is missing or out of its limits");
+        Ok(DataDirectory {
+            path: path.to_path_buf(),
+            id: value(lines, "directory_id").ok_or_else(missing)?,
+            shards: value(lines, "shards")
+                .filter(|shards| found == FORMAT_VERSION && (1..=SHARDS_MAX).contains(shards))
+                .ok_or_else(missing)?,
+            geometry: value(lines, "segment_bytes")
+                .and_then(SegmentGeometry::new)
+                .ok_or_else(missing)?,
+            clean_ends: Vec::new(),
+        })
+    }
+}
+
+fn shard_name(shard: ShardId) -> String {
+    format!("shard-{:04}", shard.0)
+}
+
+fn is_shard_name(name: &str) -> bool {
+    let number = name
+        .strip_prefix("shard-")
+        .and_then(|digits| digits.parse().ok());
+    number.is_some_and(|number| shard_name(ShardId(number)) == name)
+}
+
+fn value<T: std::str::FromStr>(text: &str, key: &str) -> Option<T> {
+    let mut pairs = text.lines().filter_map(|line| line.split_once(" = "));
+    pairs.find(|(found, _)| *found == key)?.1.parse().ok()
+}
+
+fn with_crc_line(mut lines: String) -> String {
+    let crc = crc32c::crc32c(lines.as_bytes());
+    let _ = writeln!(lines, "crc = {crc:08x}");
+    lines
+}
+
+/// The lines before the last one, if that holds their CRC.
+fn lines_under_crc(content: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(content).ok()?.strip_suffix('\n')?;
+    let start = text.rfind('\n')? + 1;
+    let (lines, last) = text.split_at(start);
+    (with_crc_line(lines.to_owned())
+        .strip_prefix(lines)?
+        .trim_end()
+        == last)
+        .then_some(lines)
+}
+
+fn clean_end_of_line(line: &str) -> Option<CleanEnd> {
+    let mut numbers = line.split(' ');
+    let end = CleanEnd {
+        shard: ShardId(numbers.next()?.parse().ok()?),
+        incarnation: Incarnation(numbers.next()?.parse().ok()?),
+        last_commit: CommitSequence(numbers.next()?.parse().ok()?),
+    };
+    numbers.next().is_none().then_some(end)
+}

@@ -1,0 +1,268 @@
+//! Applies the commits of the journal from the base on, with the same function as the live path.
+
+use std::collections::BTreeMap;
+
+use super::RecoveredSegment;
+use super::cases::Case;
+use super::scan::{Chain, Journal, Miss, SegmentReader, Step, damaged, malformed};
+use super::slots::SegmentSlot;
+use crate::data_directory::OpenError;
+use crate::io::Io;
+use crate::journal::commit::{
+    CommitHeader, Entry, EntryKind, FLAG_CHECKPOINT, FLAG_CHECKPOINT_END,
+};
+use crate::journal::index::{IndexBuilder, Run, SegmentIndex, Summary};
+use crate::journal::segment::FIRST_COMMIT_PLACE;
+use crate::limits::LOGS_PER_SHARD_MAX;
+use crate::offset::{CommitSequence, Incarnation, LogId, SegmentSequence};
+use crate::partition::log_state::{LogSpan, LogState};
+
+/// What the replay gave.
+pub(super) struct Replayed {
+    pub logs: BTreeMap<LogId, LogState>,
+    /// The segments with at least one valid commit, in order.
+    pub segments: Vec<ReplayedSegment>,
+    /// Place of the last of them (or of the base) among all segments.
+    pub end_index: usize,
+    /// Place of the end in that segment.
+    pub end_place: u32,
+    /// What stands there.
+    pub miss: Miss,
+}
+
+/// A segment that was read from its first commit to its last.
+pub(super) struct ReplayedSegment {
+    /// Its place among all segments.
+    pub index: usize,
+    pub built: SegmentIndex,
+    pub last_commit: CommitSequence,
+    /// Its checkpoint is complete.
+    pub has_checkpoint: bool,
+}
+
+impl Replayed {
+    /// Nothing on disk.
+    pub fn nothing() -> Replayed {
+        Replayed {
+            logs: BTreeMap::new(),
+            segments: Vec::new(),
+            end_index: 0,
+            end_place: FIRST_COMMIT_PLACE,
+            miss: Miss::Zero,
+        }
+    }
+
+    /// The newest commit.
+    pub fn last_commit(&self) -> CommitSequence {
+        self.segments
+            .last()
+            .map_or(CommitSequence(0), |segment| segment.last_commit)
+    }
+}
+
+/// Reads all commits from the first one of `segments[base]` on. `sealed` are the segments before it.
+pub(super) fn run(
+    io: &mut impl Io,
+    journal: &Journal,
+    segments: &[SegmentSlot],
+    base: usize,
+    sealed: &[RecoveredSegment],
+) -> Result<Replayed, OpenError> {
+    // The first commit of all has a known number; the base of a longer journal says itself where it goes on.
+    let is_first = segments[base].sequence == SegmentSequence(1);
+    let mut replay = Replay {
+        journal,
+        sealed: Some(sealed),
+        now_ms: io.wall_clock_ms(),
+        chain: Chain {
+            next: is_first.then_some(CommitSequence(1)),
+            incarnation: Incarnation(0),
+        },
+        replayed: Replayed {
+            end_index: base,
+            ..Replayed::nothing()
+        },
+    };
+    for index in base..segments.len() {
+        let follows =
+            index == base || segments[index - 1].sequence.0 + 1 == segments[index].sequence.0;
+        if !follows || !replay.segment(io, &segments[index], index)? {
+            break;
+        }
+    }
+    Ok(replay.replayed)
+}
+
+struct Replay<'a> {
+    journal: &'a Journal,
+    /// Until they are added, at the end of the base's checkpoint.
+    sealed: Option<&'a [RecoveredSegment]>,
+    now_ms: i64,
+    chain: Chain,
+    replayed: Replayed,
+}
+
+impl Replay<'_> {
+    /// Applies a segment's commits; false if its first one does not continue the journal.
+    fn segment(
+        &mut self,
+        io: &mut impl Io,
+        slot: &SegmentSlot,
+        index: usize,
+    ) -> Result<bool, OpenError> {
+        let mut reader = SegmentReader::new(self.journal, &slot.at.path, slot.at.file);
+        let mut builder = IndexBuilder::default();
+        let (mut place, mut first_commit, mut in_checkpoint) = (FIRST_COMMIT_PLACE, None, true);
+        let miss = loop {
+            let (header, entries, commit) =
+                match reader.step(io, self.chain, slot.sequence, place)? {
+                    Step::Commit(header, entries, commit) => (header, entries, commit),
+                    Step::Miss(miss) => break miss,
+                };
+            let refuse = |what: &str| malformed(&slot.at.path, place, &header, what);
+            if in_checkpoint == (header.flags & FLAG_CHECKPOINT == 0) {
+                return Err(refuse("a segment does not begin with one whole checkpoint"));
+            }
+            self.commit(&header, &entries, commit, place, &mut builder)
+                .map_err(|what| refuse(&what))?;
+            if header.flags & FLAG_CHECKPOINT_END != 0 {
+                in_checkpoint = false;
+                self.add_sealed_spans();
+            }
+            first_commit.get_or_insert(header.sequence);
+            self.chain = Chain {
+                next: Some(header.sequence.next()),
+                incarnation: header.incarnation,
+            };
+            place += header.length;
+        };
+        let is_base = self.replayed.segments.is_empty() && self.replayed.end_index == index;
+        let Some(first_commit) = first_commit else {
+            if is_base {
+                self.replayed.miss = miss;
+            }
+            return Ok(false);
+        };
+        self.replayed.segments.push(ReplayedSegment {
+            index,
+            built: builder.build(slot.sequence, first_commit, place),
+            last_commit: self
+                .chain
+                .next
+                .map_or(first_commit, |next| CommitSequence(next.0 - 1)),
+            has_checkpoint: !in_checkpoint,
+        });
+        (
+            self.replayed.end_index,
+            self.replayed.end_place,
+            self.replayed.miss,
+        ) = (index, place, miss);
+        Ok(true)
+    }
+
+    fn commit(
+        &mut self,
+        header: &CommitHeader,
+        entries: &[Entry],
+        commit: &[u8],
+        place: u32,
+        builder: &mut IndexBuilder,
+    ) -> Result<(), String> {
+        for entry in entries {
+            let payload = entry.payload(commit).ok_or("a payload lies outside")?;
+            add_to_index(builder, entry, place)?;
+            let logs = &mut self.replayed.logs;
+            match entry.kind {
+                EntryKind::Watermark => {}
+                EntryKind::LogDelete => drop(logs.remove(&entry.log)),
+                _ => {
+                    let log = logs.entry(entry.log).or_default();
+                    log.apply(entry, payload, header.sequence, header.segment, self.now_ms)
+                        .map_err(|error| format!("log {}: {error}", entry.log))?;
+                    if logs.len() > LOGS_PER_SHARD_MAX {
+                        return Err(format!("more than {LOGS_PER_SHARD_MAX} logs"));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What older segments hold of the logs that the base's checkpoint names. Later batches follow it.
+    fn add_sealed_spans(&mut self) {
+        for segment in self.sealed.take().unwrap_or_default() {
+            for summary in &segment.summaries {
+                let log = self.replayed.logs.get_mut(&summary.log);
+                if let Some(log) = log.filter(|log| summary.last_offset >= log.start) {
+                    log.add_span(span(segment.sequence, summary));
+                }
+            }
+        }
+    }
+}
+
+/// Adds a batch to the index of its segment; other entries are not in it.
+pub(super) fn add_to_index(
+    builder: &mut IndexBuilder,
+    entry: &Entry,
+    commit_place: u32,
+) -> Result<(), String> {
+    if entry.kind != EntryKind::Batch {
+        return Ok(());
+    }
+    if !builder.rises(entry.log, entry.base_offset) {
+        return Err(format!(
+            "log {}: offset {} twice",
+            entry.log, entry.base_offset
+        ));
+    }
+    let run = Run {
+        base_offset: entry.base_offset,
+        last_offset_delta: entry.last_offset_delta,
+        place: commit_place + entry.place,
+        length: entry.length,
+        leader_epoch: entry.leader_epoch,
+        max_timestamp: entry.max_timestamp,
+    };
+    builder.add(entry.log, run);
+    Ok(())
+}
+
+fn span(segment: SegmentSequence, summary: &Summary) -> LogSpan {
+    LogSpan {
+        segment,
+        first_offset: summary.first_offset,
+        last_offset: summary.last_offset,
+        bytes: summary.bytes,
+        max_timestamp: summary.max_timestamp,
+    }
+}
+
+/// Every offset between a log's start and its end must be in some segment, or a segment is missing.
+pub(super) fn check_that_logs_are_whole(
+    journal: &Journal,
+    folder: &std::path::Path,
+    logs: &BTreeMap<LogId, LogState>,
+) -> Result<(), OpenError> {
+    for (id, log) in logs {
+        let mut covered_upto = log.start;
+        for span in log
+            .spans
+            .iter()
+            .filter(|span| span.last_offset >= log.start)
+        {
+            if span.first_offset > covered_upto {
+                break;
+            }
+            covered_upto = covered_upto.max(span.last_offset.plus(1));
+        }
+        if covered_upto < log.next {
+            let detail = format!(
+                "shard {} log {id}: offsets from {covered_upto} on are in no segment, the log ends at {}",
+                journal.shard, log.next
+            );
+            return Err(damaged(Case::LogGap, folder, 0, detail));
+        }
+    }
+    Ok(())
+}

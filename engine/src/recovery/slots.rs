@@ -1,0 +1,177 @@
+//! The files of a shard's folder: which hold a segment of the journal, which are free, and which contradict themselves.
+
+use std::path::{Path, PathBuf};
+
+use super::Findings;
+use super::cases::Case;
+use super::scan::{Journal, SegmentReader, damaged};
+use crate::data_directory::OpenError;
+use crate::io::{FileId, Io};
+use crate::journal::commit::CommitHeader;
+use crate::journal::segment::{
+    FIRST_COMMIT_PLACE, SegmentHeader, SegmentHeaderError, segment_name, segment_slot,
+};
+use crate::limits::BLOCK_BYTES;
+use crate::offset::SegmentSequence;
+
+/// A segment file.
+#[derive(Clone, Debug)]
+pub(super) struct Slot {
+    pub slot: u32,
+    pub file: FileId,
+    pub path: PathBuf,
+    /// The first commit's header, whatever life of the file it is of.
+    pub first: Option<CommitHeader>,
+}
+
+/// A file whose header block names a segment of the journal.
+#[derive(Clone, Debug)]
+pub(super) struct SegmentSlot {
+    pub at: Slot,
+    pub sequence: SegmentSequence,
+}
+
+/// A file without a usable header block.
+#[derive(Clone, Debug)]
+pub(super) struct FreeSlot {
+    pub at: Slot,
+    /// The block is not zero, which no crash explains.
+    pub header_is_damaged: bool,
+}
+
+/// All files of a shard.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Slots {
+    /// By sequence, each once.
+    pub segments: Vec<SegmentSlot>,
+    /// By slot number.
+    pub free: Vec<FreeSlot>,
+}
+
+/// Opens every segment file and reads its header block and its first commit's header.
+pub(super) fn read(
+    io: &mut impl Io,
+    journal: &Journal,
+    folder: &Path,
+    findings: &mut Findings,
+) -> Result<Slots, OpenError> {
+    let names = io
+        .list_directory(folder)
+        .map_err(|error| OpenError::of_io("list directory", folder, error))?;
+    let mut slots = Slots::default();
+    for slot in names.iter().filter_map(|name| segment_slot(name)) {
+        let path = folder.join(segment_name(slot));
+        let Some(file) = open(io, journal, &path, findings)? else {
+            continue;
+        };
+        let block = io
+            .read_at(file, 0, BLOCK_BYTES)
+            .map_err(|error| OpenError::of_io("read", &path, error))?;
+        let header = SegmentHeader::decode(&block[..BLOCK_BYTES]);
+        let first = SegmentReader::new(journal, &path, file).header_at(io, FIRST_COMMIT_PLACE)?;
+        let at = Slot {
+            slot,
+            file,
+            path,
+            first,
+        };
+        match header {
+            Ok(header) => {
+                check_identity(journal, &header, &at.path)?;
+                // A recycled file whose new header was lost before its flush: what the old header names was dead already.
+                if first.is_some_and(|first| first.segment > header.sequence) {
+                    slots.free.push(FreeSlot {
+                        at,
+                        header_is_damaged: false,
+                    });
+                } else {
+                    slots.segments.push(SegmentSlot {
+                        at,
+                        sequence: header.sequence,
+                    });
+                }
+            }
+            Err(error) => slots.free.push(FreeSlot {
+                at,
+                header_is_damaged: error == SegmentHeaderError::Damaged,
+            }),
+        }
+    }
+    slots.segments.sort_by_key(|segment| segment.sequence);
+    if let Some(pair) = slots
+        .segments
+        .windows(2)
+        .find(|pair| pair[0].sequence == pair[1].sequence)
+    {
+        let detail = format!(
+            "segment {} is in {} too",
+            pair[0].sequence.0,
+            pair[0].at.path.display()
+        );
+        return Err(damaged(Case::SegmentDuplicate, &pair[1].at.path, 0, detail));
+    }
+    Ok(slots)
+}
+
+/// None for a file that never became a segment.
+fn open(
+    io: &mut impl Io,
+    journal: &Journal,
+    path: &Path,
+    findings: &mut Findings,
+) -> Result<Option<FileId>, OpenError> {
+    let (file, bytes) = io
+        .open_file(path)
+        .map_err(|error| OpenError::of_io("open", path, error))?;
+    if bytes == journal.geometry.segment_bytes() {
+        return Ok(Some(file));
+    }
+    let has_header = bytes >= BLOCK_BYTES as u64
+        && io
+            .read_at(file, 0, BLOCK_BYTES)
+            .map_err(|error| OpenError::of_io("read", path, error))
+            .map(|block| {
+                SegmentHeader::decode(&block[..BLOCK_BYTES]) != Err(SegmentHeaderError::Zero)
+            })?;
+    io.close(file);
+    if has_header {
+        let detail = format!(
+            "{bytes} bytes instead of {}",
+            journal.geometry.segment_bytes()
+        );
+        return Err(damaged(Case::SegmentWrongLength, path, 0, detail));
+    }
+    findings.note(Case::FileUnfinished, path, 0);
+    io.remove_file(path)
+        .map_err(|error| OpenError::of_io("remove", path, error))?;
+    Ok(None)
+}
+
+fn check_identity(journal: &Journal, header: &SegmentHeader, path: &Path) -> Result<(), OpenError> {
+    let ours = header.shard == journal.shard
+        && header.directory_id == journal.directory_id
+        && header.segment_bytes == journal.geometry.segment_bytes();
+    if !ours {
+        let detail = format!(
+            "its header names shard {} of directory {} with segments of {} bytes",
+            header.shard, header.directory_id, header.segment_bytes
+        );
+        return Err(damaged(Case::SegmentForeign, path, 0, detail));
+    }
+    if journal
+        .geometry
+        .checked_position(header.sequence, u32::MAX)
+        .is_none()
+    {
+        let detail = format!("segment sequence {}", header.sequence.0);
+        return Err(damaged(Case::SegmentHeaderDamaged, path, 0, detail));
+    }
+    if header.incarnation > journal.incarnation_max {
+        let detail = format!(
+            "it was opened by start {}, the superblock knows up to {}",
+            header.incarnation.0, journal.incarnation_max.0
+        );
+        return Err(damaged(Case::IncarnationAhead, path, 0, detail));
+    }
+    Ok(())
+}
