@@ -31,7 +31,7 @@ def records_headers_and_nulls_come_back_byte_for_byte(context, codec):
 @scenario()
 def an_idempotent_producer_is_acknowledged_at_consecutive_offsets(context):
     create(context, 1)
-    delivered = send(context, numbered(50_000), enable_idempotence=True)
+    delivered = send(context, numbered(50_000))
     assert [message.offset() for message in delivered] == list(range(50_000))
     assert [message.value() for message in read_topic(context, 50_000)] == [b"%d" % n for n in range(50_000)]
 

@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -45,6 +46,7 @@ class Broker:
 
     def start(self):
         assert self.process is None, "one process at a time"
+        assert threading.current_thread() is threading.main_thread(), "a child dies with the thread that started it"
         self.directory.mkdir(parents=True, exist_ok=True)
         self.prepare()
         started = time.monotonic()

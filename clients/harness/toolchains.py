@@ -50,7 +50,7 @@ def build_maven(project, jars):
         goals.insert(0, "package")
 
     def build():
-        subprocess.run(["mvn", "-B", "-q", "-ntp", "-f", str(pom), *goals], check=True, stdin=subprocess.DEVNULL,
+        subprocess.run(["mvn", "-B", "-q", "-ntp", "-Dstyle.color=never", "-f", str(pom), *goals], check=True, stdin=subprocess.DEVNULL,
                        stdout=sys.stderr)
 
     once(TARGET / f"{project.name}.stamp", sources, build)

@@ -1,0 +1,54 @@
+"""The Java client (Maven Central): a JVM a scenario; the claims themselves are in src/main/java."""
+
+import subprocess
+
+from harness.paths import CLIENTS, TARGET
+from harness.scenarios import scenario
+from harness.toolchains import build_maven
+
+JARS = TARGET / "java-build" / "jars"
+CLASSES = TARGET / "java-build" / "classes"
+
+
+def java(*arguments):
+    command = ["java", "-Xmx512m", "-XX:+UseSerialGC", "-cp", f"{CLASSES}:{JARS}/*", "posthaste.Main", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=170)
+    assert done.returncode == 0, f"{' '.join(arguments)} ended with {done.returncode}:\n{done.stderr[-4_000:]}"
+    return done.stdout
+
+
+def claims():
+    """The names that Main knows; those with a prefix are parts of scenarios, or claims about our broker alone."""
+    build_maven(CLIENTS / "java", JARS)
+    return java().split()
+
+
+def run_in_jvm(context, name):
+    java(name, context.bootstrap, context.topic)
+
+
+def register():
+    for name in claims():
+        prefix, _, claim = name.rpartition(":")
+        if prefix.startswith("restart"):
+            continue
+
+        def run(context, name=name):
+            run_in_jvm(context, name)
+
+        run.__name__ = claim
+        scenario(only=prefix)(run)
+
+
+register()
+
+
+@scenario(restarts=True, each=["sigterm", "sigkill"])
+def a_consumer_goes_on_at_its_committed_offset_after_a_broker(context, signal):
+    run_in_jvm(context, "restart-1:commit_part_way")
+    if signal == "sigterm":
+        assert context.broker.stop() in (0, 143), "SIGTERM ends the broker cleanly"
+    else:
+        context.broker.kill()
+    context.broker.start()
+    run_in_jvm(context, "restart-2:expect_the_rest")
