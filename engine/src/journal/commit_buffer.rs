@@ -22,7 +22,12 @@ pub struct OpenCommit {
 impl OpenCommit {
     /// An empty commit; its first chunk is small.
     pub fn new(io: &mut impl Io) -> OpenCommit {
-        OpenCommit { chunks: vec![io.buffer(CHUNK_BYTES_SMALL)], length: HEADER_BYTES, capacity: CHUNK_BYTES_SMALL, entries: Vec::new() }
+        OpenCommit {
+            chunks: vec![io.buffer(CHUNK_BYTES_SMALL)],
+            length: HEADER_BYTES,
+            capacity: CHUNK_BYTES_SMALL,
+            entries: Vec::new(),
+        }
     }
 
     /// Nothing was pushed yet.
@@ -39,7 +44,8 @@ impl OpenCommit {
     }
     /// Bytes on disk if it were sealed with `payload_bytes` and `entries` more.
     pub fn sealed_bytes(&self, payload_bytes: usize, entries: usize) -> usize {
-        (self.length + payload_bytes + (self.entries.len() + entries) * ENTRY_BYTES).next_multiple_of(BLOCK_BYTES)
+        (self.length + payload_bytes + (self.entries.len() + entries) * ENTRY_BYTES)
+            .next_multiple_of(BLOCK_BYTES)
     }
 
     /// Copies a payload given in parts (a rewritten header and the untouched rest) and notes its entry; fills in place and length.
@@ -48,7 +54,11 @@ impl OpenCommit {
         for part in parts {
             self.copy(io, part);
         }
-        let entry = Entry { place: place as u32, length: (self.length - place) as u32, ..entry };
+        let entry = Entry {
+            place: place as u32,
+            length: (self.length - place) as u32,
+            ..entry
+        };
         self.entries.push(entry);
         entry
     }
@@ -77,7 +87,12 @@ impl OpenCommit {
         let length = self.length.next_multiple_of(BLOCK_BYTES);
         let padding = [0_u8; BLOCK_BYTES];
         self.copy(io, &padding[..length - self.length]);
-        let header = CommitHeader { entry_count: self.entries.len() as u32, table_place: table_place as u32, length: length as u32, ..header };
+        let header = CommitHeader {
+            entry_count: self.entries.len() as u32,
+            table_place: table_place as u32,
+            length: length as u32,
+            ..header
+        };
         let mut encoded = [0_u8; HEADER_BYTES];
         header.encode(&table, &mut encoded);
         self.chunks[0][..HEADER_BYTES].copy_from_slice(&encoded);
@@ -87,12 +102,17 @@ impl OpenCommit {
         let mut chunks = Vec::with_capacity(self.chunks.len());
         for (index, chunk) in self.chunks.into_iter().enumerate() {
             let used = left.min(chunk_capacity(index));
-            backing_bytes += chunk.len();
+            backing_bytes += chunk.capacity();
             chunks.push(chunk.into_bytes().slice(..used));
             left -= used;
         }
         assert_eq!(left, 0, "chunks do not cover the commit");
-        SealedCommit { header, entries: self.entries, chunks, backing_bytes }
+        SealedCommit {
+            header,
+            entries: self.entries,
+            chunks,
+            backing_bytes,
+        }
     }
 }
 
@@ -110,7 +130,10 @@ pub struct SealedCommit {
 impl SealedCommit {
     /// The ring writes of this commit: place in the commit, bytes.
     pub fn writes(&self) -> impl Iterator<Item = (usize, &Bytes)> {
-        self.chunks.iter().enumerate().map(|(index, chunk)| (chunk_start(index), chunk))
+        self.chunks
+            .iter()
+            .enumerate()
+            .map(|(index, chunk)| (chunk_start(index), chunk))
     }
 
     /// Memory that a holder of any slice keeps alive.
@@ -132,12 +155,20 @@ impl SealedCommit {
 
 /// Capacity of the chunk with this index.
 fn chunk_capacity(index: usize) -> usize {
-    if index == 0 { CHUNK_BYTES_SMALL } else { CHUNK_BYTES_LARGE }
+    if index == 0 {
+        CHUNK_BYTES_SMALL
+    } else {
+        CHUNK_BYTES_LARGE
+    }
 }
 
 /// Place in the commit at which the chunk with this index starts.
 fn chunk_start(index: usize) -> usize {
-    if index == 0 { 0 } else { CHUNK_BYTES_SMALL + (index - 1) * CHUNK_BYTES_LARGE }
+    if index == 0 {
+        0
+    } else {
+        CHUNK_BYTES_SMALL + (index - 1) * CHUNK_BYTES_LARGE
+    }
 }
 
 /// Index of the chunk that holds a place, and the place in it.

@@ -62,11 +62,34 @@ pub struct SegmentSet {
 const RETRY_NS: u64 = 500_000_000;
 
 impl SegmentSet {
-    /// The segments of `directory`; `free` are files whose earlier life is over.
-    pub fn new(directory: PathBuf, geometry: SegmentGeometry, segments: BTreeMap<SegmentSequence, Segment>, free: Vec<(u32, FileId)>) -> SegmentSet {
-        let next_slot = segments.values().map(|segment| segment.slot).chain(free.iter().map(|&(slot, _)| slot)).max().map_or(1, |slot| slot + 1);
-        let spares = free.into_iter().map(|(slot, file)| Spare { slot, file, zeroed: geometry.segment_bytes(), zeroing: false, synced: true }).collect();
-        SegmentSet { directory, geometry, segments, spares, next_slot, creating: false, retry_at_ns: None, checkpointed_from: SegmentSequence(0) }
+    /// The segments of `directory`; `free` are files whose earlier life is over, `next_slot` is a number that no file has.
+    pub fn new(
+        directory: PathBuf,
+        geometry: SegmentGeometry,
+        segments: BTreeMap<SegmentSequence, Segment>,
+        free: Vec<(u32, FileId)>,
+        next_slot: u32,
+    ) -> SegmentSet {
+        let spares = free
+            .into_iter()
+            .map(|(slot, file)| Spare {
+                slot,
+                file,
+                zeroed: geometry.segment_bytes(),
+                zeroing: false,
+                synced: true,
+            })
+            .collect();
+        SegmentSet {
+            directory,
+            geometry,
+            segments,
+            spares,
+            next_slot,
+            creating: false,
+            retry_at_ns: None,
+            checkpointed_from: SegmentSequence(0),
+        }
     }
 
     /// A segment that holds commits.
@@ -83,7 +106,9 @@ impl SegmentSet {
     }
     /// The newest segment.
     pub fn newest(&self) -> Option<SegmentSequence> {
-        self.segments.last_key_value().map(|(&sequence, _)| sequence)
+        self.segments
+            .last_key_value()
+            .map(|(&sequence, _)| sequence)
     }
     /// The disk had no room for another segment at the last attempt.
     pub fn disk_is_full(&self) -> bool {
@@ -96,12 +121,21 @@ impl SegmentSet {
 
     /// One more log has data in a segment.
     pub fn hold(&mut self, sequence: SegmentSequence) {
-        self.segments.get_mut(&sequence).expect("a span names a known segment").live_logs += 1;
+        self.segments
+            .get_mut(&sequence)
+            .expect("a span names a known segment")
+            .live_logs += 1;
     }
     /// One log less has data in a segment. Its last data must be durably gone.
     pub fn release(&mut self, sequence: SegmentSequence) {
-        let segment = self.segments.get_mut(&sequence).expect("a span names a known segment");
-        assert!(segment.live_logs > 0, "segment released more often than held");
+        let segment = self
+            .segments
+            .get_mut(&sequence)
+            .expect("a span names a known segment");
+        assert!(
+            segment.live_logs > 0,
+            "segment released more often than held"
+        );
         segment.live_logs -= 1;
     }
     /// The checkpoint at the head of `sequence` is durable.
@@ -111,10 +145,21 @@ impl SegmentSet {
 
     /// Makes the best spare the newest segment; None if there is none.
     pub fn activate(&mut self) -> Option<(SegmentSequence, FileId)> {
-        let best = (0..self.spares.len()).filter(|&at| !self.spares[at].zeroing).max_by_key(|&at| self.spares[at].zeroed)?;
+        let best = (0..self.spares.len())
+            .filter(|&at| !self.spares[at].zeroing)
+            .max_by_key(|&at| self.spares[at].zeroed)?;
         let spare = self.spares.remove(best)?;
         let sequence = SegmentSequence(self.newest().map_or(1, |newest| newest.0 + 1));
-        let segment = Segment { slot: spare.slot, file: spare.file, live_logs: 0, leases: 0, index: Some(IndexBuilder::default()), first_commit: None, end_place: None, index_writing: false };
+        let segment = Segment {
+            slot: spare.slot,
+            file: spare.file,
+            live_logs: 0,
+            leases: 0,
+            index: Some(IndexBuilder::default()),
+            first_commit: None,
+            end_place: None,
+            index_writing: false,
+        };
         self.segments.insert(sequence, segment);
         Some((sequence, spare.file))
     }
@@ -122,18 +167,35 @@ impl SegmentSet {
     /// Adds a new file as a spare (at start-up).
     pub fn add_spare(&mut self, slot: u32, file: FileId) {
         self.next_slot = self.next_slot.max(slot + 1);
-        self.spares.push_back(Spare { slot, file, zeroed: 0, zeroing: false, synced: false });
+        self.spares.push_back(Spare {
+            slot,
+            file,
+            zeroed: 0,
+            zeroing: false,
+            synced: false,
+        });
     }
 
     /// Keeps spares ahead of need: makes files, zeroes them while the journal is idle, takes back dead segments.
     pub fn pump<I: Io>(&mut self, operations: &mut Operations<I>, idle: bool) {
         self.reclaim(operations);
-        if self.spares.is_empty() && !self.creating && self.retry_at_ns.is_none_or(|at| operations.io.monotonic_ns() >= at) {
+        if self.spares.is_empty()
+            && !self.creating
+            && self
+                .retry_at_ns
+                .is_none_or(|at| operations.io.monotonic_ns() >= at)
+        {
             self.creating = true;
             let slot = self.next_slot;
             self.next_slot += 1;
             let path = self.path(&segment_name(slot));
-            operations.submit(Purpose::CreateSegment { slot }, Op::CreateFile { path, bytes: self.geometry.segment_bytes() });
+            operations.submit(
+                Purpose::CreateSegment { slot },
+                Op::CreateFile {
+                    path,
+                    bytes: self.geometry.segment_bytes(),
+                },
+            );
         }
         if idle {
             self.zero_a_step(operations);
@@ -145,14 +207,23 @@ impl SegmentSet {
             return;
         }
         let segment_bytes = self.geometry.segment_bytes();
-        let Some(spare) = self.spares.iter_mut().find(|spare| !spare.synced) else { return };
+        let Some(spare) = self.spares.iter_mut().find(|spare| !spare.synced) else {
+            return;
+        };
         let (slot, file) = (spare.slot, spare.file);
         spare.zeroing = true;
         if spare.zeroed == segment_bytes {
             operations.submit(Purpose::ZeroSync { slot }, Op::SyncData { file });
         } else {
             let length = (segment_bytes - spare.zeroed).min(RING_WRITE_BYTES_MAX as u64);
-            operations.submit(Purpose::Zero { slot }, Op::WriteZeroes { file, position: spare.zeroed, length });
+            operations.submit(
+                Purpose::Zero { slot },
+                Op::WriteZeroes {
+                    file,
+                    position: spare.zeroed,
+                    length,
+                },
+            );
         }
     }
 
@@ -161,7 +232,11 @@ impl SegmentSet {
         let segment_bytes = self.geometry.segment_bytes();
         if let Some(spare) = self.spares.iter_mut().find(|spare| spare.slot == slot) {
             spare.zeroing = false;
-            spare.zeroed = if ok { (spare.zeroed + RING_WRITE_BYTES_MAX as u64).min(segment_bytes) } else { spare.zeroed };
+            spare.zeroed = if ok {
+                (spare.zeroed + RING_WRITE_BYTES_MAX as u64).min(segment_bytes)
+            } else {
+                spare.zeroed
+            };
             spare.synced |= !ok;
         }
     }
@@ -191,26 +266,55 @@ impl SegmentSet {
 
     /// When [`SegmentSet::pump`] wants to be called again although nothing completes.
     pub fn deadline_ns(&self) -> Option<u64> {
-        if self.spares.is_empty() && !self.creating { self.retry_at_ns } else { None }
+        if self.spares.is_empty() && !self.creating {
+            self.retry_at_ns
+        } else {
+            None
+        }
     }
 
     /// Writes the indexes of sealed segments below `durable_below`, all of whose commits are durable.
-    pub fn write_indexes<I: Io>(&mut self, operations: &mut Operations<I>, durable_below: SegmentSequence, shard: ShardId, directory_id: Uuid) {
+    pub fn write_indexes<I: Io>(
+        &mut self,
+        operations: &mut Operations<I>,
+        durable_below: SegmentSequence,
+        shard: ShardId,
+        directory_id: Uuid,
+    ) {
         for (&sequence, segment) in self.segments.range_mut(..durable_below) {
-            let (Some(builder), Some(end_place), Some(first_commit), false) = (&segment.index, segment.end_place, segment.first_commit, segment.index_writing) else { continue };
+            let (Some(builder), Some(end_place), Some(first_commit), false) = (
+                &segment.index,
+                segment.end_place,
+                segment.first_commit,
+                segment.index_writing,
+            ) else {
+                continue;
+            };
             segment.index_writing = true;
-            let content = builder.build(sequence, first_commit, end_place).encode(shard, directory_id);
-            operations.submit(Purpose::IndexWrite(sequence), Op::ReplaceFile { path: self.directory.join(index_name(segment.slot)), content });
+            let content = builder
+                .build(sequence, first_commit, end_place)
+                .encode(shard, directory_id);
+            operations.submit(
+                Purpose::IndexWrite(sequence),
+                Op::ReplaceFile {
+                    path: self.directory.join(index_name(segment.slot)),
+                    content,
+                },
+            );
         }
     }
 
     /// The index was written, or could not be: then it stays in memory, and a start rebuilds it.
     pub fn index_written(&mut self, sequence: SegmentSequence, result: std::io::Result<()>) {
-        let Some(segment) = self.segments.get_mut(&sequence) else { return };
+        let Some(segment) = self.segments.get_mut(&sequence) else {
+            return;
+        };
         segment.index_writing = false;
         match result {
             Ok(()) => segment.index = None,
-            Err(error) => tracing::warn!(segment = sequence.0, %error, "index of a sealed segment was not written"),
+            Err(error) => {
+                tracing::warn!(segment = sequence.0, %error, "index of a sealed segment was not written")
+            }
         }
     }
 
@@ -220,17 +324,35 @@ impl SegmentSet {
             .segments
             .iter()
             .take_while(|(sequence, _)| **sequence < self.checkpointed_from)
-            .filter(|(_, segment)| segment.live_logs == 0 && segment.leases == 0 && segment.end_place.is_some() && !segment.index_writing)
+            .filter(|(_, segment)| {
+                segment.live_logs == 0
+                    && segment.leases == 0
+                    && segment.end_place.is_some()
+                    && !segment.index_writing
+            })
             .map(|(&sequence, _)| sequence)
             .collect();
         for sequence in dead {
-            let Some(segment) = self.segments.remove(&sequence) else { continue };
+            let Some(segment) = self.segments.remove(&sequence) else {
+                continue;
+            };
             if self.spares.len() < SPARE_SEGMENTS_MAX {
-                self.spares.push_back(Spare { slot: segment.slot, file: segment.file, zeroed: self.geometry.segment_bytes(), zeroing: false, synced: true });
+                self.spares.push_back(Spare {
+                    slot: segment.slot,
+                    file: segment.file,
+                    zeroed: self.geometry.segment_bytes(),
+                    zeroing: false,
+                    synced: true,
+                });
             } else {
                 operations.io.close(segment.file);
                 for name in [segment_name(segment.slot), index_name(segment.slot)] {
-                    operations.submit(Purpose::Remove, Op::RemoveFile { path: self.directory.join(name) });
+                    operations.submit(
+                        Purpose::Remove,
+                        Op::RemoveFile {
+                            path: self.directory.join(name),
+                        },
+                    );
                 }
             }
         }
@@ -239,7 +361,22 @@ impl SegmentSet {
 
 impl Segment {
     /// A segment found at start-up.
-    pub fn recovered(slot: u32, file: FileId, index: Option<IndexBuilder>, first_commit: Option<CommitSequence>, end_place: Option<u32>) -> Segment {
-        Segment { slot, file, live_logs: 0, leases: 0, index, first_commit, end_place, index_writing: false }
+    pub fn recovered(
+        slot: u32,
+        file: FileId,
+        index: Option<IndexBuilder>,
+        first_commit: Option<CommitSequence>,
+        end_place: Option<u32>,
+    ) -> Segment {
+        Segment {
+            slot,
+            file,
+            live_logs: 0,
+            leases: 0,
+            index,
+            first_commit,
+            end_place,
+            index_writing: false,
+        }
     }
 }

@@ -1,11 +1,27 @@
-//! `Core`: what a task on a shard's thread sees of the engine. The asynchronous edge around the synchronous [`super::Shard`].
+//! `Core`: what a task on a shard's thread sees of the engine. The asynchronous edge around the synchronous [`Shard`].
 
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::future::Future;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use slab::Slab;
+use tokio::sync::{Notify, oneshot};
 
+use super::mailbox::{Mailboxes, Reply, Work};
+use super::reads::{ReadBatches, ReadRequest, ReadStart};
+use super::state::{Appended, LogView, Refusal, Shard};
+use super::waiters::{CommitWaiters, ReadWaiters, Watches};
 use crate::error::{AppendError, ReadError};
-use crate::offset::{LogId, Offset, ShardId};
+use crate::io::ring::{CompletionSignal, RingIo};
+use crate::journal::reader::Goal;
+use crate::limits::{MAILBOX_MESSAGES_MAX, STALLED_BYTES_MAX};
+use crate::offset::{CommitSequence, LogId, Offset, ShardId};
+use crate::partition::config::LogConfig;
 
 /// Where a log lives.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -27,133 +43,531 @@ pub enum Acks {
     Durable,
 }
 
-/// What the engine needs to know of a topic's configuration.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct LogConfig {
-    /// `retention.bytes`; -1 = no limit. Applied in whole segments.
-    pub retention_bytes: i64,
-    /// `max.message.bytes`.
-    pub message_bytes_max: usize,
-    /// `message.timestamp.type` = LogAppendTime.
-    pub log_append_time: bool,
-    /// `message.timestamp.before.max.ms` and `after.max.ms`.
-    pub timestamp_before_max_ms: i64,
-    /// See `timestamp_before_max_ms`.
-    pub timestamp_after_max_ms: i64,
-    /// `posthaste.durability=written`: acks=all answers, and readers see, at the write instead of the flush.
-    pub written_is_enough: bool,
-}
-
-/// Where an accepted batch went.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Appended {
-    /// Offset of its first record; the original's for an idempotent duplicate.
-    pub base_offset: Offset,
-    /// -1, or the time that a LogAppendTime log gave.
-    pub log_append_time_ms: i64,
-    /// The log's start offset.
-    pub log_start: Offset,
-}
-
-/// The visible ends of a log.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct LogView {
-    /// Log start offset.
-    pub start: Offset,
-    /// High watermark: readers see everything below.
-    pub high_watermark: Offset,
-    /// Newest leader epoch.
-    pub leader_epoch: i32,
-    /// Journal segments that hold data of this log (for owners that re-append live state at the head).
-    pub segments: usize,
-    /// Bytes between start and end.
-    pub bytes: u64,
-}
-
-/// What a read gave: whole batches, the first of which holds the asked offset.
-#[derive(Clone, Debug)]
-pub struct ReadBatches {
-    /// Refcounted slices of commit buffers or of disk reads, in order; never copied.
-    pub slices: Vec<Bytes>,
-    /// Sum of the slices' lengths.
-    pub bytes: usize,
-    /// The log's ends when it was read.
-    pub view: LogView,
-}
-
 /// The shard's thread has ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ShardGone;
 
+/// An append that waits for room, in order.
+struct Stalled {
+    log: LogId,
+    batch: Bytes,
+    acks: Acks,
+    sender: oneshot::Sender<Result<Appended, AppendError>>,
+}
+
+struct Inner {
+    id: ShardId,
+    shard_count: u32,
+    shard: RefCell<Shard<RingIo>>,
+    mailboxes: Arc<Mailboxes>,
+    /// Requests without an answer, and those that wait until there are fewer, by target.
+    unanswered: RefCell<Vec<usize>>,
+    unsent: RefCell<Vec<VecDeque<Work>>>,
+    slots: RefCell<Slab<oneshot::Sender<Box<dyn Any + Send>>>>,
+    written: RefCell<CommitWaiters>,
+    durable: RefCell<CommitWaiters>,
+    stalled: RefCell<VecDeque<Stalled>>,
+    stalled_bytes: Cell<usize>,
+    reads: RefCell<ReadWaiters>,
+    watches: RefCell<Watches>,
+    /// Something was appended or asked for: a turn is wanted soon.
+    kick: Notify,
+    /// A turn has ended: refused changes may be tried again.
+    turned: Notify,
+}
+
 /// Handle of the shard whose thread this is. Cheap to clone, never leaves its thread.
 #[derive(Clone)]
-pub struct Core {}
+pub struct Core {
+    inner: Rc<Inner>,
+}
 
-#[allow(unused_variables, missing_docs, clippy::unused_async, clippy::unused_self)]
 impl Core {
+    pub(super) fn new(shard: Shard<RingIo>, shard_count: u32, mailboxes: Arc<Mailboxes>) -> Core {
+        let inner = Inner {
+            id: shard.id(),
+            shard_count,
+            shard: RefCell::new(shard),
+            mailboxes,
+            unanswered: RefCell::new(vec![0; shard_count as usize]),
+            unsent: RefCell::new((0..shard_count).map(|_| VecDeque::new()).collect()),
+            slots: RefCell::default(),
+            written: RefCell::default(),
+            durable: RefCell::default(),
+            stalled: RefCell::default(),
+            stalled_bytes: Cell::new(0),
+            reads: RefCell::default(),
+            watches: RefCell::default(),
+            kick: Notify::new(),
+            turned: Notify::new(),
+        };
+        Core {
+            inner: Rc::new(inner),
+        }
+    }
+
     /// The shard of this thread.
     pub fn shard(&self) -> ShardId {
-        todo!()
+        self.inner.id
     }
     /// Number of shards of the directory.
     pub fn shard_count(&self) -> u32 {
-        todo!()
+        self.inner.shard_count
+    }
+    /// Logs of this shard, for a comparison with the catalog.
+    pub fn logs(&self) -> Vec<LogId> {
+        self.inner.shard.borrow().logs()
+    }
+    /// The newest durable commit.
+    pub(super) fn last_commit(&self) -> CommitSequence {
+        self.inner.shard.borrow().ends().durable
     }
     /// Runs a task on this thread.
+    #[allow(
+        clippy::unused_self,
+        reason = "only a thread with a core has a runtime"
+    )]
     pub fn spawn(&self, task: impl Future<Output = ()> + 'static) {
-        todo!()
+        tokio::task::spawn_local(task);
     }
-    /// Runs `work` on another shard's thread (or this one) and gives its result. The message is queued during this call, in call order;
-    /// tasks of one sender start on the target in that order.
-    pub fn on<R, W, F>(&self, shard: ShardId, work: W) -> impl Future<Output = Result<R, ShardGone>> + 'static
+
+    /// Runs `work` on another shard's thread (or this one) and gives its result. The message is queued during this call; one
+    /// sender's `work` runs on the target in the order of its calls (the futures that it gives run concurrently).
+    pub fn on<R, W, F>(
+        &self,
+        shard: ShardId,
+        work: W,
+    ) -> impl Future<Output = Result<R, ShardGone>> + 'static
     where
         R: Send + 'static,
         W: FnOnce(Core) -> F + Send + 'static,
         F: Future<Output = R> + 'static,
     {
-        async { todo!() }
+        let (here, there) = if shard == self.inner.id {
+            (Some(work(self.clone())), None)
+        } else {
+            (None, Some(self.ask(shard, work)))
+        };
+        async move {
+            match (here, there) {
+                (Some(future), _) => Ok(future.await),
+                (None, Some(reply)) => reply
+                    .await
+                    .ok()
+                    .and_then(|value| value.downcast::<R>().ok())
+                    .map(|value| *value)
+                    .ok_or(ShardGone),
+                (None, None) => Err(ShardGone),
+            }
+        }
+    }
+
+    fn ask<R, W, F>(&self, shard: ShardId, work: W) -> oneshot::Receiver<Box<dyn Any + Send>>
+    where
+        R: Send + 'static,
+        W: FnOnce(Core) -> F + Send + 'static,
+        F: Future<Output = R> + 'static,
+    {
+        let (sender, receiver) = oneshot::channel();
+        let slot = self.inner.slots.borrow_mut().insert(sender);
+        let asker = self.inner.id;
+        let work: Work = Box::new(move |core: &Core| {
+            let future = work(core.clone());
+            let core = core.clone();
+            tokio::task::spawn_local(async move {
+                let value: Box<dyn Any + Send> = Box::new(future.await);
+                core.inner
+                    .mailboxes
+                    .reply(core.inner.id, asker, Reply { slot, value });
+            });
+        });
+        self.inner.unsent.borrow_mut()[shard.0 as usize].push_back(work);
+        self.send_unsent(shard);
+        receiver
+    }
+
+    fn send_unsent(&self, to: ShardId) {
+        let mut unsent = self.inner.unsent.borrow_mut();
+        let unanswered = &mut self.inner.unanswered.borrow_mut()[to.0 as usize];
+        while *unanswered < MAILBOX_MESSAGES_MAX {
+            let Some(work) = unsent[to.0 as usize].pop_front() else {
+                return;
+            };
+            *unanswered += 1;
+            self.inner.mailboxes.send(self.inner.id, to, work);
+        }
     }
 
     /// Appends a batch to a log wherever it lives. The order of calls is the order of offsets; the future ends at the asked end.
     /// `batch` is one whole v2 record batch, a slice of the received frame; it is copied once, into the commit buffer.
-    pub fn append(&self, log: LogRef, batch: Bytes, acks: Acks) -> impl Future<Output = Result<Appended, AppendError>> + 'static {
-        async { todo!() }
+    pub fn append(
+        &self,
+        log: LogRef,
+        batch: Bytes,
+        acks: Acks,
+    ) -> impl Future<Output = Result<Appended, AppendError>> + 'static {
+        let (here, there) = if log.shard == self.inner.id {
+            (Some(self.append_here(log.log, batch, acks)), None)
+        } else {
+            (
+                None,
+                Some(self.on(log.shard, move |core| {
+                    core.append_here(log.log, batch, acks)
+                })),
+            )
+        };
+        async move {
+            match (here, there) {
+                (Some(local), _) => local.await,
+                (None, Some(remote)) => remote.await.unwrap_or(Err(AppendError::Stopping)),
+                (None, None) => Err(AppendError::Stopping),
+            }
+        }
     }
+
+    fn append_here(
+        &self,
+        log: LogId,
+        batch: Bytes,
+        acks: Acks,
+    ) -> impl Future<Output = Result<Appended, AppendError>> + use<> {
+        let (sender, receiver) = oneshot::channel();
+        self.inner.kick.notify_one();
+        let stalled = Stalled {
+            log,
+            batch,
+            acks,
+            sender,
+        };
+        if !self.inner.stalled.borrow().is_empty() {
+            self.stall(stalled);
+        } else if let Err(stalled) = self.try_append(stalled) {
+            self.stall(stalled);
+        }
+        async move { receiver.await.unwrap_or(Err(AppendError::Stopping)) }
+    }
+
+    /// Appends and arranges the answer, or gives the append back because there is no room now.
+    fn try_append(&self, append: Stalled) -> Result<(), Stalled> {
+        let outcome = self
+            .inner
+            .shard
+            .borrow_mut()
+            .append(append.log, &append.batch);
+        let receipt = match outcome {
+            Err(Refusal::Wait) => return Err(append),
+            Err(Refusal::Error(error)) => {
+                let _ = append.sender.send(Err(error));
+                return Ok(());
+            }
+            Ok(receipt) => receipt,
+        };
+        let ends = self.inner.shard.borrow().ends();
+        match append.acks {
+            Acks::Written if ends.written < receipt.commit => self
+                .inner
+                .written
+                .borrow_mut()
+                .answer(receipt, append.sender),
+            Acks::Durable if ends.durable < receipt.commit => self
+                .inner
+                .durable
+                .borrow_mut()
+                .answer(receipt, append.sender),
+            _ => drop(append.sender.send(Ok(receipt.appended))),
+        }
+        Ok(())
+    }
+
+    fn stall(&self, append: Stalled) {
+        let bytes = self.inner.stalled_bytes.get() + append.batch.len();
+        if bytes > STALLED_BYTES_MAX {
+            let _ = append.sender.send(Err(AppendError::Overloaded));
+            return;
+        }
+        self.inner.stalled_bytes.set(bytes);
+        self.inner.stalled.borrow_mut().push_back(append);
+    }
+
+    /// Ends when the commit is durable.
+    fn durable(
+        &self,
+        commit: CommitSequence,
+    ) -> impl Future<Output = Result<(), AppendError>> + use<> {
+        let is_durable = self.inner.shard.borrow().ends().durable >= commit;
+        let reached = (!is_durable).then(|| self.inner.durable.borrow_mut().wait(commit));
+        async move {
+            match reached {
+                Some(reached) => reached.await.map_err(|_| AppendError::Stopping),
+                None => Ok(()),
+            }
+        }
+    }
+
     /// Reads whole batches from `offset`, up to `bytes_max` (the first batch always whole, if `first_whole`), up to the high watermark.
-    pub fn read(&self, log: LogRef, offset: Offset, bytes_max: usize, first_whole: bool) -> impl Future<Output = Result<ReadBatches, ReadError>> + 'static {
-        async { todo!() }
+    pub fn read(
+        &self,
+        log: LogRef,
+        offset: Offset,
+        bytes_max: usize,
+        first_whole: bool,
+    ) -> impl Future<Output = Result<ReadBatches, ReadError>> + 'static {
+        let request = ReadRequest {
+            log: log.log,
+            goal: Goal::Offset(offset),
+            bytes_max,
+            first_whole,
+        };
+        let answer = self.on(log.shard, move |core| async move {
+            core.read_here(request).await
+        });
+        async move { answer.await.unwrap_or(Err(ReadError::Stopping)) }
     }
-    /// Ends when at least `bytes_min` bytes became visible in the logs since the given high watermarks, or one of the logs is gone. All logs live on `shard`.
-    pub fn wait_for_records(&self, shard: ShardId, logs: Vec<(LogId, Offset)>, bytes_min: usize) -> impl Future<Output = ()> + 'static {
-        async { todo!() }
+
+    async fn read_here(&self, request: ReadRequest) -> Result<ReadBatches, ReadError> {
+        let start = self.inner.shard.borrow_mut().read(request)?;
+        match start {
+            ReadStart::Done(batches) => Ok(batches),
+            ReadStart::Pending(id) => {
+                let (sender, receiver) = oneshot::channel();
+                self.inner.reads.borrow_mut().insert(id, sender);
+                self.inner.kick.notify_one();
+                receiver.await.unwrap_or(Err(ReadError::Stopping))
+            }
+        }
     }
+
+    /// The first batch with a record at or after `timestamp_ms` (whole, with base offset), for ListOffsets; None if there is none.
+    pub fn batch_at_timestamp(
+        &self,
+        log: LogRef,
+        timestamp_ms: i64,
+    ) -> impl Future<Output = Result<Option<Bytes>, ReadError>> + 'static {
+        let request = ReadRequest {
+            log: log.log,
+            goal: Goal::Timestamp(timestamp_ms),
+            bytes_max: 1,
+            first_whole: true,
+        };
+        let answer = self.on(log.shard, move |core| async move {
+            core.read_here(request).await
+        });
+        async move {
+            let batches = answer.await.unwrap_or(Err(ReadError::Stopping))?;
+            Ok((batches.bytes > 0).then(|| Bytes::from(batches.slices.concat())))
+        }
+    }
+
+    /// Ends when at least `bytes_min` bytes became visible in the logs since the given high watermarks, when one of the logs is
+    /// gone, or after `wait_max`. All logs live on `shard`.
+    pub fn wait_for_records(
+        &self,
+        shard: ShardId,
+        logs: Vec<(LogId, Offset)>,
+        bytes_min: usize,
+        wait_max: Duration,
+    ) -> impl Future<Output = ()> + 'static {
+        let answer = self.on(shard, move |core| async move {
+            core.wait_here(logs, bytes_min, wait_max).await
+        });
+        async move {
+            let _ = answer.await;
+        }
+    }
+
+    async fn wait_here(&self, logs: Vec<(LogId, Offset)>, bytes_min: usize, wait_max: Duration) {
+        let moved = |&(log, seen): &(LogId, Offset)| {
+            self.inner
+                .shard
+                .borrow()
+                .view(log)
+                .is_none_or(|view| view.high_watermark > seen)
+        };
+        if logs.iter().any(moved) {
+            return;
+        }
+        let (id, receiver) = self
+            .inner
+            .watches
+            .borrow_mut()
+            .add(logs.into_iter().map(|(log, _)| log).collect(), bytes_min);
+        let _watch = WatchGuard {
+            core: self.clone(),
+            id,
+        };
+        let _ = tokio::time::timeout(wait_max, receiver).await;
+    }
+
     /// The ends of a log.
     pub fn view(&self, log: LogRef) -> impl Future<Output = Option<LogView>> + 'static {
-        async { todo!() }
+        let answer = self.on(log.shard, move |core| async move {
+            core.inner.shard.borrow().view(log.log)
+        });
+        async move { answer.await.unwrap_or(None) }
     }
+
     /// (epoch, end offset) for OffsetForLeaderEpoch: the largest epoch <= `epoch` and where it ends; None if unknown.
-    pub fn epoch_end(&self, log: LogRef, epoch: i32) -> impl Future<Output = Option<(i32, Offset)>> + 'static {
-        async { todo!() }
-    }
-    /// The first batch whose max timestamp is >= `timestamp_ms` (whole, with base offset), for ListOffsets; None if there is none.
-    pub fn batch_at_timestamp(&self, log: LogRef, timestamp_ms: i64) -> impl Future<Output = Result<Option<Bytes>, ReadError>> + 'static {
-        async { todo!() }
+    pub fn epoch_end(
+        &self,
+        log: LogRef,
+        epoch: i32,
+    ) -> impl Future<Output = Option<(i32, Offset)>> + 'static {
+        let answer = self.on(log.shard, move |core| async move {
+            core.inner.shard.borrow().epoch_end(log.log, epoch)
+        });
+        async move { answer.await.unwrap_or(None) }
     }
 
     /// Makes a log on its shard, durable when the future ends, or changes the configuration of an existing one.
-    pub fn configure_log(&self, log: LogRef, config: LogConfig) -> impl Future<Output = Result<(), AppendError>> + 'static {
-        async { todo!() }
+    pub fn configure_log(
+        &self,
+        log: LogRef,
+        config: LogConfig,
+    ) -> impl Future<Output = Result<(), AppendError>> + 'static {
+        self.change(log.shard, move |shard| shard.configure_log(log.log, config))
     }
+
     /// Deletes a log for ever; durable when the future ends. Unknown logs are fine.
-    pub fn delete_log(&self, log: LogRef) -> impl Future<Output = Result<(), AppendError>> + 'static {
-        async { todo!() }
+    pub fn delete_log(
+        &self,
+        log: LogRef,
+    ) -> impl Future<Output = Result<(), AppendError>> + 'static {
+        self.change(log.shard, move |shard| shard.delete_log(log.log))
     }
-    /// Raises the log start offset (DeleteRecords); durable when the future ends. Gives the new start.
-    pub fn raise_log_start(&self, log: LogRef, start: Offset) -> impl Future<Output = Result<Offset, ReadError>> + 'static {
-        async { todo!() }
+
+    /// Raises the log start offset (DeleteRecords), at most to the high watermark; durable when the future ends. Gives the new start.
+    pub fn raise_log_start(
+        &self,
+        log: LogRef,
+        start: Offset,
+    ) -> impl Future<Output = Result<Offset, AppendError>> + 'static {
+        let core = self.clone();
+        let raised = self.change(log.shard, move |shard| {
+            shard
+                .raise_log_start(log.log, start)
+                .map(|(_, commit)| commit)
+        });
+        async move {
+            raised.await?;
+            core.view(log)
+                .await
+                .map(|view| view.start)
+                .ok_or(AppendError::UnknownLog(log.log))
+        }
     }
-    /// Logs that this shard recovered, for a comparison with the catalog.
-    pub fn logs(&self) -> Vec<LogId> {
-        todo!()
+
+    /// Makes a change on a shard, again after each turn that had no room for it, and waits until it is durable.
+    fn change(
+        &self,
+        shard: ShardId,
+        change: impl Fn(&mut Shard<RingIo>) -> Result<CommitSequence, Refusal> + Send + 'static,
+    ) -> impl Future<Output = Result<(), AppendError>> + 'static {
+        let answer = self.on(shard, move |core| async move {
+            loop {
+                let outcome = change(&mut core.inner.shard.borrow_mut());
+                core.inner.kick.notify_one();
+                match outcome {
+                    Ok(commit) => return core.durable(commit).await,
+                    Err(Refusal::Wait) => core.inner.turned.notified().await,
+                    Err(Refusal::Error(error)) => return Err(error),
+                }
+            }
+        });
+        async move { answer.await.unwrap_or(Err(AppendError::Stopping)) }
+    }
+
+    /// Turns the shard whenever there is something to do, until every service of the engine has ended and everything is durable.
+    pub(super) async fn run(&self, signal: CompletionSignal) {
+        loop {
+            let deadline_ns = self.inner.shard.borrow().deadline_ns();
+            let sleep_ns = deadline_ns.map(|at| {
+                at.saturating_sub(crate::io::Io::monotonic_ns(
+                    self.inner.shard.borrow_mut().io(),
+                ))
+            });
+            tokio::select! {
+                () = signal.wait() => {}
+                () = self.inner.mailboxes.rung(self.inner.id) => {}
+                () = self.inner.kick.notified() => {}
+                () = tokio::time::sleep(Duration::from_nanos(sleep_ns.unwrap_or(0))), if sleep_ns.is_some() => {}
+            }
+            self.turn();
+            if self.inner.mailboxes.all_services_ended() && self.inner.stalled.borrow().is_empty() {
+                let settled = self.inner.shard.borrow_mut().try_settle();
+                if settled {
+                    return;
+                }
+                self.inner.shard.borrow_mut().pump();
+            }
+        }
+    }
+
+    fn turn(&self) {
+        let inner = &self.inner;
+        inner.mailboxes.silence(inner.id);
+        while let Some((from, reply)) = inner.mailboxes.next_reply(inner.id) {
+            inner.unanswered.borrow_mut()[from.0 as usize] -= 1;
+            self.send_unsent(from);
+            let _ = inner
+                .slots
+                .borrow_mut()
+                .remove(reply.slot)
+                .send(reply.value);
+        }
+        while let Some(work) = inner.mailboxes.next_request(inner.id) {
+            work(self);
+        }
+        let outcome = inner.shard.borrow_mut().turn();
+        if let Err(failure) = outcome {
+            super::engine::stop_the_process(inner.id, &failure);
+        }
+        self.tell_waiters();
+        self.retry_stalled();
+        inner.shard.borrow_mut().pump();
+        inner.turned.notify_waiters();
+    }
+
+    fn tell_waiters(&self) {
+        let inner = &self.inner;
+        let mut shard = inner.shard.borrow_mut();
+        let ends = shard.ends();
+        inner.written.borrow_mut().reached(ends.written);
+        inner.durable.borrow_mut().reached(ends.durable);
+        for (id, outcome) in shard.take_finished_reads() {
+            if let Some(sender) = inner.reads.borrow_mut().remove(&id) {
+                let _ = sender.send(outcome);
+            }
+        }
+        for (log, bytes) in shard.take_advanced() {
+            inner.watches.borrow_mut().advanced(log, bytes);
+        }
+    }
+
+    fn retry_stalled(&self) {
+        loop {
+            let Some(append) = self.inner.stalled.borrow_mut().pop_front() else {
+                return;
+            };
+            let bytes = append.batch.len();
+            if let Err(append) = self.try_append(append) {
+                self.inner.stalled.borrow_mut().push_front(append);
+                return;
+            }
+            self.inner
+                .stalled_bytes
+                .set(self.inner.stalled_bytes.get() - bytes);
+        }
+    }
+}
+
+/// Ends a watch when whoever waits goes away.
+struct WatchGuard {
+    core: Core,
+    id: usize,
+}
+
+impl Drop for WatchGuard {
+    fn drop(&mut self) {
+        self.core.inner.watches.borrow_mut().remove(self.id);
     }
 }

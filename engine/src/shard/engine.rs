@@ -1,9 +1,26 @@
 //! `Engine`: opens a data directory and runs one thread a shard.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
 
 use super::core::Core;
+use super::mailbox::Mailboxes;
+use super::state::Shard;
+use crate::data_directory::{
+    CleanEnd, DataDirectory, DirectoryLock, DirectorySettings, LOCK_WAIT_MAX, OpenError,
+};
+use crate::io::ring::{CompletionSignal, RingIo};
+use crate::io::runtime::{RingSettings, run_on_core};
+use crate::journal::segment_set::{Segment, SegmentSet};
+use crate::journal::writer::{Journal, JournalFailure, JournalIdentity};
+use crate::offset::{Incarnation, ShardId};
+use crate::recovery::{Recovered, recover};
+
+/// Exit code of a process whose journal could not be written or flushed.
+pub const EXIT_JOURNAL_FAILED: i32 = 74;
 
 /// What the engine is started with.
 #[derive(Clone, Debug)]
@@ -20,22 +37,258 @@ pub struct EngineConfig {
     pub pin: bool,
 }
 
-/// A running engine.
-pub struct Engine {}
+/// Why an engine did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A thread or its ring could not be made.
+    #[error("shard {shard} did not start: {reason}")]
+    Thread {
+        /// The shard.
+        shard: u32,
+        /// Why.
+        reason: String,
+    },
+}
 
-#[allow(unused_variables, missing_docs)]
+/// A running engine.
+pub struct Engine {
+    directory: DataDirectory,
+    threads: Vec<JoinHandle<Option<CleanEnd>>>,
+    _lock: DirectoryLock,
+}
+
+type Started = (ShardId, Result<(), StartError>);
+
 impl Engine {
     /// Locks and recovers the directory, then runs `service` on every shard's thread. Returns when all shards run.
-    /// A service that returns ends its shard: the engine flushes, and writes the clean marker when all have ended.
-    pub fn start<S, F>(config: EngineConfig, service: S) -> Result<Engine, crate::error::AppendError>
+    /// When the services of all shards have returned, everything is flushed and [`Engine::join`] writes the clean marker.
+    pub fn start<S, F>(config: &EngineConfig, service: S) -> Result<Engine, StartError>
     where
         S: Fn(Core) -> F + Send + Sync + 'static,
         F: Future<Output = ()> + 'static,
     {
-        todo!()
+        let lock = DirectoryLock::acquire(&config.directory, LOCK_WAIT_MAX)?;
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u32;
+        let settings = DirectorySettings {
+            shards: config.shards.unwrap_or(cores),
+            segment_bytes: config.segment_bytes,
+        };
+        let (mut io, _signal) = RingIo::new().map_err(|error| StartError::Thread {
+            shard: 0,
+            reason: error.to_string(),
+        })?;
+        let directory = DataDirectory::open_or_create(&mut io, &config.directory, settings)?;
+        drop(io);
+
+        let mailboxes = Arc::new(Mailboxes::new(directory.shards as usize));
+        let service = Arc::new(service);
+        let (started, starts) = mpsc::channel::<Started>();
+        let mut threads = Vec::new();
+        let mut gates = Vec::new();
+        for shard in (0..directory.shards).map(ShardId) {
+            let (gate, opened) = tokio::sync::oneshot::channel::<()>();
+            gates.push(gate);
+            let thread = ShardThread {
+                shard,
+                directory: directory.clone(),
+                tail_bytes: config.tail_bytes / directory.shards as usize,
+                pinned_to: config.pin.then_some((shard.0 % cores) as usize),
+                mailboxes: Arc::clone(&mailboxes),
+                started: started.clone(),
+            };
+            let service = Arc::clone(&service);
+            let spawned = std::thread::Builder::new()
+                .name(format!("shard-{shard}"))
+                .spawn(move || thread.run(opened, &*service));
+            threads.push(spawned.map_err(|error| StartError::Thread {
+                shard: shard.0,
+                reason: error.to_string(),
+            })?);
+        }
+        drop(started);
+        for _ in 0..directory.shards {
+            match starts.recv() {
+                Ok((_, Ok(()))) => {}
+                Ok((_, Err(error))) => return Err(error),
+                Err(_) => {
+                    return Err(StartError::Thread {
+                        shard: 0,
+                        reason: "its thread ended".to_owned(),
+                    });
+                }
+            }
+        }
+        let (mut io, _signal) = RingIo::new().map_err(|error| StartError::Thread {
+            shard: 0,
+            reason: error.to_string(),
+        })?;
+        directory.remove_clean_marker(&mut io)?;
+        for gate in gates {
+            // A shard whose thread is gone has printed why.
+            let _ = gate.send(());
+        }
+        Ok(Engine {
+            directory,
+            threads,
+            _lock: lock,
+        })
     }
-    /// Waits until every shard has ended and the clean marker is written.
-    pub fn join(self) {
-        todo!()
+
+    /// The data directory.
+    pub fn directory(&self) -> &DataDirectory {
+        &self.directory
     }
+
+    /// Waits until every shard has ended, then writes the clean marker.
+    pub fn join(self) -> Result<(), OpenError> {
+        let ends: Vec<Option<CleanEnd>> = self
+            .threads
+            .into_iter()
+            .map(|thread| thread.join().ok().flatten())
+            .collect();
+        let Some(ends) = ends.into_iter().collect::<Option<Vec<CleanEnd>>>() else {
+            return Ok(());
+        };
+        let (mut io, _signal) = RingIo::new().map_err(|source| OpenError::NotWritable {
+            path: self.directory.path.clone(),
+            source,
+        })?;
+        self.directory.write_clean_marker(&mut io, &ends)
+    }
+}
+
+/// A failed write or flush of a journal ends the process: what the disk holds is no longer known, and a restart recovers it.
+pub(super) fn stop_the_process(shard: ShardId, failure: &JournalFailure) -> ! {
+    tracing::error!(shard = shard.0, error = %failure, "stopping the process, nothing that was acknowledged is lost");
+    eprintln!(
+        "posthaste: shard {shard}: {failure}; stopping (nothing that was acknowledged is lost; restart to recover)"
+    );
+    std::process::exit(EXIT_JOURNAL_FAILED);
+}
+
+/// What a shard's thread takes along.
+struct ShardThread {
+    shard: ShardId,
+    directory: DataDirectory,
+    tail_bytes: usize,
+    pinned_to: Option<usize>,
+    mailboxes: Arc<Mailboxes>,
+    started: mpsc::Sender<Started>,
+}
+
+impl ShardThread {
+    fn run<S, F>(self, opened: tokio::sync::oneshot::Receiver<()>, service: &S) -> Option<CleanEnd>
+    where
+        S: Fn(Core) -> F,
+        F: Future<Output = ()> + 'static,
+    {
+        let (shard, started) = (self.shard, self.started.clone());
+        let ended = run_on_core(self.pinned_to, RingSettings::default(), || async {
+            let (core, signal, incarnation) = match self.open() {
+                Ok(opened) => opened,
+                Err(error) => {
+                    let _ = self.started.send((shard, Err(error)));
+                    return None;
+                }
+            };
+            let _ = self.started.send((shard, Ok(())));
+            drop(self.started);
+            opened.await.ok()?;
+            let mailboxes = Arc::clone(&self.mailboxes);
+            let serving = service(core.clone());
+            core.spawn(async move {
+                serving.await;
+                mailboxes.service_ended();
+            });
+            core.run(signal).await;
+            Some(CleanEnd {
+                shard,
+                incarnation,
+                last_commit: core.last_commit(),
+            })
+        });
+        match ended {
+            Ok(end) => end,
+            Err(error) => {
+                let _ = started.send((
+                    shard,
+                    Err(StartError::Thread {
+                        shard: shard.0,
+                        reason: error.to_string(),
+                    }),
+                ));
+                None
+            }
+        }
+    }
+
+    fn open(&self) -> Result<(Core, CompletionSignal, Incarnation), StartError> {
+        let (mut io, signal) = RingIo::new().map_err(|error| StartError::Thread {
+            shard: self.shard.0,
+            reason: error.to_string(),
+        })?;
+        let recovered = recover(&mut io, &self.directory, self.shard)?;
+        let incarnation = recovered.incarnation;
+        let shard = open_shard(io, &self.directory, self.shard, recovered, self.tail_bytes);
+        Ok((
+            Core::new(shard, self.directory.shards, Arc::clone(&self.mailboxes)),
+            signal,
+            incarnation,
+        ))
+    }
+}
+
+/// A shard that goes on behind what was recovered.
+pub fn open_shard<I: crate::io::Io>(
+    io: I,
+    directory: &DataDirectory,
+    shard: ShardId,
+    recovered: Recovered,
+    tail_bytes: usize,
+) -> Shard<I> {
+    let newest = recovered
+        .segments
+        .iter()
+        .map(|segment| segment.sequence)
+        .max();
+    let mut active = None;
+    let mut segments = BTreeMap::new();
+    for segment in recovered.segments {
+        let is_active = Some(segment.sequence) == newest;
+        if is_active {
+            active = Some((segment.sequence, segment.file, segment.end_place));
+        }
+        let index = segment.index.as_ref().map(Into::into);
+        let end_place = (!is_active).then_some(segment.end_place);
+        let first_commit = segment.index.as_ref().map(|index| index.first_commit);
+        segments.insert(
+            segment.sequence,
+            Segment::recovered(segment.slot, segment.file, index, first_commit, end_place),
+        );
+    }
+    let set = SegmentSet::new(
+        directory.shard_path(shard),
+        directory.geometry,
+        segments,
+        recovered.free_slots,
+        recovered.next_slot,
+    );
+    let identity = JournalIdentity {
+        shard,
+        directory_id: directory.id,
+        incarnation: recovered.incarnation,
+        geometry: directory.geometry,
+    };
+    let journal = Journal::new(identity, set, active, recovered.next_commit);
+    Shard::new(
+        shard,
+        io,
+        journal,
+        recovered.logs,
+        recovered.cut,
+        tail_bytes,
+    )
 }

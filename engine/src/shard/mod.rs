@@ -9,3 +9,4 @@ pub mod mailbox;
 pub mod reads;
 pub mod state;
 pub mod turn;
+pub mod waiters;

@@ -95,7 +95,14 @@ pub struct Shard<I: Io> {
 
 impl<I: Io> Shard<I> {
     /// A shard over a recovered journal. `was_cut` says that the end of the journal was cut off.
-    pub fn new(id: ShardId, io: I, mut journal: Journal, logs: BTreeMap<LogId, LogState>, was_cut: bool, tail_bytes: usize) -> Shard<I> {
+    pub fn new(
+        id: ShardId,
+        io: I,
+        mut journal: Journal,
+        logs: BTreeMap<LogId, LogState>,
+        was_cut: bool,
+        tail_bytes: usize,
+    ) -> Shard<I> {
         let mut owed = VecDeque::new();
         let mut partitions = BTreeMap::new();
         for (log, state) in logs {
@@ -145,17 +152,40 @@ impl<I: Io> Shard<I> {
         }
         let bytes_max = self.journal.payload_bytes_max().min(BATCH_BYTES_MAX);
         if batch.len() > bytes_max {
-            return Err(Refusal::Error(AppendError::TooLarge { bytes: batch.len(), limit: bytes_max }));
+            return Err(Refusal::Error(AppendError::TooLarge {
+                bytes: batch.len(),
+                limit: bytes_max,
+            }));
         }
         self.room(batch.len())?;
         let now_ms = self.operations.io.wall_clock_ms();
-        let Some(partition) = self.partitions.get_mut(&log) else { return Err(Refusal::Error(AppendError::UnknownLog(log))) };
-        let mut header = partition.check(batch, bytes_max, now_ms).map_err(Refusal::Error)?;
-        let log_append_time_ms = if header.has_log_append_time() { header.max_timestamp() } else { -1 };
-        let appended = |base_offset, start| Appended { base_offset, log_append_time_ms, log_start: start };
+        let Some(partition) = self.partitions.get_mut(&log) else {
+            return Err(Refusal::Error(AppendError::UnknownLog(log)));
+        };
+        let mut header = partition
+            .check(batch, bytes_max, now_ms)
+            .map_err(Refusal::Error)?;
+        let log_append_time_ms = if header.has_log_append_time() {
+            header.max_timestamp()
+        } else {
+            -1
+        };
+        let appended = |base_offset, start| Appended {
+            base_offset,
+            log_append_time_ms,
+            log_start: start,
+        };
         if header.producer_id() >= 0 {
-            if let Sequence::Duplicate(original) = partition.state.producers.check(&header).map_err(Refusal::Error)? {
-                return Ok(Receipt { appended: appended(original.base_offset, partition.state.start), commit: original.commit });
+            if let Sequence::Duplicate(original) = partition
+                .state
+                .producers
+                .check(&header)
+                .map_err(Refusal::Error)?
+            {
+                return Ok(Receipt {
+                    appended: appended(original.base_offset, partition.state.start),
+                    commit: original.commit,
+                });
             }
         }
         let (base_offset, leader_epoch) = (partition.state.next, partition.state.epochs.latest());
@@ -169,18 +199,36 @@ impl<I: Io> Shard<I> {
             crc: header.crc(),
             ..plain_entry(EntryKind::Batch, log)
         };
-        let (entry, commit, segment) = self.journal.push(&mut self.operations, entry, &[header.bytes(), &batch[BATCH_HEADER_BYTES..]]);
-        let is_first_in_segment = partition.state.spans.back().is_none_or(|span| span.segment != segment);
-        partition.state.apply_batch(&entry, &header, commit, segment, now_ms).expect("the base offset is the log's end");
+        let (entry, commit, segment) = self.journal.push(
+            &mut self.operations,
+            entry,
+            &[header.bytes(), &batch[BATCH_HEADER_BYTES..]],
+        );
+        let is_first_in_segment = partition
+            .state
+            .spans
+            .back()
+            .is_none_or(|span| span.segment != segment);
+        partition
+            .state
+            .apply_batch(&entry, &header, commit, segment, now_ms)
+            .expect("the base offset is the log's end");
         partition.appended();
         if is_first_in_segment {
             self.journal.segments.hold(segment);
         }
-        Ok(Receipt { appended: appended(base_offset, partition.state.start), commit })
+        Ok(Receipt {
+            appended: appended(base_offset, partition.state.start),
+            commit,
+        })
     }
 
     /// Makes a log, or only sets the configuration of an existing one (then the commit is the last durable one).
-    pub fn configure_log(&mut self, log: LogId, config: LogConfig) -> Result<CommitSequence, Refusal> {
+    pub fn configure_log(
+        &mut self,
+        log: LogId,
+        config: LogConfig,
+    ) -> Result<CommitSequence, Refusal> {
         if let Some(partition) = self.partitions.get_mut(&log) {
             partition.config = config;
             self.owed.push_back(Owed::Retention(log));
@@ -205,20 +253,35 @@ impl<I: Io> Shard<I> {
         }
         let (commit, _) = self.push_control(plain_entry(EntryKind::LogDelete, log), &[])?;
         if let Some(partition) = self.partitions.remove(&log) {
-            self.dead.push_back(Dead { commit, spans: partition.state.spans.into() });
+            self.dead.push_back(Dead {
+                commit,
+                spans: partition.state.spans.into(),
+            });
             self.advanced.push((log, 0));
         }
         Ok(commit)
     }
 
     /// Raises a log's start offset to `start`, at most to the high watermark. Gives the start and the commit that makes it durable.
-    pub fn raise_log_start(&mut self, log: LogId, start: Offset) -> Result<(Offset, CommitSequence), Refusal> {
-        let Some(partition) = self.partitions.get(&log) else { return Err(Refusal::Error(AppendError::UnknownLog(log))) };
+    pub fn raise_log_start(
+        &mut self,
+        log: LogId,
+        start: Offset,
+    ) -> Result<(Offset, CommitSequence), Refusal> {
+        let Some(partition) = self.partitions.get(&log) else {
+            return Err(Refusal::Error(AppendError::UnknownLog(log)));
+        };
         let start = start.min(partition.high_watermark());
         if start <= partition.state.start {
             return Ok((partition.state.start, self.journal.ends().durable));
         }
-        let (commit, _) = self.push_control(Entry { base_offset: start, ..plain_entry(EntryKind::LogStart, log) }, &[])?;
+        let (commit, _) = self.push_control(
+            Entry {
+                base_offset: start,
+                ..plain_entry(EntryKind::LogStart, log)
+            },
+            &[],
+        )?;
         if let Some(partition) = self.partitions.get_mut(&log) {
             partition.state.raise_start(start);
             let spans = partition.state.take_dead_spans();
@@ -237,14 +300,22 @@ impl<I: Io> Shard<I> {
             leader_epoch: state.epochs.latest(),
             segments: state.spans.len(),
             bytes: state.bytes(),
-            max_timestamp: state.spans.iter().map(|span| span.max_timestamp).max().unwrap_or(-1),
+            max_timestamp: state
+                .spans
+                .iter()
+                .map(|span| span.max_timestamp)
+                .max()
+                .unwrap_or(-1),
         })
     }
 
     /// The largest epoch <= `epoch` of a log and where it ends.
     pub fn epoch_end(&self, log: LogId, epoch: i32) -> Option<(i32, Offset)> {
         let partition = self.partitions.get(&log)?;
-        partition.state.epochs.end_of(epoch, partition.high_watermark())
+        partition
+            .state
+            .epochs
+            .end_of(epoch, partition.high_watermark())
     }
 
     /// Room for a payload; begins a new segment with a checkpoint where needed.
@@ -253,7 +324,12 @@ impl<I: Io> Shard<I> {
             Room::Ready => Ok(()),
             Room::Rolled => {
                 self.write_checkpoint();
-                self.owed.extend(self.partitions.iter().filter(|(_, partition)| partition.config.retention_bytes >= 0).map(|(&log, _)| Owed::Retention(log)));
+                self.owed.extend(
+                    self.partitions
+                        .iter()
+                        .filter(|(_, partition)| partition.config.retention_bytes >= 0)
+                        .map(|(&log, _)| Owed::Retention(log)),
+                );
                 self.room(payload_bytes)
             }
             Room::Wait => Err(Refusal::Wait),
@@ -270,19 +346,39 @@ impl<I: Io> Shard<I> {
             state.producers.expire(now_ms);
             payload.clear();
             state.encode(&mut payload);
-            push_to_checkpoint(&mut self.journal, &mut self.operations, Entry { base_offset: state.start, ..plain_entry(EntryKind::LogState, log) }, &payload);
+            push_to_checkpoint(
+                &mut self.journal,
+                &mut self.operations,
+                Entry {
+                    base_offset: state.start,
+                    ..plain_entry(EntryKind::LogState, log)
+                },
+                &payload,
+            );
             if !state.producers.is_empty() {
                 payload.clear();
                 encode_producers(&state.producers, &mut payload);
-                push_to_checkpoint(&mut self.journal, &mut self.operations, plain_entry(EntryKind::Producers, log), &payload);
+                push_to_checkpoint(
+                    &mut self.journal,
+                    &mut self.operations,
+                    plain_entry(EntryKind::Producers, log),
+                    &payload,
+                );
             }
         }
         self.journal.end_checkpoint(&mut self.operations);
     }
 
-    fn push_control(&mut self, entry: Entry, payload: &[u8]) -> Result<(CommitSequence, SegmentSequence), Refusal> {
+    fn push_control(
+        &mut self,
+        entry: Entry,
+        payload: &[u8],
+    ) -> Result<(CommitSequence, SegmentSequence), Refusal> {
         self.room(payload.len())?;
-        let entry = Entry { crc: crc32c::crc32c(payload), ..entry };
+        let entry = Entry {
+            crc: crc32c::crc32c(payload),
+            ..entry
+        };
         let (_, commit, segment) = self.journal.push(&mut self.operations, entry, &[payload]);
         Ok((commit, segment))
     }
@@ -302,9 +398,19 @@ impl<I: Io> Shard<I> {
     }
 
     fn raise_epoch(&mut self, log: LogId) -> Result<(), Refusal> {
-        let Some(partition) = self.partitions.get(&log) else { return Ok(()) };
-        let (leader_epoch, base_offset) = (partition.state.epochs.latest() + 1, partition.state.next);
-        self.push_control(Entry { base_offset, leader_epoch, ..plain_entry(EntryKind::Epoch, log) }, &[])?;
+        let Some(partition) = self.partitions.get(&log) else {
+            return Ok(());
+        };
+        let (leader_epoch, base_offset) =
+            (partition.state.epochs.latest() + 1, partition.state.next);
+        self.push_control(
+            Entry {
+                base_offset,
+                leader_epoch,
+                ..plain_entry(EntryKind::Epoch, log)
+            },
+            &[],
+        )?;
         if let Some(partition) = self.partitions.get_mut(&log) {
             partition.state.epochs.begin(leader_epoch, base_offset);
         }
@@ -313,10 +419,24 @@ impl<I: Io> Shard<I> {
 
     /// `retention.bytes`: whole spans go while what is left is still enough; the active segment stays.
     fn enforce_retention(&mut self, log: LogId) -> Result<(), Refusal> {
-        let Some(partition) = self.partitions.get(&log).filter(|partition| partition.config.retention_bytes >= 0) else { return Ok(()) };
-        let mut excess = partition.state.bytes().saturating_sub(partition.config.retention_bytes as u64);
+        let Some(partition) = self
+            .partitions
+            .get(&log)
+            .filter(|partition| partition.config.retention_bytes >= 0)
+        else {
+            return Ok(());
+        };
+        let mut excess = partition
+            .state
+            .bytes()
+            .saturating_sub(partition.config.retention_bytes as u64);
         let mut start = None;
-        for span in partition.state.spans.iter().take_while(|span| Some(span.segment) != self.journal.active_segment()) {
+        for span in partition
+            .state
+            .spans
+            .iter()
+            .take_while(|span| Some(span.segment) != self.journal.active_segment())
+        {
             if span.bytes > excess || span.last_offset >= partition.high_watermark() {
                 break;
             }
@@ -330,15 +450,32 @@ impl<I: Io> Shard<I> {
     pub(super) fn bury_dead(&mut self) {
         let durable = self.journal.ends().durable;
         while self.dead.front().is_some_and(|dead| dead.commit <= durable) {
-            for span in self.dead.pop_front().map(|dead| dead.spans).unwrap_or_default() {
+            for span in self
+                .dead
+                .pop_front()
+                .map(|dead| dead.spans)
+                .unwrap_or_default()
+            {
                 self.journal.segments.release(span.segment);
             }
         }
     }
 }
 
-fn push_to_checkpoint<I: Io>(journal: &mut Journal, operations: &mut Operations<I>, entry: Entry, payload: &[u8]) {
+fn push_to_checkpoint<I: Io>(
+    journal: &mut Journal,
+    operations: &mut Operations<I>,
+    entry: Entry,
+    payload: &[u8],
+) {
     let room = journal.room(operations, payload.len());
     assert_eq!(room, Room::Ready, "a checkpoint fits its segment");
-    journal.push(operations, Entry { crc: crc32c::crc32c(payload), ..entry }, &[payload]);
+    journal.push(
+        operations,
+        Entry {
+            crc: crc32c::crc32c(payload),
+            ..entry
+        },
+        &[payload],
+    );
 }

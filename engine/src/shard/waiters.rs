@@ -1,0 +1,127 @@
+//! Who waits on a shard's thread for what: ends of commits, reads, and records behind a high watermark.
+
+use std::collections::{BTreeMap, HashMap};
+
+use slab::Slab;
+use tokio::sync::oneshot;
+
+use super::reads::{ReadBatches, ReadId};
+use super::state::{Appended, Receipt};
+use crate::error::{AppendError, ReadError};
+use crate::offset::{CommitSequence, LogId};
+
+/// What is answered when an end reaches a commit.
+enum Waiter {
+    /// An append, answered with where it went.
+    Append(oneshot::Sender<Result<Appended, AppendError>>, Appended),
+    /// Somebody who only wants to know.
+    Reached(oneshot::Sender<()>),
+}
+
+/// Those who wait until an end reaches a commit.
+#[derive(Default)]
+pub struct CommitWaiters {
+    waiting: BTreeMap<CommitSequence, Vec<Waiter>>,
+}
+
+impl CommitWaiters {
+    /// Answers an append when the end has reached its commit.
+    pub fn answer(
+        &mut self,
+        receipt: Receipt,
+        sender: oneshot::Sender<Result<Appended, AppendError>>,
+    ) {
+        self.waiting
+            .entry(receipt.commit)
+            .or_default()
+            .push(Waiter::Append(sender, receipt.appended));
+    }
+
+    /// Resolves when the end has reached `commit`.
+    pub fn wait(&mut self, commit: CommitSequence) -> oneshot::Receiver<()> {
+        let (sender, receiver) = oneshot::channel();
+        self.waiting
+            .entry(commit)
+            .or_default()
+            .push(Waiter::Reached(sender));
+        receiver
+    }
+
+    /// The end is at `commit` now. In order, oldest first. A receiver that is gone no longer wants to know.
+    pub fn reached(&mut self, commit: CommitSequence) {
+        while let Some(entry) = self
+            .waiting
+            .first_entry()
+            .filter(|entry| *entry.key() <= commit)
+        {
+            for waiter in entry.remove() {
+                match waiter {
+                    Waiter::Append(sender, appended) => drop(sender.send(Ok(appended))),
+                    Waiter::Reached(sender) => drop(sender.send(())),
+                }
+            }
+        }
+    }
+}
+
+/// Those who wait for a read.
+pub type ReadWaiters = HashMap<ReadId, oneshot::Sender<Result<ReadBatches, ReadError>>>;
+
+struct Watch {
+    logs: Vec<LogId>,
+    bytes_left: usize,
+    sender: Option<oneshot::Sender<()>>,
+}
+
+/// Those who wait for records to become visible.
+#[derive(Default)]
+pub struct Watches {
+    watches: Slab<Watch>,
+    by_log: HashMap<LogId, Vec<usize>>,
+}
+
+impl Watches {
+    /// Resolves when `bytes_min` bytes became visible in the logs, or one of them is gone. [`Watches::remove`] must follow.
+    pub fn add(&mut self, logs: Vec<LogId>, bytes_min: usize) -> (usize, oneshot::Receiver<()>) {
+        let (sender, receiver) = oneshot::channel();
+        let id = self.watches.vacant_key();
+        for log in &logs {
+            self.by_log.entry(*log).or_default().push(id);
+        }
+        self.watches.insert(Watch {
+            logs,
+            bytes_left: bytes_min.max(1),
+            sender: Some(sender),
+        });
+        (id, receiver)
+    }
+
+    /// Nobody waits with this watch any more.
+    pub fn remove(&mut self, id: usize) {
+        for log in self.watches.remove(id).logs {
+            if let Some(ids) = self.by_log.get_mut(&log) {
+                ids.retain(|&known| known != id);
+                if ids.is_empty() {
+                    self.by_log.remove(&log);
+                }
+            }
+        }
+    }
+
+    /// Bytes became visible in a log; 0 = it is gone.
+    pub fn advanced(&mut self, log: LogId, bytes: usize) {
+        for &id in self.by_log.get(&log).into_iter().flatten() {
+            let watch = &mut self.watches[id];
+            watch.bytes_left = if bytes == 0 {
+                0
+            } else {
+                watch.bytes_left.saturating_sub(bytes)
+            };
+            if watch.bytes_left == 0 {
+                if let Some(sender) = watch.sender.take() {
+                    let _ = sender.send(());
+                }
+            }
+        }
+    }
+}
