@@ -209,7 +209,10 @@ pub(crate) mod tests {
     fn two_batches_magic_1_and_oversize_are_refused() {
         let one = batch(1, 10, (-1, -1, -1), 0);
         let two = [one.clone(), one.clone()].concat();
-        assert_eq!(check_produced(&two, 1 << 20).unwrap_err(), AppendError::Invalid("more than one batch for a partition"));
+        assert_eq!(
+            check_produced(&two, 1 << 20).unwrap_err(),
+            AppendError::Invalid("more than one batch for a partition")
+        );
         let mut old = one.clone();
         old[16] = 1;
         assert_eq!(check_produced(&old, 1 << 20).unwrap_err(), AppendError::Invalid("magic is not 2"));

@@ -44,8 +44,7 @@ impl OpenCommit {
     }
     /// Bytes on disk if it were sealed with `payload_bytes` and `entries` more.
     pub fn sealed_bytes(&self, payload_bytes: usize, entries: usize) -> usize {
-        (self.length + payload_bytes + (self.entries.len() + entries) * ENTRY_BYTES)
-            .next_multiple_of(BLOCK_BYTES)
+        (self.length + payload_bytes + (self.entries.len() + entries) * ENTRY_BYTES).next_multiple_of(BLOCK_BYTES)
     }
 
     /// Copies a payload given in parts (a rewritten header and the untouched rest) and notes its entry; fills in place and length.
@@ -54,11 +53,7 @@ impl OpenCommit {
         for part in parts {
             self.copy(io, part);
         }
-        let entry = Entry {
-            place: place as u32,
-            length: (self.length - place) as u32,
-            ..entry
-        };
+        let entry = Entry { place: place as u32, length: (self.length - place) as u32, ..entry };
         self.entries.push(entry);
         entry
     }
@@ -107,12 +102,7 @@ impl OpenCommit {
             left -= used;
         }
         assert_eq!(left, 0, "chunks do not cover the commit");
-        SealedCommit {
-            header,
-            entries: self.entries,
-            chunks,
-            backing_bytes,
-        }
+        SealedCommit { header, entries: self.entries, chunks, backing_bytes }
     }
 }
 
@@ -130,10 +120,7 @@ pub struct SealedCommit {
 impl SealedCommit {
     /// The ring writes of this commit: place in the commit, bytes.
     pub fn writes(&self) -> impl Iterator<Item = (usize, &Bytes)> {
-        self.chunks
-            .iter()
-            .enumerate()
-            .map(|(index, chunk)| (chunk_start(index), chunk))
+        self.chunks.iter().enumerate().map(|(index, chunk)| (chunk_start(index), chunk))
     }
 
     /// Memory that a holder of any slice keeps alive.
@@ -155,20 +142,12 @@ impl SealedCommit {
 
 /// Capacity of the chunk with this index.
 fn chunk_capacity(index: usize) -> usize {
-    if index == 0 {
-        CHUNK_BYTES_SMALL
-    } else {
-        CHUNK_BYTES_LARGE
-    }
+    if index == 0 { CHUNK_BYTES_SMALL } else { CHUNK_BYTES_LARGE }
 }
 
 /// Place in the commit at which the chunk with this index starts.
 fn chunk_start(index: usize) -> usize {
-    if index == 0 {
-        0
-    } else {
-        CHUNK_BYTES_SMALL + (index - 1) * CHUNK_BYTES_LARGE
-    }
+    if index == 0 { 0 } else { CHUNK_BYTES_SMALL + (index - 1) * CHUNK_BYTES_LARGE }
 }
 
 /// Index of the chunk that holds a place, and the place in it.

@@ -71,7 +71,8 @@ pub fn plan(runs: &[Run], goal: Goal, bytes_max: usize) -> Vec<Part> {
 
 fn is_near(part: &Part, start: u64, end: u64) -> bool {
     let gap = start.saturating_sub(part.position + part.length as u64);
-    gap <= DISK_READ_GAP_BYTES_MAX as u64 && end - part.position <= (DISK_READ_BYTES_MAX + DISK_READ_GAP_BYTES_MAX) as u64
+    gap <= DISK_READ_GAP_BYTES_MAX as u64
+        && end - part.position <= (DISK_READ_BYTES_MAX + DISK_READ_GAP_BYTES_MAX) as u64
 }
 
 /// What a reader wants of the bytes that were read.
@@ -136,8 +137,13 @@ fn select(run: &Run, bytes: &Bytes, wanted: Wanted, mut taken: usize) -> Result<
 
 fn check(run: &Run, bytes: &[u8], header: &BatchHeader, expected: Offset) -> Result<usize, String> {
     let length = header.total_bytes().unwrap_or(0);
-    if header.base_offset() != expected.0 || header.last_offset_delta() < 0 || header.leader_epoch() != run.leader_epoch {
-        return Err(format!("batch of run at place {} has offset {} where {expected} was written", run.place, header.base_offset()));
+    if header.base_offset() != expected.0 || header.last_offset_delta() < 0 || header.leader_epoch() != run.leader_epoch
+    {
+        return Err(format!(
+            "batch of run at place {} has offset {} where {expected} was written",
+            run.place,
+            header.base_offset()
+        ));
     }
     if !crc_is_valid(&bytes[..length], header) {
         return Err(format!("batch at offset {expected}, run at place {}, fails its CRC", run.place));
@@ -160,7 +166,14 @@ mod tests {
             bytes.extend_from_slice(header.bytes());
             bytes.extend_from_slice(&raw[61..]);
         }
-        let run = Run { base_offset: Offset(base), last_offset_delta: batches as u32 * 2 - 1, place, length: bytes.len() as u32, leader_epoch: 0, max_timestamp: 1_000 + base + batches as i64 * 2 - 2 };
+        let run = Run {
+            base_offset: Offset(base),
+            last_offset_delta: batches as u32 * 2 - 1,
+            place,
+            length: bytes.len() as u32,
+            leader_epoch: 0,
+            max_timestamp: 1_000 + base + batches as i64 * 2 - 2,
+        };
         (run, bytes)
     }
 
@@ -174,7 +187,10 @@ mod tests {
         file[run.place as usize..][..bytes.len()].copy_from_slice(bytes);
         let content = Bytes::from(file.split_off(part.position as usize));
         let slices = collect(&[(part, content)], wanted)?;
-        Ok(slices.iter().flat_map(|slice| walk(slice).map(|(_, header)| header.base_offset()).collect::<Vec<_>>()).collect())
+        Ok(slices
+            .iter()
+            .flat_map(|slice| walk(slice).map(|(_, header)| header.base_offset()).collect::<Vec<_>>())
+            .collect())
     }
 
     #[test]
@@ -213,7 +229,10 @@ mod tests {
 
     #[test]
     fn neighbours_are_read_together_and_distant_runs_apart() {
-        let runs: Vec<Run> = [(0, 4096), (10, 9000), (20, 4096 + (4 << 20))].into_iter().map(|(base, place)| run_of(base, place, 1).0).collect();
+        let runs: Vec<Run> = [(0, 4096), (10, 9000), (20, 4096 + (4 << 20))]
+            .into_iter()
+            .map(|(base, place)| run_of(base, place, 1).0)
+            .collect();
         let parts = plan(&runs, Goal::Offset(Offset(0)), 1 << 20);
         assert_eq!(parts.iter().map(|part| part.runs.len()).collect::<Vec<_>>(), [2, 1]);
         assert!(parts.iter().all(|part| part.position.is_multiple_of(4096) && part.length.is_multiple_of(4096)));

@@ -72,13 +72,7 @@ impl SegmentSet {
     ) -> SegmentSet {
         let spares = free
             .into_iter()
-            .map(|(slot, file)| Spare {
-                slot,
-                file,
-                zeroed: geometry.segment_bytes(),
-                zeroing: false,
-                synced: true,
-            })
+            .map(|(slot, file)| Spare { slot, file, zeroed: geometry.segment_bytes(), zeroing: false, synced: true })
             .collect();
         SegmentSet {
             directory,
@@ -106,9 +100,7 @@ impl SegmentSet {
     }
     /// The newest segment.
     pub fn newest(&self) -> Option<SegmentSequence> {
-        self.segments
-            .last_key_value()
-            .map(|(&sequence, _)| sequence)
+        self.segments.last_key_value().map(|(&sequence, _)| sequence)
     }
     /// The disk had no room for another segment at the last attempt.
     pub fn disk_is_full(&self) -> bool {
@@ -121,21 +113,12 @@ impl SegmentSet {
 
     /// One more log has data in a segment.
     pub fn hold(&mut self, sequence: SegmentSequence) {
-        self.segments
-            .get_mut(&sequence)
-            .expect("a span names a known segment")
-            .live_logs += 1;
+        self.segments.get_mut(&sequence).expect("a span names a known segment").live_logs += 1;
     }
     /// One log less has data in a segment. Its last data must be durably gone.
     pub fn release(&mut self, sequence: SegmentSequence) {
-        let segment = self
-            .segments
-            .get_mut(&sequence)
-            .expect("a span names a known segment");
-        assert!(
-            segment.live_logs > 0,
-            "segment released more often than held"
-        );
+        let segment = self.segments.get_mut(&sequence).expect("a span names a known segment");
+        assert!(segment.live_logs > 0, "segment released more often than held");
         segment.live_logs -= 1;
     }
     /// The checkpoint at the head of `sequence` is durable.
@@ -145,9 +128,8 @@ impl SegmentSet {
 
     /// Makes the best spare the newest segment; None if there is none.
     pub fn activate(&mut self) -> Option<(SegmentSequence, FileId)> {
-        let best = (0..self.spares.len())
-            .filter(|&at| !self.spares[at].zeroing)
-            .max_by_key(|&at| self.spares[at].zeroed)?;
+        let best =
+            (0..self.spares.len()).filter(|&at| !self.spares[at].zeroing).max_by_key(|&at| self.spares[at].zeroed)?;
         let spare = self.spares.remove(best)?;
         let sequence = SegmentSequence(self.newest().map_or(1, |newest| newest.0 + 1));
         let segment = Segment {
@@ -167,13 +149,7 @@ impl SegmentSet {
     /// Adds a new file as a spare (at start-up).
     pub fn add_spare(&mut self, slot: u32, file: FileId) {
         self.next_slot = self.next_slot.max(slot + 1);
-        self.spares.push_back(Spare {
-            slot,
-            file,
-            zeroed: 0,
-            zeroing: false,
-            synced: false,
-        });
+        self.spares.push_back(Spare { slot, file, zeroed: 0, zeroing: false, synced: false });
     }
 
     /// Keeps spares ahead of need: makes files, zeroes them while the journal is idle, takes back dead segments.
@@ -181,21 +157,14 @@ impl SegmentSet {
         self.reclaim(operations);
         if self.spares.is_empty()
             && !self.creating
-            && self
-                .retry_at_ns
-                .is_none_or(|at| operations.io.monotonic_ns() >= at)
+            && self.retry_at_ns.is_none_or(|at| operations.io.monotonic_ns() >= at)
         {
             self.creating = true;
             let slot = self.next_slot;
             self.next_slot += 1;
             let path = self.path(&segment_name(slot));
-            operations.submit(
-                Purpose::CreateSegment { slot },
-                Op::CreateFile {
-                    path,
-                    bytes: self.geometry.segment_bytes(),
-                },
-            );
+            operations
+                .submit(Purpose::CreateSegment { slot }, Op::CreateFile { path, bytes: self.geometry.segment_bytes() });
         }
         if idle {
             self.zero_a_step(operations);
@@ -216,14 +185,7 @@ impl SegmentSet {
             operations.submit(Purpose::ZeroSync { slot }, Op::SyncData { file });
         } else {
             let length = (segment_bytes - spare.zeroed).min(RING_WRITE_BYTES_MAX as u64);
-            operations.submit(
-                Purpose::Zero { slot },
-                Op::WriteZeroes {
-                    file,
-                    position: spare.zeroed,
-                    length,
-                },
-            );
+            operations.submit(Purpose::Zero { slot }, Op::WriteZeroes { file, position: spare.zeroed, length });
         }
     }
 
@@ -232,11 +194,8 @@ impl SegmentSet {
         let segment_bytes = self.geometry.segment_bytes();
         if let Some(spare) = self.spares.iter_mut().find(|spare| spare.slot == slot) {
             spare.zeroing = false;
-            spare.zeroed = if ok {
-                (spare.zeroed + RING_WRITE_BYTES_MAX as u64).min(segment_bytes)
-            } else {
-                spare.zeroed
-            };
+            spare.zeroed =
+                if ok { (spare.zeroed + RING_WRITE_BYTES_MAX as u64).min(segment_bytes) } else { spare.zeroed };
             spare.synced |= !ok;
         }
     }
@@ -266,11 +225,7 @@ impl SegmentSet {
 
     /// When [`SegmentSet::pump`] wants to be called again although nothing completes.
     pub fn deadline_ns(&self) -> Option<u64> {
-        if self.spares.is_empty() && !self.creating {
-            self.retry_at_ns
-        } else {
-            None
-        }
+        if self.spares.is_empty() && !self.creating { self.retry_at_ns } else { None }
     }
 
     /// Writes the indexes of sealed segments below `durable_below`, all of whose commits are durable.
@@ -282,24 +237,16 @@ impl SegmentSet {
         directory_id: Uuid,
     ) {
         for (&sequence, segment) in self.segments.range_mut(..durable_below) {
-            let (Some(builder), Some(end_place), Some(first_commit), false) = (
-                &segment.index,
-                segment.end_place,
-                segment.first_commit,
-                segment.index_writing,
-            ) else {
+            let (Some(builder), Some(end_place), Some(first_commit), false) =
+                (&segment.index, segment.end_place, segment.first_commit, segment.index_writing)
+            else {
                 continue;
             };
             segment.index_writing = true;
-            let content = builder
-                .build(sequence, first_commit, end_place)
-                .encode(shard, directory_id);
+            let content = builder.build(sequence, first_commit, end_place).encode(shard, directory_id);
             operations.submit(
                 Purpose::IndexWrite(sequence),
-                Op::ReplaceFile {
-                    path: self.directory.join(index_name(segment.slot)),
-                    content,
-                },
+                Op::ReplaceFile { path: self.directory.join(index_name(segment.slot)), content },
             );
         }
     }
@@ -325,10 +272,7 @@ impl SegmentSet {
             .iter()
             .take_while(|(sequence, _)| **sequence < self.checkpointed_from)
             .filter(|(_, segment)| {
-                segment.live_logs == 0
-                    && segment.leases == 0
-                    && segment.end_place.is_some()
-                    && !segment.index_writing
+                segment.live_logs == 0 && segment.leases == 0 && segment.end_place.is_some() && !segment.index_writing
             })
             .map(|(&sequence, _)| sequence)
             .collect();
@@ -347,12 +291,7 @@ impl SegmentSet {
             } else {
                 operations.io.close(segment.file);
                 for name in [segment_name(segment.slot), index_name(segment.slot)] {
-                    operations.submit(
-                        Purpose::Remove,
-                        Op::RemoveFile {
-                            path: self.directory.join(name),
-                        },
-                    );
+                    operations.submit(Purpose::Remove, Op::RemoveFile { path: self.directory.join(name) });
                 }
             }
         }
@@ -368,15 +307,6 @@ impl Segment {
         first_commit: Option<CommitSequence>,
         end_place: Option<u32>,
     ) -> Segment {
-        Segment {
-            slot,
-            file,
-            live_logs: 0,
-            leases: 0,
-            index,
-            first_commit,
-            end_place,
-            index_writing: false,
-        }
+        Segment { slot, file, live_logs: 0, leases: 0, index, first_commit, end_place, index_writing: false }
     }
 }

@@ -18,7 +18,10 @@ use super::operations::{Operations, Purpose};
 use super::segment::{FIRST_COMMIT_PLACE, SegmentGeometry, SegmentHeader};
 use super::segment_set::SegmentSet;
 use crate::io::{FileId, Io, Op};
-use crate::limits::{BLOCK_BYTES, COMMIT_BYTES_TARGET, COMMIT_ENTRIES_MAX, COMMITS_IN_FLIGHT_MAX, PIPELINE_BYTES_MIN, UNDURABLE_BYTES_MAX, WATERMARK_DELAY_MS};
+use crate::limits::{
+    BLOCK_BYTES, COMMIT_BYTES_TARGET, COMMIT_ENTRIES_MAX, COMMITS_IN_FLIGHT_MAX, PIPELINE_BYTES_MIN,
+    UNDURABLE_BYTES_MAX, WATERMARK_DELAY_MS,
+};
 use crate::offset::{CommitSequence, Ends, Incarnation, JournalPosition, LogId, Offset, SegmentSequence, ShardId};
 
 /// Who writes: stamped into every commit.
@@ -104,10 +107,16 @@ pub struct Journal {
 
 impl Journal {
     /// A journal that goes on behind what was recovered. `active` is the segment to go on in, with the place of the next commit.
-    pub fn new(identity: JournalIdentity, segments: SegmentSet, active: Option<(SegmentSequence, FileId, u32)>, next_sequence: CommitSequence) -> Journal {
+    pub fn new(
+        identity: JournalIdentity,
+        segments: SegmentSet,
+        active: Option<(SegmentSequence, FileId, u32)>,
+        next_sequence: CommitSequence,
+    ) -> Journal {
         let last = CommitSequence(next_sequence.0 - 1);
         let place = active.map_or(FIRST_COMMIT_PLACE, |(_, _, place)| place);
-        let durable_position = active.map_or(JournalPosition(0), |(segment, _, place)| identity.geometry.position(segment, place));
+        let durable_position =
+            active.map_or(JournalPosition(0), |(segment, _, place)| identity.geometry.position(segment, place));
         Journal {
             identity,
             segments,
@@ -173,10 +182,14 @@ impl Journal {
 
     /// Whether a payload can be pushed; closes a full commit and begins a new segment where needed.
     pub fn room<I: Io>(&mut self, operations: &mut Operations<I>, payload_bytes: usize) -> Room {
-        if !self.in_checkpoint && self.undurable_bytes > 0 && self.undurable_bytes + payload_bytes > UNDURABLE_BYTES_MAX {
+        if !self.in_checkpoint && self.undurable_bytes > 0 && self.undurable_bytes + payload_bytes > UNDURABLE_BYTES_MAX
+        {
             return Room::Wait;
         }
-        let is_full = self.open.as_ref().is_some_and(|open| !open.is_empty() && (open.length() + payload_bytes > COMMIT_BYTES_TARGET || open.entry_count() == COMMIT_ENTRIES_MAX));
+        let is_full = self.open.as_ref().is_some_and(|open| {
+            !open.is_empty()
+                && (open.length() + payload_bytes > COMMIT_BYTES_TARGET || open.entry_count() == COMMIT_ENTRIES_MAX)
+        });
         if is_full {
             self.close(0);
         }
@@ -211,7 +224,12 @@ impl Journal {
     }
 
     /// Copies a payload, given in parts, into the open commit. [`Journal::room`] must have said that it fits. Gives the commit and the segment.
-    pub fn push<I: Io>(&mut self, operations: &mut Operations<I>, entry: Entry, parts: &[&[u8]]) -> (Entry, CommitSequence, SegmentSequence) {
+    pub fn push<I: Io>(
+        &mut self,
+        operations: &mut Operations<I>,
+        entry: Entry,
+        parts: &[&[u8]],
+    ) -> (Entry, CommitSequence, SegmentSequence) {
         let (segment, _) = self.active.expect("room was asked for");
         let open = self.open.get_or_insert_with(|| OpenCommit::new(&mut operations.io));
         let entry = open.push(&mut operations.io, entry, parts);
@@ -232,7 +250,9 @@ impl Journal {
 
     /// Closes the open commit, so that the next push starts another.
     fn close(&mut self, flags: u16) {
-        let Some(commit) = self.open.take_if(|open| !open.is_empty()) else { return };
+        let Some(commit) = self.open.take_if(|open| !open.is_empty()) else {
+            return;
+        };
         let (segment, _) = self.active.expect("an open commit has a segment");
         let flags = flags | if self.in_checkpoint { FLAG_CHECKPOINT } else { 0 };
         let place = self.place;
@@ -269,13 +289,20 @@ impl Journal {
     }
 
     fn may_seal_open(&self) -> bool {
-        let Some(open) = self.open.as_ref().filter(|open| !open.is_empty()) else { return false };
-        !self.in_checkpoint && (self.sealed.is_empty() || (self.unwritten() == 0 && open.length() >= PIPELINE_BYTES_MIN))
+        let Some(open) = self.open.as_ref().filter(|open| !open.is_empty()) else {
+            return false;
+        };
+        !self.in_checkpoint
+            && (self.sealed.is_empty() || (self.unwritten() == 0 && open.length() >= PIPELINE_BYTES_MIN))
     }
 
     fn seal_next<I: Io>(&mut self, operations: &mut Operations<I>) {
-        let Some(Closed { commit, place, segment, flags }) = self.closed.pop_front() else { return };
-        let sequence = CommitSequence(self.sealed.back().map_or(self.ends.durable.0, |sealed| sealed.commit.header.sequence.0) + 1);
+        let Some(Closed { commit, place, segment, flags }) = self.closed.pop_front() else {
+            return;
+        };
+        let sequence = CommitSequence(
+            self.sealed.back().map_or(self.ends.durable.0, |sealed| sealed.commit.header.sequence.0) + 1,
+        );
         let header = CommitHeader {
             flags,
             shard: self.identity.shard,
@@ -309,10 +336,17 @@ impl Journal {
         self.sealed.push_back(Sealed { commit, file, writes_left });
     }
 
-    fn write_segment_header<I: Io>(&mut self, operations: &mut Operations<I>, segment: SegmentSequence, file: FileId, sequence: CommitSequence) {
+    fn write_segment_header<I: Io>(
+        &mut self,
+        operations: &mut Operations<I>,
+        segment: SegmentSequence,
+        file: FileId,
+        sequence: CommitSequence,
+    ) {
         let JournalIdentity { shard, directory_id, incarnation, geometry } = self.identity;
         let mut block = operations.io.buffer(BLOCK_BYTES);
-        SegmentHeader { shard, directory_id, sequence: segment, segment_bytes: geometry.segment_bytes(), incarnation }.encode(&mut block[..BLOCK_BYTES]);
+        SegmentHeader { shard, directory_id, sequence: segment, segment_bytes: geometry.segment_bytes(), incarnation }
+            .encode(&mut block[..BLOCK_BYTES]);
         let data = block.into_bytes().slice(..BLOCK_BYTES);
         operations.submit(Purpose::CommitWrite(sequence), Op::Write { file, position: 0, data });
     }
@@ -339,7 +373,12 @@ impl Journal {
         if self.flush.is_some() || self.ends.written == self.ends.durable {
             return;
         }
-        let mut files: Vec<FileId> = self.sealed.iter().take_while(|sealed| sealed.commit.header.sequence <= self.ends.written).map(|sealed| sealed.file).collect();
+        let mut files: Vec<FileId> = self
+            .sealed
+            .iter()
+            .take_while(|sealed| sealed.commit.header.sequence <= self.ends.written)
+            .map(|sealed| sealed.file)
+            .collect();
         files.dedup();
         self.flush = Some(Flush { covers: self.ends.written, files_left: files.len() });
         for file in files {
@@ -350,9 +389,19 @@ impl Journal {
     /// One ring write of a commit completed.
     pub fn write_completed(&mut self, sequence: CommitSequence, result: io::Result<()>) -> Result<(), JournalFailure> {
         result.map_err(|error| JournalFailure { what: "write of the journal", error })?;
-        let sealed = self.sealed.iter_mut().find(|sealed| sealed.commit.header.sequence == sequence).expect("a written commit is in flight");
+        let sealed = self
+            .sealed
+            .iter_mut()
+            .find(|sealed| sealed.commit.header.sequence == sequence)
+            .expect("a written commit is in flight");
         sealed.writes_left -= 1;
-        let newly: Vec<_> = self.sealed.iter().take_while(|sealed| sealed.writes_left == 0).filter(|sealed| sealed.commit.header.sequence > self.ends.written).map(|sealed| Rc::clone(&sealed.commit)).collect();
+        let newly: Vec<_> = self
+            .sealed
+            .iter()
+            .take_while(|sealed| sealed.writes_left == 0)
+            .filter(|sealed| sealed.commit.header.sequence > self.ends.written)
+            .map(|sealed| Rc::clone(&sealed.commit))
+            .collect();
         if let Some(last) = newly.last() {
             self.ends.written = last.header.sequence;
             self.ends.assert_ordered();
@@ -362,7 +411,11 @@ impl Journal {
     }
 
     /// The flush of one file completed.
-    pub fn flush_completed<I: Io>(&mut self, operations: &mut Operations<I>, result: io::Result<()>) -> Result<(), JournalFailure> {
+    pub fn flush_completed<I: Io>(
+        &mut self,
+        operations: &mut Operations<I>,
+        result: io::Result<()>,
+    ) -> Result<(), JournalFailure> {
         result.map_err(|error| JournalFailure { what: "flush of the journal", error })?;
         let flush = self.flush.as_mut().expect("a flush is in flight");
         flush.files_left -= 1;
@@ -381,7 +434,12 @@ impl Journal {
             self.undurable_bytes -= sealed.commit.entries.iter().map(|entry| entry.length as usize).sum::<usize>();
             if header.flags & FLAG_CHECKPOINT_END != 0 {
                 self.segments.checkpoint_is_durable(header.segment);
-                self.segments.write_indexes(operations, header.segment, self.identity.shard, self.identity.directory_id);
+                self.segments.write_indexes(
+                    operations,
+                    header.segment,
+                    self.identity.shard,
+                    self.identity.directory_id,
+                );
             }
             carries_data |= sealed.commit.entries.iter().any(|entry| entry.kind != EntryKind::Watermark);
             self.durable_commits.push(sealed.commit);
@@ -394,7 +452,9 @@ impl Journal {
 
     /// Idle: after a moment, a watermark commit proves what is durable, so that later damage there is never taken for an unacked tail.
     fn prove_the_end<I: Io>(&mut self, operations: &mut Operations<I>) {
-        let is_due = self.proof_owed_since_ns.is_some_and(|since| operations.io.monotonic_ns() >= since + WATERMARK_DELAY_MS * 1_000_000);
+        let is_due = self
+            .proof_owed_since_ns
+            .is_some_and(|since| operations.io.monotonic_ns() >= since + WATERMARK_DELAY_MS * 1_000_000);
         if is_due {
             self.push_watermark(operations);
         }
@@ -415,5 +475,16 @@ impl Journal {
 
 /// An entry without a payload's particulars.
 pub fn plain_entry(kind: EntryKind, log: LogId) -> Entry {
-    Entry { kind, log, base_offset: Offset(0), last_offset_delta: 0, count: 0, leader_epoch: 0, max_timestamp: 0, place: 0, length: 0, crc: crc32c::crc32c(&[]) }
+    Entry {
+        kind,
+        log,
+        base_offset: Offset(0),
+        last_offset_delta: 0,
+        count: 0,
+        leader_epoch: 0,
+        max_timestamp: 0,
+        place: 0,
+        length: 0,
+        crc: crc32c::crc32c(&[]),
+    }
 }

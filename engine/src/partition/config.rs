@@ -22,6 +22,13 @@ pub struct LogConfig {
 impl Default for LogConfig {
     /// No limits but the engine's own.
     fn default() -> LogConfig {
-        LogConfig { retention_bytes: -1, message_bytes_max: BATCH_BYTES_MAX, log_append_time: false, timestamp_before_max_ms: i64::MAX, timestamp_after_max_ms: i64::MAX, written_is_enough: false }
+        LogConfig {
+            retention_bytes: -1,
+            message_bytes_max: BATCH_BYTES_MAX,
+            log_append_time: false,
+            timestamp_before_max_ms: i64::MAX,
+            timestamp_after_max_ms: i64::MAX,
+            written_is_enough: false,
+        }
     }
 }

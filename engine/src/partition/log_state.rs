@@ -59,7 +59,14 @@ pub struct LogState {
 
 impl LogState {
     /// Applies one entry of the journal. `now_ms` is the wall clock (at a replay: of the start), for producer expiry only.
-    pub fn apply(&mut self, entry: &Entry, payload: &[u8], commit: CommitSequence, segment: SegmentSequence, now_ms: i64) -> Result<(), ApplyError> {
+    pub fn apply(
+        &mut self,
+        entry: &Entry,
+        payload: &[u8],
+        commit: CommitSequence,
+        segment: SegmentSequence,
+        now_ms: i64,
+    ) -> Result<(), ApplyError> {
         match entry.kind {
             EntryKind::Batch => {
                 let header = BatchHeader::parse(payload).ok_or(ApplyError::Malformed("batch"))?;
@@ -68,14 +75,23 @@ impl LogState {
             EntryKind::LogState => self.restore(entry.base_offset, payload)?,
             EntryKind::LogStart => self.raise_start(entry.base_offset),
             EntryKind::Epoch => self.epochs.begin(entry.leader_epoch, entry.base_offset),
-            EntryKind::Producers => self.producers = decode_producers(payload).ok_or(ApplyError::Malformed("producers"))?,
+            EntryKind::Producers => {
+                self.producers = decode_producers(payload).ok_or(ApplyError::Malformed("producers"))?
+            }
             EntryKind::LogDelete | EntryKind::Relocation | EntryKind::Watermark => {}
         }
         Ok(())
     }
 
     /// [`LogState::apply`] for a batch whose header was parsed already.
-    pub fn apply_batch(&mut self, entry: &Entry, header: &BatchHeader, commit: CommitSequence, segment: SegmentSequence, now_ms: i64) -> Result<(), ApplyError> {
+    pub fn apply_batch(
+        &mut self,
+        entry: &Entry,
+        header: &BatchHeader,
+        commit: CommitSequence,
+        segment: SegmentSequence,
+        now_ms: i64,
+    ) -> Result<(), ApplyError> {
         if entry.base_offset < self.next {
             return Err(ApplyError::BelowEnd { batch: entry.base_offset, next: self.next });
         }
@@ -83,7 +99,13 @@ impl LogState {
         self.next = last_offset.plus(1);
         self.epochs.begin(entry.leader_epoch, entry.base_offset);
         self.producers.note(header, entry.base_offset, commit, now_ms);
-        self.add_span(LogSpan { segment, first_offset: entry.base_offset, last_offset, bytes: u64::from(entry.length), max_timestamp: entry.max_timestamp });
+        self.add_span(LogSpan {
+            segment,
+            first_offset: entry.base_offset,
+            last_offset,
+            bytes: u64::from(entry.length),
+            max_timestamp: entry.max_timestamp,
+        });
         Ok(())
     }
 
@@ -133,7 +155,10 @@ impl LogState {
         if count > EPOCHS_PER_LOG_MAX || next < start {
             return Err(malformed);
         }
-        let starts = (0..count).map(|_| Some((fields.i32()?, Offset(fields.i64()?)))).collect::<Option<Vec<_>>>().ok_or(malformed)?;
+        let starts = (0..count)
+            .map(|_| Some((fields.i32()?, Offset(fields.i64()?))))
+            .collect::<Option<Vec<_>>>()
+            .ok_or(malformed)?;
         if !fields.0.is_empty() {
             return Err(malformed);
         }
@@ -223,7 +248,18 @@ mod tests {
     use crate::offset::LogId;
 
     fn batch_entry(base: i64, records: u32) -> Entry {
-        Entry { kind: EntryKind::Batch, log: LogId(1), base_offset: Offset(base), last_offset_delta: records - 1, count: records, leader_epoch: 0, max_timestamp: 5, place: 96, length: 100, crc: 0 }
+        Entry {
+            kind: EntryKind::Batch,
+            log: LogId(1),
+            base_offset: Offset(base),
+            last_offset_delta: records - 1,
+            count: records,
+            leader_epoch: 0,
+            max_timestamp: 5,
+            place: 96,
+            length: 100,
+            crc: 0,
+        }
     }
 
     #[test]
@@ -231,7 +267,9 @@ mod tests {
         let mut state = LogState::default();
         for (index, base) in [0, 3, 6].into_iter().enumerate() {
             let bytes = batch(3, 4, (7, 1, base as i32), 5);
-            state.apply(&batch_entry(base, 3), &bytes, CommitSequence(index as u64 + 1), SegmentSequence(1), 9).expect("fits");
+            state
+                .apply(&batch_entry(base, 3), &bytes, CommitSequence(index as u64 + 1), SegmentSequence(1), 9)
+                .expect("fits");
         }
         state.epochs.begin(2, Offset(9));
         state.raise_start(Offset(3));
@@ -241,8 +279,12 @@ mod tests {
 
         let mut restored = LogState::default();
         let entry = |kind| Entry { kind, base_offset: Offset(3), ..batch_entry(0, 1) };
-        restored.apply(&entry(EntryKind::LogState), &log_state, CommitSequence(4), SegmentSequence(2), 9).expect("whole");
-        restored.apply(&entry(EntryKind::Producers), &producers, CommitSequence(4), SegmentSequence(2), 9).expect("whole");
+        restored
+            .apply(&entry(EntryKind::LogState), &log_state, CommitSequence(4), SegmentSequence(2), 9)
+            .expect("whole");
+        restored
+            .apply(&entry(EntryKind::Producers), &producers, CommitSequence(4), SegmentSequence(2), 9)
+            .expect("whole");
         assert_eq!((restored.start, restored.next, &restored.epochs), (state.start, state.next, &state.epochs));
         assert_eq!(restored.producers.len(), 1);
         let (_, producer) = restored.producers.iter().next().expect("one");
@@ -267,6 +309,9 @@ mod tests {
         let mut state = LogState::default();
         let bytes = batch(3, 4, (-1, -1, -1), 5);
         state.apply(&batch_entry(0, 3), &bytes, CommitSequence(1), SegmentSequence(1), 0).expect("fits");
-        assert!(matches!(state.apply(&batch_entry(2, 3), &bytes, CommitSequence(1), SegmentSequence(1), 0), Err(ApplyError::BelowEnd { .. })));
+        assert!(matches!(
+            state.apply(&batch_entry(2, 3), &bytes, CommitSequence(1), SegmentSequence(1), 0),
+            Err(ApplyError::BelowEnd { .. })
+        ));
     }
 }

@@ -77,7 +77,13 @@ impl Partition {
     /// A sealed commit holds this batch: tail readers may have it once it is visible.
     pub fn sealed(&mut self, entry: &Entry, commit: &Rc<SealedCommit>) {
         let next_offset = entry.last_offset().plus(1);
-        self.tail.push_back(TailBatch { base_offset: entry.base_offset, next_offset, commit: Rc::clone(commit), place: entry.place as usize, length: entry.length as usize });
+        self.tail.push_back(TailBatch {
+            base_offset: entry.base_offset,
+            next_offset,
+            commit: Rc::clone(commit),
+            place: entry.place as usize,
+            length: entry.length as usize,
+        });
     }
 
     /// The write of this batch, and of everything before it, completed. True if readers see more.
@@ -118,7 +124,9 @@ impl Partition {
             }
             taken += batch.length;
             pending = match pending {
-                Some((commit, place, length)) if Rc::ptr_eq(commit, &batch.commit) && place + length == batch.place => Some((commit, place, length + batch.length)),
+                Some((commit, place, length)) if Rc::ptr_eq(commit, &batch.commit) && place + length == batch.place => {
+                    Some((commit, place, length + batch.length))
+                }
                 other => {
                     if let Some((commit, place, length)) = other {
                         commit.slices(place, length, &mut slices);

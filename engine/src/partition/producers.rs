@@ -83,14 +83,24 @@ impl ProducerTable {
             return Err(AppendError::InvalidProducerEpoch { current: producer.epoch, got: epoch });
         }
         if epoch > producer.epoch {
-            return if first == 0 { Ok(Sequence::Next) } else { Err(AppendError::OutOfOrderSequence { expected: 0, got: first }) };
+            return if first == 0 {
+                Ok(Sequence::Next)
+            } else {
+                Err(AppendError::OutOfOrderSequence { expected: 0, got: first })
+            };
         }
         let last = sequence_after(first, header.record_count() - 1);
-        if let Some(batch) = producer.batches.iter().find(|known| known.first_sequence == first && known.last_sequence == last) {
+        if let Some(batch) =
+            producer.batches.iter().find(|known| known.first_sequence == first && known.last_sequence == last)
+        {
             return Ok(Sequence::Duplicate(*batch));
         }
         let expected = producer.batches.back().map_or(0, |known| sequence_after(known.last_sequence, 1));
-        if first == expected { Ok(Sequence::Next) } else { Err(AppendError::OutOfOrderSequence { expected, got: first }) }
+        if first == expected {
+            Ok(Sequence::Next)
+        } else {
+            Err(AppendError::OutOfOrderSequence { expected, got: first })
+        }
     }
 
     /// Notes a batch that was appended (live or in a replay).
@@ -102,7 +112,11 @@ impl ProducerTable {
             self.forget_the_most_silent();
         }
         let epoch = header.producer_epoch();
-        let producer = self.producers.entry(header.producer_id()).or_insert_with(|| Producer { epoch, last_seen_ms: now_ms, batches: VecDeque::with_capacity(PRODUCER_BATCHES_MAX) });
+        let producer = self.producers.entry(header.producer_id()).or_insert_with(|| Producer {
+            epoch,
+            last_seen_ms: now_ms,
+            batches: VecDeque::with_capacity(PRODUCER_BATCHES_MAX),
+        });
         if epoch > producer.epoch {
             producer.epoch = epoch;
             producer.batches.clear();
@@ -155,7 +169,9 @@ mod tests {
     #[test]
     fn the_last_five_batches_are_duplicates_and_a_gap_is_refused() {
         let table = table_with(&[(0, 0, 2), (0, 2, 2), (0, 4, 2), (0, 6, 2), (0, 8, 2), (0, 10, 2)]);
-        assert!(matches!(table.check(&header((7, 0, 2), 2)), Ok(Sequence::Duplicate(original)) if original.base_offset == Offset(2)));
+        assert!(
+            matches!(table.check(&header((7, 0, 2), 2)), Ok(Sequence::Duplicate(original)) if original.base_offset == Offset(2))
+        );
         assert!(matches!(table.check(&header((7, 0, 10), 2)), Ok(Sequence::Duplicate(_))));
         assert_eq!(table.check(&header((7, 0, 12), 5)), Ok(Sequence::Next));
         assert_eq!(table.check(&header((7, 0, 0), 2)), Err(AppendError::OutOfOrderSequence { expected: 12, got: 0 }));

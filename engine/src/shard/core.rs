@@ -101,9 +101,7 @@ impl Core {
             kick: Notify::new(),
             turned: Notify::new(),
         };
-        Core {
-            inner: Rc::new(inner),
-        }
+        Core { inner: Rc::new(inner) }
     }
 
     /// The shard of this thread.
@@ -123,40 +121,27 @@ impl Core {
         self.inner.shard.borrow().ends().durable
     }
     /// Runs a task on this thread.
-    #[allow(
-        clippy::unused_self,
-        reason = "only a thread with a core has a runtime"
-    )]
+    #[allow(clippy::unused_self, reason = "only a thread with a core has a runtime")]
     pub fn spawn(&self, task: impl Future<Output = ()> + 'static) {
         tokio::task::spawn_local(task);
     }
 
     /// Runs `work` on another shard's thread (or this one) and gives its result. The message is queued during this call; one
     /// sender's `work` runs on the target in the order of its calls (the futures that it gives run concurrently).
-    pub fn on<R, W, F>(
-        &self,
-        shard: ShardId,
-        work: W,
-    ) -> impl Future<Output = Result<R, ShardGone>> + 'static
+    pub fn on<R, W, F>(&self, shard: ShardId, work: W) -> impl Future<Output = Result<R, ShardGone>> + 'static
     where
         R: Send + 'static,
         W: FnOnce(Core) -> F + Send + 'static,
         F: Future<Output = R> + 'static,
     {
-        let (here, there) = if shard == self.inner.id {
-            (Some(work(self.clone())), None)
-        } else {
-            (None, Some(self.ask(shard, work)))
-        };
+        let (here, there) =
+            if shard == self.inner.id { (Some(work(self.clone())), None) } else { (None, Some(self.ask(shard, work))) };
         async move {
             match (here, there) {
                 (Some(future), _) => Ok(future.await),
-                (None, Some(reply)) => reply
-                    .await
-                    .ok()
-                    .and_then(|value| value.downcast::<R>().ok())
-                    .map(|value| *value)
-                    .ok_or(ShardGone),
+                (None, Some(reply)) => {
+                    reply.await.ok().and_then(|value| value.downcast::<R>().ok()).map(|value| *value).ok_or(ShardGone)
+                }
                 (None, None) => Err(ShardGone),
             }
         }
@@ -176,9 +161,7 @@ impl Core {
             let core = core.clone();
             tokio::task::spawn_local(async move {
                 let value: Box<dyn Any + Send> = Box::new(future.await);
-                core.inner
-                    .mailboxes
-                    .reply(core.inner.id, asker, Reply { slot, value });
+                core.inner.mailboxes.reply(core.inner.id, asker, Reply { slot, value });
             });
         });
         self.inner.unsent.borrow_mut()[shard.0 as usize].push_back(work);
@@ -209,12 +192,7 @@ impl Core {
         let (here, there) = if log.shard == self.inner.id {
             (Some(self.append_here(log.log, batch, acks)), None)
         } else {
-            (
-                None,
-                Some(self.on(log.shard, move |core| {
-                    core.append_here(log.log, batch, acks)
-                })),
-            )
+            (None, Some(self.on(log.shard, move |core| core.append_here(log.log, batch, acks))))
         };
         async move {
             match (here, there) {
@@ -233,12 +211,7 @@ impl Core {
     ) -> impl Future<Output = Result<Appended, AppendError>> + use<> {
         let (sender, receiver) = oneshot::channel();
         self.inner.kick.notify_one();
-        let stalled = Stalled {
-            log,
-            batch,
-            acks,
-            sender,
-        };
+        let stalled = Stalled { log, batch, acks, sender };
         if !self.inner.stalled.borrow().is_empty() {
             self.stall(stalled);
         } else if let Err(stalled) = self.try_append(stalled) {
@@ -249,11 +222,7 @@ impl Core {
 
     /// Appends and arranges the answer, or gives the append back because there is no room now.
     fn try_append(&self, append: Stalled) -> Result<(), Stalled> {
-        let outcome = self
-            .inner
-            .shard
-            .borrow_mut()
-            .append(append.log, &append.batch);
+        let outcome = self.inner.shard.borrow_mut().append(append.log, &append.batch);
         let receipt = match outcome {
             Err(Refusal::Wait) => return Err(append),
             Err(Refusal::Error(error)) => {
@@ -264,16 +233,12 @@ impl Core {
         };
         let ends = self.inner.shard.borrow().ends();
         match append.acks {
-            Acks::Written if ends.written < receipt.commit => self
-                .inner
-                .written
-                .borrow_mut()
-                .answer(receipt, append.sender),
-            Acks::Durable if ends.durable < receipt.commit => self
-                .inner
-                .durable
-                .borrow_mut()
-                .answer(receipt, append.sender),
+            Acks::Written if ends.written < receipt.commit => {
+                self.inner.written.borrow_mut().answer(receipt, append.sender)
+            }
+            Acks::Durable if ends.durable < receipt.commit => {
+                self.inner.durable.borrow_mut().answer(receipt, append.sender)
+            }
             _ => drop(append.sender.send(Ok(receipt.appended))),
         }
         Ok(())
@@ -290,10 +255,7 @@ impl Core {
     }
 
     /// Ends when the commit is durable.
-    fn durable(
-        &self,
-        commit: CommitSequence,
-    ) -> impl Future<Output = Result<(), AppendError>> + use<> {
+    fn durable(&self, commit: CommitSequence) -> impl Future<Output = Result<(), AppendError>> + use<> {
         let is_durable = self.inner.shard.borrow().ends().durable >= commit;
         let reached = (!is_durable).then(|| self.inner.durable.borrow_mut().wait(commit));
         async move {
@@ -312,15 +274,8 @@ impl Core {
         bytes_max: usize,
         first_whole: bool,
     ) -> impl Future<Output = Result<ReadBatches, ReadError>> + 'static {
-        let request = ReadRequest {
-            log: log.log,
-            goal: Goal::Offset(offset),
-            bytes_max,
-            first_whole,
-        };
-        let answer = self.on(log.shard, move |core| async move {
-            core.read_here(request).await
-        });
+        let request = ReadRequest { log: log.log, goal: Goal::Offset(offset), bytes_max, first_whole };
+        let answer = self.on(log.shard, move |core| async move { core.read_here(request).await });
         async move { answer.await.unwrap_or(Err(ReadError::Stopping)) }
     }
 
@@ -343,15 +298,9 @@ impl Core {
         log: LogRef,
         timestamp_ms: i64,
     ) -> impl Future<Output = Result<Option<Bytes>, ReadError>> + 'static {
-        let request = ReadRequest {
-            log: log.log,
-            goal: Goal::Timestamp(timestamp_ms),
-            bytes_max: 1,
-            first_whole: true,
-        };
-        let answer = self.on(log.shard, move |core| async move {
-            core.read_here(request).await
-        });
+        let request =
+            ReadRequest { log: log.log, goal: Goal::Timestamp(timestamp_ms), bytes_max: 1, first_whole: true };
+        let answer = self.on(log.shard, move |core| async move { core.read_here(request).await });
         async move {
             let batches = answer.await.unwrap_or(Err(ReadError::Stopping))?;
             Ok((batches.bytes > 0).then(|| Bytes::from(batches.slices.concat())))
@@ -367,9 +316,7 @@ impl Core {
         bytes_min: usize,
         wait_max: Duration,
     ) -> impl Future<Output = ()> + 'static {
-        let answer = self.on(shard, move |core| async move {
-            core.wait_here(logs, bytes_min, wait_max).await
-        });
+        let answer = self.on(shard, move |core| async move { core.wait_here(logs, bytes_min, wait_max).await });
         async move {
             let _ = answer.await;
         }
@@ -377,44 +324,26 @@ impl Core {
 
     async fn wait_here(&self, logs: Vec<(LogId, Offset)>, bytes_min: usize, wait_max: Duration) {
         let moved = |&(log, seen): &(LogId, Offset)| {
-            self.inner
-                .shard
-                .borrow()
-                .view(log)
-                .is_none_or(|view| view.high_watermark > seen)
+            self.inner.shard.borrow().view(log).is_none_or(|view| view.high_watermark > seen)
         };
         if logs.iter().any(moved) {
             return;
         }
-        let (id, receiver) = self
-            .inner
-            .watches
-            .borrow_mut()
-            .add(logs.into_iter().map(|(log, _)| log).collect(), bytes_min);
-        let _watch = WatchGuard {
-            core: self.clone(),
-            id,
-        };
+        let (id, receiver) =
+            self.inner.watches.borrow_mut().add(logs.into_iter().map(|(log, _)| log).collect(), bytes_min);
+        let _watch = WatchGuard { core: self.clone(), id };
         let _ = tokio::time::timeout(wait_max, receiver).await;
     }
 
     /// The ends of a log.
     pub fn view(&self, log: LogRef) -> impl Future<Output = Option<LogView>> + 'static {
-        let answer = self.on(log.shard, move |core| async move {
-            core.inner.shard.borrow().view(log.log)
-        });
+        let answer = self.on(log.shard, move |core| async move { core.inner.shard.borrow().view(log.log) });
         async move { answer.await.unwrap_or(None) }
     }
 
     /// (epoch, end offset) for OffsetForLeaderEpoch: the largest epoch <= `epoch` and where it ends; None if unknown.
-    pub fn epoch_end(
-        &self,
-        log: LogRef,
-        epoch: i32,
-    ) -> impl Future<Output = Option<(i32, Offset)>> + 'static {
-        let answer = self.on(log.shard, move |core| async move {
-            core.inner.shard.borrow().epoch_end(log.log, epoch)
-        });
+    pub fn epoch_end(&self, log: LogRef, epoch: i32) -> impl Future<Output = Option<(i32, Offset)>> + 'static {
+        let answer = self.on(log.shard, move |core| async move { core.inner.shard.borrow().epoch_end(log.log, epoch) });
         async move { answer.await.unwrap_or(None) }
     }
 
@@ -428,10 +357,7 @@ impl Core {
     }
 
     /// Deletes a log for ever; durable when the future ends. Unknown logs are fine.
-    pub fn delete_log(
-        &self,
-        log: LogRef,
-    ) -> impl Future<Output = Result<(), AppendError>> + 'static {
+    pub fn delete_log(&self, log: LogRef) -> impl Future<Output = Result<(), AppendError>> + 'static {
         self.change(log.shard, move |shard| shard.delete_log(log.log))
     }
 
@@ -442,17 +368,11 @@ impl Core {
         start: Offset,
     ) -> impl Future<Output = Result<Offset, AppendError>> + 'static {
         let core = self.clone();
-        let raised = self.change(log.shard, move |shard| {
-            shard
-                .raise_log_start(log.log, start)
-                .map(|(_, commit)| commit)
-        });
+        let raised =
+            self.change(log.shard, move |shard| shard.raise_log_start(log.log, start).map(|(_, commit)| commit));
         async move {
             raised.await?;
-            core.view(log)
-                .await
-                .map(|view| view.start)
-                .ok_or(AppendError::UnknownLog(log.log))
+            core.view(log).await.map(|view| view.start).ok_or(AppendError::UnknownLog(log.log))
         }
     }
 
@@ -480,11 +400,8 @@ impl Core {
     pub(super) async fn run(&self, signal: CompletionSignal) {
         loop {
             let deadline_ns = self.inner.shard.borrow().deadline_ns();
-            let sleep_ns = deadline_ns.map(|at| {
-                at.saturating_sub(crate::io::Io::monotonic_ns(
-                    self.inner.shard.borrow_mut().io(),
-                ))
-            });
+            let sleep_ns = deadline_ns
+                .map(|at| at.saturating_sub(crate::io::Io::monotonic_ns(self.inner.shard.borrow_mut().io())));
             tokio::select! {
                 () = signal.wait() => {}
                 () = self.inner.mailboxes.rung(self.inner.id) => {}
@@ -508,11 +425,7 @@ impl Core {
         while let Some((from, reply)) = inner.mailboxes.next_reply(inner.id) {
             inner.unanswered.borrow_mut()[from.0 as usize] -= 1;
             self.send_unsent(from);
-            let _ = inner
-                .slots
-                .borrow_mut()
-                .remove(reply.slot)
-                .send(reply.value);
+            let _ = inner.slots.borrow_mut().remove(reply.slot).send(reply.value);
         }
         while let Some(work) = inner.mailboxes.next_request(inner.id) {
             work(self);
@@ -553,9 +466,7 @@ impl Core {
                 self.inner.stalled.borrow_mut().push_front(append);
                 return;
             }
-            self.inner
-                .stalled_bytes
-                .set(self.inner.stalled_bytes.get() - bytes);
+            self.inner.stalled_bytes.set(self.inner.stalled_bytes.get() - bytes);
         }
     }
 }

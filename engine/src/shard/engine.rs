@@ -9,9 +9,7 @@ use std::thread::JoinHandle;
 use super::core::Core;
 use super::mailbox::Mailboxes;
 use super::state::Shard;
-use crate::data_directory::{
-    CleanEnd, DataDirectory, DirectoryLock, DirectorySettings, LOCK_WAIT_MAX, OpenError,
-};
+use crate::data_directory::{CleanEnd, DataDirectory, DirectoryLock, DirectorySettings, LOCK_WAIT_MAX, OpenError};
 use crate::io::ring::{CompletionSignal, RingIo};
 use crate::io::runtime::{RingSettings, run_on_core};
 use crate::journal::segment_set::{Segment, SegmentSet};
@@ -72,14 +70,10 @@ impl Engine {
     {
         let lock = DirectoryLock::acquire(&config.directory, LOCK_WAIT_MAX)?;
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u32;
-        let settings = DirectorySettings {
-            shards: config.shards.unwrap_or(cores),
-            segment_bytes: config.segment_bytes,
-        };
-        let (mut io, _signal) = RingIo::new().map_err(|error| StartError::Thread {
-            shard: 0,
-            reason: error.to_string(),
-        })?;
+        let settings =
+            DirectorySettings { shards: config.shards.unwrap_or(cores), segment_bytes: config.segment_bytes };
+        let (mut io, _signal) =
+            RingIo::new().map_err(|error| StartError::Thread { shard: 0, reason: error.to_string() })?;
         let directory = DataDirectory::open_or_create(&mut io, &config.directory, settings)?;
         drop(io);
 
@@ -100,13 +94,9 @@ impl Engine {
                 started: started.clone(),
             };
             let service = Arc::clone(&service);
-            let spawned = std::thread::Builder::new()
-                .name(format!("shard-{shard}"))
-                .spawn(move || thread.run(opened, &*service));
-            threads.push(spawned.map_err(|error| StartError::Thread {
-                shard: shard.0,
-                reason: error.to_string(),
-            })?);
+            let spawned =
+                std::thread::Builder::new().name(format!("shard-{shard}")).spawn(move || thread.run(opened, &*service));
+            threads.push(spawned.map_err(|error| StartError::Thread { shard: shard.0, reason: error.to_string() })?);
         }
         drop(started);
         for _ in 0..directory.shards {
@@ -114,27 +104,18 @@ impl Engine {
                 Ok((_, Ok(()))) => {}
                 Ok((_, Err(error))) => return Err(error),
                 Err(_) => {
-                    return Err(StartError::Thread {
-                        shard: 0,
-                        reason: "its thread ended".to_owned(),
-                    });
+                    return Err(StartError::Thread { shard: 0, reason: "its thread ended".to_owned() });
                 }
             }
         }
-        let (mut io, _signal) = RingIo::new().map_err(|error| StartError::Thread {
-            shard: 0,
-            reason: error.to_string(),
-        })?;
+        let (mut io, _signal) =
+            RingIo::new().map_err(|error| StartError::Thread { shard: 0, reason: error.to_string() })?;
         directory.remove_clean_marker(&mut io)?;
         for gate in gates {
             // A shard whose thread is gone has printed why.
             let _ = gate.send(());
         }
-        Ok(Engine {
-            directory,
-            threads,
-            _lock: lock,
-        })
+        Ok(Engine { directory, threads, _lock: lock })
     }
 
     /// The data directory.
@@ -144,18 +125,12 @@ impl Engine {
 
     /// Waits until every shard has ended, then writes the clean marker.
     pub fn join(self) -> Result<(), OpenError> {
-        let ends: Vec<Option<CleanEnd>> = self
-            .threads
-            .into_iter()
-            .map(|thread| thread.join().ok().flatten())
-            .collect();
+        let ends: Vec<Option<CleanEnd>> = self.threads.into_iter().map(|thread| thread.join().ok().flatten()).collect();
         let Some(ends) = ends.into_iter().collect::<Option<Vec<CleanEnd>>>() else {
             return Ok(());
         };
-        let (mut io, _signal) = RingIo::new().map_err(|source| OpenError::NotWritable {
-            path: self.directory.path.clone(),
-            source,
-        })?;
+        let (mut io, _signal) =
+            RingIo::new().map_err(|source| OpenError::NotWritable { path: self.directory.path.clone(), source })?;
         self.directory.write_clean_marker(&mut io, &ends)
     }
 }
@@ -204,40 +179,24 @@ impl ShardThread {
                 mailboxes.service_ended();
             });
             core.run(signal).await;
-            Some(CleanEnd {
-                shard,
-                incarnation,
-                last_commit: core.last_commit(),
-            })
+            Some(CleanEnd { shard, incarnation, last_commit: core.last_commit() })
         });
         match ended {
             Ok(end) => end,
             Err(error) => {
-                let _ = started.send((
-                    shard,
-                    Err(StartError::Thread {
-                        shard: shard.0,
-                        reason: error.to_string(),
-                    }),
-                ));
+                let _ = started.send((shard, Err(StartError::Thread { shard: shard.0, reason: error.to_string() })));
                 None
             }
         }
     }
 
     fn open(&self) -> Result<(Core, CompletionSignal, Incarnation), StartError> {
-        let (mut io, signal) = RingIo::new().map_err(|error| StartError::Thread {
-            shard: self.shard.0,
-            reason: error.to_string(),
-        })?;
+        let (mut io, signal) =
+            RingIo::new().map_err(|error| StartError::Thread { shard: self.shard.0, reason: error.to_string() })?;
         let recovered = recover(&mut io, &self.directory, self.shard)?;
         let incarnation = recovered.incarnation;
         let shard = open_shard(io, &self.directory, self.shard, recovered, self.tail_bytes);
-        Ok((
-            Core::new(shard, self.directory.shards, Arc::clone(&self.mailboxes)),
-            signal,
-            incarnation,
-        ))
+        Ok((Core::new(shard, self.directory.shards, Arc::clone(&self.mailboxes)), signal, incarnation))
     }
 }
 
@@ -249,11 +208,7 @@ pub fn open_shard<I: crate::io::Io>(
     recovered: Recovered,
     tail_bytes: usize,
 ) -> Shard<I> {
-    let newest = recovered
-        .segments
-        .iter()
-        .map(|segment| segment.sequence)
-        .max();
+    let newest = recovered.segments.iter().map(|segment| segment.sequence).max();
     let mut active = None;
     let mut segments = BTreeMap::new();
     for segment in recovered.segments {
@@ -264,10 +219,8 @@ pub fn open_shard<I: crate::io::Io>(
         let index = segment.index.as_ref().map(Into::into);
         let end_place = (!is_active).then_some(segment.end_place);
         let first_commit = segment.index.as_ref().map(|index| index.first_commit);
-        segments.insert(
-            segment.sequence,
-            Segment::recovered(segment.slot, segment.file, index, first_commit, end_place),
-        );
+        segments
+            .insert(segment.sequence, Segment::recovered(segment.slot, segment.file, index, first_commit, end_place));
     }
     let set = SegmentSet::new(
         directory.shard_path(shard),
@@ -283,12 +236,5 @@ pub fn open_shard<I: crate::io::Io>(
         geometry: directory.geometry,
     };
     let journal = Journal::new(identity, set, active, recovered.next_commit);
-    Shard::new(
-        shard,
-        io,
-        journal,
-        recovered.logs,
-        recovered.cut,
-        tail_bytes,
-    )
+    Shard::new(shard, io, journal, recovered.logs, recovered.cut, tail_bytes)
 }

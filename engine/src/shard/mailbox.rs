@@ -46,12 +46,8 @@ impl Mailboxes {
         let pairs = shards * shards;
         Mailboxes {
             shards,
-            requests: (0..pairs)
-                .map(|_| ArrayQueue::new(MAILBOX_MESSAGES_MAX))
-                .collect(),
-            replies: (0..pairs)
-                .map(|_| ArrayQueue::new(MAILBOX_MESSAGES_MAX))
-                .collect(),
+            requests: (0..pairs).map(|_| ArrayQueue::new(MAILBOX_MESSAGES_MAX)).collect(),
+            replies: (0..pairs).map(|_| ArrayQueue::new(MAILBOX_MESSAGES_MAX)).collect(),
             bells: (0..shards).map(|_| Bell::default()).collect(),
             services_running: AtomicUsize::new(shards),
         }
@@ -72,10 +68,7 @@ impl Mailboxes {
 
     /// Queues an answer.
     pub fn reply(&self, from: ShardId, to: ShardId, reply: Reply) {
-        assert!(
-            self.replies[self.pair(from, to)].push(reply).is_ok(),
-            "more answers than requests"
-        );
+        assert!(self.replies[self.pair(from, to)].push(reply).is_ok(), "more answers than requests");
         self.ring(to);
     }
 
@@ -86,19 +79,13 @@ impl Mailboxes {
 
     /// The next answer for a shard, with the shard that gave it.
     pub fn next_reply(&self, to: ShardId) -> Option<(ShardId, Reply)> {
-        (0..self.shards).find_map(|from| {
-            Some((
-                ShardId(from as u32),
-                self.replies[from * self.shards + to.0 as usize].pop()?,
-            ))
-        })
+        (0..self.shards)
+            .find_map(|from| Some((ShardId(from as u32), self.replies[from * self.shards + to.0 as usize].pop()?)))
     }
 
     /// Lets the next ring wake the shard again. Call it before draining, so that nothing sent in between is missed.
     pub fn silence(&self, shard: ShardId) {
-        self.bells[shard.0 as usize]
-            .rung
-            .store(false, Ordering::SeqCst);
+        self.bells[shard.0 as usize].rung.store(false, Ordering::SeqCst);
     }
 
     /// Ends when somebody rang.

@@ -83,10 +83,7 @@ pub struct IndexCache {
 
 impl IndexCache {
     fn get(&mut self, segment: SegmentSequence) -> Option<Rc<SegmentIndex>> {
-        let at = self
-            .indexes
-            .iter()
-            .position(|index| index.segment == segment)?;
+        let at = self.indexes.iter().position(|index| index.segment == segment)?;
         let index = self.indexes.remove(at);
         self.indexes.push(Rc::clone(&index));
         Some(index)
@@ -104,43 +101,25 @@ impl IndexCache {
 impl<I: Io> Shard<I> {
     /// Starts a read. What the tail holds is given at once.
     pub fn read(&mut self, request: ReadRequest) -> Result<ReadStart, ReadError> {
-        let view = self
-            .view(request.log)
-            .ok_or(ReadError::UnknownLog(request.log))?;
+        let view = self.view(request.log).ok_or(ReadError::UnknownLog(request.log))?;
         let Some(partition) = self.partitions.get(&request.log) else {
             return Err(ReadError::UnknownLog(request.log));
         };
-        let empty = ReadBatches {
-            slices: Vec::new(),
-            bytes: 0,
-            view,
-        };
+        let empty = ReadBatches { slices: Vec::new(), bytes: 0, view };
         if let Goal::Offset(offset) = request.goal {
             if offset < view.start || offset > view.high_watermark {
-                return Err(ReadError::OutOfRange {
-                    offset,
-                    start: view.start,
-                    end: view.high_watermark,
-                });
+                return Err(ReadError::OutOfRange { offset, start: view.start, end: view.high_watermark });
             }
             if offset == view.high_watermark {
                 return Ok(ReadStart::Done(empty));
             }
             if partition.tail_holds(offset) {
-                let (slices, bytes) =
-                    partition.read_tail(offset, request.bytes_max, request.first_whole);
-                return Ok(ReadStart::Done(ReadBatches {
-                    slices,
-                    bytes,
-                    view,
-                }));
+                let (slices, bytes) = partition.read_tail(offset, request.bytes_max, request.first_whole);
+                return Ok(ReadStart::Done(ReadBatches { slices, bytes, view }));
             }
         }
-        let Some(span) = partition
-            .state
-            .spans
-            .iter()
-            .find(|span| !request.goal.is_beyond(span.last_offset, span.max_timestamp))
+        let Some(span) =
+            partition.state.spans.iter().find(|span| !request.goal.is_beyond(span.last_offset, span.max_timestamp))
         else {
             return Ok(ReadStart::Done(empty));
         };
@@ -148,13 +127,7 @@ impl<I: Io> Shard<I> {
         if let Some(segment) = self.journal.segments.get_mut(segment) {
             segment.leases += 1;
         }
-        let id = self.reads.jobs.insert(Job {
-            request,
-            segment,
-            parts: Vec::new(),
-            left: 0,
-            failure: None,
-        });
+        let id = self.reads.jobs.insert(Job { request, segment, parts: Vec::new(), left: 0, failure: None });
         self.reads.waiting.push_back(id);
         self.start_waiting_reads();
         Ok(ReadStart::Pending(ReadId(id)))
@@ -186,50 +159,30 @@ impl<I: Io> Shard<I> {
     fn plan(&mut self, id: usize) -> Option<Result<Vec<Part>, ReadError>> {
         let (request, segment) = (self.reads.jobs[id].request, self.reads.jobs[id].segment);
         let Some(known) = self.journal.segments.get(segment) else {
-            return Some(Err(ReadError::Damaged(format!(
-                "segment {} is missing",
-                segment.0
-            ))));
+            return Some(Err(ReadError::Damaged(format!("segment {} is missing", segment.0))));
         };
         if let Some(builder) = &known.index {
-            return Some(Ok(plan(
-                builder.runs(request.log),
-                request.goal,
-                request.bytes_max,
-            )));
+            return Some(Ok(plan(builder.runs(request.log), request.goal, request.bytes_max)));
         }
         if let Some(index) = self.indexes.get(segment) {
-            return Some(Ok(plan(
-                index.runs(request.log),
-                request.goal,
-                request.bytes_max,
-            )));
+            return Some(Ok(plan(index.runs(request.log), request.goal, request.bytes_max)));
         }
         if !self.reads.index_reads.contains(&segment) {
             self.reads.index_reads.push(segment);
             let path = self.journal.segments.path(&index_name(known.slot));
             let bytes_max = SegmentIndex::file_bytes_max(self.journal.segment_bytes()) as usize;
-            self.operations.submit(
-                Purpose::IndexRead(segment),
-                Op::ReadFile { path, bytes_max },
-            );
+            self.operations.submit(Purpose::IndexRead(segment), Op::ReadFile { path, bytes_max });
         }
         None
     }
 
     fn submit_parts(&mut self, id: usize, parts: Vec<Part>) {
         let job = &mut self.reads.jobs[id];
-        let Some(file) = self
-            .journal
-            .segments
-            .get(job.segment)
-            .map(|segment| segment.file)
-            .filter(|_| !parts.is_empty())
+        let Some(file) =
+            self.journal.segments.get(job.segment).map(|segment| segment.file).filter(|_| !parts.is_empty())
         else {
-            let found = ReadError::Damaged(format!(
-                "segment {} has no runs for log {}",
-                job.segment.0, job.request.log
-            ));
+            let found =
+                ReadError::Damaged(format!("segment {} has no runs for log {}", job.segment.0, job.request.log));
             return self.finish(id, Err(found));
         };
         job.left = parts.len();
@@ -237,11 +190,7 @@ impl<I: Io> Shard<I> {
         for (at, part) in parts.iter().enumerate() {
             self.operations.submit(
                 Purpose::Read { read: id, part: at },
-                Op::Read {
-                    file,
-                    position: part.position,
-                    length: part.length,
-                },
+                Op::Read { file, position: part.position, length: part.length },
             );
         }
         job.parts = parts.into_iter().map(|part| (part, None)).collect();
@@ -253,8 +202,7 @@ impl<I: Io> Shard<I> {
         let (shard, directory_id) = self.journal.owner();
         let index = match result {
             Ok(Outcome::Content(content)) => {
-                SegmentIndex::decode(&content, segment, shard, directory_id)
-                    .map_err(|error| error.to_string())
+                SegmentIndex::decode(&content, segment, shard, directory_id).map_err(|error| error.to_string())
             }
             Ok(other) => Err(format!("an index came back as {other:?}")),
             Err(error) => Err(error.to_string()),
@@ -262,22 +210,11 @@ impl<I: Io> Shard<I> {
         match index {
             Ok(index) => self.indexes.put(index),
             Err(reason) => {
-                let failed: Vec<usize> = self
-                    .reads
-                    .waiting
-                    .iter()
-                    .copied()
-                    .filter(|&id| self.reads.jobs[id].segment == segment)
-                    .collect();
+                let failed: Vec<usize> =
+                    self.reads.waiting.iter().copied().filter(|&id| self.reads.jobs[id].segment == segment).collect();
                 self.reads.waiting.retain(|id| !failed.contains(id));
                 for id in failed {
-                    self.finish(
-                        id,
-                        Err(ReadError::Damaged(format!(
-                            "index of segment {}: {reason}",
-                            segment.0
-                        ))),
-                    );
+                    self.finish(id, Err(ReadError::Damaged(format!("index of segment {}: {reason}", segment.0))));
                 }
             }
         }
@@ -292,9 +229,7 @@ impl<I: Io> Shard<I> {
                 let length = job.parts[part].0.length;
                 job.parts[part].1 = Some(buffer.into_bytes().slice(..length));
             }
-            Ok(other) => {
-                job.failure = Some(ReadError::Failed(format!("a read came back as {other:?}")))
-            }
+            Ok(other) => job.failure = Some(ReadError::Failed(format!("a read came back as {other:?}"))),
             Err(error) => job.failure = Some(ReadError::Failed(error.to_string())),
         }
         if job.left == 0 {
@@ -310,13 +245,9 @@ impl<I: Io> Shard<I> {
             return Err(failure);
         }
         let request = job.request;
-        let parts: Vec<(Part, Bytes)> = std::mem::take(&mut job.parts)
-            .into_iter()
-            .filter_map(|(part, bytes)| Some((part, bytes?)))
-            .collect();
-        let view = self
-            .view(request.log)
-            .ok_or(ReadError::UnknownLog(request.log))?;
+        let parts: Vec<(Part, Bytes)> =
+            std::mem::take(&mut job.parts).into_iter().filter_map(|(part, bytes)| Some((part, bytes?))).collect();
+        let view = self.view(request.log).ok_or(ReadError::UnknownLog(request.log))?;
         let wanted = Wanted {
             goal: request.goal,
             bytes_max: request.bytes_max,
@@ -324,11 +255,7 @@ impl<I: Io> Shard<I> {
             visible_end: view.high_watermark,
         };
         let slices = collect(&parts, wanted).map_err(ReadError::Damaged)?;
-        Ok(ReadBatches {
-            bytes: slices.iter().map(Bytes::len).sum(),
-            slices,
-            view,
-        })
+        Ok(ReadBatches { bytes: slices.iter().map(Bytes::len).sum(), slices, view })
     }
 
     fn finish(&mut self, id: usize, outcome: Result<ReadBatches, ReadError>) {

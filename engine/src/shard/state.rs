@@ -152,36 +152,18 @@ impl<I: Io> Shard<I> {
         }
         let bytes_max = self.journal.payload_bytes_max().min(BATCH_BYTES_MAX);
         if batch.len() > bytes_max {
-            return Err(Refusal::Error(AppendError::TooLarge {
-                bytes: batch.len(),
-                limit: bytes_max,
-            }));
+            return Err(Refusal::Error(AppendError::TooLarge { bytes: batch.len(), limit: bytes_max }));
         }
         self.room(batch.len())?;
         let now_ms = self.operations.io.wall_clock_ms();
         let Some(partition) = self.partitions.get_mut(&log) else {
             return Err(Refusal::Error(AppendError::UnknownLog(log)));
         };
-        let mut header = partition
-            .check(batch, bytes_max, now_ms)
-            .map_err(Refusal::Error)?;
-        let log_append_time_ms = if header.has_log_append_time() {
-            header.max_timestamp()
-        } else {
-            -1
-        };
-        let appended = |base_offset, start| Appended {
-            base_offset,
-            log_append_time_ms,
-            log_start: start,
-        };
+        let mut header = partition.check(batch, bytes_max, now_ms).map_err(Refusal::Error)?;
+        let log_append_time_ms = if header.has_log_append_time() { header.max_timestamp() } else { -1 };
+        let appended = |base_offset, start| Appended { base_offset, log_append_time_ms, log_start: start };
         if header.producer_id() >= 0 {
-            if let Sequence::Duplicate(original) = partition
-                .state
-                .producers
-                .check(&header)
-                .map_err(Refusal::Error)?
-            {
+            if let Sequence::Duplicate(original) = partition.state.producers.check(&header).map_err(Refusal::Error)? {
                 return Ok(Receipt {
                     appended: appended(original.base_offset, partition.state.start),
                     commit: original.commit,
@@ -199,16 +181,9 @@ impl<I: Io> Shard<I> {
             crc: header.crc(),
             ..plain_entry(EntryKind::Batch, log)
         };
-        let (entry, commit, segment) = self.journal.push(
-            &mut self.operations,
-            entry,
-            &[header.bytes(), &batch[BATCH_HEADER_BYTES..]],
-        );
-        let is_first_in_segment = partition
-            .state
-            .spans
-            .back()
-            .is_none_or(|span| span.segment != segment);
+        let (entry, commit, segment) =
+            self.journal.push(&mut self.operations, entry, &[header.bytes(), &batch[BATCH_HEADER_BYTES..]]);
+        let is_first_in_segment = partition.state.spans.back().is_none_or(|span| span.segment != segment);
         partition
             .state
             .apply_batch(&entry, &header, commit, segment, now_ms)
@@ -217,18 +192,11 @@ impl<I: Io> Shard<I> {
         if is_first_in_segment {
             self.journal.segments.hold(segment);
         }
-        Ok(Receipt {
-            appended: appended(base_offset, partition.state.start),
-            commit,
-        })
+        Ok(Receipt { appended: appended(base_offset, partition.state.start), commit })
     }
 
     /// Makes a log, or only sets the configuration of an existing one (then the commit is the last durable one).
-    pub fn configure_log(
-        &mut self,
-        log: LogId,
-        config: LogConfig,
-    ) -> Result<CommitSequence, Refusal> {
+    pub fn configure_log(&mut self, log: LogId, config: LogConfig) -> Result<CommitSequence, Refusal> {
         if let Some(partition) = self.partitions.get_mut(&log) {
             partition.config = config;
             self.owed.push_back(Owed::Retention(log));
@@ -253,21 +221,14 @@ impl<I: Io> Shard<I> {
         }
         let (commit, _) = self.push_control(plain_entry(EntryKind::LogDelete, log), &[])?;
         if let Some(partition) = self.partitions.remove(&log) {
-            self.dead.push_back(Dead {
-                commit,
-                spans: partition.state.spans.into(),
-            });
+            self.dead.push_back(Dead { commit, spans: partition.state.spans.into() });
             self.advanced.push((log, 0));
         }
         Ok(commit)
     }
 
     /// Raises a log's start offset to `start`, at most to the high watermark. Gives the start and the commit that makes it durable.
-    pub fn raise_log_start(
-        &mut self,
-        log: LogId,
-        start: Offset,
-    ) -> Result<(Offset, CommitSequence), Refusal> {
+    pub fn raise_log_start(&mut self, log: LogId, start: Offset) -> Result<(Offset, CommitSequence), Refusal> {
         let Some(partition) = self.partitions.get(&log) else {
             return Err(Refusal::Error(AppendError::UnknownLog(log)));
         };
@@ -275,13 +236,8 @@ impl<I: Io> Shard<I> {
         if start <= partition.state.start {
             return Ok((partition.state.start, self.journal.ends().durable));
         }
-        let (commit, _) = self.push_control(
-            Entry {
-                base_offset: start,
-                ..plain_entry(EntryKind::LogStart, log)
-            },
-            &[],
-        )?;
+        let (commit, _) =
+            self.push_control(Entry { base_offset: start, ..plain_entry(EntryKind::LogStart, log) }, &[])?;
         if let Some(partition) = self.partitions.get_mut(&log) {
             partition.state.raise_start(start);
             let spans = partition.state.take_dead_spans();
@@ -300,22 +256,14 @@ impl<I: Io> Shard<I> {
             leader_epoch: state.epochs.latest(),
             segments: state.spans.len(),
             bytes: state.bytes(),
-            max_timestamp: state
-                .spans
-                .iter()
-                .map(|span| span.max_timestamp)
-                .max()
-                .unwrap_or(-1),
+            max_timestamp: state.spans.iter().map(|span| span.max_timestamp).max().unwrap_or(-1),
         })
     }
 
     /// The largest epoch <= `epoch` of a log and where it ends.
     pub fn epoch_end(&self, log: LogId, epoch: i32) -> Option<(i32, Offset)> {
         let partition = self.partitions.get(&log)?;
-        partition
-            .state
-            .epochs
-            .end_of(epoch, partition.high_watermark())
+        partition.state.epochs.end_of(epoch, partition.high_watermark())
     }
 
     /// Room for a payload; begins a new segment with a checkpoint where needed.
@@ -349,10 +297,7 @@ impl<I: Io> Shard<I> {
             push_to_checkpoint(
                 &mut self.journal,
                 &mut self.operations,
-                Entry {
-                    base_offset: state.start,
-                    ..plain_entry(EntryKind::LogState, log)
-                },
+                Entry { base_offset: state.start, ..plain_entry(EntryKind::LogState, log) },
                 &payload,
             );
             if !state.producers.is_empty() {
@@ -369,16 +314,9 @@ impl<I: Io> Shard<I> {
         self.journal.end_checkpoint(&mut self.operations);
     }
 
-    fn push_control(
-        &mut self,
-        entry: Entry,
-        payload: &[u8],
-    ) -> Result<(CommitSequence, SegmentSequence), Refusal> {
+    fn push_control(&mut self, entry: Entry, payload: &[u8]) -> Result<(CommitSequence, SegmentSequence), Refusal> {
         self.room(payload.len())?;
-        let entry = Entry {
-            crc: crc32c::crc32c(payload),
-            ..entry
-        };
+        let entry = Entry { crc: crc32c::crc32c(payload), ..entry };
         let (_, commit, segment) = self.journal.push(&mut self.operations, entry, &[payload]);
         Ok((commit, segment))
     }
@@ -401,16 +339,8 @@ impl<I: Io> Shard<I> {
         let Some(partition) = self.partitions.get(&log) else {
             return Ok(());
         };
-        let (leader_epoch, base_offset) =
-            (partition.state.epochs.latest() + 1, partition.state.next);
-        self.push_control(
-            Entry {
-                base_offset,
-                leader_epoch,
-                ..plain_entry(EntryKind::Epoch, log)
-            },
-            &[],
-        )?;
+        let (leader_epoch, base_offset) = (partition.state.epochs.latest() + 1, partition.state.next);
+        self.push_control(Entry { base_offset, leader_epoch, ..plain_entry(EntryKind::Epoch, log) }, &[])?;
         if let Some(partition) = self.partitions.get_mut(&log) {
             partition.state.epochs.begin(leader_epoch, base_offset);
         }
@@ -419,23 +349,13 @@ impl<I: Io> Shard<I> {
 
     /// `retention.bytes`: whole spans go while what is left is still enough; the active segment stays.
     fn enforce_retention(&mut self, log: LogId) -> Result<(), Refusal> {
-        let Some(partition) = self
-            .partitions
-            .get(&log)
-            .filter(|partition| partition.config.retention_bytes >= 0)
+        let Some(partition) = self.partitions.get(&log).filter(|partition| partition.config.retention_bytes >= 0)
         else {
             return Ok(());
         };
-        let mut excess = partition
-            .state
-            .bytes()
-            .saturating_sub(partition.config.retention_bytes as u64);
+        let mut excess = partition.state.bytes().saturating_sub(partition.config.retention_bytes as u64);
         let mut start = None;
-        for span in partition
-            .state
-            .spans
-            .iter()
-            .take_while(|span| Some(span.segment) != self.journal.active_segment())
+        for span in partition.state.spans.iter().take_while(|span| Some(span.segment) != self.journal.active_segment())
         {
             if span.bytes > excess || span.last_offset >= partition.high_watermark() {
                 break;
@@ -450,32 +370,15 @@ impl<I: Io> Shard<I> {
     pub(super) fn bury_dead(&mut self) {
         let durable = self.journal.ends().durable;
         while self.dead.front().is_some_and(|dead| dead.commit <= durable) {
-            for span in self
-                .dead
-                .pop_front()
-                .map(|dead| dead.spans)
-                .unwrap_or_default()
-            {
+            for span in self.dead.pop_front().map(|dead| dead.spans).unwrap_or_default() {
                 self.journal.segments.release(span.segment);
             }
         }
     }
 }
 
-fn push_to_checkpoint<I: Io>(
-    journal: &mut Journal,
-    operations: &mut Operations<I>,
-    entry: Entry,
-    payload: &[u8],
-) {
+fn push_to_checkpoint<I: Io>(journal: &mut Journal, operations: &mut Operations<I>, entry: Entry, payload: &[u8]) {
     let room = journal.room(operations, payload.len());
     assert_eq!(room, Room::Ready, "a checkpoint fits its segment");
-    journal.push(
-        operations,
-        Entry {
-            crc: crc32c::crc32c(payload),
-            ..entry
-        },
-        &[payload],
-    );
+    journal.push(operations, Entry { crc: crc32c::crc32c(payload), ..entry }, &[payload]);
 }

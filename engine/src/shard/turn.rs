@@ -27,11 +27,7 @@ impl<I: Io> Shard<I> {
     pub fn pump(&mut self) {
         self.journal.pump(&mut self.operations);
         for commit in self.journal.take_sealed() {
-            for entry in commit
-                .entries
-                .iter()
-                .filter(|entry| entry.kind == EntryKind::Batch)
-            {
+            for entry in commit.entries.iter().filter(|entry| entry.kind == EntryKind::Batch) {
                 if let Some(partition) = self.partitions.get_mut(&entry.log) {
                     partition.sealed(entry, &commit);
                 }
@@ -64,27 +60,18 @@ impl<I: Io> Shard<I> {
         let result = completion.result;
         let now_ns = self.operations.io.monotonic_ns();
         match purpose {
-            Purpose::CommitWrite(commit) => {
-                self.journal.write_completed(commit, result.map(drop))?
-            }
-            Purpose::Flush => self
-                .journal
-                .flush_completed(&mut self.operations, result.map(drop))?,
+            Purpose::CommitWrite(commit) => self.journal.write_completed(commit, result.map(drop))?,
+            Purpose::Flush => self.journal.flush_completed(&mut self.operations, result.map(drop))?,
             Purpose::CreateSegment { slot } => {
                 let made = result.and_then(|outcome| match outcome {
                     Outcome::File(file) => Ok(file),
-                    other => Err(std::io::Error::other(format!(
-                        "a created file came back as {other:?}"
-                    ))),
+                    other => Err(std::io::Error::other(format!("a created file came back as {other:?}"))),
                 });
                 self.journal.segments.created(slot, made, now_ns);
             }
             Purpose::Zero { slot } => self.journal.segments.zero_ended(slot, result.is_ok()),
             Purpose::ZeroSync { slot } => self.journal.segments.zero_sync_ended(slot),
-            Purpose::IndexWrite(segment) => self
-                .journal
-                .segments
-                .index_written(segment, result.map(drop)),
+            Purpose::IndexWrite(segment) => self.journal.segments.index_written(segment, result.map(drop)),
             Purpose::Remove => {
                 if let Err(error) = result {
                     tracing::warn!(shard = self.id.0, %error, "a file that is no longer needed was not removed");
@@ -98,50 +85,27 @@ impl<I: Io> Shard<I> {
 
     fn advance(&mut self) {
         for commit in self.journal.take_written() {
-            for entry in commit
-                .entries
-                .iter()
-                .filter(|entry| entry.kind == EntryKind::Batch)
-            {
-                if self
-                    .partitions
-                    .get_mut(&entry.log)
-                    .is_some_and(|partition| partition.written(entry))
-                {
+            for entry in commit.entries.iter().filter(|entry| entry.kind == EntryKind::Batch) {
+                if self.partitions.get_mut(&entry.log).is_some_and(|partition| partition.written(entry)) {
                     self.advanced.push((entry.log, entry.length as usize));
                 }
             }
         }
         for commit in self.journal.take_durable() {
-            for entry in commit
-                .entries
-                .iter()
-                .filter(|entry| entry.kind == EntryKind::Batch)
-            {
-                if self
-                    .partitions
-                    .get_mut(&entry.log)
-                    .is_some_and(|partition| partition.durable(entry))
-                {
+            for entry in commit.entries.iter().filter(|entry| entry.kind == EntryKind::Batch) {
+                if self.partitions.get_mut(&entry.log).is_some_and(|partition| partition.durable(entry)) {
                     self.advanced.push((entry.log, entry.length as usize));
                 }
             }
         }
         self.bury_dead();
         while let Some(commit) = self.tail.forget_one(self.journal.ends().durable) {
-            for entry in commit
-                .entries
-                .iter()
-                .filter(|entry| entry.kind == EntryKind::Batch)
-            {
+            for entry in commit.entries.iter().filter(|entry| entry.kind == EntryKind::Batch) {
                 if let Some(partition) = self.partitions.get_mut(&entry.log) {
                     partition.forget(entry);
                 }
             }
-            debug_assert!(
-                Rc::strong_count(&commit) == 1,
-                "a forgotten commit has no other holder"
-            );
+            debug_assert!(Rc::strong_count(&commit) == 1, "a forgotten commit has no other holder");
         }
     }
 }

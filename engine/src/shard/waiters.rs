@@ -26,34 +26,20 @@ pub struct CommitWaiters {
 
 impl CommitWaiters {
     /// Answers an append when the end has reached its commit.
-    pub fn answer(
-        &mut self,
-        receipt: Receipt,
-        sender: oneshot::Sender<Result<Appended, AppendError>>,
-    ) {
-        self.waiting
-            .entry(receipt.commit)
-            .or_default()
-            .push(Waiter::Append(sender, receipt.appended));
+    pub fn answer(&mut self, receipt: Receipt, sender: oneshot::Sender<Result<Appended, AppendError>>) {
+        self.waiting.entry(receipt.commit).or_default().push(Waiter::Append(sender, receipt.appended));
     }
 
     /// Resolves when the end has reached `commit`.
     pub fn wait(&mut self, commit: CommitSequence) -> oneshot::Receiver<()> {
         let (sender, receiver) = oneshot::channel();
-        self.waiting
-            .entry(commit)
-            .or_default()
-            .push(Waiter::Reached(sender));
+        self.waiting.entry(commit).or_default().push(Waiter::Reached(sender));
         receiver
     }
 
     /// The end is at `commit` now. In order, oldest first. A receiver that is gone no longer wants to know.
     pub fn reached(&mut self, commit: CommitSequence) {
-        while let Some(entry) = self
-            .waiting
-            .first_entry()
-            .filter(|entry| *entry.key() <= commit)
-        {
+        while let Some(entry) = self.waiting.first_entry().filter(|entry| *entry.key() <= commit) {
             for waiter in entry.remove() {
                 match waiter {
                     Waiter::Append(sender, appended) => drop(sender.send(Ok(appended))),
@@ -88,11 +74,7 @@ impl Watches {
         for log in &logs {
             self.by_log.entry(*log).or_default().push(id);
         }
-        self.watches.insert(Watch {
-            logs,
-            bytes_left: bytes_min.max(1),
-            sender: Some(sender),
-        });
+        self.watches.insert(Watch { logs, bytes_left: bytes_min.max(1), sender: Some(sender) });
         (id, receiver)
     }
 
@@ -112,11 +94,7 @@ impl Watches {
     pub fn advanced(&mut self, log: LogId, bytes: usize) {
         for &id in self.by_log.get(&log).into_iter().flatten() {
             let watch = &mut self.watches[id];
-            watch.bytes_left = if bytes == 0 {
-                0
-            } else {
-                watch.bytes_left.saturating_sub(bytes)
-            };
+            watch.bytes_left = if bytes == 0 { 0 } else { watch.bytes_left.saturating_sub(bytes) };
             if watch.bytes_left == 0 {
                 if let Some(sender) = watch.sender.take() {
                     let _ = sender.send(());
