@@ -11,9 +11,7 @@ use crate::limits::BLOCK_BYTES;
 
 /// Opens an existing file for direct I/O; gives its length too.
 pub(super) fn open_direct(path: &Path) -> io::Result<(File, u64)> {
-    let file = direct_options()
-        .open(path)
-        .map_err(|error| named(&error, "open for direct i/o", path))?;
+    let file = direct_options().open(path).map_err(|error| named(&error, "open for direct i/o", path))?;
     let bytes = file.metadata()?.len();
     Ok((file, bytes))
 }
@@ -21,16 +19,13 @@ pub(super) fn open_direct(path: &Path) -> io::Result<(File, u64)> {
 /// Creates a file of `bytes` (space reserved, size set, extents unwritten) and opens it for direct I/O. Leaves nothing when it fails.
 pub(super) fn create_direct(path: &Path, bytes: u64) -> io::Result<File> {
     assert!(bytes > 0 && bytes.is_multiple_of(BLOCK_BYTES as u64));
-    let file = direct_options()
-        .create_new(true)
-        .open(path)
-        .map_err(|error| named(&error, "create for direct i/o", path))?;
-    let reserved = retry_interrupted(|| {
-        rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, bytes).map_err(io::Error::from)
-    })
-    .map_err(|error| named(&error, "reserve space for", path))
-    .and_then(|()| file.sync_all())
-    .and_then(|()| sync_directory_of(path));
+    let file =
+        direct_options().create_new(true).open(path).map_err(|error| named(&error, "create for direct i/o", path))?;
+    let reserved =
+        retry_interrupted(|| rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, bytes).map_err(io::Error::from))
+            .map_err(|error| named(&error, "reserve space for", path))
+            .and_then(|()| file.sync_all())
+            .and_then(|()| sync_directory_of(path));
     if let Err(error) = reserved {
         // A file without its space would be mistaken for a segment; the first error is the one to report.
         let _ = fs::remove_file(path);
@@ -73,16 +68,11 @@ pub(super) fn create_directory(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }
-    if let Some(parent) = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-    {
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         create_directory(parent)?;
     }
     match fs::create_dir(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            Err(named(&error, "create directory", path))
-        }
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(named(&error, "create directory", path)),
         _ => sync_directory_of(path),
     }
 }
@@ -95,11 +85,7 @@ pub(super) fn list_directory(path: &Path) -> io::Result<Vec<String>> {
         let name = entry?.file_name().into_string().map_err(|name| {
             io::Error::new(
                 io::ErrorKind::InvalidData,
-                format!(
-                    "list directory {}: {} is not UTF-8",
-                    path.display(),
-                    name.display()
-                ),
+                format!("list directory {}: {} is not UTF-8", path.display(), name.display()),
             )
         })?;
         names.push(name);
@@ -116,9 +102,7 @@ pub(super) fn read_small(path: &Path, bytes_max: usize) -> io::Result<Option<Vec
         Err(error) => return Err(named(&error, "read", path)),
     };
     let mut content = Vec::new();
-    file.take(bytes_max as u64 + 1)
-        .read_to_end(&mut content)
-        .map_err(|error| named(&error, "read", path))?;
+    file.take(bytes_max as u64 + 1).read_to_end(&mut content).map_err(|error| named(&error, "read", path))?;
     if content.len() > bytes_max {
         return Err(io::Error::new(
             io::ErrorKind::InvalidData,
@@ -136,10 +120,7 @@ pub(super) fn free_bytes(path: &Path) -> io::Result<u64> {
 
 fn direct_options() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options
-        .read(true)
-        .write(true)
-        .custom_flags(OFlags::DIRECT.bits() as i32);
+    options.read(true).write(true).custom_flags(OFlags::DIRECT.bits() as i32);
     options
 }
 
@@ -171,10 +152,7 @@ fn retry_interrupted(mut call: impl FnMut() -> io::Result<()>) -> io::Result<()>
 }
 
 fn named(error: &io::Error, action: &str, path: &Path) -> io::Error {
-    io::Error::new(
-        error.kind(),
-        format!("{action} {}: {error}", path.display()),
-    )
+    io::Error::new(error.kind(), format!("{action} {}: {error}", path.display()))
 }
 
 #[cfg(test)]
@@ -187,14 +165,8 @@ mod tests {
         let path = directory.path().join("superblock");
         replace(&path, b"first").expect("replaced");
         replace(&path, b"second").expect("replaced");
-        assert_eq!(
-            read_small(&path, 6).expect("read"),
-            Some(b"second".to_vec())
-        );
-        assert_eq!(
-            list_directory(directory.path()).expect("listed"),
-            ["superblock"]
-        );
+        assert_eq!(read_small(&path, 6).expect("read"), Some(b"second".to_vec()));
+        assert_eq!(list_directory(directory.path()).expect("listed"), ["superblock"]);
     }
 
     #[test]
@@ -204,15 +176,12 @@ mod tests {
         replace(&path, b"12345").expect("replaced");
         let refused = read_small(&path, 4).expect_err("one byte too long");
         assert_eq!(refused.kind(), io::ErrorKind::InvalidData);
-        assert_eq!(
-            read_small(&directory.path().join("none"), 4).expect("read"),
-            None
-        );
+        assert_eq!(read_small(&directory.path().join("none"), 4).expect("read"), None);
     }
 
     #[test]
     fn a_file_that_does_not_fit_leaves_nothing_behind() {
-        let directory = tempfile::tempdir().expect("a temporary directory");
+        let directory = crate::io::runtime::disk_directory();
         let path = directory.path().join("segment");
         assert!(create_direct(&path, 1 << 60).is_err());
         assert!(list_directory(directory.path()).expect("listed").is_empty());

@@ -3,10 +3,7 @@
 //! The ring lives on the core's thread and is kicked at every submit; its descriptor is watched by the core's runtime, so
 //! that [`CompletionSignal::wait`] wakes when there is something to collect. Memory that the kernel uses is owned by the
 //! table of operations until the completion arrives, also when the `RingIo` is dropped in between.
-#![allow(
-    unsafe_code,
-    reason = "queue entries carry raw addresses; this table is their keeper"
-)]
+#![allow(unsafe_code, reason = "queue entries carry raw addresses; this table is their keeper")]
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::VecDeque;
@@ -33,8 +30,7 @@ use tokio::sync::Notify;
 use super::buffer::{AlignedBuffer, Pool};
 use super::{Completion, FileId, Io, Op, Outcome, Token, files};
 use crate::limits::{
-    BLOCK_BYTES, JOURNAL_RING_ENTRIES, RING_COMPLETIONS_PER_ENTRY, RING_RETRIES_MAX,
-    RING_WRITE_BYTES_MAX,
+    BLOCK_BYTES, JOURNAL_RING_ENTRIES, RING_COMPLETIONS_PER_ENTRY, RING_RETRIES_MAX, RING_WRITE_BYTES_MAX,
 };
 
 /// The kernel behind one core's journal.
@@ -113,12 +109,8 @@ impl RingIo {
         let helper = std::thread::Builder::new()
             .name("files".to_owned())
             .spawn(move || run_commands(&inbox, &outbox, &notify))?;
-        let shared = Rc::new(Shared {
-            watch: OnceCell::new(),
-            ring: RefCell::new(build_ring()?),
-            results,
-            helper_done,
-        });
+        let shared =
+            Rc::new(Shared { watch: OnceCell::new(), ring: RefCell::new(build_ring()?), results, helper_done });
         let mut pool = Pool::new();
         let ring_io = Self {
             shared: Rc::clone(&shared),
@@ -151,14 +143,7 @@ impl RingIo {
         FileId(self.files.insert(Rc::new(file)) as u32)
     }
 
-    fn add_operation(
-        &mut self,
-        token: Token,
-        file: FileId,
-        work: Work,
-        position: u64,
-        length: u64,
-    ) -> usize {
+    fn add_operation(&mut self, token: Token, file: FileId, work: Work, position: u64, length: u64) -> usize {
         assert!(position.is_multiple_of(BLOCK_BYTES as u64));
         assert!(length.is_multiple_of(BLOCK_BYTES as u64));
         self.generation = self.generation.wrapping_add(1);
@@ -221,43 +206,28 @@ impl RingIo {
             self.zeroing.pop_front();
             self.waiting.extend(self.zeroing.front());
         }
-        Some(Completion {
-            token: operation.token,
-            result,
-        })
+        Some(Completion { token: operation.token, result })
     }
 }
 
 impl Io for RingIo {
     fn submit(&mut self, token: Token, op: Op) {
         match op {
-            Op::Write {
-                file,
-                position,
-                data,
-            } => {
+            Op::Write { file, position, data } => {
                 assert!(data.len() <= RING_WRITE_BYTES_MAX);
                 assert!((data.as_ptr() as usize).is_multiple_of(BLOCK_BYTES));
                 let length = data.len() as u64;
                 let key = self.add_operation(token, file, Work::Write(data), position, length);
                 self.waiting.push_back(key);
             }
-            Op::WriteZeroes {
-                file,
-                position,
-                length,
-            } => {
+            Op::WriteZeroes { file, position, length } => {
                 let key = self.add_operation(token, file, Work::Zeroes, position, length);
                 self.zeroing.push_back(key);
                 if self.zeroing.len() == 1 {
                     self.waiting.push_back(key);
                 }
             }
-            Op::Read {
-                file,
-                position,
-                length,
-            } => {
+            Op::Read { file, position, length } => {
                 let work = Work::Read(self.pool.take(length));
                 let key = self.add_operation(token, file, work, position, length as u64);
                 self.waiting.push_back(key);
@@ -355,13 +325,7 @@ impl Io for RingIo {
         Ok(buffer)
     }
 
-    fn write_at(
-        &mut self,
-        file: FileId,
-        position: u64,
-        data: &AlignedBuffer,
-        length: usize,
-    ) -> io::Result<()> {
+    fn write_at(&mut self, file: FileId, position: u64, data: &AlignedBuffer, length: usize) -> io::Result<()> {
         self.file(file).write_all_at(&data[..length], position)
     }
 
@@ -434,10 +398,7 @@ impl Shared {
 
     fn collect(&self, into: &mut Vec<(u64, i32)>) {
         let mut ring = self.ring.borrow_mut();
-        into.extend(
-            ring.completion()
-                .map(|entry| (entry.user_data(), entry.result())),
-        );
+        into.extend(ring.completion().map(|entry| (entry.user_data(), entry.result())));
     }
 }
 
@@ -449,23 +410,17 @@ impl Operation {
         let left = (self.length - self.done) as usize;
         let done = self.done as usize;
         match &mut self.work {
-            Work::Write(data) => opcode::Write::new(descriptor, data[done..].as_ptr(), left as u32)
-                .offset(position)
-                .build(),
+            Work::Write(data) => {
+                opcode::Write::new(descriptor, data[done..].as_ptr(), left as u32).offset(position).build()
+            }
             Work::Zeroes => {
                 let step = left.min(zeroes.len()) as u32;
-                opcode::Write::new(descriptor, zeroes.as_ptr(), step)
-                    .offset(position)
-                    .build()
+                opcode::Write::new(descriptor, zeroes.as_ptr(), step).offset(position).build()
             }
             Work::Read(buffer) => {
-                opcode::Read::new(descriptor, buffer[done..].as_mut_ptr(), left as u32)
-                    .offset(position)
-                    .build()
+                opcode::Read::new(descriptor, buffer[done..].as_mut_ptr(), left as u32).offset(position).build()
             }
-            Work::Sync => opcode::Fsync::new(descriptor)
-                .flags(FsyncFlags::DATASYNC)
-                .build(),
+            Work::Sync => opcode::Fsync::new(descriptor).flags(FsyncFlags::DATASYNC).build(),
         }
     }
 
@@ -534,17 +489,11 @@ fn build_ring() -> io::Result<IoUring> {
         .or_else(|_| plain.build(JOURNAL_RING_ENTRIES))
 }
 
-fn run_commands(
-    inbox: &Receiver<(Token, Command)>,
-    outbox: &Sender<(Token, io::Result<Made>)>,
-    done: &Notify,
-) {
+fn run_commands(inbox: &Receiver<(Token, Command)>, outbox: &Sender<(Token, io::Result<Made>)>, done: &Notify) {
     for (token, command) in inbox {
         let result = match command {
             Command::Create(path, bytes) => files::create_direct(&path, bytes).map(Made::File),
-            Command::Replace(path, content) => {
-                files::replace(&path, &content).map(|()| Made::Nothing)
-            }
+            Command::Replace(path, content) => files::replace(&path, &content).map(|()| Made::Nothing),
             Command::Remove(path) => files::remove(&path).map(|()| Made::Nothing),
             Command::Read(path, bytes_max) => files::read_small(&path, bytes_max)
                 .and_then(|content| content.ok_or_else(|| io::ErrorKind::NotFound.into()))

@@ -21,9 +21,7 @@ pub struct RingSettings {
 
 impl Default for RingSettings {
     fn default() -> Self {
-        Self {
-            entries: RING_ENTRIES,
-        }
+        Self { entries: RING_ENTRIES }
     }
 }
 
@@ -79,9 +77,7 @@ pub fn run_on_core<F: Future>(
     let mut refusal = None;
     for step in 0..FLAG_STEPS.len() {
         let mut builder = tokio_uring::builder();
-        builder
-            .entries(settings.entries)
-            .uring_builder(&ring_builder(step, settings.entries));
+        builder.entries(settings.entries).uring_builder(&ring_builder(step, settings.entries));
         match tokio_uring::Runtime::new(&builder) {
             Ok(runtime) => return Ok(runtime.block_on(async { make().await })),
             Err(error) => refusal = Some(error),
@@ -97,22 +93,14 @@ pub fn probe() -> Result<RingReport, RingRefused> {
     for (step, flags) in FLAG_STEPS.into_iter().enumerate() {
         match ring_builder(step, 8).build(8) {
             Ok(ring) => {
-                return operations_supported(&ring)
-                    .map(|()| RingReport { kernel, flags })
-                    .map_err(|operation| RingRefused {
-                        cause: format!("the kernel lacks the operation {operation}"),
-                        fix: FIX_KERNEL,
-                    });
+                return operations_supported(&ring).map(|()| RingReport { kernel, flags }).map_err(|operation| {
+                    RingRefused { cause: format!("the kernel lacks the operation {operation}"), fix: FIX_KERNEL }
+                });
             }
             Err(error) => refusal = Some(error),
         }
     }
-    Err(explain(
-        &refusal.expect("there is at least one step"),
-        &kernel,
-        sysctl_disabled(),
-        seccomp_filtered(),
-    ))
+    Err(explain(&refusal.expect("there is at least one step"), &kernel, sysctl_disabled(), seccomp_filtered()))
 }
 
 /// Looks at the file system and the device under a directory that exists.
@@ -133,8 +121,7 @@ pub fn file_system_report(directory: &Path) -> io::Result<FileSystemReport> {
 
 const FIX_KERNEL: &str = "run a kernel of 5.19 or newer (uname -r)";
 const FIX_SYSCTL: &str = "sudo sysctl -w kernel.io_uring_disabled=0";
-const FIX_SECCOMP: &str =
-    "docker run --security-opt seccomp=unconfined (or a profile that allows the io_uring calls)";
+const FIX_SECCOMP: &str = "docker run --security-opt seccomp=unconfined (or a profile that allows the io_uring calls)";
 const FIX_MEMLOCK: &str = "ulimit -l unlimited (docker run --ulimit memlock=-1)";
 
 fn ring_builder(step: usize, entries: u32) -> io_uring::Builder {
@@ -169,45 +156,28 @@ fn operations_supported(ring: &IoUring) -> Result<(), &'static str> {
 }
 
 fn explain(error: &io::Error, kernel: &str, sysctl: bool, seccomp: bool) -> RingRefused {
-    let refused = |cause: &str, fix| RingRefused {
-        cause: format!("{cause} ({error}, kernel {kernel})"),
-        fix,
-    };
+    let refused = |cause: &str, fix| RingRefused { cause: format!("{cause} ({error}, kernel {kernel})"), fix };
     match error.raw_os_error() {
-        Some(libc::EPERM) if sysctl => {
-            refused("the sysctl kernel.io_uring_disabled forbids it", FIX_SYSCTL)
-        }
-        Some(libc::EPERM | libc::EACCES) => refused(
-            "a seccomp profile or security module forbids it",
-            FIX_SECCOMP,
-        ),
+        Some(libc::EPERM) if sysctl => refused("the sysctl kernel.io_uring_disabled forbids it", FIX_SYSCTL),
+        Some(libc::EPERM | libc::EACCES) => refused("a seccomp profile or security module forbids it", FIX_SECCOMP),
         Some(libc::ENOSYS) if seccomp => refused("a seccomp profile hides it", FIX_SECCOMP),
         Some(libc::ENOMEM) => refused("the limit of locked memory is too small", FIX_MEMLOCK),
-        Some(libc::EMFILE | libc::ENFILE) => {
-            refused("no file descriptor is left", "ulimit -n 100000")
-        }
+        Some(libc::EMFILE | libc::ENFILE) => refused("no file descriptor is left", "ulimit -n 100000"),
         _ => refused("this kernel does not offer it", FIX_KERNEL),
     }
 }
 
 fn kernel_release() -> String {
-    rustix::system::uname()
-        .release()
-        .to_string_lossy()
-        .into_owned()
+    rustix::system::uname().release().to_string_lossy().into_owned()
 }
 
 fn sysctl_disabled() -> bool {
-    fs::read_to_string("/proc/sys/kernel/io_uring_disabled")
-        .is_ok_and(|value| matches!(value.trim(), "1" | "2"))
+    fs::read_to_string("/proc/sys/kernel/io_uring_disabled").is_ok_and(|value| matches!(value.trim(), "1" | "2"))
 }
 
 fn seccomp_filtered() -> bool {
     fs::read_to_string("/proc/self/status").is_ok_and(|status| {
-        status
-            .lines()
-            .filter_map(|line| line.strip_prefix("Seccomp:"))
-            .any(|mode| mode.trim() == "2")
+        status.lines().filter_map(|line| line.strip_prefix("Seccomp:")).any(|mode| mode.trim() == "2")
     })
 }
 
@@ -215,9 +185,7 @@ fn seccomp_filtered() -> bool {
 fn file_system_name(major: u32, minor: u32) -> Option<String> {
     let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
     let device = format!("{major}:{minor}");
-    let mount = mounts
-        .lines()
-        .find(|line| line.split(' ').nth(2) == Some(&device))?;
+    let mount = mounts.lines().find(|line| line.split(' ').nth(2) == Some(&device))?;
     let (_, after) = mount.split_once(" - ")?;
     after.split(' ').next().map(str::to_owned)
 }
@@ -235,10 +203,7 @@ fn write_cache_of(major: u32, minor: u32) -> Option<String> {
 fn direct_alignment_bytes(directory: &Path) -> io::Result<Option<usize>> {
     let path = directory.join(format!(".direct-{}", uuid::Uuid::new_v4()));
     File::create_new(&path)?;
-    let opened = OpenOptions::new()
-        .write(true)
-        .custom_flags(OFlags::DIRECT.bits() as i32)
-        .open(&path);
+    let opened = OpenOptions::new().write(true).custom_flags(OFlags::DIRECT.bits() as i32).open(&path);
     let buffer = Pool::new().take(2 * BLOCK_BYTES);
     let alignment = opened.ok().and_then(|file| {
         [512, BLOCK_BYTES].into_iter().find(|alignment| {
@@ -250,15 +215,26 @@ fn direct_alignment_bytes(directory: &Path) -> io::Result<Option<usize>> {
     Ok(alignment)
 }
 
+/// A temporary directory for direct I/O: the system's own, or one beside the build where that refuses it.
+#[cfg(test)]
+pub(super) fn disk_directory() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let report = file_system_report(directory.path()).expect("a report");
+    if report.direct_alignment_bytes.is_some() {
+        return directory;
+    }
+    let build = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
+    tempfile::tempdir_in(build).expect("a temporary directory")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_future_runs_on_a_core_and_gives_its_value() {
-        let value = run_on_core(None, RingSettings::default(), || async {
-            tokio::task::spawn_local(async { 42 }).await.ok()
-        });
+        let value =
+            run_on_core(None, RingSettings::default(), || async { tokio::task::spawn_local(async { 42 }).await.ok() });
         assert_eq!(value.expect("a ring"), Some(42));
     }
 
@@ -270,9 +246,8 @@ mod tests {
 
     #[test]
     fn each_refusal_names_its_cause_and_one_fix() {
-        let explained = |errno, sysctl, seccomp| {
-            explain(&io::Error::from_raw_os_error(errno), "6.1", sysctl, seccomp).fix
-        };
+        let explained =
+            |errno, sysctl, seccomp| explain(&io::Error::from_raw_os_error(errno), "6.1", sysctl, seccomp).fix;
         assert_eq!(explained(libc::EPERM, true, true), FIX_SYSCTL);
         assert_eq!(explained(libc::EPERM, false, true), FIX_SECCOMP);
         assert_eq!(explained(libc::ENOSYS, false, true), FIX_SECCOMP);

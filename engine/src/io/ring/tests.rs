@@ -1,7 +1,7 @@
 //! The journal ring against the real kernel, in a temporary directory.
 
 use super::*;
-use crate::io::runtime::{RingSettings, run_on_core};
+use crate::io::runtime::{RingSettings, disk_directory, run_on_core};
 
 const FILE_BYTES: u64 = 4 << 20;
 
@@ -36,42 +36,23 @@ fn pattern(io: &mut RingIo, bytes: usize, seed: usize) -> Bytes {
 
 #[test]
 fn what_was_written_is_read_back_and_zeroes_are_zero() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
+    let directory = disk_directory();
     let path = directory.path().join("segment");
     on_core(async || {
         let (mut io, signal) = RingIo::new().expect("a ring");
-        let create = Op::CreateFile {
-            path: path.clone(),
-            bytes: FILE_BYTES,
-        };
+        let create = Op::CreateFile { path: path.clone(), bytes: FILE_BYTES };
         let made = done(&mut io, &signal, create).await.expect("created");
-        let Outcome::File(file) = made else {
-            panic!("{made:?}")
-        };
+        let Outcome::File(file) = made else { panic!("{made:?}") };
         let data = pattern(&mut io, 512 << 10, 3);
-        let write = Op::Write {
-            file,
-            position: 4096,
-            data: data.clone(),
-        };
+        let write = Op::Write { file, position: 4096, data: data.clone() };
         done(&mut io, &signal, write).await.expect("written");
         let sync = Op::SyncData { file };
         done(&mut io, &signal, sync).await.expect("flushed");
-        let zeroes = Op::WriteZeroes {
-            file,
-            position: 1 << 20,
-            length: FILE_BYTES - (1 << 20),
-        };
+        let zeroes = Op::WriteZeroes { file, position: 1 << 20, length: FILE_BYTES - (1 << 20) };
         done(&mut io, &signal, zeroes).await.expect("zeroed");
-        let read = Op::Read {
-            file,
-            position: 0,
-            length: FILE_BYTES as usize,
-        };
+        let read = Op::Read { file, position: 0, length: FILE_BYTES as usize };
         let content = done(&mut io, &signal, read).await.expect("read");
-        let Outcome::Bytes(content) = content else {
-            panic!("{content:?}")
-        };
+        let Outcome::Bytes(content) = content else { panic!("{content:?}") };
         assert_eq!(content[4096..][..data.len()], data[..]);
         assert!(content[4096 + data.len()..].iter().all(|byte| *byte == 0));
         assert_eq!(io.open_file(&path).expect("opened").1, FILE_BYTES);
@@ -80,16 +61,12 @@ fn what_was_written_is_read_back_and_zeroes_are_zero() {
 
 #[test]
 fn a_read_past_the_end_is_an_error() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
+    let directory = disk_directory();
     on_core(async || {
         let (mut io, signal) = RingIo::new().expect("a ring");
         let path = directory.path().join("segment");
         let file = io.create_file(&path, 8192).expect("created");
-        let read = Op::Read {
-            file,
-            position: 4096,
-            length: 8192,
-        };
+        let read = Op::Read { file, position: 4096, length: 8192 };
         let error = done(&mut io, &signal, read).await.expect_err("too far");
         assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
         assert!(io.read_at(file, 4096, 8192).is_err());
@@ -98,7 +75,7 @@ fn a_read_past_the_end_is_an_error() {
 
 #[test]
 fn more_operations_than_the_ring_holds_all_complete_once() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
+    let directory = disk_directory();
     on_core(async || {
         let (mut io, signal) = RingIo::new().expect("a ring");
         let path = directory.path().join("segment");
@@ -107,14 +84,7 @@ fn more_operations_than_the_ring_holds_all_complete_once() {
         for token in 0..count {
             let data = pattern(&mut io, 4096, token as usize);
             let position = token * 4096;
-            io.submit(
-                Token(token),
-                Op::Write {
-                    file,
-                    position,
-                    data,
-                },
-            );
+            io.submit(Token(token), Op::Write { file, position, data });
         }
         let (mut completions, mut tokens) = (Vec::new(), Vec::new());
         while tokens.len() < count as usize {
@@ -136,7 +106,7 @@ fn more_operations_than_the_ring_holds_all_complete_once() {
 
 #[test]
 fn dropping_the_io_waits_for_the_kernel() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
+    let directory = disk_directory();
     let path = directory.path().join("segment");
     for _ in 0..20 {
         let _ = std::fs::remove_file(&path);
@@ -145,14 +115,7 @@ fn dropping_the_io_waits_for_the_kernel() {
             let file = io.create_file(&path, FILE_BYTES).expect("created");
             for position in (0..FILE_BYTES).step_by(512 << 10) {
                 let data = pattern(&mut io, 512 << 10, 1);
-                io.submit(
-                    Token(0),
-                    Op::Write {
-                        file,
-                        position,
-                        data,
-                    },
-                );
+                io.submit(Token(0), Op::Write { file, position, data });
             }
             drop(io);
             // Memory given back too early would now be overwritten under the writes.
@@ -168,27 +131,19 @@ fn dropping_the_io_waits_for_the_kernel() {
 
 #[test]
 fn file_commands_complete_through_the_signal() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
+    let directory = disk_directory();
     let path = directory.path().join("catalog");
     on_core(async || {
         let (mut io, signal) = RingIo::new().expect("a ring");
-        let replace = Op::ReplaceFile {
-            path: path.clone(),
-            content: b"content".to_vec(),
-        };
+        let replace = Op::ReplaceFile { path: path.clone(), content: b"content".to_vec() };
         done(&mut io, &signal, replace).await.expect("replaced");
-        let read = |bytes_max| Op::ReadFile {
-            path: path.clone(),
-            bytes_max,
-        };
+        let read = |bytes_max| Op::ReadFile { path: path.clone(), bytes_max };
         let content = done(&mut io, &signal, read(7)).await.expect("read");
         assert!(matches!(content, Outcome::Content(content) if content == b"content"));
         assert!(done(&mut io, &signal, read(6)).await.is_err());
         let remove = || Op::RemoveFile { path: path.clone() };
         done(&mut io, &signal, remove()).await.expect("removed");
-        done(&mut io, &signal, remove())
-            .await
-            .expect("gone already");
+        done(&mut io, &signal, remove()).await.expect("gone already");
         let gone = done(&mut io, &signal, read(7)).await.expect_err("gone");
         assert_eq!(gone.kind(), io::ErrorKind::NotFound);
     });
@@ -196,7 +151,7 @@ fn file_commands_complete_through_the_signal() {
 
 #[test]
 fn a_wait_that_was_dropped_loses_no_wake() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
+    let directory = disk_directory();
     on_core(async || {
         let (mut io, signal) = RingIo::new().expect("a ring");
         let path = directory.path().join("segment");
@@ -215,7 +170,7 @@ fn a_wait_that_was_dropped_loses_no_wake() {
 
 #[test]
 fn continuations_go_on_and_a_failed_flush_is_final() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
+    let directory = disk_directory();
     let (mut io, _signal) = RingIo::new().expect("a ring");
     let path = directory.path().join("segment");
     let file = io.create_file(&path, FILE_BYTES).expect("created");
