@@ -3,7 +3,27 @@
 //! Latency counts from the intended send time, every record is verified, and every result carries its
 //! environment, its full configuration and its durability class.
 
+pub mod assemble;
+pub mod client;
+pub mod clock;
+pub mod cluster;
+pub mod connection;
+pub mod consumer;
+pub mod crew;
+pub mod embedded;
+pub mod error;
 pub mod host;
+pub mod integrity;
+pub mod payload;
+pub mod producer;
 pub mod progress;
+pub mod quantity;
+pub mod recorder;
 pub mod report;
+pub mod request;
 pub mod result;
+pub mod run;
+pub mod schedule;
+pub mod usage;
+pub mod worker;
+pub mod workload;

@@ -1,0 +1,201 @@
+//! The threads of one phase: dealt out over the cores, started together, waited for with a deadline, never for ever.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crate::clock::Clock;
+use crate::cluster::Topic;
+use crate::consumer::ConsumerSettings;
+use crate::error::{Error, local};
+use crate::integrity::PartitionSeen;
+use crate::producer::{ProducerReport, ProducerSettings};
+use crate::recorder::{Collector, Timeline};
+use crate::worker::{ConsumerReport, ConsumerThread, Control, Outcome, ProducerThread};
+use crate::workload::Workload;
+
+/// A thread looks at its orders twenty times a second.
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The clients of a phase, connected.
+pub struct Crew {
+    control: Arc<Control>,
+    producers: Vec<ProducerThread>,
+    consumers: Vec<ConsumerThread>,
+}
+
+/// Who takes part in a phase.
+#[derive(Debug, Clone)]
+pub struct Roles {
+    /// The load.
+    pub workload: Workload,
+    /// What it goes to.
+    pub topic: Topic,
+    /// Tag of this run's records.
+    pub run: u32,
+    /// Producer clients of this phase.
+    pub producers: u32,
+    /// Records that each of them may send.
+    pub records_max: u64,
+    /// Consumer clients of this phase.
+    pub consumers: u32,
+}
+
+impl Crew {
+    /// Connects everybody.
+    pub fn connect(roles: Roles, clock: Clock) -> Result<(Self, Collector), Error> {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let producers = deal(0..roles.producers, (roles.producers as usize).min(cores));
+        let partitions = roles.topic.leaders.len() as u32;
+        let readers = (roles.consumers as usize).min(partitions as usize);
+        let assignments = deal(0..partitions, readers);
+        let consumers = deal(assignments, readers.min(cores));
+        let (collector, mut outlets) = Collector::new(producers.len() + consumers.len());
+        let mut outlet = || outlets.pop().expect("one for each thread");
+        let settings = Arc::new(ProducerSettings {
+            workload: roles.workload.clone(),
+            topic: roles.topic.clone(),
+            run: roles.run,
+            clock,
+        });
+        let producers = producers
+            .iter()
+            .map(|indices| ProducerThread::open(indices, &settings, outlet(), roles.records_max))
+            .collect::<Result<_, _>>()?;
+        let settings = Arc::new(ConsumerSettings {
+            topic: roles.topic,
+            run: roles.run,
+            producers: roles.workload.producers,
+            clock,
+        });
+        let consumers = consumers
+            .iter()
+            .map(|assignments| ConsumerThread::open(assignments, &settings, outlet()))
+            .collect::<Result<_, _>>()?;
+        Ok((Self { control: Arc::default(), producers, consumers }, collector))
+    }
+
+    /// Starts everybody.
+    pub fn start(self, timeline: Timeline) -> Result<WorkingCrew, Error> {
+        let Self { control, producers, consumers } = self;
+        let mut crew = WorkingCrew { control, producers: Vec::new(), consumers: Vec::new(), reports: Reports::default() };
+        for (number, producer) in producers.into_iter().enumerate() {
+            let control = crew.control.clone();
+            crew.producers.push(spawn(format!("producer-{number}"), move || producer.run(timeline, &control))?);
+        }
+        for (number, consumer) in consumers.into_iter().enumerate() {
+            let control = crew.control.clone();
+            crew.consumers.push(spawn(format!("consumer-{number}"), move || consumer.run(timeline, &control))?);
+        }
+        Ok(crew)
+    }
+}
+
+/// The clients of a phase, at work. Dropping it tells them to stop.
+#[derive(Debug)]
+pub struct WorkingCrew {
+    control: Arc<Control>,
+    producers: Vec<JoinHandle<Outcome<Vec<ProducerReport>>>>,
+    consumers: Vec<JoinHandle<Outcome<ConsumerReport>>>,
+    reports: Reports,
+}
+
+/// What the clients knew when they ended.
+#[derive(Debug, Default)]
+pub struct Reports {
+    /// By producer client.
+    pub producers: BTreeMap<u32, ProducerReport>,
+    /// What was read, by partition.
+    pub seen: BTreeMap<u32, PartitionSeen>,
+    /// When the last consumer had read all it should.
+    pub finished_ns: Option<u64>,
+}
+
+impl Reports {
+    /// Adds what another phase found out.
+    pub fn absorb(&mut self, other: Self) {
+        self.producers.extend(other.producers);
+        self.seen.extend(other.seen);
+        self.finished_ns = self.finished_ns.max(other.finished_ns);
+    }
+}
+
+impl WorkingCrew {
+    /// Takes in who has ended; whether all producers have. The first error is everybody's.
+    pub fn producers_have_ended(&mut self) -> Result<bool, Error> {
+        for ended in self.producers.extract_if(.., |thread| thread.is_finished()) {
+            let (reports, outcome) = ended.join().map_err(|_| Error::Panicked("producer"))?;
+            self.reports.producers.extend(reports.into_iter().map(|report| (report.index, report)));
+            outcome?;
+        }
+        Ok(self.producers.is_empty())
+    }
+
+    /// The same for consumers, which end once they have targets.
+    pub fn consumers_have_ended(&mut self) -> Result<bool, Error> {
+        for ended in self.consumers.extract_if(.., |thread| thread.is_finished()) {
+            let (report, outcome) = ended.join().map_err(|_| Error::Panicked("consumer"))?;
+            self.reports.seen.extend(report.seen);
+            self.reports.finished_ns = self.reports.finished_ns.max(Some(report.finished_ns));
+            outcome?;
+        }
+        Ok(self.consumers.is_empty())
+    }
+
+    /// Consumers end when they have read up to these offsets, one for each partition; without any, at once.
+    pub fn set_targets(&self, targets: Vec<i64>) {
+        // Targets are set once in a phase; a second setting would change nothing.
+        let _ = self.control.targets.set(targets);
+    }
+
+    /// What everybody knows. Who still works is told to stop and gets a moment for it.
+    pub fn into_reports(mut self) -> Reports {
+        self.control.abort.store(true, Ordering::Relaxed);
+        let deadline = Instant::now() + STOP_TIMEOUT;
+        // Errors of those who were told to stop say nothing new.
+        while !(self.producers_have_ended().unwrap_or(false) && self.consumers_have_ended().unwrap_or(false))
+            && Instant::now() < deadline
+        {
+            thread::sleep(Duration::from_millis(1));
+        }
+        std::mem::take(&mut self.reports)
+    }
+}
+
+impl Drop for WorkingCrew {
+    fn drop(&mut self) {
+        self.control.abort.store(true, Ordering::Relaxed);
+    }
+}
+
+fn spawn<T: Send + 'static>(
+    name: String,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, Error> {
+    thread::Builder::new().name(name).spawn(work).map_err(local("cannot start a thread"))
+}
+
+/// Deals cards to `hands` players in turn.
+fn deal<T>(cards: impl IntoIterator<Item = T>, hands: usize) -> Vec<Vec<T>> {
+    let mut dealt: Vec<Vec<T>> = (0..hands).map(|_| Vec::new()).collect();
+    for (number, card) in cards.into_iter().enumerate() {
+        if hands > 0 {
+            dealt[number % hands].push(card);
+        }
+    }
+    dealt
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_is_dealt_evenly_and_nothing_is_left_over() {
+        assert_eq!(deal(0..5, 2), [vec![0, 2, 4], vec![1, 3]]);
+        assert_eq!(deal(0..2, 1), [vec![0, 1]]);
+        assert!(deal(0..3, 0).is_empty());
+    }
+}

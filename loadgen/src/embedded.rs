@@ -1,0 +1,206 @@
+//! The broker that a run brings along: this program again, as a child process, on a directory that goes with it.
+//!
+//! A process of its own, so that its CPU and memory are measured apart and its fail-stop cannot take the report along.
+//! It watches its standard input: when this process ends, however it ends, the pipe closes and the child stops.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use tempfile::TempDir;
+
+use crate::error::{Error, local};
+
+/// The hidden subcommand that makes this program the broker.
+pub const SUBCOMMAND: &str = "embedded-broker";
+
+/// It has nothing to recover, so it is up in well under a second.
+const START_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A clean stop flushes; after that it is killed.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+
+const POLL_PAUSE: Duration = Duration::from_millis(5);
+
+/// Lines of the broker's log that an error shows.
+const LOG_LINES_SHOWN: usize = 5;
+
+/// File systems that lose nothing by a flush, because they keep nothing.
+const IN_MEMORY: [(u64, &str); 2] = [(0x0102_1994, "tmpfs"), (0x8584_58f6, "ramfs")];
+
+/// A running broker. Dropping it stops it and removes its data.
+#[derive(Debug)]
+pub struct EmbeddedBroker {
+    child: Child,
+    bootstrap: String,
+    pid: u32,
+    directory: TempDir,
+}
+
+/// What the broker writes when it listens.
+#[derive(Debug, Deserialize)]
+struct Ready {
+    bootstrap: String,
+    pid: u32,
+}
+
+impl EmbeddedBroker {
+    /// Starts `program` (this executable) as a broker with its data in a new directory below `parent`.
+    pub fn start(program: &Path, parent: Option<&Path>) -> Result<Self, Error> {
+        let parent = choose_parent(parent)?;
+        fs::create_dir_all(&parent).map_err(local(format!("cannot create {}", parent.display())))?;
+        refuse_memory(&parent)?;
+        let made = tempfile::Builder::new().prefix("loadgen-broker-").tempdir_in(&parent);
+        let directory = made.map_err(local(format!("cannot make a directory in {}", parent.display())))?;
+        let ready_file = directory.path().join("ready.json");
+        let log = File::create(directory.path().join("broker.log")).map_err(local("cannot create the broker's log"))?;
+        let child = Command::new(program)
+            .arg(SUBCOMMAND)
+            .arg("--data")
+            .arg(directory.path().join("data"))
+            .args(["--listen", "127.0.0.1:0", "--ready-file"])
+            .arg(&ready_file)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(log)
+            // Ctrl-C is for us: the broker stops when we let go of it, after the result is written.
+            .process_group(0)
+            .spawn()
+            .map_err(local("cannot start the embedded broker"))?;
+        let pid = child.id();
+        let mut broker = Self { child, bootstrap: String::new(), pid, directory };
+        let ready = broker.wait_until_ready(&ready_file)?;
+        (broker.bootstrap, broker.pid) = (ready.bootstrap, ready.pid);
+        Ok(broker)
+    }
+
+    /// Where it listens.
+    pub fn bootstrap(&self) -> &str {
+        &self.bootstrap
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Where its data lies.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Why it is gone, if it is.
+    pub fn failure(&mut self) -> Option<Error> {
+        let status = self.child.try_wait().ok()??;
+        Some(Error::Embedded(format!("ended early ({status}){}", self.log_tail())))
+    }
+
+    fn wait_until_ready(&mut self, ready_file: &Path) -> Result<Ready, Error> {
+        let deadline = Instant::now() + START_TIMEOUT;
+        while Instant::now() < deadline {
+            // The file may be seen before it is whole; then the next look finds it whole.
+            let text = fs::read_to_string(ready_file).unwrap_or_default();
+            if let Ok(ready) = serde_json::from_str(&text) {
+                return Ok(ready);
+            }
+            if let Some(failure) = self.failure() {
+                return Err(failure);
+            }
+            thread::sleep(POLL_PAUSE);
+        }
+        Err(Error::Embedded(format!("was not ready after {} s{}", START_TIMEOUT.as_secs(), self.log_tail())))
+    }
+
+    fn log_tail(&self) -> String {
+        let log = fs::read_to_string(self.directory.path().join("broker.log")).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        let tail = &lines[lines.len().saturating_sub(LOG_LINES_SHOWN)..];
+        if tail.is_empty() { String::new() } else { format!("; it said: {}", tail.join(" | ")) }
+    }
+}
+
+impl Drop for EmbeddedBroker {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let deadline = Instant::now() + STOP_TIMEOUT;
+        while matches!(self.child.try_wait(), Ok(None)) {
+            if Instant::now() > deadline {
+                let _ = self.child.kill();
+                let _ = self.child.wait();
+                break;
+            }
+            thread::sleep(POLL_PAUSE);
+        }
+    }
+}
+
+/// The child's side: calls `stop` once when the parent is gone.
+pub fn when_parent_is_gone(stop: impl FnOnce() + Send + 'static) {
+    thread::spawn(move || {
+        let mut byte = [0];
+        // The parent writes nothing, so this returns at the end of the pipe.
+        while matches!(std::io::stdin().read(&mut byte), Ok(read) if read > 0) {}
+        stop();
+    });
+}
+
+/// The child's side, last resort: a broker that cannot be asked to stop ends as in a crash, which it survives.
+pub fn exit_when_parent_is_gone() {
+    when_parent_is_gone(|| std::process::exit(0));
+}
+
+/// What `main` returns for the hidden subcommand when the broker refused to start.
+pub fn refused(message: &str) -> ExitCode {
+    eprintln!("{message}");
+    ExitCode::from(3)
+}
+
+/// `--data-dir`, or the temporary directory if that is a disk, or the build directory.
+fn choose_parent(given: Option<&Path>) -> Result<PathBuf, Error> {
+    if let Some(given) = given {
+        return Ok(given.to_path_buf());
+    }
+    if let Some(temporary) = std::env::var_os("TMPDIR").map(PathBuf::from) {
+        if refuse_memory(&temporary).is_ok() {
+            return Ok(temporary);
+        }
+    }
+    let here = std::env::current_dir().map_err(local("no current directory"))?;
+    Ok(here.join("target"))
+}
+
+fn refuse_memory(path: &Path) -> Result<(), Error> {
+    let status = rustix::fs::statfs(path).map_err(|error| local(format!("{}", path.display()))(error.into()))?;
+    let found = IN_MEMORY.iter().find(|(magic, _)| *magic == status.f_type as u64 & 0xffff_ffff);
+    match found {
+        Some(&(_, file_system)) => Err(Error::NotADisk { path: path.display().to_string(), file_system }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_refused_as_a_disk() {
+        // Every Linux mounts a tmpfs here; a container without one has nothing to refuse.
+        let shared_memory = Path::new("/dev/shm");
+        if shared_memory.exists() {
+            assert!(matches!(refuse_memory(shared_memory), Err(Error::NotADisk { file_system: "tmpfs", .. })));
+        }
+        assert!(refuse_memory(Path::new(env!("CARGO_MANIFEST_DIR"))).is_ok());
+    }
+
+    #[test]
+    fn a_broker_that_dies_at_once_is_one_clear_error() {
+        let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
+        let error = EmbeddedBroker::start(Path::new("/bin/false"), Some(&target)).map(|_| ());
+        assert!(error.is_err_and(|error| error.to_string().contains("ended early")));
+    }
+}

@@ -1,0 +1,122 @@
+//! Why a run could not be carried out. A run that was carried out and found faults is a result, not an error.
+
+use std::io;
+use std::time::Duration;
+
+use protocol::api_key::ApiKey;
+use protocol::error_code::ErrorCode;
+use protocol::reader::DecodeError;
+
+use crate::workload::InvalidWorkload;
+
+/// Why a run ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The options contradict each other.
+    #[error(transparent)]
+    Workload(#[from] InvalidWorkload),
+    /// Nobody answers there.
+    #[error("cannot connect to {address}: {source}")]
+    Connect {
+        /// Host and port.
+        address: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The connection broke.
+    #[error("connection to {address} failed: {source}")]
+    Io {
+        /// Host and port.
+        address: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// Something on this machine failed: epoll, a timer, a file.
+    #[error("{what}: {source}")]
+    Local {
+        /// What was tried.
+        what: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The other side does not speak Kafka, or is about to flood us.
+    #[error("{address} sent a frame of {length} bytes, accepted are 4 to {max}")]
+    FrameLength {
+        /// Host and port.
+        address: String,
+        /// As it stood on the wire.
+        length: i32,
+        /// Our limit.
+        max: usize,
+    },
+    /// An answer that is not what was asked for.
+    #[error("answer to {api:?} from {address} does not decode: {source}")]
+    Decode {
+        /// What was asked.
+        api: ApiKey,
+        /// Host and port.
+        address: String,
+        /// Why.
+        source: DecodeError,
+    },
+    /// An answer that belongs to no request, or lacks what was asked for.
+    #[error("answer to {api:?} from {address} is wrong: {what}")]
+    Answer {
+        /// What was asked.
+        api: ApiKey,
+        /// Host and port.
+        address: String,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// The broker said no.
+    #[error("{api:?} failed: {} ({code})", error_name(*.code))]
+    Broker {
+        /// What was asked.
+        api: ApiKey,
+        /// Kafka's code.
+        code: i16,
+    },
+    /// The broker lacks what a run needs.
+    #[error("broker speaks no version of {api:?} that this client does")]
+    Version {
+        /// What is needed.
+        api: ApiKey,
+    },
+    /// A phase took longer than it may.
+    #[error("{phase} did not end within {} s", limit.as_secs())]
+    Deadline {
+        /// Which phase.
+        phase: &'static str,
+        /// How long it had.
+        limit: Duration,
+    },
+    /// The broker that was started for the run did not come up, or went away.
+    #[error("embedded broker {0}")]
+    Embedded(String),
+    /// The data would lie in memory.
+    #[error("{path} is on {file_system}, where a flush costs nothing: give --data-dir on a real file system")]
+    NotADisk {
+        /// The directory.
+        path: String,
+        /// What it is on.
+        file_system: &'static str,
+    },
+    /// Ctrl-C.
+    #[error("interrupted")]
+    Interrupted,
+    /// A worker thread died; its message is on the terminal.
+    #[error("a {0} thread panicked")]
+    Panicked(&'static str),
+}
+
+/// Kafka's name of an error code, or its number.
+pub fn error_name(code: i16) -> String {
+    ErrorCode::from_code(code).map_or_else(|| format!("error {code}"), |known| format!("{known:?}"))
+}
+
+/// An error of this machine.
+pub fn local(what: impl Into<String>) -> impl FnOnce(io::Error) -> Error {
+    let what = what.into();
+    move |source| Error::Local { what, source }
+}

@@ -1,0 +1,307 @@
+//! The verdict: every acknowledged record is read exactly once, in order, unchanged.
+//!
+//! A producer keeps an `AckLedger` for each partition, a consumer a `Seen` for each (partition, producer); they meet
+//! when the run is over. Both are sets of ranges, so memory follows the number of faults, not of records.
+
+use crate::payload::Stamp;
+
+/// Gaps remembered for each (partition, producer); more than this is a lost cause, counted but not told apart.
+const GAPS_MAX: usize = 65_536;
+
+/// Ascending, disjoint half-open ranges of sequence numbers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RangeSet {
+    ranges: Vec<(u64, u64)>,
+}
+
+impl RangeSet {
+    /// Adds `[start, end)`, which must not precede what is there; adjacent ranges merge.
+    pub fn push(&mut self, start: u64, end: u64) {
+        assert!(start < end, "an empty range is never pushed");
+        match self.ranges.last_mut() {
+            Some(last) if last.1 == start => last.1 = end,
+            Some(last) => {
+                assert!(last.1 < start, "ranges are pushed in order");
+                self.ranges.push((start, end));
+            }
+            None => self.ranges.push((start, end)),
+        }
+    }
+
+    /// Takes one number out; false when it was not there.
+    pub fn remove(&mut self, value: u64) -> bool {
+        let at = self.ranges.partition_point(|range| range.1 <= value);
+        let Some(&(start, end)) = self.ranges.get(at).filter(|range| range.0 <= value) else { return false };
+        match (start == value, value + 1 == end) {
+            (true, true) => drop(self.ranges.remove(at)),
+            (true, false) => self.ranges[at].0 = value + 1,
+            (false, true) => self.ranges[at].1 = value,
+            (false, false) => {
+                self.ranges[at].1 = value;
+                self.ranges.insert(at + 1, (value + 1, end));
+            }
+        }
+        true
+    }
+
+    /// How many numbers are in the set.
+    pub fn count(&self) -> u64 {
+        self.ranges.iter().map(|(start, end)| end - start).sum()
+    }
+
+    /// How many numbers of the set lie at or above `floor`.
+    fn count_from(&self, floor: u64) -> u64 {
+        self.ranges.iter().map(|&(start, end)| end.max(floor) - start.max(floor)).sum()
+    }
+
+    /// How many numbers both sets hold.
+    fn count_common(&self, other: &Self) -> u64 {
+        let (mut left, mut right, mut common) = (0, 0, 0);
+        while let (Some(a), Some(b)) = (self.ranges.get(left), other.ranges.get(right)) {
+            common += a.1.min(b.1).saturating_sub(a.0.max(b.0));
+            if a.1 < b.1 { left += 1 } else { right += 1 }
+        }
+        common
+    }
+}
+
+/// What one producer knows of one partition.
+#[derive(Debug, Clone, Default)]
+pub struct AckLedger {
+    /// Records built so far; the next sequence number.
+    pub produced: u64,
+    /// Sequence numbers whose batch was acknowledged without error.
+    pub acked: RangeSet,
+}
+
+/// What one consumer has read of one producer in one partition.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    next: u64,
+    gaps: RangeSet,
+    consumed: u64,
+    duplicate: u64,
+    out_of_order: u64,
+}
+
+impl Seen {
+    /// Notes the next record in offset order.
+    pub fn note(&mut self, sequence: u64) {
+        self.consumed += 1;
+        if sequence == self.next {
+            self.next += 1;
+        } else if sequence > self.next {
+            if self.gaps.ranges.len() < GAPS_MAX {
+                self.gaps.push(self.next, sequence);
+            } else if let Some(last) = self.gaps.ranges.last_mut() {
+                // Blames the records in between too: too much is already lost for the count to matter.
+                last.1 = sequence;
+            }
+            self.next = sequence + 1;
+        } else if self.gaps.remove(sequence) {
+            self.out_of_order += 1;
+        } else {
+            self.duplicate += 1;
+        }
+    }
+}
+
+/// Everything read from one partition.
+#[derive(Debug, Clone)]
+pub struct PartitionSeen {
+    run: u32,
+    partition: u32,
+    producers: Vec<Seen>,
+    corrupt: u64,
+    phantom: u64,
+}
+
+impl PartitionSeen {
+    /// Expects records of `run` by producers `0..producers` only.
+    pub fn new(run: u32, partition: u32, producers: usize) -> Self {
+        Self { run, partition, producers: vec![Seen::default(); producers], corrupt: 0, phantom: 0 }
+    }
+
+    /// Checks and notes the next record's value in offset order; the stamp when it is ours and whole.
+    pub fn note(&mut self, value: &[u8]) -> Option<Stamp> {
+        let Some(stamp) = Stamp::verify(value) else {
+            self.corrupt += 1;
+            return None;
+        };
+        let seen = self.producers.get_mut(stamp.producer as usize);
+        match seen.filter(|_| stamp.run == self.run && stamp.partition == self.partition) {
+            Some(seen) => {
+                seen.note(stamp.sequence);
+                Some(stamp)
+            }
+            None => {
+                self.phantom += 1;
+                None
+            }
+        }
+    }
+
+    /// Counts a batch or record whose framing could not be read.
+    pub fn note_unreadable(&mut self) {
+        self.corrupt += 1;
+    }
+}
+
+/// The counts behind a verdict.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Records handed to a socket or waiting for one.
+    pub produced: u64,
+    /// Records acknowledged without error (at acks=0: none).
+    pub acked: u64,
+    /// Records read that are whole and ours, duplicates included.
+    pub consumed: u64,
+    /// Acknowledged, never read.
+    pub missing: u64,
+    /// Read more than once.
+    pub duplicate: u64,
+    /// Read after a later one of the same producer and partition.
+    pub out_of_order: u64,
+    /// Read with a wrong checksum or broken framing.
+    pub corrupt: u64,
+    /// Read in a place where nobody sent it, or with a number never used.
+    pub phantom: u64,
+    /// Read although never acknowledged: allowed.
+    pub unacked_seen: u64,
+}
+
+impl Tally {
+    /// Settles one partition: `ledgers[producer]` against what was read. Without `seen`, nothing is claimed of it.
+    pub fn settle(&mut self, ledgers: &[&AckLedger], seen: Option<&PartitionSeen>) {
+        for (producer, ledger) in ledgers.iter().enumerate() {
+            self.produced += ledger.produced;
+            let acked = ledger.acked.count();
+            self.acked += acked;
+            let Some(seen) = seen.and_then(|seen| seen.producers.get(producer)) else { continue };
+            let missing = ledger.acked.count_common(&seen.gaps) + ledger.acked.count_from(seen.next);
+            // A number above what was produced cannot be a gap's end by accident: its CRC was right.
+            let phantom = seen.next.saturating_sub(ledger.produced);
+            let distinct = seen.consumed - seen.duplicate;
+            self.consumed += seen.consumed;
+            self.missing += missing;
+            self.duplicate += seen.duplicate;
+            self.out_of_order += seen.out_of_order;
+            self.phantom += phantom;
+            self.unacked_seen += distinct.saturating_sub(acked - missing);
+        }
+        if let Some(seen) = seen {
+            self.corrupt += seen.corrupt;
+            self.phantom += seen.phantom;
+        }
+    }
+
+    /// True when nothing that was promised was broken.
+    pub fn passes(&self) -> bool {
+        self.missing == 0 && self.duplicate == 0 && self.out_of_order == 0 && self.corrupt == 0 && self.phantom == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::payload::PayloadWriter;
+
+    /// Settles 1,000 acknowledged records of one producer, read as `read` says.
+    fn settle(read: impl IntoIterator<Item = u64>) -> Tally {
+        let mut ledger = AckLedger { produced: 1_000, acked: RangeSet::default() };
+        ledger.acked.push(0, 600);
+        ledger.acked.push(600, 1_000);
+        let mut writer = PayloadWriter::new(100, 1);
+        let mut seen = PartitionSeen::new(9, 4, 1);
+        for sequence in read {
+            seen.note(writer.value(&Stamp { run: 9, producer: 0, partition: 4, sequence, intended_ns: 1 }));
+        }
+        let mut tally = Tally::default();
+        tally.settle(&[&ledger], Some(&seen));
+        tally
+    }
+
+    #[test]
+    fn a_faithful_broker_passes() {
+        let tally = settle(0..1_000);
+        assert!(tally.passes());
+        assert_eq!((tally.produced, tally.acked, tally.consumed), (1_000, 1_000, 1_000));
+    }
+
+    #[test]
+    fn planted_loss_is_found_in_the_middle_and_at_the_end() {
+        let tally = settle((0..990).filter(|sequence| !(500..503).contains(sequence)));
+        assert_eq!((tally.missing, tally.passes()), (13, false));
+        assert_eq!((tally.duplicate, tally.out_of_order, tally.corrupt), (0, 0, 0));
+    }
+
+    #[test]
+    fn planted_duplicates_are_found() {
+        let tally = settle((0..1_000).chain([999, 3]));
+        assert_eq!((tally.duplicate, tally.missing, tally.passes()), (2, 0, false));
+    }
+
+    #[test]
+    fn planted_reordering_is_found_and_is_not_called_loss() {
+        let tally = settle((0..10).chain(11..20).chain([10]).chain(20..1_000));
+        assert_eq!((tally.out_of_order, tally.missing, tally.duplicate), (1, 0, 0));
+        assert!(!tally.passes());
+    }
+
+    #[test]
+    fn planted_corruption_is_found() {
+        let mut seen = PartitionSeen::new(9, 4, 1);
+        let stamp = Stamp { run: 9, producer: 0, partition: 4, sequence: 0, intended_ns: 1 };
+        let mut value = PayloadWriter::new(100, 1).value(&stamp).to_vec();
+        value[60] ^= 1;
+        assert_eq!(seen.note(&value), None);
+        let mut tally = Tally::default();
+        tally.settle(&[&AckLedger::default()], Some(&seen));
+        assert_eq!((tally.corrupt, tally.passes()), (1, false));
+    }
+
+    #[test]
+    fn records_of_other_runs_partitions_and_futures_are_phantoms() {
+        let mut writer = PayloadWriter::new(100, 1);
+        let mut seen = PartitionSeen::new(9, 4, 1);
+        let ours = Stamp { run: 9, producer: 0, partition: 4, sequence: 0, intended_ns: 1 };
+        let strangers = [Stamp { run: 8, ..ours }, Stamp { partition: 5, ..ours }, Stamp { producer: 1, ..ours }];
+        for stamp in strangers.iter().chain([&ours]) {
+            seen.note(writer.value(stamp));
+        }
+        let mut tally = Tally::default();
+        tally.settle(&[&AckLedger::default()], Some(&seen));
+        assert_eq!((tally.phantom, tally.passes()), (4, false), "three strangers and one number never produced");
+    }
+
+    #[test]
+    fn an_unacknowledged_record_may_be_missing_or_seen() {
+        let mut ledger = AckLedger { produced: 12, acked: RangeSet::default() };
+        ledger.acked.push(0, 10);
+        let mut seen = PartitionSeen::new(1, 0, 1);
+        (0..11).for_each(|sequence| seen.producers[0].note(sequence));
+        let mut tally = Tally::default();
+        tally.settle(&[&ledger], Some(&seen));
+        assert!(tally.passes());
+        assert_eq!((tally.unacked_seen, tally.missing), (1, 0));
+    }
+
+    #[test]
+    fn memory_follows_faults_and_not_records() {
+        let mut acked = RangeSet::default();
+        (0..1_000_000).for_each(|sequence| acked.push(sequence, sequence + 1));
+        assert_eq!(acked.ranges.len(), 1);
+        let mut seen = Seen::default();
+        (0..1_000_000).map(|index| index * 2).for_each(|sequence| seen.note(sequence));
+        assert!(seen.gaps.ranges.len() <= GAPS_MAX);
+    }
+
+    #[test]
+    fn a_number_leaves_its_range_wherever_it_stands() {
+        let mut set = RangeSet::default();
+        set.push(10, 20);
+        assert!(set.remove(10) && set.remove(19) && set.remove(15));
+        assert!(!set.remove(15) && !set.remove(9) && !set.remove(20));
+        assert_eq!(set.ranges, [(11, 15), (16, 19)]);
+    }
+}

@@ -1,0 +1,291 @@
+//! One Produce request, built where it is sent from: batches are encoded behind each other in the frame itself.
+//!
+//! Versions up to 8 have plain lengths and counts, which can be written before they are known and patched after.
+
+use protocol::api_key::ApiKey;
+use protocol::frame;
+use protocol::header::RequestHeader;
+use protocol::messages::produce::{ProduceRequest, TopicProduceData};
+use protocol::record_batch::{BatchBuilder, HEADER_BYTES, ProducerFields};
+
+use crate::client::CLIENT_ID;
+use crate::result::Acks;
+use crate::workload::{RECORD_OVERHEAD_BYTES_MAX, REQUEST_BYTES_MAX};
+
+/// The newest version with plain lengths.
+pub const PRODUCE_VERSION_MAX: i16 = 8;
+
+const CORRELATION_ID_AT: usize = 8;
+/// Partition index and length of its records.
+const PARTITION_HEAD_BYTES: usize = 8;
+
+/// Everything of a request that is the same in all of them.
+#[derive(Debug, Clone)]
+pub struct Template {
+    bytes: Vec<u8>,
+    batch_bytes_max: usize,
+}
+
+impl Template {
+    /// Requests for one topic in `version`, which is at most [`PRODUCE_VERSION_MAX`].
+    pub fn new(topic: &str, acks: Acks, timeout_ms: i32, version: i16, batch_bytes_max: usize) -> Self {
+        assert!(version <= PRODUCE_VERSION_MAX, "newer versions have lengths of variable size");
+        let acks = match acks {
+            Acks::None => 0,
+            Acks::Leader => 1,
+            Acks::All => -1,
+        };
+        let request = ProduceRequest {
+            transactional_id: None,
+            acks,
+            timeout_ms,
+            topic_data: vec![TopicProduceData { name: topic, partition_data: Vec::new() }],
+        };
+        let header = RequestHeader {
+            api_key: ApiKey::Produce as i16,
+            api_version: version,
+            correlation_id: 0,
+            client_id: Some(CLIENT_ID),
+        };
+        let bytes = frame::encode_request(&header, &request).concat();
+        assert!(bytes.ends_with(&[0; 4]), "the count of partitions comes last");
+        Self { bytes, batch_bytes_max }
+    }
+}
+
+/// A batch inside a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchSpan {
+    /// Where it goes.
+    pub partition: u32,
+    /// Number of its first record within (producer, partition).
+    pub first_sequence: u64,
+    /// Its records.
+    pub records: u32,
+    /// Its size on the wire.
+    pub bytes: u32,
+    /// Its entries in the request's intended times.
+    intended_runs: u32,
+}
+
+/// A request under construction, then in flight, then empty again: its memory is used for the whole run.
+#[derive(Debug, Default)]
+pub struct Request {
+    bytes: Vec<u8>,
+    batches: Vec<BatchSpan>,
+    /// Runs of records that were due at the same time.
+    intended: Vec<(u64, u32)>,
+    open: Option<OpenBatch>,
+    partitions_at: usize,
+    has_full_batch: bool,
+    /// Comes back in the answer.
+    pub correlation_id: i32,
+    /// When its first byte went to the socket; 0 before.
+    pub sent_ns: u64,
+}
+
+#[derive(Debug)]
+struct OpenBatch {
+    builder: BatchBuilder,
+    partition: u32,
+    first_sequence: u64,
+    timestamp_ms: i64,
+    head_at: usize,
+    first_run: usize,
+}
+
+impl Request {
+    /// Starts over in the same memory.
+    pub fn begin(&mut self, template: &Template) {
+        self.bytes.clear();
+        self.bytes.extend_from_slice(&template.bytes);
+        self.batches.clear();
+        self.intended.clear();
+        self.open = None;
+        self.partitions_at = template.bytes.len() - 4;
+        self.has_full_batch = false;
+        self.sent_ns = 0;
+    }
+
+    /// Whether another batch may go in: one for each partition, and not beyond the request's size unless it is alone.
+    pub fn takes_batch(&self, partition: u32, template: &Template) -> bool {
+        assert!(self.open.is_none(), "one batch is open at a time");
+        let bytes = self.bytes.len() + PARTITION_HEAD_BYTES + template.batch_bytes_max;
+        self.batches.is_empty()
+            || (bytes <= REQUEST_BYTES_MAX && !self.batches.iter().any(|batch| batch.partition == partition))
+    }
+
+    /// Opens a batch; its records carry `timestamp_ms`.
+    pub fn open_batch(&mut self, partition: u32, first_sequence: u64, timestamp_ms: i64, producer: Option<(i64, i16)>) {
+        let head_at = self.bytes.len();
+        self.bytes.extend_from_slice(&partition.to_be_bytes());
+        self.bytes.extend_from_slice(&[0; 4]);
+        let fields = producer.map_or(ProducerFields::NONE, |(producer_id, producer_epoch)| ProducerFields {
+            producer_id,
+            producer_epoch,
+            // Kafka's sequence numbers wrap from the largest i32 to 0.
+            base_sequence: (first_sequence & i32::MAX as u64) as i32,
+        });
+        let builder = BatchBuilder::new(std::mem::take(&mut self.bytes), timestamp_ms, fields);
+        let first_run = self.intended.len();
+        self.open = Some(OpenBatch { builder, partition, first_sequence, timestamp_ms, head_at, first_run });
+    }
+
+    /// The partition of the batch that is open.
+    pub fn open_partition(&self) -> Option<u32> {
+        self.open.as_ref().map(|open| open.partition)
+    }
+
+    /// How many more values of `value_bytes` the open batch surely takes; at least one while it is empty.
+    pub fn room(&self, value_bytes: usize, template: &Template) -> usize {
+        let Some(open) = &self.open else { return 0 };
+        let left = template.batch_bytes_max.saturating_sub(open.builder.batch_bytes());
+        let records = left / (value_bytes + RECORD_OVERHEAD_BYTES_MAX);
+        records.max(usize::from(open.builder.batch_bytes() == HEADER_BYTES))
+    }
+
+    /// Appends a record to the open batch.
+    pub fn append(&mut self, value: &[u8], intended_ns: u64) {
+        let open = self.open.as_mut().expect("a batch is open");
+        open.builder.append_payload(open.timestamp_ms, None, value);
+        match self.intended[open.first_run..].last_mut() {
+            Some(run) if run.0 == intended_ns => run.1 += 1,
+            _ => self.intended.push((intended_ns, 1)),
+        }
+    }
+
+    /// Closes the open batch, if there is one; `full` makes the request worth sending at once.
+    pub fn close_batch(&mut self, full: bool) {
+        let Some(open) = self.open.take() else { return };
+        let (records, bytes) = (open.builder.record_count(), open.builder.batch_bytes());
+        self.bytes = open.builder.finish();
+        let length = (bytes as i32).to_be_bytes();
+        self.bytes[open.head_at + 4..open.head_at + PARTITION_HEAD_BYTES].copy_from_slice(&length);
+        self.has_full_batch |= full;
+        self.batches.push(BatchSpan {
+            partition: open.partition,
+            first_sequence: open.first_sequence,
+            records: records as u32,
+            bytes: bytes as u32,
+            intended_runs: (self.intended.len() - open.first_run) as u32,
+        });
+    }
+
+    /// Fills in what was not known at the start.
+    pub fn finish(&mut self, correlation_id: i32) {
+        assert!(self.open.is_none() && !self.batches.is_empty(), "a request holds closed batches");
+        self.correlation_id = correlation_id;
+        self.bytes[CORRELATION_ID_AT..CORRELATION_ID_AT + 4].copy_from_slice(&correlation_id.to_be_bytes());
+        let count = (self.batches.len() as i32).to_be_bytes();
+        self.bytes[self.partitions_at..self.partitions_at + 4].copy_from_slice(&count);
+        let length = ((self.bytes.len() - 4) as i32).to_be_bytes();
+        self.bytes[..4].copy_from_slice(&length);
+    }
+
+    /// When the oldest record in it was due; `None` while it is empty.
+    pub fn first_intended_ns(&self) -> Option<u64> {
+        self.intended.first().map(|run| run.0)
+    }
+
+    /// Whether one of its batches can take no more.
+    pub fn has_full_batch(&self) -> bool {
+        self.has_full_batch
+    }
+
+    /// The frame, once finished.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The batches with the runs of records that were due at the same time.
+    pub fn batches(&self) -> impl Iterator<Item = (&BatchSpan, &[(u64, u32)])> {
+        let mut rest = self.intended.as_slice();
+        self.batches.iter().map(move |batch| {
+            let (runs, after) = rest.split_at(batch.intended_runs as usize);
+            rest = after;
+            (batch, runs)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::Message;
+    use protocol::reader::Reader;
+    use protocol::record_batch::{batches, records};
+
+    fn request() -> (Template, Request) {
+        let template = Template::new("loadgen-t", Acks::All, 30_000, 7, 16_384);
+        let mut request = Request::default();
+        request.begin(&template);
+        (template, request)
+    }
+
+    #[test]
+    fn the_codec_reads_what_was_built_in_place() {
+        let (_, mut request) = request();
+        for (partition, sequence) in [(3, 40), (0, 7)] {
+            request.open_batch(partition, sequence, 1_700_000_000_000, Some((77, 5)));
+            request.append(b"first", 10);
+            request.append(b"second", 10);
+            request.append(b"third", 30);
+            request.close_batch(false);
+        }
+        request.finish(99);
+
+        let mut reader = Reader::new(&request.bytes()[4..]);
+        let header = RequestHeader::decode(&mut reader).expect("header");
+        assert_eq!((header.correlation_id, header.api_version), (99, 7));
+        let decoded = ProduceRequest::decode(&mut reader, 7).expect("body");
+        reader.finish().expect("nothing behind it");
+        assert_eq!(decoded.acks, -1);
+        let partitions = &decoded.topic_data[0].partition_data;
+        assert_eq!(partitions.iter().map(|partition| partition.index).collect::<Vec<_>>(), [3, 0]);
+        let bytes = partitions[1].records.as_ref().and_then(protocol::Records::as_borrowed).expect("records");
+        let (batch, whole) = batches(bytes).next().expect("one batch").expect("valid");
+        assert!(batch.crc_is_valid(whole));
+        assert_eq!((batch.producer_id, batch.producer_epoch, batch.base_sequence), (77, 5, 7));
+        let values: Vec<_> =
+            records(&batch, &whole[HEADER_BYTES..]).map(|record| record.expect("record").value).collect();
+        assert_eq!(values, [Some(b"first".as_slice()), Some(b"second"), Some(b"third")]);
+        let runs: Vec<_> = request.batches().map(|(batch, runs)| (batch.records, runs.to_vec())).collect();
+        assert_eq!(runs, [(3, vec![(10, 2), (30, 1)]), (3, vec![(10, 2), (30, 1)])]);
+    }
+
+    #[test]
+    fn a_request_takes_one_batch_a_partition_and_keeps_its_size() {
+        let (template, mut request) = request();
+        assert!(request.takes_batch(0, &template));
+        request.open_batch(0, 0, 0, None);
+        while request.room(1_000, &template) > 0 {
+            request.append(&[0; 1_000], 1);
+        }
+        request.close_batch(true);
+        assert!(request.batches[0].bytes <= 16_384 && request.batches[0].bytes > 15_000);
+        assert!(!request.takes_batch(0, &template));
+        assert!(request.takes_batch(1, &template));
+        for partition in 1.. {
+            if !request.takes_batch(partition, &template) {
+                break;
+            }
+            request.open_batch(partition, 0, 0, None);
+            (0..16).for_each(|_| request.append(&[0; 1_000], 1));
+            request.close_batch(true);
+        }
+        request.finish(1);
+        assert!(request.bytes().len() <= REQUEST_BYTES_MAX && request.bytes().len() > REQUEST_BYTES_MAX / 2);
+    }
+
+    #[test]
+    fn sequence_numbers_wrap_as_kafka_wraps_them() {
+        let (_, mut request) = request();
+        request.open_batch(0, 1 << 31, 0, Some((1, 0)));
+        request.append(b"x", 1);
+        request.close_batch(false);
+        request.finish(1);
+        let batch = &request.bytes()[request.bytes().len() - request.batches[0].bytes as usize..];
+        let (header, _) = batches(batch).next().expect("one batch").expect("valid");
+        assert_eq!(header.base_sequence, 0);
+    }
+}

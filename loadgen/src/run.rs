@@ -1,0 +1,385 @@
+//! `loadgen run`: broker, topic, warm-up, measured window, drain, verification, result, in this order.
+//!
+//! Whatever happens on the way, the evidence gathered so far becomes a result file; only then is anything torn down.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::assemble;
+use crate::clock::Clock;
+use crate::cluster::{self, TOPIC_PREFIX, Topic};
+use crate::crew::{Crew, Reports, Roles, WorkingCrew};
+use crate::embedded::EmbeddedBroker;
+use crate::error::Error;
+use crate::progress::{Progress, Snapshot};
+use crate::recorder::{Collector, Timeline};
+use crate::result::RunResult;
+use crate::usage::UsageMeter;
+use crate::workload::{Mode, RunArgs, Verify, Workload};
+
+/// Time for what is in flight at the end of the window to be answered.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(35);
+
+/// Time to fill a topic before it is consumed, and to read one back, besides what its size allows.
+const BULK_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Nothing that we read or write in bulk is slower than this for long.
+const BULK_BYTES_PER_S_MIN: u64 = 20_000_000;
+
+/// How often main looks at its threads.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// From the last connection to the first send.
+const START_DELAY_NS: u64 = 20_000_000;
+
+/// Everything that a run found out, as far as it got.
+#[derive(Debug)]
+pub struct Evidence {
+    /// What was asked.
+    pub workload: Workload,
+    /// Wall clock at the start.
+    pub started: SystemTime,
+    /// Tag of this run's records and part of its topic's name.
+    pub run: u32,
+    /// Where the clients went first.
+    pub bootstrap: Option<String>,
+    /// The broker came with the run.
+    pub embedded: bool,
+    /// Where its data lay.
+    pub data_directory: Option<PathBuf>,
+    /// The topic once it was there.
+    pub topic: Option<Topic>,
+    /// The phases once they began.
+    pub timeline: Option<Timeline>,
+    /// The measured seconds.
+    pub collector: Option<Collector>,
+    /// What the clients knew; those of a prefill and of a read-back included.
+    pub reports: Reports,
+    /// Every partition was read up to its end.
+    pub verified: bool,
+    /// When consuming was done, in a run that only consumes.
+    pub consumed_all_ns: Option<u64>,
+    /// From the last send to the last delivery.
+    pub drain: Option<Duration>,
+    /// What the processes used.
+    pub usage: Option<UsageMeter>,
+    /// Why the run ended early.
+    pub error: Option<Error>,
+}
+
+/// Carries out a run. The result always exists; its `error` says whether the run came to its end.
+pub fn execute(args: &RunArgs, progress: &mut Progress, interrupted: Arc<AtomicBool>) -> Result<RunResult, Error> {
+    let workload = Workload::from_args(args)?;
+    let mut session = Session {
+        clock: Clock::start(),
+        progress,
+        interrupted,
+        args,
+        broker: None,
+        evidence: Evidence::new(workload),
+    };
+    let outcome = session.carry_out();
+    if let Err(error) = outcome {
+        // The broker's end explains a broken connection, not the other way round.
+        let cause = session.broker.as_mut().and_then(EmbeddedBroker::failure).unwrap_or(error);
+        session.evidence.error = Some(cause);
+    }
+    let result = assemble::result(&session.evidence, args);
+    session.tear_down();
+    Ok(result)
+}
+
+impl Evidence {
+    fn new(workload: Workload) -> Self {
+        let run = rand::random::<u32>();
+        Self {
+            workload,
+            started: SystemTime::now(),
+            run,
+            bootstrap: None,
+            embedded: false,
+            data_directory: None,
+            topic: None,
+            timeline: None,
+            collector: None,
+            reports: Reports::default(),
+            verified: false,
+            consumed_all_ns: None,
+            drain: None,
+            usage: None,
+            error: None,
+        }
+    }
+}
+
+struct Session<'a> {
+    clock: Clock,
+    progress: &'a mut Progress,
+    interrupted: Arc<AtomicBool>,
+    args: &'a RunArgs,
+    broker: Option<EmbeddedBroker>,
+    evidence: Evidence,
+}
+
+impl Session<'_> {
+    fn carry_out(&mut self) -> Result<(), Error> {
+        let (bootstrap, pid) = self.find_broker()?;
+        self.evidence.bootstrap = Some(bootstrap.clone());
+        self.evidence.usage = Some(UsageMeter::new(pid, self.clock.now_ns()));
+        let workload = self.evidence.workload.clone();
+        let name = format!("{TOPIC_PREFIX}{:08x}", self.evidence.run);
+        let topic = cluster::create_topic(&bootstrap, &name, workload.partitions, workload.replication_factor)?;
+        self.evidence.topic = Some(topic.clone());
+        match workload.mode {
+            Mode::Both => self.produce(&topic, workload.consumers),
+            Mode::Produce => {
+                self.produce(&topic, 0)?;
+                if workload.verify == Verify::Full { self.read_back(&topic) } else { Ok(()) }
+            }
+            Mode::Consume => {
+                self.prefill(&topic)?;
+                self.consume(&topic)
+            }
+        }
+    }
+
+    /// The embedded broker, or the one that was named, and its process where it is known.
+    fn find_broker(&mut self) -> Result<(String, Option<u32>), Error> {
+        if let Some(bootstrap) = &self.args.bootstrap {
+            return Ok((bootstrap.clone(), self.args.broker_pid));
+        }
+        let program = std::env::current_exe().map_err(crate::error::local("cannot find this program"))?;
+        self.progress.say("starting the embedded broker");
+        let broker = EmbeddedBroker::start(&program, self.args.data_dir.as_deref())?;
+        self.evidence.embedded = true;
+        self.evidence.data_directory = Some(broker.directory().to_path_buf());
+        let found = (broker.bootstrap().to_owned(), Some(broker.pid()));
+        self.broker = Some(broker);
+        Ok(found)
+    }
+
+    /// Warm-up, measured window and drain; with consumers, also their way to the end of the topic.
+    fn produce(&mut self, topic: &Topic, consumers: u32) -> Result<(), Error> {
+        let workload = &self.evidence.workload;
+        let (warmup, duration, verify) = (workload.warmup, workload.duration, workload.verify);
+        let (crew, collector) = self.connect(topic, workload.producers, u64::MAX, consumers)?;
+        let start_ns = self.clock.now_ns() + START_DELAY_NS;
+        let measure_ns = start_ns + warmup.as_nanos() as u64;
+        let timeline = Timeline { start_ns, measure_ns, end_ns: measure_ns + duration.as_nanos() as u64 };
+        self.begin(timeline, collector);
+        let mut crew = crew.start(timeline)?;
+        let outcome = self.see_through(&mut crew, timeline, topic, consumers > 0, verify);
+        self.evidence.reports.absorb(crew.into_reports());
+        self.settle_collector();
+        outcome
+    }
+
+    fn see_through(
+        &mut self,
+        crew: &mut WorkingCrew,
+        timeline: Timeline,
+        topic: &Topic,
+        consumed: bool,
+        verify: Verify,
+    ) -> Result<(), Error> {
+        let planned = Duration::from_nanos(timeline.end_ns - timeline.start_ns);
+        self.watch("the load", planned + DRAIN_TIMEOUT, || crew.producers_have_ended())?;
+        let produced = Instant::now();
+        if !consumed {
+            return Ok(());
+        }
+        let targets = if verify == Verify::Full { cluster::end_offsets(topic)? } else { Vec::new() };
+        crew.set_targets(targets);
+        let limit = BULK_TIMEOUT + planned * 4;
+        self.watch("reading up to the end", limit, || crew.consumers_have_ended())?;
+        self.evidence.drain = Some(produced.elapsed());
+        self.evidence.verified = verify == Verify::Full;
+        Ok(())
+    }
+
+    /// Reads the whole topic after a run that only produced.
+    fn read_back(&mut self, topic: &Topic) -> Result<(), Error> {
+        self.progress.say("reading everything back to verify it");
+        let (crew, _) = self.connect(topic, 0, 0, self.evidence.workload.producers.max(1))?;
+        let targets = cluster::end_offsets(topic)?;
+        let records: i64 = targets.iter().sum();
+        let limit = bulk_limit(records as u64 * self.evidence.workload.record_bytes as u64);
+        // Nothing of this is measured: the window closed long ago.
+        let mut crew = crew.start(Timeline { start_ns: 0, measure_ns: 0, end_ns: 1 })?;
+        crew.set_targets(targets);
+        let outcome = self.watch_quietly("reading everything back", limit, || crew.consumers_have_ended());
+        self.evidence.reports.absorb(crew.into_reports());
+        self.evidence.verified = outcome.is_ok();
+        outcome
+    }
+
+    /// Fills the topic as fast as it goes.
+    fn prefill(&mut self, topic: &Topic) -> Result<(), Error> {
+        let workload = &self.evidence.workload;
+        let records = workload.prefill_bytes.div_ceil(workload.record_bytes as u64);
+        let share = records.div_ceil(u64::from(workload.producers));
+        let limit = bulk_limit(workload.prefill_bytes);
+        self.progress.say(&format!("filling the topic with {records} records"));
+        let (crew, _collector) = self.connect(topic, workload.producers, share, 0)?;
+        let start_ns = self.clock.now_ns();
+        let end_ns = start_ns + limit.as_nanos() as u64;
+        let mut crew = crew.start(Timeline { start_ns, measure_ns: start_ns, end_ns })?;
+        let outcome = self.watch_quietly("filling the topic", limit, || crew.producers_have_ended());
+        self.evidence.reports.absorb(crew.into_reports());
+        outcome
+    }
+
+    /// Consumes a filled topic against the clock.
+    fn consume(&mut self, topic: &Topic) -> Result<(), Error> {
+        let workload = &self.evidence.workload;
+        let (duration, limit) = (workload.duration, bulk_limit(workload.prefill_bytes));
+        let (crew, collector) = self.connect(topic, 0, 0, workload.consumers)?;
+        let targets = cluster::end_offsets(topic)?;
+        let start_ns = self.clock.now_ns();
+        let end_ns = start_ns + duration.as_nanos() as u64;
+        let timeline = Timeline { start_ns, measure_ns: start_ns, end_ns };
+        self.begin(timeline, collector);
+        let mut crew = crew.start(timeline)?;
+        crew.set_targets(targets);
+        let outcome = self.watch("consuming the topic", duration + limit, || crew.consumers_have_ended());
+        let reports = crew.into_reports();
+        self.evidence.consumed_all_ns = reports.finished_ns;
+        self.evidence.reports.absorb(reports);
+        self.settle_collector();
+        self.evidence.verified = outcome.is_ok();
+        outcome
+    }
+
+    fn connect(
+        &self,
+        topic: &Topic,
+        producers: u32,
+        records_max: u64,
+        consumers: u32,
+    ) -> Result<(Crew, Collector), Error> {
+        let roles = Roles {
+            workload: self.evidence.workload.clone(),
+            topic: topic.clone(),
+            run: self.evidence.run,
+            producers,
+            records_max,
+            consumers,
+        };
+        Crew::connect(roles, self.clock)
+    }
+
+    fn begin(&mut self, timeline: Timeline, collector: Collector) {
+        self.evidence.timeline = Some(timeline);
+        self.evidence.collector = Some(collector);
+    }
+
+    /// Collects, samples and shows while a phase goes on, until it has ended or its time is over.
+    fn watch(
+        &mut self,
+        phase: &'static str,
+        limit: Duration,
+        mut ended: impl FnMut() -> Result<bool, Error>,
+    ) -> Result<(), Error> {
+        let began = Instant::now();
+        let mut next_sample_ns = self.evidence.timeline.map_or(0, |timeline| timeline.start_ns);
+        loop {
+            let looked = Instant::now();
+            if let Some(collector) = &mut self.evidence.collector {
+                collector.collect(LOOK);
+            }
+            let now_ns = self.clock.now_ns();
+            if now_ns >= next_sample_ns {
+                next_sample_ns = now_ns - (now_ns - next_sample_ns) % 1_000_000_000 + 1_000_000_000;
+                if let Some(usage) = &mut self.evidence.usage {
+                    usage.sample(now_ns);
+                }
+                self.show(now_ns);
+            }
+            if ended()? {
+                return Ok(());
+            }
+            self.check(phase, began, limit)?;
+            std::thread::sleep(LOOK.saturating_sub(looked.elapsed()));
+        }
+    }
+
+    /// Waits for a phase that is not measured.
+    fn watch_quietly(
+        &self,
+        phase: &'static str,
+        limit: Duration,
+        mut ended: impl FnMut() -> Result<bool, Error>,
+    ) -> Result<(), Error> {
+        let began = Instant::now();
+        while !ended()? {
+            self.check(phase, began, limit)?;
+            std::thread::sleep(LOOK);
+        }
+        Ok(())
+    }
+
+    /// What the threads handed over at their end.
+    fn settle_collector(&mut self) {
+        while self.evidence.collector.as_mut().is_some_and(Collector::has_arrivals) {}
+    }
+
+    fn check(&self, phase: &'static str, began: Instant, limit: Duration) -> Result<(), Error> {
+        if self.interrupted.load(Ordering::Relaxed) {
+            return Err(Error::Interrupted);
+        }
+        if began.elapsed() > limit { Err(Error::Deadline { phase, limit }) } else { Ok(()) }
+    }
+
+    fn show(&mut self, now_ns: u64) {
+        let (Some(timeline), Some(collector)) = (&self.evidence.timeline, &self.evidence.collector) else { return };
+        let (phase, from_ns, to_ns) = match now_ns {
+            now_ns if now_ns < timeline.measure_ns => ("warmup", timeline.start_ns, timeline.measure_ns),
+            now_ns if now_ns < timeline.end_ns => ("measure", timeline.measure_ns, timeline.end_ns),
+            _ => ("drain", timeline.end_ns, timeline.end_ns),
+        };
+        let workload = &self.evidence.workload;
+        let rows = collector.rows();
+        let (mut acked, mut consumed, mut failed) = (0, 0, 0);
+        for row in rows {
+            acked += row.counts.acked_records;
+            consumed += row.counts.consumed_records;
+            failed += row.counts.failed_records;
+        }
+        let last = rows.last();
+        let records_per_s = last.map_or(0.0, |row| {
+            let records = row.counts.acked_records.max(row.counts.consumed_records * u64::from(workload.mode == Mode::Consume));
+            records as f64 / timeline.covered_secs(row.second).max(1e-3)
+        });
+        let offered = (!workload.is_closed_loop()).then(|| workload.records_per_s * workload.record_bytes as f64);
+        self.progress.show(&Snapshot {
+            phase,
+            elapsed_secs: now_ns.saturating_sub(from_ns) / 1_000_000_000,
+            planned_secs: (to_ns - from_ns) / 1_000_000_000,
+            offered_bytes_per_s: offered,
+            achieved_bytes_per_s: records_per_s * workload.record_bytes as f64,
+            achieved_records_per_s: records_per_s,
+            response_p50_ns: last.and_then(|row| row.response.p50_ns),
+            response_p99_ns: last.and_then(|row| row.response.p99_ns),
+            unread_records: if workload.mode == Mode::Both { acked.saturating_sub(consumed) } else { 0 },
+            errors: failed,
+            integrity_faults: 0,
+        });
+    }
+
+    /// Removes what the run made. What cannot be removed is said and spoils nothing.
+    fn tear_down(&mut self) {
+        let (Some(topic), Some(bootstrap)) = (&self.evidence.topic, &self.evidence.bootstrap) else { return };
+        // The embedded broker's topics go with its directory.
+        if self.broker.is_none() && !self.args.keep_topic {
+            if let Err(error) = cluster::delete_topic(bootstrap, &topic.name) {
+                self.progress.say(&format!("topic {} is still there: {error}", topic.name));
+            }
+        }
+    }
+}
+
+fn bulk_limit(bytes: u64) -> Duration {
+    BULK_TIMEOUT + Duration::from_secs(bytes / BULK_BYTES_PER_S_MIN)
+}

@@ -1,0 +1,105 @@
+//! What broker, load generator and machine used, once a second, and what that is over the measured window.
+
+use std::time::Duration;
+
+use crate::host::{ProcessReading, ProcessSampler, SystemReading};
+use crate::result::{ProcessResources, Resources};
+
+/// Looks at the processes of a run.
+#[derive(Debug)]
+pub struct UsageMeter {
+    broker: Option<ProcessSampler>,
+    loadgen: Option<ProcessSampler>,
+    idle: Usage,
+    samples: Vec<Usage>,
+}
+
+/// One look.
+#[derive(Debug, Clone, Copy)]
+pub struct Usage {
+    /// When, on the run's clock.
+    pub at_ns: u64,
+    /// The broker; absent when its process is out of reach.
+    pub broker: Option<ProcessReading>,
+    /// This process.
+    pub loadgen: Option<ProcessReading>,
+    /// The machine.
+    pub system: SystemReading,
+}
+
+impl UsageMeter {
+    /// A meter of a broker process on this machine, if there is one, taking the idle look now.
+    pub fn new(broker_pid: Option<u32>, now_ns: u64) -> Self {
+        let broker = broker_pid.and_then(ProcessSampler::of_pid);
+        let loadgen = ProcessSampler::of_self();
+        let idle = look(broker.as_ref(), loadgen.as_ref(), now_ns);
+        Self { broker, loadgen, idle, samples: Vec::new() }
+    }
+
+    /// Takes a look.
+    pub fn sample(&mut self, now_ns: u64) {
+        self.samples.push(look(self.broker.as_ref(), self.loadgen.as_ref(), now_ns));
+    }
+
+    /// The looks in order.
+    pub fn samples(&self) -> &[Usage] {
+        &self.samples
+    }
+
+    /// What was used between two moments, for so many bytes of payload.
+    pub fn between(&self, from_ns: u64, to_ns: u64, payload_bytes: u64) -> Resources {
+        let first = self.samples.iter().rev().find(|usage| usage.at_ns <= from_ns).unwrap_or(&self.idle);
+        let last = self.samples.iter().find(|usage| usage.at_ns >= to_ns).or(self.samples.last());
+        let Some(last) = last else { return Resources::default() };
+        let within = || self.samples.iter().filter(|usage| (from_ns..=to_ns).contains(&usage.at_ns));
+        let process = |of: fn(&Usage) -> Option<ProcessReading>| {
+            let (before, after) = (of(first)?, of(last)?);
+            let used = |now: Duration, earlier: Duration| now.saturating_sub(earlier).as_secs_f64();
+            let cpu_user_secs = used(after.cpu_user, before.cpu_user);
+            let cpu_system_secs = used(after.cpu_system, before.cpu_system);
+            let cpu_secs = cpu_user_secs + cpu_system_secs;
+            Some(ProcessResources {
+                cpu_user_secs,
+                cpu_system_secs,
+                cpu_s_per_gb: (payload_bytes > 0).then(|| cpu_secs / (payload_bytes as f64 / 1e9)),
+                rss_idle_bytes: of(&self.idle).map(|idle| idle.rss_bytes),
+                rss_max_bytes: within().filter_map(of).map(|reading| reading.rss_bytes).max(),
+            })
+        };
+        Resources {
+            broker: process(|usage| usage.broker),
+            loadgen: process(|usage| usage.loadgen),
+            host: Some(last.system.pressure_since(&first.system)),
+        }
+    }
+}
+
+fn look(broker: Option<&ProcessSampler>, loadgen: Option<&ProcessSampler>, at_ns: u64) -> Usage {
+    Usage {
+        at_ns,
+        broker: broker.and_then(ProcessSampler::read),
+        loadgen: loadgen.and_then(ProcessSampler::read),
+        system: SystemReading::now(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_of_this_process_shows_between_two_looks() {
+        let mut meter = UsageMeter::new(Some(std::process::id()), 1);
+        meter.sample(10);
+        let before = meter.samples()[0].loadgen.expect("our own process").cpu();
+        let mut sum = 0_u64;
+        while ProcessSampler::of_self().and_then(|me| me.read()).is_some_and(|now| now.cpu() == before) {
+            sum = std::hint::black_box((0..1_000_000_u64).fold(sum, u64::wrapping_add));
+        }
+        meter.sample(20);
+        let used = meter.between(10, 20, 1_000_000_000);
+        let broker = used.broker.expect("we are our own broker here");
+        assert!(broker.cpu_secs() > 0.0 && broker.cpu_s_per_gb.is_some_and(|cost| cost > 0.0));
+        assert!(broker.rss_max_bytes.is_some_and(|bytes| bytes > 0));
+    }
+}

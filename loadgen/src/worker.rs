@@ -1,0 +1,223 @@
+//! The threads of a run: one epoll loop a core for producers, one for consumers, each with clients of its own.
+//!
+//! A thread never blocks on a socket and looks at `Control` at least ten times a second, so that every phase ends.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use mio::{Events, Poll, Token};
+
+use crate::clock::{Clock, Timer};
+use crate::cluster::CALL_TIMEOUT;
+use crate::consumer::{Consumer, ConsumerSettings};
+use crate::error::{Error, local};
+use crate::integrity::PartitionSeen;
+use crate::payload::PayloadWriter;
+use crate::producer::{Producer, ProducerReport, ProducerSettings};
+use crate::recorder::{Outlet, Recorder, Timeline};
+
+/// A thread wakes at least this often, to hand over its second and to look at `Control`.
+const TICK: Duration = Duration::from_millis(50);
+
+/// What main tells its threads.
+#[derive(Debug, Default)]
+pub struct Control {
+    /// Give up at once.
+    pub abort: AtomicBool,
+    /// Consumers end when they have read up to these offsets.
+    pub targets: OnceLock<Vec<i64>>,
+}
+
+impl Control {
+    fn check(&self) -> Result<(), Error> {
+        if self.abort.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { Ok(()) }
+    }
+}
+
+/// The epoll of one thread with its timer.
+struct Loop {
+    poll: Poll,
+    events: Events,
+    timer: Timer,
+    clock: Clock,
+}
+
+impl Loop {
+    /// The timer gets the token behind those of `sockets`.
+    fn new(clock: Clock, sockets: usize) -> Result<Self, Error> {
+        let poll = Poll::new().map_err(local("epoll"))?;
+        let timer = Timer::register(poll.registry(), Token(sockets)).map_err(local("timerfd"))?;
+        Ok(Self { poll, events: Events::with_capacity(1_024), timer, clock })
+    }
+
+    /// Sleeps until something happens or `wake_ns`; the tokens of sockets that are ready are in `events`.
+    fn wait(&mut self, wake_ns: u64) -> Result<(), Error> {
+        let now_ns = self.clock.now_ns();
+        let mut timeout = TICK;
+        if wake_ns <= now_ns {
+            timeout = Duration::ZERO;
+        } else if wake_ns < now_ns + TICK.as_nanos() as u64 {
+            self.timer.arm(&self.clock, wake_ns).map_err(local("timerfd"))?;
+        }
+        match self.poll.poll(&mut self.events, Some(timeout)) {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => Ok(()),
+            other => other.map_err(local("epoll")),
+        }
+    }
+}
+
+/// What a thread knows at its end, and whether that came as planned.
+pub type Outcome<T> = (T, Result<(), Error>);
+
+/// A thread of producers.
+pub struct ProducerThread {
+    epoll: Loop,
+    producers: Vec<Producer>,
+    brokers: usize,
+    payload: PayloadWriter,
+    outlet: Option<Outlet>,
+    records_max: u64,
+}
+
+impl ProducerThread {
+    /// Connects the producers of these indices. Each stops by itself after `records_max` records.
+    pub fn open(
+        indices: &[u32],
+        settings: &Arc<ProducerSettings>,
+        outlet: Outlet,
+        records_max: u64,
+    ) -> Result<Self, Error> {
+        let brokers = settings.topic.brokers.len();
+        let epoll = Loop::new(settings.clock, indices.len() * brokers)?;
+        let producers = indices.iter().enumerate().map(|(place, &index)| {
+            Producer::open(index, settings.clone(), epoll.poll.registry(), place * brokers)
+        });
+        Ok(Self {
+            producers: producers.collect::<Result<_, _>>()?,
+            epoll,
+            brokers,
+            payload: PayloadWriter::new(settings.workload.record_bytes, settings.workload.seed),
+            outlet: Some(outlet),
+            records_max,
+        })
+    }
+
+    /// Produces through all phases; returns when everything sent is answered. What is known is told also on failure.
+    pub fn run(mut self, timeline: Timeline, control: &Control) -> Outcome<Vec<ProducerReport>> {
+        let mut recorder = Recorder::new(timeline, self.outlet.take().expect("a thread runs once"));
+        let ended = self.work(timeline, control, &mut recorder);
+        recorder.finish();
+        (self.producers.into_iter().map(Producer::into_report).collect(), ended)
+    }
+
+    fn work(&mut self, timeline: Timeline, control: &Control, recorder: &mut Recorder) -> Result<(), Error> {
+        let Self { epoll, producers, brokers, payload, records_max, .. } = self;
+        let (brokers, records_max) = (*brokers, *records_max);
+        let mut warming_up = true;
+        producers.iter_mut().for_each(|producer| producer.start(timeline.start_ns, records_max));
+        loop {
+            control.check()?;
+            let now_ns = epoll.clock.now_ns();
+            recorder.roll(now_ns);
+            if warming_up && now_ns >= timeline.measure_ns {
+                warming_up = false;
+                producers.iter_mut().for_each(|producer| producer.restart(timeline.measure_ns));
+            }
+            if now_ns >= timeline.end_ns {
+                producers.iter_mut().for_each(|producer| producer.close(timeline.end_ns));
+            }
+            if producers.iter().all(Producer::is_idle) {
+                return Ok(());
+            }
+            for producer in producers.iter_mut() {
+                producer.fill(now_ns, payload, recorder)?;
+            }
+            check_answers("answering a produce request", now_ns, producers.iter().filter_map(Producer::oldest_sent_ns))?;
+            let next_phase_ns = if warming_up { timeline.measure_ns } else { timeline.end_ns };
+            let wake_ns = producers.iter().map(Producer::next_wake_ns).min().unwrap_or(u64::MAX);
+            epoll.wait(if now_ns < timeline.end_ns { wake_ns.min(next_phase_ns) } else { wake_ns })?;
+            for event in &epoll.events {
+                let Token(token) = event.token();
+                if let Some(producer) = producers.get_mut(token / brokers) {
+                    producer.on_ready(token % brokers, recorder)?;
+                }
+            }
+        }
+    }
+}
+
+/// A thread of consumers.
+pub struct ConsumerThread {
+    epoll: Loop,
+    consumers: Vec<Consumer>,
+    brokers: usize,
+    outlet: Option<Outlet>,
+}
+
+/// What a thread of consumers read.
+#[derive(Debug)]
+pub struct ConsumerReport {
+    /// By partition.
+    pub seen: Vec<(u32, PartitionSeen)>,
+    /// When the last of its partitions was read up to its target.
+    pub finished_ns: u64,
+}
+
+impl ConsumerThread {
+    /// Connects one consumer for each list of partitions.
+    pub fn open(
+        assignments: &[Vec<u32>],
+        settings: &Arc<ConsumerSettings>,
+        outlet: Outlet,
+    ) -> Result<Self, Error> {
+        let brokers = settings.topic.brokers.len();
+        let epoll = Loop::new(settings.clock, assignments.len() * brokers)?;
+        let consumers = assignments.iter().enumerate().map(|(place, partitions)| {
+            Consumer::open(partitions, settings.clone(), epoll.poll.registry(), place * brokers)
+        });
+        Ok(Self { consumers: consumers.collect::<Result<_, _>>()?, epoll, brokers, outlet: Some(outlet) })
+    }
+
+    /// Reads until main names targets and they are reached. What was read is told also on failure.
+    pub fn run(mut self, timeline: Timeline, control: &Control) -> Outcome<ConsumerReport> {
+        let mut recorder = Recorder::new(timeline, self.outlet.take().expect("a thread runs once"));
+        let ended = self.work(control, &mut recorder);
+        recorder.finish();
+        let finished_ns = self.epoll.clock.now_ns();
+        let seen = self.consumers.into_iter().flat_map(Consumer::into_seen).collect();
+        (ConsumerReport { seen, finished_ns }, ended)
+    }
+
+    fn work(&mut self, control: &Control, recorder: &mut Recorder) -> Result<(), Error> {
+        let Self { epoll, consumers, brokers, .. } = self;
+        let brokers = *brokers;
+        loop {
+            control.check()?;
+            let now_ns = epoll.clock.now_ns();
+            recorder.roll(now_ns);
+            if control.targets.get().is_some_and(|targets| consumers.iter().all(|one| one.has_reached(targets))) {
+                return Ok(());
+            }
+            consumers.iter_mut().try_for_each(Consumer::poll)?;
+            check_answers("answering a fetch", now_ns, consumers.iter().filter_map(Consumer::oldest_sent_ns))?;
+            epoll.wait(u64::MAX)?;
+            for event in &epoll.events {
+                let Token(token) = event.token();
+                if let Some(consumer) = consumers.get_mut(token / brokers) {
+                    consumer.on_ready(token % brokers, recorder)?;
+                }
+            }
+        }
+    }
+}
+
+fn check_answers(phase: &'static str, now_ns: u64, sent: impl Iterator<Item = u64>) -> Result<(), Error> {
+    let limit = CALL_TIMEOUT;
+    match sent.min() {
+        Some(sent_ns) if now_ns.saturating_sub(sent_ns) > limit.as_nanos() as u64 => {
+            Err(Error::Deadline { phase, limit })
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,383 @@
+//! The load that was asked for: parsed, bounded and consistent, or refused with the reason.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use crate::payload::STAMP_BYTES;
+use crate::quantity::{Rate, parse_bytes, parse_duration, parse_rate};
+use crate::result::{self, Acks};
+use crate::schedule::Arrival;
+
+/// Kafka's `max.request.size`: how much a client sends in one request, one batch aside.
+pub const REQUEST_BYTES_MAX: usize = 1024 * 1024;
+/// Kafka's `fetch.min.bytes`.
+pub const FETCH_MIN_BYTES: u32 = 1;
+/// An answer is not larger, first batch aside. Kafka's default is 50 MiB; a quarter keeps the reader's buffer in bounds.
+pub const FETCH_BYTES_MAX: u32 = 12 * 1024 * 1024;
+/// Kafka's `max.partition.fetch.bytes`.
+pub const FETCH_PARTITION_BYTES_MAX: u32 = 1024 * 1024;
+/// Kafka's `fetch.max.wait.ms`.
+pub const FETCH_WAIT_MS_MAX: u32 = 500;
+/// Largest accepted batch: what a broker can be told to take with `message.max.bytes` in practice.
+const BATCH_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// A record's bytes in a batch besides its value: length, attributes, deltas, null key, value length, header count.
+pub const RECORD_OVERHEAD_BYTES_MAX: usize = 21;
+/// The header of a batch.
+pub const BATCH_HEADER_BYTES: usize = protocol::record_batch::HEADER_BYTES;
+
+/// The options of `loadgen run`.
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    /// Broker to test; without it, an embedded broker is started for the run.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub bootstrap: Option<String>,
+    /// Process id of a broker on this machine, to measure its CPU and memory.
+    #[arg(long, value_name = "PID", requires = "bootstrap")]
+    pub broker_pid: Option<u32>,
+    /// What is tested, for the result, where the broker does not say: posthaste, apache-kafka, redpanda.
+    #[arg(long, value_name = "NAME", requires = "bootstrap")]
+    pub product: Option<String>,
+    /// Its version, for the result.
+    #[arg(long, value_name = "VERSION", requires = "bootstrap")]
+    pub product_version: Option<String>,
+    /// When the broker flushes, for the result: it cannot be asked.
+    #[arg(long, value_enum, requires = "bootstrap")]
+    pub fsync: Option<FsyncClass>,
+    /// Where the embedded broker keeps its data: a directory on a real file system.
+    #[arg(long, value_name = "DIR", conflicts_with = "bootstrap")]
+    pub data_dir: Option<PathBuf>,
+    /// What is measured: producing, consuming a topic filled before, or both at once.
+    #[arg(long, value_enum, default_value = "both")]
+    pub mode: Mode,
+    /// Offered load: records/s, or payload bytes as 20MB/s; 0 is as fast as it goes (closed loop).
+    #[arg(long, default_value = "20MB/s", value_parser = parse_rate)]
+    pub rate: Rate,
+    /// Distribution of the gaps between records.
+    #[arg(long, value_enum, default_value = "constant")]
+    pub arrival: Arrival,
+    /// Length of the measured window.
+    #[arg(long, default_value = "20s", value_parser = parse_duration)]
+    pub duration: Duration,
+    /// Load before the measured window.
+    #[arg(long, default_value = "5s", value_parser = parse_duration)]
+    pub warmup: Duration,
+    /// Bytes of a record's value.
+    #[arg(long, default_value = "1000", value_parser = parse_bytes)]
+    pub record_bytes: u64,
+    /// Partitions of the topic.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub partitions: u32,
+    /// Replicas of each partition.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=15))]
+    pub replication_factor: u16,
+    /// Producer clients.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub producers: u32,
+    /// Consumer clients, which share the partitions; 0 is produce only.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=1_000))]
+    pub consumers: u32,
+    /// What an acknowledgement waits for: 0, 1 or all.
+    #[arg(long, default_value = "all", value_parser = parse_acks)]
+    pub acks: Acks,
+    /// Longest wait of a record for company in its batch.
+    #[arg(long, default_value = "5ms", value_parser = parse_duration)]
+    pub linger: Duration,
+    /// A batch is sent when it holds this much.
+    #[arg(long, default_value = "16KiB", value_parser = parse_bytes)]
+    pub batch_bytes: u64,
+    /// Unanswered produce requests a connection.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub in_flight: u32,
+    /// Number the batches, so that the broker drops duplicates.
+    #[arg(long)]
+    pub idempotent: bool,
+    /// Bytes written before `--mode consume` starts its clock.
+    #[arg(long, default_value = "1GB", value_parser = parse_bytes)]
+    pub prefill: u64,
+    /// Start of every random stream.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Whether all records are read and checked, also after `--mode produce`.
+    #[arg(long, value_enum, default_value = "full")]
+    pub verify: Verify,
+    /// Leave the topic on the broker.
+    #[arg(long)]
+    pub keep_topic: bool,
+    /// Directory of the result files.
+    #[arg(long, value_name = "DIR", default_value = "target/loadgen")]
+    pub out: PathBuf,
+    /// Result file; by default named after the run, in --out.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Report page; by default beside the result file.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
+/// When the broker flushes what it wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FsyncClass {
+    /// Never by itself.
+    None,
+    /// Before the answer at acks=all.
+    Batch,
+    /// From time to time.
+    Interval,
+}
+
+impl From<FsyncClass> for result::Fsync {
+    fn from(class: FsyncClass) -> Self {
+        match class {
+            FsyncClass::None => Self::None,
+            FsyncClass::Batch => Self::Batch,
+            FsyncClass::Interval => Self::Interval,
+        }
+    }
+}
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Mode {
+    /// Producers only; the topic is read back afterwards, to verify it.
+    Produce,
+    /// Consumers only, of a topic filled before the clock starts, as fast as they can.
+    Consume,
+    /// Producers and consumers at once.
+    Both,
+}
+
+/// Whether all records are read and checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Verify {
+    /// Every record.
+    Full,
+    /// None beyond those that the measured consumers read.
+    Off,
+}
+
+/// A load without contradictions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Workload {
+    /// What is measured.
+    pub mode: Mode,
+    /// Offered records a second over all producers; 0 is a closed loop.
+    pub records_per_s: f64,
+    /// Distribution of the gaps.
+    pub arrival: Arrival,
+    /// Measured window.
+    pub duration: Duration,
+    /// Load before it.
+    pub warmup: Duration,
+    /// Bytes of a value.
+    pub record_bytes: usize,
+    /// Partitions of the topic.
+    pub partitions: u32,
+    /// Replicas of each.
+    pub replication_factor: u16,
+    /// Producer clients.
+    pub producers: u32,
+    /// Consumer clients while the clock runs.
+    pub consumers: u32,
+    /// What an acknowledgement waits for.
+    pub acks: Acks,
+    /// Longest wait for company.
+    pub linger: Duration,
+    /// A batch's largest size on the wire.
+    pub batch_bytes: usize,
+    /// Unanswered produce requests a connection.
+    pub in_flight: usize,
+    /// Whether batches are numbered.
+    pub idempotent: bool,
+    /// Bytes written before consuming starts.
+    pub prefill_bytes: u64,
+    /// Start of every random stream.
+    pub seed: u64,
+    /// Whether all records are read and checked.
+    pub verify: Verify,
+}
+
+/// Why a load is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidWorkload {
+    /// Too small for the check data, or larger than its batch.
+    #[error("--record-bytes {0} must be from {STAMP_BYTES} (the check data) to what --batch-bytes {1} can hold")]
+    RecordBytes(u64, u64),
+    /// Outside what brokers take.
+    #[error("--batch-bytes {0} must be at most {BATCH_BYTES_MAX}")]
+    BatchBytes(u64),
+    /// Nothing could be measured.
+    #[error("--duration must be at least 100 ms")]
+    Duration,
+    /// Kafka's rule: more would break the order after a retry.
+    #[error("--idempotent needs --acks all and --in-flight of at most 5")]
+    Idempotence,
+    /// No clients to measure.
+    #[error("--mode consume needs --consumers of at least 1")]
+    NoConsumers,
+    /// More than the schedule can resolve.
+    #[error("--rate of {0} records/s is beyond 100 million")]
+    Rate(u64),
+    /// Would overwrite the result.
+    #[error("--json and --html name the same file")]
+    SameFile,
+}
+
+impl Workload {
+    /// Checks the options against each other.
+    pub fn from_args(args: &RunArgs) -> Result<Self, InvalidWorkload> {
+        let record_in_batch = args.record_bytes + (RECORD_OVERHEAD_BYTES_MAX + BATCH_HEADER_BYTES) as u64;
+        if args.batch_bytes > BATCH_BYTES_MAX {
+            return Err(InvalidWorkload::BatchBytes(args.batch_bytes));
+        }
+        if args.record_bytes < STAMP_BYTES as u64 || record_in_batch > args.batch_bytes {
+            return Err(InvalidWorkload::RecordBytes(args.record_bytes, args.batch_bytes));
+        }
+        if args.duration < Duration::from_millis(100) {
+            return Err(InvalidWorkload::Duration);
+        }
+        if args.idempotent && (args.acks != Acks::All || args.in_flight > 5) {
+            return Err(InvalidWorkload::Idempotence);
+        }
+        if args.mode == Mode::Consume && args.consumers == 0 {
+            return Err(InvalidWorkload::NoConsumers);
+        }
+        let records_per_s = args.rate.records_per_s(args.record_bytes as usize);
+        if records_per_s > 1e8 {
+            return Err(InvalidWorkload::Rate(records_per_s as u64));
+        }
+        if args.json.is_some() && args.json == args.html {
+            return Err(InvalidWorkload::SameFile);
+        }
+        let mode = if args.consumers == 0 { Mode::Produce } else { args.mode };
+        Ok(Self {
+            mode,
+            // Consuming a filled topic has no schedule: the readers go as fast as they can.
+            records_per_s: if mode == Mode::Consume { 0.0 } else { records_per_s },
+            arrival: args.arrival,
+            duration: args.duration,
+            warmup: if mode == Mode::Consume { Duration::ZERO } else { args.warmup },
+            record_bytes: args.record_bytes as usize,
+            partitions: args.partitions,
+            replication_factor: args.replication_factor,
+            producers: args.producers,
+            consumers: if mode == Mode::Produce { 0 } else { args.consumers },
+            acks: args.acks,
+            linger: args.linger,
+            batch_bytes: args.batch_bytes as usize,
+            in_flight: args.in_flight as usize,
+            idempotent: args.idempotent,
+            prefill_bytes: args.prefill,
+            seed: args.seed,
+            verify: args.verify,
+        })
+    }
+
+    /// No schedule: the next record follows as soon as it may.
+    pub fn is_closed_loop(&self) -> bool {
+        self.records_per_s == 0.0
+    }
+
+    /// The same as the result file tells it.
+    pub fn describe(&self) -> result::Workload {
+        let kind = match self.arrival {
+            _ if self.is_closed_loop() => result::ArrivalKind::ClosedLoop,
+            Arrival::Constant => result::ArrivalKind::Constant,
+            Arrival::Poisson => result::ArrivalKind::Poisson,
+        };
+        let phase = |name: &str, length: Duration| result::Phase { name: name.into(), secs: length.as_secs_f64() };
+        result::Workload {
+            topics: 1,
+            partitions: self.partitions,
+            replication_factor: self.replication_factor,
+            producers: self.producers,
+            consumers: self.consumers,
+            record_bytes: self.record_bytes as u32,
+            key_bytes: None,
+            arrival: result::Arrival { kind, records_per_s: (!self.is_closed_loop()).then_some(self.records_per_s) },
+            phases: vec![phase("warmup", self.warmup), phase("measure", self.duration)],
+            acks: self.acks,
+            linger_ms: self.linger.as_secs_f64() * 1e3,
+            batch_bytes_max: self.batch_bytes as u32,
+            inflight_requests_max: self.in_flight as u32,
+            idempotence: self.idempotent,
+            compression: result::Compression::None,
+            fetch: (self.consumers > 0).then_some(result::FetchSettings {
+                min_bytes: FETCH_MIN_BYTES,
+                max_bytes: FETCH_BYTES_MAX,
+                max_wait_ms: FETCH_WAIT_MS_MAX,
+            }),
+            overload_policy: result::OverloadPolicy::Queue,
+            client_mode: result::ClientMode::Modelled,
+            integrity: match self.verify {
+                Verify::Full => result::IntegrityMode::Full,
+                Verify::Off => result::IntegrityMode::Off,
+            },
+            seed: self.seed,
+        }
+    }
+}
+
+fn parse_acks(text: &str) -> Result<Acks, String> {
+    match text {
+        "0" => Ok(Acks::None),
+        "1" => Ok(Acks::Leader),
+        "all" | "-1" => Ok(Acks::All),
+        _ => Err("acks is 0, 1 or all".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        run: RunArgs,
+    }
+
+    fn parse(line: &str) -> Result<Workload, String> {
+        let line = Line::try_parse_from(format!("loadgen {line}").split_whitespace()).map_err(|e| e.to_string())?;
+        Workload::from_args(&line.run).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_default_run_is_an_open_loop_that_ends_within_a_minute() {
+        let workload = parse("").expect("defaults are consistent");
+        assert_eq!(workload.records_per_s, 20_000.0);
+        assert!(!workload.is_closed_loop());
+        assert!(workload.warmup + workload.duration < Duration::from_secs(45));
+    }
+
+    #[test]
+    fn rate_zero_is_a_closed_loop_and_says_so() {
+        let workload = parse("--rate 0").expect("valid");
+        assert_eq!(workload.describe().arrival.kind, result::ArrivalKind::ClosedLoop);
+        assert_eq!(workload.describe().arrival.records_per_s, None);
+    }
+
+    #[test]
+    fn unknown_options_and_values_fail() {
+        for line in ["--rat 5", "--acks 2", "--mode produse", "--rate 5parsecs", "--linger 5x", "--partitions 0"] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn contradictions_are_named() {
+        assert!(parse("--idempotent --acks 1").is_err_and(|error| error.contains("--acks all")));
+        assert!(parse("--idempotent --in-flight 6").is_err());
+        assert!(parse("--record-bytes 31").is_err_and(|error| error.contains("32")));
+        assert!(parse("--record-bytes 16KiB --batch-bytes 16KiB").is_err());
+        assert!(parse("--mode consume --consumers 0").is_err());
+        assert!(parse("--duration 1ms").is_err());
+    }
+
+    #[test]
+    fn no_consumers_means_produce_only() {
+        assert_eq!(parse("--consumers 0").map(|workload| workload.mode), Ok(Mode::Produce));
+    }
+}
