@@ -23,22 +23,16 @@ pub fn environment(role: HostRole, data_directory: Option<&Path>) -> HostEnviron
         role,
         kernel: fact("/proc/sys/kernel/osrelease").unwrap_or_else(|| "unknown".into()),
         architecture: std::env::consts::ARCH.into(),
-        cpu_model: processors
-            .as_ref()
-            .and_then(|cpus| cpus.model_name(0).map(str::to_owned)),
+        cpu_model: processors.as_ref().and_then(|cpus| cpus.model_name(0).map(str::to_owned)),
         cores: std::thread::available_parallelism().map_or(1, usize::from),
         threads_per_core: fact("/sys/devices/system/cpu/cpu0/topology/thread_siblings_list")
             .map(|list| processors_in_list(&list)),
-        memory_bytes: procfs::Meminfo::current()
-            .ok()
-            .map(|memory| memory.mem_total),
+        memory_bytes: procfs::Meminfo::current().ok().map(|memory| memory.mem_total),
         cpu_governor: fact("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
-        transparent_hugepages: fact("/sys/kernel/mm/transparent_hugepage/enabled")
-            .map(|choices| chosen(&choices)),
+        transparent_hugepages: fact("/sys/kernel/mm/transparent_hugepage/enabled").map(|choices| chosen(&choices)),
         virtualisation: virtualisation(processors.as_ref()),
         clocksource: fact("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
-        io_uring_disabled: fact("/proc/sys/kernel/io_uring_disabled")
-            .and_then(|value| value.parse().ok()),
+        io_uring_disabled: fact("/proc/sys/kernel/io_uring_disabled").and_then(|value| value.parse().ok()),
         cgroup: cgroup_limits(),
         storage: data_directory.and_then(storage::of_directory),
     }
@@ -53,11 +47,7 @@ fn fact(path: impl AsRef<Path>) -> Option<String> {
 
 /// The bracketed one of `none [mq-deadline] kyber`, or the whole text when none is.
 fn chosen(choices: &str) -> String {
-    choices
-        .split_once('[')
-        .and_then(|(_, rest)| rest.split_once(']'))
-        .map_or(choices, |(choice, _)| choice)
-        .to_owned()
+    choices.split_once('[').and_then(|(_, rest)| rest.split_once(']')).map_or(choices, |(choice, _)| choice).to_owned()
 }
 
 /// How many processors a kernel list such as `0,2-3` names.
@@ -75,26 +65,17 @@ fn processors_in_list(list: &str) -> usize {
 
 /// The hypervisor or container runtime, as far as it shows itself.
 fn virtualisation(processors: Option<&procfs::CpuInfo>) -> Option<String> {
-    let is_guest = processors
-        .and_then(|cpus| cpus.flags(0))
-        .is_some_and(|flags| flags.contains(&"hypervisor"));
+    let is_guest = processors.and_then(|cpus| cpus.flags(0)).is_some_and(|flags| flags.contains(&"hypervisor"));
     let machine = is_guest.then(|| {
         let maker = fact("/sys/class/dmi/id/sys_vendor");
         let product = fact("/sys/class/dmi/id/product_name");
         let named: Vec<String> = [maker, product].into_iter().flatten().collect();
-        if named.is_empty() {
-            "virtual machine".into()
-        } else {
-            named.join(" ")
-        }
+        if named.is_empty() { "virtual machine".into() } else { named.join(" ") }
     });
-    let container = [
-        ("/.dockerenv", "docker container"),
-        ("/run/.containerenv", "container"),
-    ]
-    .into_iter()
-    .find(|(mark, _)| Path::new(mark).exists())
-    .map(|(_, name)| name.to_owned());
+    let container = [("/.dockerenv", "docker container"), ("/run/.containerenv", "container")]
+        .into_iter()
+        .find(|(mark, _)| Path::new(mark).exists())
+        .map(|(_, name)| name.to_owned());
     match (machine, container) {
         (Some(machine), Some(container)) => Some(format!("{container} on {machine}")),
         (machine, container) => machine.or(container),
@@ -169,9 +150,7 @@ mod tests {
         assert_ne!(host.kernel, "unknown");
         assert!(host.cores >= 1);
         assert!(host.memory_bytes.is_some_and(|bytes| bytes > 1 << 20));
-        let storage = host
-            .storage
-            .expect("every directory is on some file system");
+        let storage = host.storage.expect("every directory is on some file system");
         assert!(!storage.file_system.is_empty());
         assert!(storage.size_bytes >= storage.free_bytes);
     }

@@ -58,9 +58,8 @@ impl Progress {
             Output::Quiet
         } else if stderr().is_terminal() {
             let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr());
-            if let Ok(style) = ProgressStyle::with_template(
-                "{prefix:8} {bar:20.cyan/dim} {pos:>3}/{len} s  {wide_msg}",
-            ) {
+            if let Ok(style) = ProgressStyle::with_template("{prefix:8} {bar:20.cyan/dim} {pos:>3}/{len} s  {wide_msg}")
+            {
                 bar.set_style(style.progress_chars("━╸ "));
             }
             Output::Bar(bar)
@@ -123,15 +122,8 @@ fn figures(snapshot: &Snapshot) -> String {
     }];
     let records = snapshot.achieved_records_per_s.max(0.0).round() as u64;
     parts.push(format!("{} rec/s", count(records)));
-    let latencies = [
-        ("p50", snapshot.response_p50_ns),
-        ("p99", snapshot.response_p99_ns),
-    ];
-    parts.extend(
-        latencies
-            .into_iter()
-            .filter_map(|(name, ns)| Some(format!("{name} {}", duration_ns(ns? as f64)))),
-    );
+    let latencies = [("p50", snapshot.response_p50_ns), ("p99", snapshot.response_p99_ns)];
+    parts.extend(latencies.into_iter().filter_map(|(name, ns)| Some(format!("{name} {}", duration_ns(ns? as f64)))));
     let numbers = [
         (snapshot.unread_records, "unread"),
         (snapshot.errors, "ERRORS"),
@@ -156,14 +148,8 @@ mod tests {
             response_p50_ns: Some(900_000),
             ..Snapshot::default()
         };
-        assert_eq!(
-            figures(&calm),
-            "20.0 MB/s of 20.0 MB/s · 19,990 rec/s · p50 900 µs"
-        );
-        let faulty = Snapshot {
-            integrity_faults: 3,
-            ..calm
-        };
+        assert_eq!(figures(&calm), "20.0 MB/s of 20.0 MB/s · 19,990 rec/s · p50 900 µs");
+        let faulty = Snapshot { integrity_faults: 3, ..calm };
         assert!(figures(&faulty).ends_with("3 INTEGRITY FAULTS"));
     }
 }

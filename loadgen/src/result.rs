@@ -15,14 +15,13 @@ pub use environment::{CgroupLimits, HostEnvironment, HostRole, Storage};
 pub use histogram::{HistogramError, decode_histogram, encode_histogram};
 pub use latency::{Latency, Percentile};
 pub use measured::{
-    BatchShape, HostPressure, ProcessResources, Rate, Resources, Series, StreamLatency,
-    StreamSummary, Summary,
+    BatchShape, HostPressure, ProcessResources, Rate, Resources, Series, StreamLatency, StreamSummary, Summary,
 };
 pub use quality::Quality;
 pub use timestamp::utc_timestamp;
 pub use workload::{
-    Acks, Arrival, ArrivalKind, ClientMode, Compression, Durability, FetchSettings, Fsync,
-    IntegrityMode, LoadgenBuild, OverloadPolicy, Phase, Target, Workload, WriteCache,
+    Acks, Arrival, ArrivalKind, ClientMode, Compression, Durability, FetchSettings, Fsync, IntegrityMode, LoadgenBuild,
+    OverloadPolicy, Phase, Target, Workload, WriteCache,
 };
 
 use std::collections::BTreeMap;

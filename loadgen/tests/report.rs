@@ -3,9 +3,7 @@
 mod sample;
 
 use loadgen::report::{Colour, html_page, terminal_table, write_files};
-use loadgen::result::{
-    Acks, Latency, Resources, RunResult, Series, Summary, Verdict, histogram_name,
-};
+use loadgen::result::{Acks, Latency, Resources, RunResult, Series, Summary, Verdict, histogram_name};
 use sample::{calm_run, failed_run, saturated_run};
 
 /// The pages lie here after a test run, for people to look at.
@@ -13,27 +11,15 @@ const PAGES: &str = env!("CARGO_TARGET_TMPDIR");
 
 #[test]
 fn result_survives_its_json_form_and_the_files_name_the_run() {
-    for (folder, run) in [
-        ("calm", calm_run()),
-        ("saturated", saturated_run()),
-        ("failed", failed_run()),
-    ] {
+    for (folder, run) in [("calm", calm_run()), ("saturated", saturated_run()), ("failed", failed_run())] {
         let directory = std::path::Path::new(PAGES).join(folder);
         let paths = write_files(&run, &directory).expect("the target directory is writable");
         let json = std::fs::read(&paths.json).expect("it was written");
         let read: RunResult = serde_json::from_slice(&json).expect("own result");
         assert_eq!(read, run);
-        assert!(
-            json.len() < 200_000,
-            "a result of {} bytes is too large to commit",
-            json.len()
-        );
+        assert!(json.len() < 200_000, "a result of {} bytes is too large to commit", json.len());
         assert!(paths.html.ends_with("20261123T140800Z-5f1c2a9e.html"));
-        assert!(
-            !directory
-                .join("20261123T140800Z-5f1c2a9e.unfinished")
-                .exists()
-        );
+        assert!(!directory.join("20261123T140800Z-5f1c2a9e.unfinished").exists());
     }
 }
 
@@ -73,32 +59,14 @@ fn passed_integrity_is_claimed_only_when_records_were_read() {
 #[test]
 fn percentile_with_few_exceedances_prints_not_available() {
     let mut run = calm_run();
-    let latency = Latency {
-        n: 500,
-        n_batches: Some(40),
-        p50_ns: Some(1_000_000),
-        max_ns: Some(2_000_000),
-        ..Latency::default()
-    };
-    run.summary
-        .produce
-        .as_mut()
-        .expect("the sample produces")
-        .latency
-        .response = Some(latency);
+    let latency =
+        Latency { n: 500, n_batches: Some(40), p50_ns: Some(1_000_000), max_ns: Some(2_000_000), ..Latency::default() };
+    run.summary.produce.as_mut().expect("the sample produces").latency.response = Some(latency);
     run.histograms.remove(histogram_name::PRODUCE_RESPONSE);
     let table = terminal_table(&run, Colour::Plain);
-    let row = table
-        .lines()
-        .find(|line| line.trim_start().starts_with("response"))
-        .expect("its row");
+    let row = table.lines().find(|line| line.trim_start().starts_with("response")).expect("its row");
     let cells: Vec<&str> = row.split_whitespace().collect();
-    assert_eq!(
-        cells,
-        [
-            "response", "1.00", "ms", "n/a", "n/a", "n/a", "2.00", "ms", "500", "40"
-        ]
-    );
+    assert_eq!(cells, ["response", "1.00", "ms", "n/a", "n/a", "n/a", "2.00", "ms", "500", "40"]);
     assert!(html_page(&run).contains(">n/a</td>"));
 }
 
@@ -117,10 +85,7 @@ fn saturated_run_is_labelled_before_its_figures() {
 fn weaker_acks_are_told_that_end_to_end_holds_the_flush() {
     let told = |run: &RunResult| {
         let page = html_page(run).contains("contains the fdatasync");
-        assert_eq!(
-            page,
-            terminal_table(run, Colour::Plain).contains("fdatasync")
-        );
+        assert_eq!(page, terminal_table(run, Colour::Plain).contains("fdatasync"));
         page
     };
     assert!(told(&failed_run()));
@@ -136,9 +101,7 @@ fn table_keeps_within_a_hundred_columns() {
             assert!(line.chars().count() <= 100, "{line}");
         }
     }
-    assert!(
-        terminal_table(&calm_run(), Colour::Ansi).contains("\u{1b}[1;32mINTEGRITY PASS\u{1b}[0m")
-    );
+    assert!(terminal_table(&calm_run(), Colour::Ansi).contains("\u{1b}[1;32mINTEGRITY PASS\u{1b}[0m"));
 }
 
 #[test]
@@ -162,9 +125,7 @@ fn foreign_text_cannot_become_markup_or_move_the_cursor() {
 #[test]
 fn page_needs_no_network_and_no_script() {
     let page = html_page(&calm_run());
-    for foreign in [
-        "<script", "<link", "src=", "http://", "https://", "@import", "url(",
-    ] {
+    for foreign in ["<script", "<link", "src=", "http://", "https://", "@import", "url("] {
         assert!(!page.contains(foreign), "{foreign}");
     }
     assert!(page.matches("<svg").count() >= 6);
@@ -182,38 +143,18 @@ fn charts_of_empty_single_and_zero_series_are_drawable() {
         broker_rss_bytes: vec![Some(0)],
         ..Series::default()
     };
-    let uneven = Series {
-        t_secs: vec![1.0, 2.0],
-        ..one(3.0)
-    };
-    for series in [
-        None,
-        Some(Series::default()),
-        Some(one(0.0)),
-        Some(one(5e6)),
-        Some(uneven),
-    ] {
+    let uneven = Series { t_secs: vec![1.0, 2.0], ..one(3.0) };
+    for series in [None, Some(Series::default()), Some(one(0.0)), Some(one(5e6)), Some(uneven)] {
         let mut run = calm_run();
         run.series = series;
         run.histograms.clear();
         let produce = run.summary.produce.as_mut().expect("the sample produces");
         produce.latency.response = Some(Latency::default());
-        produce.latency.service = Some(Latency {
-            n: 1,
-            max_ns: Some(0),
-            ..Latency::default()
-        });
+        produce.latency.service = Some(Latency { n: 1, max_ns: Some(0), ..Latency::default() });
         let page = html_page(&run);
-        let charts: Vec<&str> = page
-            .split("<svg")
-            .skip(1)
-            .filter_map(|rest| rest.split("</svg>").next())
-            .collect();
+        let charts: Vec<&str> = page.split("<svg").skip(1).filter_map(|rest| rest.split("</svg>").next()).collect();
         assert!(!charts.is_empty(), "the percentile chart is always there");
-        for (chart, broken) in charts
-            .iter()
-            .flat_map(|chart| ["NaN", "inf", "=\"-"].map(|broken| (chart, broken)))
-        {
+        for (chart, broken) in charts.iter().flat_map(|chart| ["NaN", "inf", "=\"-"].map(|broken| (chart, broken))) {
             assert!(!chart.contains(broken), "{broken} in {chart}");
         }
     }

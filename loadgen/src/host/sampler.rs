@@ -74,19 +74,11 @@ impl SystemReading {
             ticks_total: ticks.as_ref().map(|cpu| {
                 let optional = [cpu.iowait, cpu.irq, cpu.softirq, cpu.steal];
                 // Guest time is already part of user time.
-                cpu.user
-                    + cpu.nice
-                    + cpu.system
-                    + cpu.idle
-                    + optional.into_iter().flatten().sum::<u64>()
+                cpu.user + cpu.nice + cpu.system + cpu.idle + optional.into_iter().flatten().sum::<u64>()
             }),
             ticks_stolen: ticks.as_ref().and_then(|cpu| cpu.steal),
-            cpu_stalled: procfs::CpuPressure::current()
-                .ok()
-                .map(|psi| stalled(psi.some.total)),
-            io_stalled: procfs::IoPressure::current()
-                .ok()
-                .map(|psi| stalled(psi.some.total)),
+            cpu_stalled: procfs::CpuPressure::current().ok().map(|psi| stalled(psi.some.total)),
+            io_stalled: procfs::IoPressure::current().ok().map(|psi| stalled(psi.some.total)),
         }
     }
 
@@ -94,13 +86,9 @@ impl SystemReading {
     pub fn pressure_since(&self, earlier: &Self) -> HostPressure {
         let elapsed = self.at.saturating_duration_since(earlier.at);
         let stalled = |now: Option<Duration>, before: Option<Duration>| {
-            share(
-                now?.saturating_sub(before?).as_secs_f64(),
-                elapsed.as_secs_f64(),
-            )
+            share(now?.saturating_sub(before?).as_secs_f64(), elapsed.as_secs_f64())
         };
-        let ticks =
-            |now: Option<u64>, before: Option<u64>| Some(now?.saturating_sub(before?) as f64);
+        let ticks = |now: Option<u64>, before: Option<u64>| Some(now?.saturating_sub(before?) as f64);
         HostPressure {
             steal_share: ticks(self.ticks_stolen, earlier.ticks_stolen)
                 .zip(ticks(self.ticks_total, earlier.ticks_total))
@@ -131,8 +119,7 @@ mod tests {
         assert!(before.rss_bytes > 64 * 1024);
         let mut sum = 0_u64;
         let after = loop {
-            sum =
-                (0..1_000_000_u64).fold(sum, |sum, value| sum.wrapping_mul(31).wrapping_add(value));
+            sum = (0..1_000_000_u64).fold(sum, |sum, value| sum.wrapping_mul(31).wrapping_add(value));
             let now = sampler.read().expect("this process lives");
             if now.cpu() > before.cpu() {
                 break now;
@@ -160,15 +147,8 @@ mod tests {
         let pressure = reading(2, 1_400, 60, 1_500).pressure_since(&reading(0, 1_000, 40, 500));
         assert_eq!(pressure.steal_share, Some(0.05));
         assert_eq!(pressure.cpu_pressure_share, Some(0.5));
-        assert_eq!(
-            pressure.io_pressure_share, None,
-            "not counted is absent, not zero"
-        );
+        assert_eq!(pressure.io_pressure_share, None, "not counted is absent, not zero");
         let same = reading(0, 1_000, 40, 500);
-        assert_eq!(
-            same.pressure_since(&same).steal_share,
-            None,
-            "no time has no share"
-        );
+        assert_eq!(same.pressure_since(&same).steal_share, None, "no time has no share");
     }
 }

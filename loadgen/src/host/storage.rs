@@ -19,22 +19,13 @@ pub(super) fn of_directory(directory: &Path) -> Option<Storage> {
     Some(Storage {
         file_system: mount.fs_type.clone(),
         mount_options: options_of(&mount),
-        device: disk
-            .as_ref()
-            .and_then(|disk| disk.file_name())
-            .map(|name| name.to_string_lossy().into_owned()),
-        model: disk
-            .as_ref()
-            .and_then(|disk| fact(disk.join("device/model"))),
+        device: disk.as_ref().and_then(|disk| disk.file_name()).map(|name| name.to_string_lossy().into_owned()),
+        model: disk.as_ref().and_then(|disk| fact(disk.join("device/model"))),
         scheduler: queue_fact("scheduler").map(|choices| chosen(&choices)),
         write_cache: queue_fact("write_cache"),
         rotational: queue_fact("rotational").map(|flag| flag == "1"),
-        size_bytes: space
-            .as_ref()
-            .map(|space| space.f_blocks.saturating_mul(space.f_frsize)),
-        free_bytes: space
-            .as_ref()
-            .map(|space| space.f_bavail.saturating_mul(space.f_frsize)),
+        size_bytes: space.as_ref().map(|space| space.f_blocks.saturating_mul(space.f_frsize)),
+        free_bytes: space.as_ref().map(|space| space.f_bavail.saturating_mul(space.f_frsize)),
     })
 }
 
@@ -69,9 +60,5 @@ fn options_of(mount: &MountInfo) -> String {
 /// The sysfs directory of the whole disk behind a device number; the queue is not with the partition.
 fn disk_of(device_number: &str) -> Option<PathBuf> {
     let device = fs::canonicalize(Path::new("/sys/dev/block").join(device_number)).ok()?;
-    if device.join("partition").exists() {
-        device.parent().map(Path::to_owned)
-    } else {
-        Some(device)
-    }
+    if device.join("partition").exists() { device.parent().map(Path::to_owned) } else { Some(device) }
 }

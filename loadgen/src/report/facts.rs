@@ -8,9 +8,7 @@ use crate::result::RunResult;
 
 /// The sections below the charts.
 pub(super) fn push_facts(page: &mut Markup, result: &RunResult) {
-    page.raw("<section><h2>Command</h2><pre>")
-        .text(shell_line(&result.command))
-        .raw("</pre></section>\n");
+    page.raw("<section><h2>Command</h2><pre>").text(shell_line(&result.command)).raw("</pre></section>\n");
     page.raw("<div class=\"facts\">");
     push_section(page, "Load", &facts_of(&result.workload));
     push_section(page, "Target", &facts_of(&result.target));
@@ -23,35 +21,19 @@ pub(super) fn push_facts(page: &mut Markup, result: &RunResult) {
 
 /// The command as a shell would take it again.
 fn shell_line(command: &[String]) -> String {
-    let is_plain = |word: &str| {
-        !word.is_empty()
-            && word
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c))
-    };
+    let is_plain =
+        |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c));
     let quoted: Vec<String> = command
         .iter()
-        .map(|word| {
-            if is_plain(word) {
-                word.clone()
-            } else {
-                format!("'{}'", word.replace('\'', r"'\''"))
-            }
-        })
+        .map(|word| if is_plain(word) { word.clone() } else { format!("'{}'", word.replace('\'', r"'\''")) })
         .collect();
     quoted.join(" ")
 }
 
 fn push_section(page: &mut Markup, heading: &'static str, facts: &[(String, String)]) {
-    page.raw("<section><h2>")
-        .raw(heading)
-        .raw("</h2><table><tbody>");
+    page.raw("<section><h2>").raw(heading).raw("</h2><table><tbody>");
     for (name, value) in facts {
-        page.raw("<tr><th scope=\"row\">")
-            .text(name)
-            .raw("</th><td>")
-            .text(value)
-            .raw("</td></tr>");
+        page.raw("<tr><th scope=\"row\">").text(name).raw("</th><td>").text(value).raw("</td></tr>");
     }
     page.raw("</tbody></table></section>\n");
 }
@@ -69,11 +51,7 @@ fn push_value(facts: &mut Vec<(String, String)>, name: &str, value: &Value) {
     match value {
         Value::Object(fields) => {
             for (field, value) in fields {
-                let name = if name.is_empty() {
-                    field.clone()
-                } else {
-                    format!("{name} {field}")
-                };
+                let name = if name.is_empty() { field.clone() } else { format!("{name} {field}") };
                 push_value(facts, &name, value);
             }
         }
@@ -93,12 +71,7 @@ fn push_value(facts: &mut Vec<(String, String)>, name: &str, value: &Value) {
 /// One of several parts, told apart by its own name.
 fn push_item(facts: &mut Vec<(String, String)>, name: &str, item: &Value) {
     let own_name = item.get("name").and_then(Value::as_str).unwrap_or_default();
-    for (field, value) in item
-        .as_object()
-        .into_iter()
-        .flatten()
-        .filter(|(field, _)| *field != "name")
-    {
+    for (field, value) in item.as_object().into_iter().flatten().filter(|(field, _)| *field != "name") {
         push_value(facts, &format!("{name} {own_name} {field}"), value);
     }
 }
@@ -112,9 +85,7 @@ fn scalar(name: &str, value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Bool(flag) => (if *flag { "yes" } else { "no" }).into(),
         Value::Number(number) => match (number.as_u64(), number.as_f64()) {
-            (Some(number), _) if name.contains("bytes") && number >= 1 << 20 => {
-                binary_bytes(number)
-            }
+            (Some(number), _) if name.contains("bytes") && number >= 1 << 20 => binary_bytes(number),
             (Some(number), _) if name.contains("bytes") => {
                 format!("{} B", count(number))
             }
@@ -134,10 +105,7 @@ mod tests {
     #[test]
     fn command_can_be_pasted_into_a_shell() {
         let command = ["loadgen", "run", "--name", "it's $HOME; rm", ""].map(str::to_owned);
-        assert_eq!(
-            shell_line(&command),
-            r"loadgen run --name 'it'\''s $HOME; rm' ''"
-        );
+        assert_eq!(shell_line(&command), r"loadgen run --name 'it'\''s $HOME; rm' ''");
     }
 
     #[test]
@@ -148,10 +116,7 @@ mod tests {
         });
         let facts = facts_of(&part);
         let has = |name: &str, value: &str| {
-            assert!(
-                facts.contains(&(name.into(), value.into())),
-                "{name} {value} in {facts:?}"
-            );
+            assert!(facts.contains(&(name.into(), value.into())), "{name} {value} in {facts:?}");
         };
         has("memory bytes", "8.00 GiB");
         has("record bytes", "1,000 B");

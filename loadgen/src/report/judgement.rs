@@ -23,11 +23,9 @@ pub(super) struct Statement {
 pub(super) fn verdict(result: &RunResult) -> Statement {
     let integrity = &result.integrity;
     let (tone, word, sentence) = match integrity.verdict {
-        Verdict::Pass if integrity.consumed == 0 => (
-            Tone::Caution,
-            "INTEGRITY NOT SHOWN",
-            "no record was read back, so nothing was proved".into(),
-        ),
+        Verdict::Pass if integrity.consumed == 0 => {
+            (Tone::Caution, "INTEGRITY NOT SHOWN", "no record was read back, so nothing was proved".into())
+        }
         Verdict::Pass if result.workload.acks == Acks::None => (
             Tone::Good,
             "INTEGRITY PASS",
@@ -39,10 +37,7 @@ pub(super) fn verdict(result: &RunResult) -> Statement {
         Verdict::Pass => (
             Tone::Good,
             "INTEGRITY PASS",
-            format!(
-                "all {} acknowledged records arrived once, in order, unharmed",
-                count(integrity.acked)
-            ),
+            format!("all {} acknowledged records arrived once, in order, unharmed", count(integrity.acked)),
         ),
         Verdict::Fail => (Tone::Bad, "INTEGRITY FAILED", faults_in_words(result)),
         Verdict::Incomplete => (
@@ -63,11 +58,7 @@ pub(super) fn verdict(result: &RunResult) -> Statement {
             },
         ),
     };
-    Statement {
-        tone,
-        word,
-        sentence,
-    }
+    Statement { tone, word, sentence }
 }
 
 /// What limits the trust in the figures, worst first.
@@ -75,11 +66,7 @@ pub(super) fn warnings(result: &RunResult) -> Vec<Statement> {
     let quality = &result.quality;
     let mut found = Vec::new();
     let mut warn = |tone, word, sentence: String| {
-        found.push(Statement {
-            tone,
-            word,
-            sentence,
-        });
+        found.push(Statement { tone, word, sentence });
     };
     if let Some(error) = &result.error {
         warn(Tone::Bad, "ENDED EARLY", error.clone());
@@ -92,14 +79,11 @@ pub(super) fn warnings(result: &RunResult) -> Vec<Statement> {
         warn(
             Tone::Caution,
             "SATURATED",
-            format!(
-                "{share} of the offered load was achieved; latencies are those of a growing queue"
-            ),
+            format!("{share} of the offered load was achieved; latencies are those of a growing queue"),
         );
     }
     if quality.closed_loop {
-        let sentence =
-            "as fast as it goes, without a schedule; latency counts from the actual send";
+        let sentence = "as fast as it goes, without a schedule; latency counts from the actual send";
         warn(Tone::Caution, "CLOSED LOOP", sentence.into());
     }
     if quality.client_limited {
@@ -117,11 +101,7 @@ pub(super) fn warnings(result: &RunResult) -> Vec<Statement> {
 pub(super) fn notes(result: &RunResult) -> Vec<String> {
     let mut notes = result.quality.notes.clone();
     let durability = &result.target.durability;
-    let has_end_to_end = result
-        .summary
-        .consume
-        .as_ref()
-        .is_some_and(|consume| consume.latency.end_to_end.is_some());
+    let has_end_to_end = result.summary.consume.as_ref().is_some_and(|consume| consume.latency.end_to_end.is_some());
     if durability.acks != Acks::All && durability.fsync == Fsync::Batch && has_end_to_end {
         notes.push(format!(
             "Consumers see only what is durable, so end-to-end contains the fdatasync although acks={} does not wait for it.",
@@ -150,15 +130,8 @@ fn faults_in_words(result: &RunResult) -> String {
     .filter(|(number, _)| *number > 0)
     .map(|(number, fault)| format!("{} {fault}", count(number)))
     .collect();
-    let faults = if faults.is_empty() {
-        "faults".into()
-    } else {
-        faults.join(", ")
-    };
-    format!(
-        "{faults} of {} acknowledged records",
-        count(integrity.acked)
-    )
+    let faults = if faults.is_empty() { "faults".into() } else { faults.join(", ") };
+    format!("{faults} of {} acknowledged records", count(integrity.acked))
 }
 
 fn errors_in_words(result: &RunResult) -> Option<String> {
@@ -167,10 +140,7 @@ fn errors_in_words(result: &RunResult) -> Option<String> {
         .into_iter()
         .filter_map(|(name, stream)| stream.as_ref().map(|stream| (name, stream)))
         .flat_map(|(name, stream)| {
-            stream
-                .errors
-                .iter()
-                .map(move |(code, number)| format!("{name} {code} {}", count(*number)))
+            stream.errors.iter().map(move |(code, number)| format!("{name} {code} {}", count(*number)))
         })
         .collect();
     (!errors.is_empty()).then(|| format!("records that failed: {}", errors.join(", ")))

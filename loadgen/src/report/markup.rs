@@ -58,25 +58,14 @@ mod tests {
     #[test]
     fn text_cannot_open_a_tag_or_leave_an_attribute() {
         let mut markup = Markup::default();
-        markup
-            .raw("<b title=\"")
-            .text("\"><script>'&\u{1b}")
-            .raw("\">");
-        assert_eq!(
-            markup.into_string(),
-            "<b title=\"&quot;&gt;&lt;script&gt;&#39;&amp;\u{fffd}\">"
-        );
+        markup.raw("<b title=\"").text("\"><script>'&\u{1b}").raw("\">");
+        assert_eq!(markup.into_string(), "<b title=\"&quot;&gt;&lt;script&gt;&#39;&amp;\u{fffd}\">");
     }
 
     #[test]
     fn coordinates_are_always_numbers() {
         let mut markup = Markup::default();
-        markup
-            .number(f64::NAN)
-            .raw(" ")
-            .number(f64::INFINITY)
-            .raw(" ")
-            .number(12.345);
+        markup.number(f64::NAN).raw(" ").number(f64::INFINITY).raw(" ").number(12.345);
         assert_eq!(markup.into_string(), "0.0 0.0 12.3");
     }
 }

@@ -9,10 +9,7 @@ use super::table::latency_rows;
 use super::units::{count, duration_ns};
 use crate::result::{Latency, Percentile, RunResult, decode_histogram, histogram_name};
 
-const FRAME: Frame = Frame {
-    width: 1_080.0,
-    height: 400.0,
-};
+const FRAME: Frame = Frame { width: 1_080.0, height: 400.0 };
 /// Points of a curve for each factor of ten in rarity.
 const POINTS_PER_NINE: u32 = 40;
 /// Curves start here, near 11 %: the few fastest records would only stretch the axis downwards.
@@ -34,46 +31,21 @@ struct Curve<'a> {
 /// The chart of response, service and end-to-end.
 pub(super) fn percentile_chart(result: &RunResult) -> Markup {
     let curves = curves_of(result);
-    let nines = curves
-        .iter()
-        .map(|curve| nines_of_max(curve.latency))
-        .fold(2.0, f64::max);
+    let nines = curves.iter().map(|curve| nines_of_max(curve.latency)).fold(2.0, f64::max);
     let all_values = || {
-        let largest = curves
-            .iter()
-            .filter_map(|curve| curve.latency.max_ns.map(|ns| ns as f64));
-        curves
-            .iter()
-            .flat_map(|curve| curve.points.iter().map(|point| point.1))
-            .chain(largest)
+        let largest = curves.iter().filter_map(|curve| curve.latency.max_ns.map(|ns| ns as f64));
+        curves.iter().flat_map(|curve| curve.points.iter().map(|point| point.1)).chain(largest)
     };
     let x = nines_axis(nines);
-    let y = Axis::new(
-        Scale::logarithmic(all_values(), FRAME.bottom(), TOP),
-        "latency",
-        duration_tick,
-    );
-    let mut svg = open(
-        FRAME,
-        "Latency by percentile, logarithmic on both axes",
-        &x,
-        &y,
-    );
+    let y = Axis::new(Scale::logarithmic(all_values(), FRAME.bottom(), TOP), "latency", duration_tick);
+    let mut svg = open(FRAME, "Latency by percentile, logarithmic on both axes", &x, &y);
     for curve in &curves {
         let (Some(last), Some(max)) = (curve.points.last(), curve.latency.max_ns) else {
             continue;
         };
-        let end = (
-            x.scale.at(nines_of_max(curve.latency)),
-            y.scale.at(max as f64),
-        );
+        let end = (x.scale.at(nines_of_max(curve.latency)), y.scale.at(max as f64));
         push_faint(&mut svg, (x.scale.at(last.0), y.scale.at(last.1)), end);
-        push_ring(
-            &mut svg,
-            curve.ink,
-            end,
-            &format!("{} max {}", curve.name, duration_ns(max as f64)),
-        );
+        push_ring(&mut svg, curve.ink, end, &format!("{} max {}", curve.name, duration_ns(max as f64)));
     }
     let lines: Vec<Line> = curves
         .iter()
@@ -107,29 +79,19 @@ fn curves_of(result: &RunResult) -> Vec<Curve<'_>> {
                 "end-to-end" => (Ink::Third, histogram_name::CONSUME_END_TO_END),
                 _ => return None,
             };
-            let histogram = result
-                .histograms
-                .get(key)
-                .and_then(|text| decode_histogram(text).ok());
+            let histogram = result.histograms.get(key).and_then(|text| decode_histogram(text).ok());
             let points = match histogram {
                 Some(histogram) if !histogram.is_empty() => points_of(&histogram, latency),
                 _ => points_of_figures(latency),
             };
-            Some(Curve {
-                name,
-                ink,
-                latency,
-                points,
-            })
+            Some(Curve { name, ink, latency, points })
         })
         .collect()
 }
 
 /// The curve as far as the sample carries it.
 fn points_of(histogram: &Histogram<u64>, latency: &Latency) -> Vec<(f64, f64)> {
-    let carried = (latency.samples() as f64 / EXCEEDANCES_MIN)
-        .log10()
-        .min(NINES_MAX);
+    let carried = (latency.samples() as f64 / EXCEEDANCES_MIN).log10().min(NINES_MAX);
     if carried < 0.0 {
         return Vec::new();
     }
@@ -157,9 +119,7 @@ fn points_of_figures(latency: &Latency) -> Vec<(f64, f64)> {
 
 /// Where the largest of n samples stands: one of n lies there.
 fn nines_of_max(latency: &Latency) -> f64 {
-    (latency.samples().max(1) as f64)
-        .log10()
-        .clamp(0.0, NINES_MAX)
+    (latency.samples().max(1) as f64).log10().clamp(0.0, NINES_MAX)
 }
 
 fn nines_axis(nines: f64) -> Axis {
@@ -177,10 +137,6 @@ fn nines_axis(nines: f64) -> Axis {
     Axis {
         scale: Scale::exact(0.0, nines, LEFT, FRAME.right()),
         label: "share of records that were at least this fast",
-        ticks: NAMED
-            .into_iter()
-            .filter(|(at, _)| *at <= nines)
-            .map(|(at, name)| (at, name.to_owned()))
-            .collect(),
+        ticks: NAMED.into_iter().filter(|(at, _)| *at <= nines).map(|(at, name)| (at, name.to_owned())).collect(),
     }
 }

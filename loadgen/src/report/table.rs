@@ -57,11 +57,7 @@ fn push_statement(table: &mut String, statement: &Statement, colour: Colour) {
             Tone::Caution => "\u{1b}[1;33m",
             Tone::Bad => "\u{1b}[1;31m",
         };
-        lines = lines.replacen(
-            statement.word,
-            &format!("{code}{}\u{1b}[0m", statement.word),
-            1,
-        );
+        lines = lines.replacen(statement.word, &format!("{code}{}\u{1b}[0m", statement.word), 1);
     }
     table.push_str(&lines);
 }
@@ -69,30 +65,19 @@ fn push_statement(table: &mut String, statement: &Statement, colour: Colour) {
 /// The product, its version and where it ran.
 pub(super) fn target_line(result: &RunResult) -> String {
     let target = &result.target;
-    let version = target
-        .version
-        .as_deref()
-        .map_or_else(String::new, |version| format!(" {version}"));
-    let place = if target.embedded {
-        "started for this run".into()
-    } else {
-        target.bootstrap.clone()
-    };
+    let version = target.version.as_deref().map_or_else(String::new, |version| format!(" {version}"));
+    let place = if target.embedded { "started for this run".into() } else { target.bootstrap.clone() };
     format!("{}{version}, {place}", target.product)
 }
 
 /// The load in one line.
 pub(super) fn load_line(result: &RunResult) -> String {
     let workload = &result.workload;
-    let plural =
-        |number: u32, noun: &str| format!("{number} {noun}{}", if number == 1 { "" } else { "s" });
+    let plural = |number: u32, noun: &str| format!("{number} {noun}{}", if number == 1 { "" } else { "s" });
     format!(
         "{} B records, {}, {}, {}, measured for {} s",
         count(u64::from(workload.record_bytes)),
-        plural(
-            workload.partitions.saturating_mul(workload.topics),
-            "partition"
-        ),
+        plural(workload.partitions.saturating_mul(workload.topics), "partition"),
         plural(workload.producers, "producer"),
         plural(workload.consumers, "consumer"),
         decimal(result.summary.measured_secs),
@@ -107,28 +92,17 @@ fn push_rates(table: &mut String, result: &RunResult) {
         ("achieved", produce.map(|stream| stream.achieved)),
         ("consumed", consume.map(|stream| stream.achieved)),
     ];
-    line(
-        table,
-        format_args!(
-            "{:WORD_COLUMNS$}{:>12}{:>12}",
-            "throughput", "records/s", "MB/s"
-        ),
-    );
+    line(table, format_args!("{:WORD_COLUMNS$}{:>12}{:>12}", "throughput", "records/s", "MB/s"));
     for (name, rate) in rows {
         let Some(rate) = rate else { continue };
         let share = match name {
-            "achieved" => {
-                achieved_share(result).map(|share| format!("{:>12} of offered", percent(share)))
-            }
+            "achieved" => achieved_share(result).map(|share| format!("{:>12} of offered", percent(share))),
             _ => None,
         };
         let records = count(rate.records_per_s.max(0.0).round() as u64);
         let megabytes = decimal(rate.bytes_per_s / 1e6);
         let share = share.unwrap_or_default();
-        line(
-            table,
-            format_args!("  {name:20}{records:>12}{megabytes:>12}{share}"),
-        );
+        line(table, format_args!("  {name:20}{records:>12}{megabytes:>12}{share}"));
     }
     if let Some(batch) = produce.and_then(|stream| stream.batch.as_ref()) {
         push_wrapped(
@@ -146,29 +120,12 @@ fn push_rates(table: &mut String, result: &RunResult) {
 
 /// The latencies of a run by name, in the order of their weight.
 pub(super) fn latency_rows(result: &RunResult) -> Vec<(&'static str, &Latency)> {
-    let produce = result
-        .summary
-        .produce
-        .as_ref()
-        .map(|stream| &stream.latency);
-    let consume = result
-        .summary
-        .consume
-        .as_ref()
-        .map(|stream| &stream.latency);
+    let produce = result.summary.produce.as_ref().map(|stream| &stream.latency);
+    let consume = result.summary.consume.as_ref().map(|stream| &stream.latency);
     [
-        (
-            "response",
-            produce.and_then(|latency| latency.response.as_ref()),
-        ),
-        (
-            "service",
-            produce.and_then(|latency| latency.service.as_ref()),
-        ),
-        (
-            "end-to-end",
-            consume.and_then(|latency| latency.end_to_end.as_ref()),
-        ),
+        ("response", produce.and_then(|latency| latency.response.as_ref())),
+        ("service", produce.and_then(|latency| latency.service.as_ref())),
+        ("end-to-end", consume.and_then(|latency| latency.end_to_end.as_ref())),
         ("lag", produce.and_then(|latency| latency.lag.as_ref())),
     ]
     .into_iter()
@@ -178,9 +135,7 @@ pub(super) fn latency_rows(result: &RunResult) -> Vec<(&'static str, &Latency)> 
 
 /// A percentile as text; `n/a` when the sample does not carry it.
 pub(super) fn percentile_text(latency: &Latency, percentile: Percentile) -> String {
-    latency
-        .at(percentile)
-        .map_or_else(|| "n/a".into(), |ns| duration_ns(ns as f64))
+    latency.at(percentile).map_or_else(|| "n/a".into(), |ns| duration_ns(ns as f64))
 }
 
 fn push_latencies(table: &mut String, result: &RunResult) {
@@ -188,11 +143,7 @@ fn push_latencies(table: &mut String, result: &RunResult) {
     if rows.is_empty() {
         return;
     }
-    let heading = if result.quality.saturated {
-        "latency (of a queue)"
-    } else {
-        "latency"
-    };
+    let heading = if result.quality.saturated { "latency (of a queue)" } else { "latency" };
     table.push('\n');
     line(
         table,
@@ -211,9 +162,7 @@ fn push_latencies(table: &mut String, result: &RunResult) {
                 at(Percentile::P90),
                 at(Percentile::P99),
                 at(Percentile::P99_9),
-                latency
-                    .max_ns
-                    .map_or_else(|| "n/a".into(), |ns| duration_ns(ns as f64)),
+                latency.max_ns.map_or_else(|| "n/a".into(), |ns| duration_ns(ns as f64)),
                 count(latency.n),
                 latency.n_batches.map_or_else(String::new, count),
             ),
@@ -222,10 +171,8 @@ fn push_latencies(table: &mut String, result: &RunResult) {
 }
 
 fn push_resources(table: &mut String, result: &RunResult) {
-    let processes = [
-        ("broker", result.resources.broker.as_ref()),
-        ("load generator", result.resources.loadgen.as_ref()),
-    ];
+    let processes =
+        [("broker", result.resources.broker.as_ref()), ("load generator", result.resources.loadgen.as_ref())];
     if processes.iter().any(|(_, process)| process.is_some()) {
         table.push('\n');
     }
@@ -238,27 +185,16 @@ fn push_resources(table: &mut String, result: &RunResult) {
 
 /// What a process used, in one line.
 pub(super) fn resources_line(process: &ProcessResources) -> String {
-    let modes = format!(
-        "{} s user, {} s system",
-        decimal(process.cpu_user_secs),
-        decimal(process.cpu_system_secs)
-    );
+    let modes = format!("{} s user, {} s system", decimal(process.cpu_user_secs), decimal(process.cpu_system_secs));
     let cpu = match process.cpu_s_per_gb {
         Some(per_gb) => format!("CPU {} s/GB ({modes})", decimal(per_gb)),
         None => format!("CPU {modes}"),
     };
-    let memory: Vec<String> = [
-        (process.rss_idle_bytes, "idle"),
-        (process.rss_max_bytes, "max"),
-    ]
-    .into_iter()
-    .filter_map(|(bytes, when)| Some(format!("{} {when}", binary_bytes(bytes?))))
-    .collect();
-    if memory.is_empty() {
-        cpu
-    } else {
-        format!("{cpu} · RSS {}", memory.join(", "))
-    }
+    let memory: Vec<String> = [(process.rss_idle_bytes, "idle"), (process.rss_max_bytes, "max")]
+        .into_iter()
+        .filter_map(|(bytes, when)| Some(format!("{} {when}", binary_bytes(bytes?))))
+        .collect();
+    if memory.is_empty() { cpu } else { format!("{cpu} · RSS {}", memory.join(", ")) }
 }
 
 fn line(table: &mut String, text: std::fmt::Arguments<'_>) {
@@ -271,10 +207,7 @@ fn line(table: &mut String, text: std::fmt::Arguments<'_>) {
 /// A word and a sentence behind it, continued under itself. Control characters of foreign text are dropped, so that
 /// a result file cannot move the cursor of its reader.
 fn push_wrapped(table: &mut String, word: &str, sentence: &str) {
-    let sentence: String = sentence
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let sentence: String = sentence.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let mut row = format!("{word:WORD_COLUMNS$}");
     let mut columns = WORD_COLUMNS;
     for (index, part) in sentence.split_whitespace().enumerate() {

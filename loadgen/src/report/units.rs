@@ -62,11 +62,7 @@ pub fn decimal(value: f64) -> String {
 /// A share of a whole: `99.8 %`. Only the whole reads 100: what rounds up to it without being it does not.
 pub(super) fn percent(share: f64) -> String {
     let tenths = share * 1_000.0;
-    let shown = if share < 1.0 {
-        tenths.floor().min(999.0)
-    } else {
-        tenths.round()
-    };
+    let shown = if share < 1.0 { tenths.floor().min(999.0) } else { tenths.round() };
     format!("{:.1} %", shown / 10.0)
 }
 

@@ -39,9 +39,7 @@ pub fn decode_histogram(text: &str) -> Result<Histogram<u64>, HistogramError> {
         return Err(HistogramError::TooLong(text.len()));
     }
     let bytes = STANDARD.decode(text)?;
-    Deserializer::new()
-        .deserialize(&mut bytes.as_slice())
-        .map_err(|error| HistogramError::Decode(error.to_string()))
+    Deserializer::new().deserialize(&mut bytes.as_slice()).map_err(|error| HistogramError::Decode(error.to_string()))
 }
 
 #[cfg(test)]
@@ -60,18 +58,9 @@ mod tests {
 
     #[test]
     fn foreign_text_is_refused_not_trusted() {
-        assert!(matches!(
-            decode_histogram("not base64!"),
-            Err(HistogramError::Base64(_))
-        ));
-        assert!(matches!(
-            decode_histogram("AAAA"),
-            Err(HistogramError::Decode(_))
-        ));
+        assert!(matches!(decode_histogram("not base64!"), Err(HistogramError::Base64(_))));
+        assert!(matches!(decode_histogram("AAAA"), Err(HistogramError::Decode(_))));
         let long = "A".repeat(TEXT_BYTES_MAX + 1);
-        assert!(matches!(
-            decode_histogram(&long),
-            Err(HistogramError::TooLong(_))
-        ));
+        assert!(matches!(decode_histogram(&long), Err(HistogramError::TooLong(_))));
     }
 }

@@ -136,9 +136,7 @@ impl Percentile {
 
 /// A percentile of a histogram of nanoseconds, if `samples` independent samples carry it.
 fn percentile_ns(histogram: &Histogram<u64>, percentile: Percentile, samples: u64) -> Option<u64> {
-    percentile
-        .is_carried_by(samples)
-        .then(|| histogram.value_at_quantile(percentile.quantile()))
+    percentile.is_carried_by(samples).then(|| histogram.value_at_quantile(percentile.quantile()))
 }
 
 #[cfg(test)]
@@ -165,11 +163,7 @@ mod tests {
     #[test]
     fn records_of_one_batch_do_not_count_as_independent_samples() {
         let histogram = histogram_of(1..=100_000);
-        assert!(
-            Latency::from_histogram(&histogram, None)
-                .p99_99_ns
-                .is_some()
-        );
+        assert!(Latency::from_histogram(&histogram, None).p99_99_ns.is_some());
         let batched = Latency::from_histogram(&histogram, Some(1_000));
         assert!(batched.p99_ns.is_some());
         assert_eq!(batched.p99_9_ns, None);
@@ -180,9 +174,6 @@ mod tests {
     fn empty_histogram_has_a_count_and_nothing_else() {
         let latency = Latency::from_histogram(&histogram_of(std::iter::empty()), None);
         assert_eq!(latency, Latency::default());
-        assert_eq!(
-            serde_json::to_string(&latency).expect("plain struct"),
-            r#"{"n":0}"#
-        );
+        assert_eq!(serde_json::to_string(&latency).expect("plain struct"), r#"{"n":0}"#);
     }
 }

@@ -210,10 +210,7 @@ impl Rate {
         if secs <= 0.0 {
             return Self::default();
         }
-        Self {
-            records_per_s: records as f64 / secs,
-            bytes_per_s: bytes as f64 / secs,
-        }
+        Self { records_per_s: records as f64 / secs, bytes_per_s: bytes as f64 / secs }
     }
 }
 

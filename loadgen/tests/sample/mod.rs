@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
 use loadgen::result::{
-    Acks, Arrival, ArrivalKind, BatchShape, ClientMode, Compression, Durability, FetchSettings,
-    Fsync, HostEnvironment, HostPressure, HostRole, Integrity, IntegrityMode, Kind, Latency,
-    LoadgenBuild, OverloadPolicy, Phase, ProcessResources, Quality, Rate, Resources, RunResult,
-    SCHEMA_VERSION, Series, Storage, StreamLatency, StreamSummary, Summary, Target, Verdict,
-    Workload, WriteCache, encode_histogram, histogram_name,
+    Acks, Arrival, ArrivalKind, BatchShape, ClientMode, Compression, Durability, FetchSettings, Fsync, HostEnvironment,
+    HostPressure, HostRole, Integrity, IntegrityMode, Kind, Latency, LoadgenBuild, OverloadPolicy, Phase,
+    ProcessResources, Quality, Rate, Resources, RunResult, SCHEMA_VERSION, Series, Storage, StreamLatency,
+    StreamSummary, Summary, Target, Verdict, Workload, WriteCache, encode_histogram, histogram_name,
 };
 
 const WARMUP_SECS: u32 = 5;
@@ -30,16 +29,10 @@ pub fn calm_run() -> RunResult {
         kind: Kind::Run,
         workload_id: workload.id(),
         tags: Vec::new(),
-        command: ["loadgen", "run", "--rate", "20MB/s", "--partitions", "8"]
-            .map(String::from)
-            .to_vec(),
+        command: ["loadgen", "run", "--rate", "20MB/s", "--partitions", "8"].map(String::from).to_vec(),
         started_utc: "2026-11-23T14:08:00Z".into(),
         ended_utc: "2026-11-23T14:08:27Z".into(),
-        loadgen: LoadgenBuild {
-            version: "0.1.0".into(),
-            build_profile: "release".into(),
-            git_sha: None,
-        },
+        loadgen: LoadgenBuild { version: "0.1.0".into(), build_profile: "release".into(), git_sha: None },
         workload,
         target: target(),
         env: vec![host()],
@@ -51,20 +44,12 @@ pub fn calm_run() -> RunResult {
                 (histogram_name::PRODUCE_LAG, &lag),
                 (histogram_name::CONSUME_END_TO_END, &end_to_end),
             ]
-            .map(|(name, histogram)| {
-                (
-                    name.into(),
-                    encode_histogram(histogram).expect("small histogram"),
-                )
-            }),
+            .map(|(name, histogram)| (name.into(), encode_histogram(histogram).expect("small histogram"))),
         ),
         series: Some(series(20e6, |_| 1.0)),
         resources: resources(),
         integrity: integrity(),
-        quality: Quality {
-            steady: Some(true),
-            ..Quality::default()
-        },
+        quality: Quality { steady: Some(true), ..Quality::default() },
         error: None,
     }
 }
@@ -73,17 +58,12 @@ pub fn calm_run() -> RunResult {
 pub fn saturated_run() -> RunResult {
     let mut run = calm_run();
     let produce = run.summary.produce.as_mut().expect("the sample produces");
-    produce.offered = Some(Rate {
-        records_per_s: 60_000.0,
-        bytes_per_s: 60e6,
-    });
+    produce.offered = Some(Rate { records_per_s: 60_000.0, bytes_per_s: 60e6 });
     produce.errors = BTreeMap::from([("NOT_LEADER_OR_FOLLOWER".into(), 12)]);
     let growing = latencies(4.2e9, 0.4);
     produce.latency.response = Some(Latency::from_histogram(&growing, Some(BATCHES)));
-    run.histograms.insert(
-        histogram_name::PRODUCE_RESPONSE.into(),
-        encode_histogram(&growing).expect("small histogram"),
-    );
+    run.histograms
+        .insert(histogram_name::PRODUCE_RESPONSE.into(), encode_histogram(&growing).expect("small histogram"));
     run.series = Some(series(60e6, |second| f64::from(second) * 400.0));
     run.quality = Quality {
         saturated: true,
@@ -104,8 +84,7 @@ pub fn failed_run() -> RunResult {
     run.integrity.duplicate = 2;
     run.integrity.verdict = Verdict::Fail;
     run.integrity.examples = vec![
-        "partition 3: records 18,204 to 18,320 of producer 0 were acknowledged and never came"
-            .into(),
+        "partition 3: records 18,204 to 18,320 of producer 0 were acknowledged and never came".into(),
         "partition 5: record 977 of producer 0 came twice, at offsets 977 and 1,204".into(),
     ];
     run.error = Some("the broker closed the connection: connection reset by peer".into());
@@ -114,8 +93,8 @@ pub fn failed_run() -> RunResult {
 
 /// A wide body with a rare slow tail, as disks have; the same on every machine.
 fn latencies(median_ns: f64, spread: f64) -> Histogram<u64> {
-    let mut histogram = Histogram::new_with_bounds(1, 3_600_000_000_000, 3)
-        .expect("an hour with three digits is valid");
+    let mut histogram =
+        Histogram::new_with_bounds(1, 3_600_000_000_000, 3).expect("an hour with three digits is valid");
     let points = RECORDS / RECORDS_PER_POINT;
     for index in 0..points {
         let share = (index as f64 + 0.5) / points as f64;
@@ -128,18 +107,12 @@ fn latencies(median_ns: f64, spread: f64) -> Histogram<u64> {
 }
 
 fn summary([response, service, lag, end_to_end]: [&Histogram<u64>; 4]) -> Summary {
-    let rate = Rate {
-        records_per_s: 19_996.0,
-        bytes_per_s: 19.996e6,
-    };
+    let rate = Rate { records_per_s: 19_996.0, bytes_per_s: 19.996e6 };
     let figures = |histogram| Some(Latency::from_histogram(histogram, Some(BATCHES)));
     Summary {
         measured_secs: f64::from(MEASURED_SECS),
         produce: Some(StreamSummary {
-            offered: Some(Rate {
-                records_per_s: 20_000.0,
-                bytes_per_s: 20e6,
-            }),
+            offered: Some(Rate { records_per_s: 20_000.0, bytes_per_s: 20e6 }),
             achieved: rate,
             goodput: rate,
             records: RECORDS,
@@ -165,10 +138,7 @@ fn summary([response, service, lag, end_to_end]: [&Histogram<u64>; 4]) -> Summar
             goodput: rate,
             records: RECORDS,
             bytes: RECORDS * 1_000,
-            latency: StreamLatency {
-                end_to_end: figures(end_to_end),
-                ..StreamLatency::default()
-            },
+            latency: StreamLatency { end_to_end: figures(end_to_end), ..StreamLatency::default() },
             ..StreamSummary::default()
         }),
         drain_secs: Some(0.4),
@@ -184,19 +154,10 @@ fn workload() -> Workload {
         consumers: 2,
         record_bytes: 1_000,
         key_bytes: None,
-        arrival: Arrival {
-            kind: ArrivalKind::Constant,
-            records_per_s: Some(20_000.0),
-        },
+        arrival: Arrival { kind: ArrivalKind::Constant, records_per_s: Some(20_000.0) },
         phases: vec![
-            Phase {
-                name: "warmup".into(),
-                secs: f64::from(WARMUP_SECS),
-            },
-            Phase {
-                name: "measure".into(),
-                secs: f64::from(MEASURED_SECS),
-            },
+            Phase { name: "warmup".into(), secs: f64::from(WARMUP_SECS) },
+            Phase { name: "measure".into(), secs: f64::from(MEASURED_SECS) },
         ],
         acks: Acks::All,
         linger_ms: 1.0,
@@ -204,11 +165,7 @@ fn workload() -> Workload {
         inflight_requests_max: 5,
         idempotence: false,
         compression: Compression::None,
-        fetch: Some(FetchSettings {
-            min_bytes: 1,
-            max_bytes: 52_428_800,
-            max_wait_ms: 500,
-        }),
+        fetch: Some(FetchSettings { min_bytes: 1, max_bytes: 52_428_800, max_wait_ms: 500 }),
         overload_policy: OverloadPolicy::Queue,
         client_mode: ClientMode::Modelled,
         integrity: IntegrityMode::Full,
@@ -266,23 +223,12 @@ fn series(offered_bytes_per_s: f64, slower: impl Fn(u32) -> f64) -> Series {
     let seconds: Vec<u32> = (1..=WARMUP_SECS + MEASURED_SECS).collect();
     // A saw of small deviations stands for the noise of a real machine.
     let wobble = |second: u32, depth: f64| 1.0 + depth * (f64::from(second * 37 % 11) / 11.0 - 0.5);
-    let share = |depth| {
-        seconds
-            .iter()
-            .map(|second| Some(wobble(*second, depth)))
-            .collect::<Vec<_>>()
-    };
+    let share = |depth| seconds.iter().map(|second| Some(wobble(*second, depth))).collect::<Vec<_>>();
     let scaled = |base: f64, depth| -> Vec<Option<f64>> {
-        share(depth)
-            .into_iter()
-            .map(|value| value.map(|value| value * base))
-            .collect()
+        share(depth).into_iter().map(|value| value.map(|value| value * base)).collect()
     };
     let times = |base_ns: f64, depth| -> Vec<Option<u64>> {
-        seconds
-            .iter()
-            .map(|second| Some((base_ns * slower(*second) * wobble(*second, depth)) as u64))
-            .collect()
+        seconds.iter().map(|second| Some((base_ns * slower(*second) * wobble(*second, depth)) as u64)).collect()
     };
     Series {
         t_secs: seconds.iter().map(|second| f64::from(*second)).collect(),
