@@ -13,15 +13,17 @@ use slab::Slab;
 use tokio::sync::{Notify, oneshot};
 
 use super::mailbox::{Mailboxes, Reply, Work};
-use super::reads::{ReadBatches, ReadRequest, ReadStart};
-use super::state::{Appended, LogView, Refusal, Shard};
+pub use super::reads::ReadBatches;
+use super::reads::{ReadRequest, ReadStart};
+pub use super::state::{Appended, LogView};
+use super::state::{Refusal, Shard};
 use super::waiters::{CommitWaiters, ReadWaiters, Watches};
 use crate::error::{AppendError, ReadError};
 use crate::io::ring::{CompletionSignal, RingIo};
 use crate::journal::reader::Goal;
 use crate::limits::{MAILBOX_MESSAGES_MAX, STALLED_BYTES_MAX};
 use crate::offset::{CommitSequence, LogId, Offset, ShardId};
-use crate::partition::config::LogConfig;
+pub use crate::partition::config::LogConfig;
 
 /// Where a log lives.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -1,0 +1,128 @@
+//! Claims about real cores on the real file system: appends from any core are durable at their ack and in call order, readers
+//! wake, and a stopped engine gives everything back after a restart.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use engine::batch::walk;
+use engine::limits::SEGMENT_BYTES_MIN;
+use engine::offset::{LogId, Offset, ShardId};
+use engine::shard::core::{Acks, Core, LogConfig, LogRef};
+use engine::shard::engine::{Engine, EngineConfig};
+
+/// A batch of one record of `bytes` bytes.
+fn batch(bytes: usize) -> Bytes {
+    let mut raw = vec![0_u8; 61 + bytes];
+    let length = (raw.len() - 12) as i32;
+    raw[8..12].copy_from_slice(&length.to_be_bytes());
+    raw[16] = 2;
+    raw[43..57].fill(0xff);
+    raw[57..61].copy_from_slice(&1_i32.to_be_bytes());
+    let crc = crc32c::crc32c(&raw[21..]);
+    raw[17..21].copy_from_slice(&crc.to_be_bytes());
+    Bytes::from(raw)
+}
+
+/// Runs `work` on shard 0 of an engine with two shards, to the clean end.
+fn on_an_engine<F: Future<Output = ()> + 'static>(directory: &Path, work: impl Fn(Core) -> F + Send + Sync + 'static) {
+    let config = EngineConfig {
+        directory: directory.to_owned(),
+        shards: Some(2),
+        segment_bytes: SEGMENT_BYTES_MIN * 8,
+        tail_bytes: 1 << 20,
+        pin: false,
+    };
+    let engine = Engine::start(&config, move |core: Core| {
+        let mine = (core.shard() == ShardId(0)).then(|| work(core.clone()));
+        async move {
+            if let Some(work) = mine {
+                work.await;
+            }
+        }
+    });
+    engine.expect("starts").join().expect("stops cleanly");
+}
+
+fn logs() -> [LogRef; 2] {
+    [LogRef { shard: ShardId(0), log: LogId(1) }, LogRef { shard: ShardId(1), log: LogId(2) }]
+}
+
+async fn read_all(core: &Core, log: LogRef) -> Vec<i64> {
+    let (mut offsets, mut next) = (Vec::new(), Offset(0));
+    loop {
+        let batches = core.read(log, next, 64 << 10, true).await.expect("in range");
+        if batches.bytes == 0 {
+            return offsets;
+        }
+        for (_, header) in walk(&batches.slices.concat()) {
+            offsets.push(header.base_offset());
+            next = Offset(header.base_offset() + 1);
+        }
+    }
+}
+
+#[test]
+fn appends_of_any_core_are_ordered_durable_and_there_after_a_restart() {
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
+    const BATCHES: i64 = 400;
+    on_an_engine(directory.path(), |core| async move {
+        for log in logs() {
+            core.configure_log(log, LogConfig::default()).await.expect("makes the log");
+            let pending: Vec<_> = (0..BATCHES).map(|_| core.append(log, batch(10_000), Acks::Durable)).collect();
+            for (expected, append) in (0..).zip(pending) {
+                assert_eq!(append.await.expect("appends").base_offset, Offset(expected));
+            }
+            let view = core.view(log).await.expect("the log is there");
+            assert_eq!(view.high_watermark, Offset(BATCHES), "an ack means durable, and durable is visible");
+            assert_eq!(read_all(&core, log).await, (0..BATCHES).collect::<Vec<_>>());
+        }
+    });
+    on_an_engine(directory.path(), |core| async move {
+        for log in logs() {
+            assert_eq!(read_all(&core, log).await, (0..BATCHES).collect::<Vec<_>>());
+        }
+    });
+}
+
+#[test]
+fn a_waiting_reader_wakes_when_records_become_visible_on_another_core() {
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
+    let woken = Arc::new(Mutex::new(false));
+    let seen = Arc::clone(&woken);
+    on_an_engine(directory.path(), move |core| {
+        let woken = Arc::clone(&woken);
+        async move {
+            let [_, log] = logs();
+            core.configure_log(log, LogConfig::default()).await.expect("makes the log");
+            let waiting = core.wait_for_records(log.shard, vec![(log.log, Offset(0))], 1, Duration::from_secs(60));
+            let appended = core.append(log, batch(10), Acks::Durable);
+            waiting.await;
+            appended.await.expect("appends");
+            *woken.lock().expect("no panic holds it") = true;
+        }
+    });
+    assert!(*seen.lock().expect("no panic holds it"));
+}
+
+#[test]
+fn a_deleted_log_gives_its_segments_back() {
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
+    let path = directory.path().join("shard-0000");
+    on_an_engine(directory.path(), |core| async move {
+        for round in 0..6 {
+            let log = LogRef { shard: ShardId(0), log: LogId(10 + round) };
+            core.configure_log(log, LogConfig::default()).await.expect("makes the log");
+            let pending: Vec<_> = (0..300).map(|_| core.append(log, batch(20_000), Acks::Durable)).collect();
+            for append in pending {
+                append.await.expect("appends");
+            }
+            core.delete_log(log).await.expect("deletes");
+        }
+    });
+    let files = std::fs::read_dir(path).expect("is there").filter_map(Result::ok);
+    let segments = files.filter(|file| file.path().extension().is_some_and(|extension| extension == "segment")).count();
+    // 36 MB went through segments of 2 MiB; a deleted round's come back for the next.
+    assert!(segments <= 14, "{segments} segments are left");
+}
