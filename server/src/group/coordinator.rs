@@ -1,0 +1,499 @@
+//! The groups of one partition of `__consumer_offsets`: (event, time) in, appends and replies out, no I/O.
+//!
+//! A commit is acknowledged, and seen by others, only after its append is durable. The edge performs the appends of one
+//! coordinator in the order in which they were asked for, and hands each continuation back once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::records::encode_batch;
+use super::{
+    CommitRequest, CommitResponse, CommittedOffset, Group, GroupConfig, GroupDescription, GroupEffect, GroupError,
+    GroupEvent, GroupListing, GroupMetadata, GroupState, HeartbeatRequest, JoinRequest, JoinResponse, LeaveRequest,
+    OffsetFetchRequest, OffsetFetchResponse, Offsets, OffsetsRecord, Persisting, ReplyToken, Response, SyncRequest,
+    TopicPartitions,
+};
+use crate::limits::{
+    GROUP_OFFSETS_MAX, GROUPS_PER_COORDINATOR_MAX, OFFSETS_BATCH_BYTES_MAX, OFFSETS_EXPIRED_PER_BATCH,
+};
+
+/// Order of replayed records: before all live ones.
+pub(super) const REPLAY_ORDER: u64 = 0;
+
+/// Names an append whose end the coordinator waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ContinuationId(u64);
+
+/// What happens to a coordinator.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// `JoinGroup`.
+    Join(ReplyToken, JoinRequest),
+    /// `SyncGroup`.
+    Sync(ReplyToken, SyncRequest),
+    /// `Heartbeat`.
+    Heartbeat(ReplyToken, HeartbeatRequest),
+    /// `LeaveGroup`.
+    Leave(ReplyToken, LeaveRequest),
+    /// `OffsetCommit`.
+    Commit(ReplyToken, CommitRequest),
+    /// `OffsetFetch`, one group.
+    OffsetFetch(ReplyToken, OffsetFetchRequest),
+    /// `DescribeGroups`, one group.
+    Describe(ReplyToken, String),
+    /// `ListGroups`.
+    List(ReplyToken),
+    /// An append is durable.
+    Appended(ContinuationId),
+    /// An append was refused or did not become durable.
+    AppendFailed(ContinuationId),
+    /// Time passed; see [`Coordinator::next_deadline_ms`].
+    Tick,
+}
+
+/// What a coordinator wants done, in this order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Append this batch to the coordinator's partition, then hand `then` back when it is durable.
+    Append {
+        /// One whole batch.
+        batch: Vec<u8>,
+        /// For [`Event::Appended`] or [`Event::AppendFailed`].
+        then: ContinuationId,
+    },
+    /// Answer a token.
+    Reply(ReplyToken, Response),
+}
+
+#[derive(Debug)]
+struct Continuation {
+    group_id: String,
+    records: Vec<OffsetsRecord>,
+    then: Then,
+}
+
+#[derive(Debug)]
+enum Then {
+    Commit(ReplyToken, CommitResponse),
+    Group(Persisting),
+    Expiry,
+}
+
+/// The last group record that was sent to the log.
+#[derive(Debug)]
+pub(super) struct Logged {
+    pub(super) metadata: GroupMetadata,
+    order: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) group: Group,
+    pub(super) offsets: Offsets,
+    /// Not the group's present state: a rebalance is persisted only when it is complete.
+    pub(super) logged: Option<Logged>,
+    appends_under_way: usize,
+    deadline_ms: Option<i64>,
+}
+
+/// The groups of one offsets partition.
+#[derive(Debug)]
+pub struct Coordinator {
+    pub(super) config: GroupConfig,
+    pub(super) groups: BTreeMap<String, Entry>,
+    deadlines: BTreeSet<(i64, String)>,
+    /// `None` while the log is replayed.
+    next_expiry_ms: Option<i64>,
+    last_order: u64,
+    continuations: BTreeMap<ContinuationId, Continuation>,
+    effects: Vec<Effect>,
+}
+
+impl Coordinator {
+    /// A coordinator that must be loaded before it serves.
+    pub fn new(config: GroupConfig) -> Self {
+        Self {
+            config,
+            groups: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            next_expiry_ms: None,
+            last_order: REPLAY_ORDER,
+            continuations: BTreeMap::new(),
+            effects: Vec::new(),
+        }
+    }
+
+    /// Whether the log is still being replayed.
+    pub fn is_loading(&self) -> bool {
+        self.next_expiry_ms.is_none()
+    }
+
+    /// When [`Event::Tick`] is due, if nothing else happens.
+    pub fn next_deadline_ms(&self) -> Option<i64> {
+        let expiry_ms = self.next_expiry_ms?;
+        Some(self.deadlines.first().map_or(expiry_ms, |(deadline_ms, _)| expiry_ms.min(*deadline_ms)))
+    }
+
+    /// Takes one event and gives what must be done because of it, in order.
+    pub fn handle(&mut self, event: Event, now_ms: i64) -> Vec<Effect> {
+        if self.is_loading() {
+            return refuse(event, GroupError::CoordinatorLoadInProgress).into_iter().collect();
+        }
+        match event {
+            Event::Join(token, request) => self.join(token, request, now_ms),
+            Event::Sync(token, request) => {
+                let group_id = request.group_id.clone();
+                self.group_request(&group_id, GroupEvent::Sync(token, request), now_ms);
+            }
+            Event::Heartbeat(token, request) => {
+                let group_id = request.group_id.clone();
+                self.group_request(&group_id, GroupEvent::Heartbeat(token, request), now_ms);
+            }
+            Event::Leave(token, request) => {
+                let group_id = request.group_id.clone();
+                self.group_request(&group_id, GroupEvent::Leave(token, request), now_ms);
+            }
+            Event::Commit(token, request) => self.commit(token, &request, now_ms),
+            Event::OffsetFetch(token, request) => {
+                let response = self.fetch_offsets(&request);
+                self.reply(token, Response::OffsetFetch(Ok(response)));
+            }
+            Event::Describe(token, group_id) => {
+                let description = self.describe(group_id);
+                self.reply(token, Response::Describe(Ok(description)));
+            }
+            Event::List(token) => {
+                let listings = self.list();
+                self.reply(token, Response::List(Ok(listings)));
+            }
+            Event::Appended(id) => self.appended(id, now_ms),
+            Event::AppendFailed(id) => self.append_failed(id, now_ms),
+            Event::Tick => self.tick(now_ms),
+        }
+        std::mem::take(&mut self.effects)
+    }
+
+    fn join(&mut self, token: ReplyToken, request: JoinRequest, now_ms: i64) {
+        let refusal = if request.group_id.is_empty() {
+            Some(GroupError::InvalidGroupId)
+        } else if self.groups.contains_key(&request.group_id) {
+            None
+        } else if !request.member_id.is_empty() {
+            Some(GroupError::UnknownMemberId)
+        } else if self.groups.len() >= GROUPS_PER_COORDINATOR_MAX {
+            Some(GroupError::GroupMaxSizeReached)
+        } else {
+            None
+        };
+        if let Some(error) = refusal {
+            return self.reply(token, Response::Join(JoinResponse::refused(request.member_id, error)));
+        }
+        let group_id = request.group_id.clone();
+        self.ensure_group(&group_id, now_ms);
+        self.group_event(&group_id, GroupEvent::Join(token, request), now_ms);
+    }
+
+    /// A request that only makes sense for a group that is there.
+    fn group_request(&mut self, group_id: &str, event: GroupEvent, now_ms: i64) {
+        if self.groups.contains_key(group_id) {
+            return self.group_event(group_id, event, now_ms);
+        }
+        let (token, response) = match event {
+            GroupEvent::Sync(token, _) => (token, Response::Sync(Err(GroupError::UnknownMemberId))),
+            GroupEvent::Heartbeat(token, _) => (token, Response::Heartbeat(Err(GroupError::UnknownMemberId))),
+            GroupEvent::Leave(token, _) => (token, Response::Leave(Err(GroupError::UnknownMemberId))),
+            // Joins make their group, and the rest is no request.
+            GroupEvent::Join(..) | GroupEvent::Persisted { .. } | GroupEvent::Tick => return,
+        };
+        self.reply(token, response);
+    }
+
+    fn group_event(&mut self, group_id: &str, event: GroupEvent, now_ms: i64) {
+        let entry = self.groups.get_mut(group_id).expect("the caller made sure of the group");
+        for effect in entry.group.handle(event, now_ms) {
+            match effect {
+                GroupEffect::Reply(token, response) => self.reply(token, response),
+                GroupEffect::Persist { metadata, then } => {
+                    let record = OffsetsRecord::Group { group_id: group_id.to_owned(), value: Some(metadata.clone()) };
+                    let batch = encode_batch([&record], now_ms);
+                    // The group keeps its own copy of what is under way; the continuation needs none.
+                    let order = self.append(batch, group_id, Vec::new(), Then::Group(then));
+                    let entry = self.groups.get_mut(group_id).expect("groups with appends under way stay");
+                    entry.logged = Some(Logged { metadata, order });
+                }
+            }
+        }
+        self.reschedule(group_id);
+    }
+
+    fn commit(&mut self, token: ReplyToken, request: &CommitRequest, now_ms: i64) {
+        match self.check_commit(request, now_ms) {
+            Ok(()) => self.commit_checked(token, request, now_ms),
+            Err(error) => self.reply(token, Response::Commit(refused_commit(request, error))),
+        }
+        self.reschedule(&request.group_id);
+    }
+
+    fn commit_checked(&mut self, token: ReplyToken, request: &CommitRequest, now_ms: i64) {
+        let (response, records) = self.commit_records(request, now_ms);
+        if records.is_empty() {
+            return self.reply(token, Response::Commit(response));
+        }
+        let batch = encode_batch(&records, now_ms);
+        if batch.len() > OFFSETS_BATCH_BYTES_MAX {
+            // As in Kafka, a commit is one batch or none: half of it must not be seen.
+            let refused = refused_commit(request, GroupError::InvalidCommitOffsetSize);
+            return self.reply(token, Response::Commit(refused));
+        }
+        self.append(batch, &request.group_id, records, Then::Commit(token, response));
+    }
+
+    fn check_commit(&mut self, request: &CommitRequest, now_ms: i64) -> Result<(), GroupError> {
+        if !self.groups.contains_key(&request.group_id) {
+            if request.generation_id >= 0 {
+                return Err(GroupError::IllegalGeneration);
+            }
+            if self.groups.len() >= GROUPS_PER_COORDINATOR_MAX {
+                return Err(GroupError::InvalidCommitOffsetSize);
+            }
+            self.ensure_group(&request.group_id, now_ms);
+        }
+        let entry = self.groups.get_mut(&request.group_id).expect("the group was just made sure of");
+        entry.group.check_commit(request, now_ms)?;
+        let committed: usize = request.topics.iter().map(|topic| topic.partitions.len()).sum();
+        if entry.offsets.len() + committed > GROUP_OFFSETS_MAX {
+            return Err(GroupError::InvalidCommitOffsetSize);
+        }
+        Ok(())
+    }
+
+    fn commit_records(&self, request: &CommitRequest, now_ms: i64) -> (CommitResponse, Vec<OffsetsRecord>) {
+        let mut records = Vec::new();
+        let topics = request.topics.iter().map(|topic| {
+            let partitions = topic.partitions.iter().map(|committed| {
+                if committed.metadata.len() > self.config.offset_metadata_bytes_max {
+                    return (committed.partition, Err(GroupError::OffsetMetadataTooLarge));
+                }
+                records.push(OffsetsRecord::Offset {
+                    group_id: request.group_id.clone(),
+                    topic: topic.topic.clone(),
+                    partition: committed.partition,
+                    value: Some(CommittedOffset {
+                        offset: committed.offset,
+                        leader_epoch: committed.leader_epoch,
+                        metadata: committed.metadata.clone(),
+                        commit_timestamp_ms: now_ms,
+                    }),
+                });
+                (committed.partition, Ok(()))
+            });
+            TopicPartitions { topic: topic.topic.clone(), partitions: partitions.collect() }
+        });
+        let response = CommitResponse { topics: topics.collect() };
+        (response, records)
+    }
+
+    fn fetch_offsets(&self, request: &OffsetFetchRequest) -> OffsetFetchResponse {
+        match self.groups.get(&request.group_id) {
+            Some(entry) => entry.offsets.fetch(request),
+            None => Offsets::default().fetch(request),
+        }
+    }
+
+    fn describe(&self, group_id: String) -> GroupDescription {
+        match self.groups.get(&group_id) {
+            Some(entry) => entry.group.describe(),
+            None => GroupDescription {
+                group_id,
+                state: GroupState::Dead,
+                protocol_type: String::new(),
+                protocol_name: String::new(),
+                members: Vec::new(),
+            },
+        }
+    }
+
+    fn list(&self) -> Vec<GroupListing> {
+        let listings = self.groups.iter().map(|(group_id, entry)| GroupListing {
+            group_id: group_id.clone(),
+            protocol_type: entry.group.protocol_type().unwrap_or_default().to_owned(),
+            state: entry.group.state(),
+        });
+        listings.collect()
+    }
+
+    fn append(&mut self, batch: Vec<u8>, group_id: &str, records: Vec<OffsetsRecord>, then: Then) -> u64 {
+        self.last_order += 1;
+        let id = ContinuationId(self.last_order);
+        let entry = self.groups.get_mut(group_id).expect("the caller made sure of the group");
+        entry.appends_under_way += 1;
+        self.continuations.insert(id, Continuation { group_id: group_id.to_owned(), records, then });
+        self.effects.push(Effect::Append { batch, then: id });
+        self.last_order
+    }
+
+    fn appended(&mut self, id: ContinuationId, now_ms: i64) {
+        let Continuation { group_id, records, then } = self.take_continuation(id);
+        for record in &records {
+            self.apply(record, id.0);
+        }
+        match then {
+            Then::Commit(token, response) => self.reply(token, Response::Commit(response)),
+            Then::Group(then) => self.group_event(&group_id, GroupEvent::Persisted { then, durable: true }, now_ms),
+            Then::Expiry => {}
+        }
+        self.reschedule(&group_id);
+    }
+
+    fn append_failed(&mut self, id: ContinuationId, now_ms: i64) {
+        let Continuation { group_id, then, .. } = self.take_continuation(id);
+        match then {
+            Then::Commit(token, mut response) => {
+                for outcome in response.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
+                    outcome.1 = outcome.1.and(Err(GroupError::CoordinatorNotAvailable));
+                }
+                self.reply(token, Response::Commit(response));
+            }
+            Then::Group(then) => self.group_event(&group_id, GroupEvent::Persisted { then, durable: false }, now_ms),
+            // The next check finds the same offsets.
+            Then::Expiry => {}
+        }
+        self.reschedule(&group_id);
+    }
+
+    fn take_continuation(&mut self, id: ContinuationId) -> Continuation {
+        let continuation = self.continuations.remove(&id).expect("the edge hands each continuation back once");
+        let entry = self.groups.get_mut(&continuation.group_id).expect("groups with appends under way stay");
+        entry.appends_under_way -= 1;
+        continuation
+    }
+
+    /// Takes over a durable record; live path and replay alike.
+    pub(super) fn apply(&mut self, record: &OffsetsRecord, order: u64) {
+        self.ensure_group(record.group_id(), 0);
+        let entry = self.groups.get_mut(record.group_id()).expect("the group was just made sure of");
+        match record {
+            OffsetsRecord::Offset { topic, partition, value, .. } => {
+                entry.offsets.apply(topic, *partition, value.clone(), order);
+            }
+            OffsetsRecord::Group { value, .. } => {
+                if entry.logged.as_ref().is_none_or(|logged| logged.order <= order) {
+                    entry.logged = value.clone().map(|metadata| Logged { metadata, order });
+                }
+            }
+        }
+    }
+
+    fn tick(&mut self, now_ms: i64) {
+        let due = self.deadlines.iter().take_while(|(deadline_ms, _)| *deadline_ms <= now_ms);
+        let due: Vec<_> = due.map(|(_, group_id)| group_id.clone()).collect();
+        for group_id in due {
+            self.group_event(&group_id, GroupEvent::Tick, now_ms);
+        }
+        if self.next_expiry_ms.is_some_and(|expiry_ms| expiry_ms <= now_ms) {
+            self.serve_from(now_ms);
+            let group_ids: Vec<_> = self.groups.keys().cloned().collect();
+            for group_id in group_ids {
+                self.expire(&group_id, now_ms);
+            }
+        }
+    }
+
+    /// Writes tombstones for offsets past their retention, and for the group once nothing is left of it.
+    fn expire(&mut self, group_id: &str, now_ms: i64) {
+        let entry = &self.groups[group_id];
+        let Some(empty_since_ms) = entry.group.empty_since_ms() else {
+            return;
+        };
+        if entry.appends_under_way > 0 {
+            return;
+        }
+        let idle_since_ms = entry.group.protocol_type().map(|_| empty_since_ms);
+        let expired = entry.offsets.expired(idle_since_ms, self.config.offsets_retention_ms, now_ms);
+        let forgets_group = expired.len() == entry.offsets.len() && entry.logged.is_some();
+        let mut tombstones: Vec<_> = expired
+            .into_iter()
+            .map(|(topic, partition)| OffsetsRecord::Offset {
+                group_id: group_id.to_owned(),
+                topic,
+                partition,
+                value: None,
+            })
+            .collect();
+        if forgets_group {
+            tombstones.push(OffsetsRecord::Group { group_id: group_id.to_owned(), value: None });
+        }
+        for records in tombstones.chunks(OFFSETS_EXPIRED_PER_BATCH) {
+            let batch = encode_batch(records, now_ms);
+            self.append(batch, group_id, records.to_vec(), Then::Expiry);
+        }
+    }
+
+    pub(super) fn serve_from(&mut self, now_ms: i64) {
+        self.next_expiry_ms = Some(now_ms.saturating_add(self.config.offsets_retention_check_interval_ms));
+    }
+
+    pub(super) fn records_under_way(&self) -> impl Iterator<Item = &OffsetsRecord> {
+        self.continuations.values().flat_map(|continuation| &continuation.records)
+    }
+
+    fn ensure_group(&mut self, group_id: &str, now_ms: i64) {
+        if self.groups.contains_key(group_id) {
+            return;
+        }
+        let entry = Entry {
+            group: Group::new(group_id.to_owned(), self.config, now_ms),
+            offsets: Offsets::default(),
+            logged: None,
+            appends_under_way: 0,
+            deadline_ms: None,
+        };
+        self.groups.insert(group_id.to_owned(), entry);
+    }
+
+    /// After a change of a group: keeps its deadline in order, and drops a group that is nothing any more.
+    pub(super) fn reschedule(&mut self, group_id: &str) {
+        let Some(entry) = self.groups.get_mut(group_id) else {
+            return;
+        };
+        let deadline_ms = entry.group.next_deadline_ms();
+        if deadline_ms != entry.deadline_ms {
+            if let Some(old_ms) = entry.deadline_ms {
+                self.deadlines.remove(&(old_ms, group_id.to_owned()));
+            }
+            self.deadlines.extend(deadline_ms.map(|deadline_ms| (deadline_ms, group_id.to_owned())));
+            entry.deadline_ms = deadline_ms;
+        }
+        let nothing_logged = entry.logged.is_none() && entry.offsets.is_empty() && entry.appends_under_way == 0;
+        if nothing_logged && entry.group.empty_since_ms().is_some() {
+            self.groups.remove(group_id);
+        }
+    }
+
+    fn reply(&mut self, token: ReplyToken, response: Response) {
+        self.effects.push(Effect::Reply(token, response));
+    }
+}
+
+fn refused_commit(request: &CommitRequest, error: GroupError) -> CommitResponse {
+    let topics = request.topics.iter().map(|topic| TopicPartitions {
+        topic: topic.topic.clone(),
+        partitions: topic.partitions.iter().map(|committed| (committed.partition, Err(error))).collect(),
+    });
+    CommitResponse { topics: topics.collect() }
+}
+
+/// The answer of a coordinator that does not serve; events that are no requests have none.
+fn refuse(event: Event, error: GroupError) -> Option<Effect> {
+    let (token, response) = match event {
+        Event::Join(token, request) => (token, Response::Join(JoinResponse::refused(request.member_id, error))),
+        Event::Sync(token, _) => (token, Response::Sync(Err(error))),
+        Event::Heartbeat(token, _) => (token, Response::Heartbeat(Err(error))),
+        Event::Leave(token, _) => (token, Response::Leave(Err(error))),
+        Event::Commit(token, request) => (token, Response::Commit(refused_commit(&request, error))),
+        Event::OffsetFetch(token, _) => (token, Response::OffsetFetch(Err(error))),
+        Event::Describe(token, _) => (token, Response::Describe(Err(error))),
+        Event::List(token) => (token, Response::List(Err(error))),
+        Event::Appended(_) | Event::AppendFailed(_) | Event::Tick => return None,
+    };
+    Some(Effect::Reply(token, response))
+}

@@ -1,0 +1,72 @@
+//! Why a group request is refused: one variant for each of Kafka's codes that groups use.
+
+use protocol::error_code::ErrorCode;
+
+/// A refusal, named as Kafka names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum GroupError {
+    /// The committed metadata string is too long.
+    #[error("offset metadata is too large")]
+    OffsetMetadataTooLarge,
+    /// The coordinator's partition is still being replayed.
+    #[error("coordinator is loading")]
+    CoordinatorLoadInProgress,
+    /// The coordinator could not persist the change.
+    #[error("coordinator is not available")]
+    CoordinatorNotAvailable,
+    /// The caller speaks of another generation.
+    #[error("generation is not the current one")]
+    IllegalGeneration,
+    /// No protocol is common to all members, or the type differs.
+    #[error("protocol is inconsistent with the group's")]
+    InconsistentGroupProtocol,
+    /// The group id is empty.
+    #[error("group id is invalid")]
+    InvalidGroupId,
+    /// The member is not in the group.
+    #[error("member is unknown")]
+    UnknownMemberId,
+    /// The session timeout is outside the broker's bounds.
+    #[error("session timeout is out of bounds")]
+    InvalidSessionTimeout,
+    /// The group is rebalancing, the member must join again.
+    #[error("group is rebalancing")]
+    RebalanceInProgress,
+    /// The commit holds more than a group may.
+    #[error("commit is too large")]
+    InvalidCommitOffsetSize,
+    /// The request breaks a bound of the broker.
+    #[error("request is invalid")]
+    InvalidRequest,
+    /// The member must join again with the id that it is given.
+    #[error("member id is required")]
+    MemberIdRequired,
+    /// The group is full.
+    #[error("group has reached its maximum size")]
+    GroupMaxSizeReached,
+    /// Another member took over the instance id.
+    #[error("instance id is fenced")]
+    FencedInstanceId,
+}
+
+impl GroupError {
+    /// Kafka's code for it.
+    pub fn code(self) -> ErrorCode {
+        match self {
+            Self::OffsetMetadataTooLarge => ErrorCode::OffsetMetadataTooLarge,
+            Self::CoordinatorLoadInProgress => ErrorCode::CoordinatorLoadInProgress,
+            Self::CoordinatorNotAvailable => ErrorCode::CoordinatorNotAvailable,
+            Self::IllegalGeneration => ErrorCode::IllegalGeneration,
+            Self::InconsistentGroupProtocol => ErrorCode::InconsistentGroupProtocol,
+            Self::InvalidGroupId => ErrorCode::InvalidGroupId,
+            Self::UnknownMemberId => ErrorCode::UnknownMemberId,
+            Self::InvalidSessionTimeout => ErrorCode::InvalidSessionTimeout,
+            Self::RebalanceInProgress => ErrorCode::RebalanceInProgress,
+            Self::InvalidCommitOffsetSize => ErrorCode::InvalidCommitOffsetSize,
+            Self::InvalidRequest => ErrorCode::InvalidRequest,
+            Self::MemberIdRequired => ErrorCode::MemberIdRequired,
+            Self::GroupMaxSizeReached => ErrorCode::GroupMaxSizeReached,
+            Self::FencedInstanceId => ErrorCode::FencedInstanceId,
+        }
+    }
+}

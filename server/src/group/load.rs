@@ -1,0 +1,146 @@
+//! A coordinator's memory from its log and back: replay of the partition, and the snapshot that replaces an old log.
+
+use std::collections::BTreeMap;
+
+use protocol::compression::{CompressionError, decompress};
+use protocol::reader::DecodeError;
+use protocol::record_batch::{BatchBuilder, BatchError, HEADER_BYTES, ProducerFields, batches, records};
+
+use super::coordinator::{Coordinator, REPLAY_ORDER};
+use super::{CommittedOffset, Group, OffsetsRecord};
+use crate::limits::{OFFSETS_BODY_BYTES_MAX, OFFSETS_SNAPSHOT_BATCH_BYTES};
+
+/// Why the log of a coordinator cannot be replayed.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// A batch is malformed.
+    #[error(transparent)]
+    Batch(#[from] BatchError),
+    /// A batch is not what was written.
+    #[error("batch at offset {base_offset} has a wrong crc")]
+    WrongCrc {
+        /// Offset of the batch.
+        base_offset: i64,
+    },
+    /// The body of a batch cannot be decompressed.
+    #[error(transparent)]
+    Compression(#[from] CompressionError),
+    /// A record's key or value is malformed.
+    #[error("record at offset {offset} is malformed: {error}")]
+    Record {
+        /// Offset of the record.
+        offset: i64,
+        /// What is wrong.
+        error: DecodeError,
+    },
+}
+
+impl Coordinator {
+    /// Replays whole batches, in order of their offsets, before [`Coordinator::loaded`]. A cut last batch is left out.
+    pub fn load(&mut self, bytes: &[u8]) -> Result<(), LoadError> {
+        assert!(self.is_loading(), "a loaded coordinator has newer state than its log");
+        for batch in batches(bytes) {
+            let (header, batch) = batch?;
+            if !header.crc_is_valid(batch) {
+                return Err(LoadError::WrongCrc { base_offset: header.base_offset });
+            }
+            if header.is_control() {
+                continue;
+            }
+            let body = decompress(header.compression()?, &batch[HEADER_BYTES..], OFFSETS_BODY_BYTES_MAX)?;
+            for record in records(&header, &body) {
+                let record = record?;
+                let decoded = OffsetsRecord::decode(record.key.unwrap_or_default(), record.value)
+                    .map_err(|error| LoadError::Record { offset: header.offset(record.offset_delta), error })?;
+                if let Some(decoded) = decoded {
+                    self.apply(&decoded, REPLAY_ORDER);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the replay: members of stable groups have a session's time to be heard, and requests are served.
+    pub fn loaded(&mut self, now_ms: i64) {
+        assert!(self.is_loading(), "a coordinator is loaded once");
+        let group_ids: Vec<_> = self.groups.keys().cloned().collect();
+        for group_id in group_ids {
+            let entry = self.groups.get_mut(&group_id).expect("the id was just read");
+            if let Some(logged) = &entry.logged {
+                entry.group = Group::restored(group_id.clone(), self.config, logged.metadata.clone(), now_ms);
+            } else if entry.offsets.is_empty() {
+                self.groups.remove(&group_id);
+                continue;
+            }
+            self.reschedule(&group_id);
+        }
+        self.serve_from(now_ms);
+    }
+
+    /// Batches that hold all that the log must say, so that what lies before them can be dropped.
+    ///
+    /// They must take their place in the log at once, before any later append: they contain the appends that are still on
+    /// their way, since those lie before them and would otherwise be undone by older values.
+    pub fn snapshot(&self, now_ms: i64) -> Vec<Vec<u8>> {
+        let mut under_way = self.offsets_under_way();
+        let mut snapshot = SnapshotBatches { batches: Vec::new(), open: None, now_ms };
+        for (group_id, entry) in &self.groups {
+            if let Some(logged) = &entry.logged {
+                let value = Some(logged.metadata.clone());
+                snapshot.push(&OffsetsRecord::Group { group_id: group_id.clone(), value });
+            }
+            let mut newer = under_way.remove(group_id.as_str()).unwrap_or_default();
+            for (topic, partition, committed) in entry.offsets.iter() {
+                let value = newer.remove(&(topic, partition)).unwrap_or(Some(committed));
+                snapshot.push_offset(group_id, topic, partition, value);
+            }
+            for ((topic, partition), value) in newer {
+                snapshot.push_offset(group_id, topic, partition, value);
+            }
+        }
+        snapshot.finish()
+    }
+
+    /// The last word of the appends on their way on each partition.
+    fn offsets_under_way(&self) -> BTreeMap<&str, BTreeMap<(&str, i32), Option<&CommittedOffset>>> {
+        let mut under_way = BTreeMap::<_, BTreeMap<_, _>>::new();
+        for record in self.records_under_way() {
+            if let OffsetsRecord::Offset { group_id, topic, partition, value } = record {
+                let offsets = under_way.entry(group_id.as_str()).or_default();
+                offsets.insert((topic.as_str(), *partition), value.as_ref());
+            }
+        }
+        under_way
+    }
+}
+
+struct SnapshotBatches {
+    batches: Vec<Vec<u8>>,
+    open: Option<BatchBuilder>,
+    now_ms: i64,
+}
+
+impl SnapshotBatches {
+    fn push_offset(&mut self, group_id: &str, topic: &str, partition: i32, value: Option<&CommittedOffset>) {
+        if let Some(committed) = value {
+            let (group_id, topic) = (group_id.to_owned(), topic.to_owned());
+            self.push(&OffsetsRecord::Offset { group_id, topic, partition, value: Some(committed.clone()) });
+        }
+    }
+
+    /// A batch is closed before it could pass the largest: a record may be nearly that large by itself.
+    fn push(&mut self, record: &OffsetsRecord) {
+        let is_large = matches!(record, OffsetsRecord::Group { .. });
+        if self.open.as_ref().is_some_and(|open| is_large || open.batch_bytes() >= OFFSETS_SNAPSHOT_BATCH_BYTES) {
+            self.batches.extend(self.open.take().map(BatchBuilder::finish));
+        }
+        let now_ms = self.now_ms;
+        let open = self.open.get_or_insert_with(|| BatchBuilder::new(Vec::new(), now_ms, ProducerFields::NONE));
+        record.append_to(open, now_ms);
+    }
+
+    fn finish(mut self) -> Vec<Vec<u8>> {
+        self.batches.extend(self.open.take().map(BatchBuilder::finish));
+        self.batches
+    }
+}

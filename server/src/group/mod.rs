@@ -1,0 +1,44 @@
+//! Classic consumer groups: who is a member, who leads, what was assigned, and which offsets were committed.
+//!
+//! Everything here is synchronous and free of I/O and clocks. A [`Coordinator`] owns the groups of one partition of
+//! `__consumer_offsets`; an async edge feeds it events and the time, and carries out its effects: appends to that
+//! partition, and replies. [`Group`] is the state machine of one group, without its offsets.
+
+mod config;
+mod coordinator;
+mod error;
+mod heartbeat;
+mod join;
+mod load;
+mod member;
+mod offsets;
+mod rebalance;
+mod records;
+mod request;
+mod response;
+mod state;
+mod static_member;
+mod sync;
+
+pub use config::GroupConfig;
+pub use coordinator::{ContinuationId, Coordinator, Effect, Event};
+pub use error::GroupError;
+pub use load::LoadError;
+pub use offsets::{CommittedOffset, Offsets};
+pub use records::{GroupMetadata, MemberMetadata, OffsetsRecord, partition_for};
+pub use request::{
+    CommitPartition, CommitRequest, HeartbeatRequest, JoinProtocol, JoinRequest, LeaveRequest, LeavingMember,
+    OffsetFetchRequest, SyncRequest, TopicPartitions,
+};
+pub use response::{
+    CommitResponse, GroupDescription, GroupListing, JoinMember, JoinResponse, LeaveResponse, MemberDescription,
+    OffsetFetchResponse, Response, SyncResponse, TopicOffsets,
+};
+pub use state::{Group, GroupEffect, GroupEvent, GroupState, Persisting};
+
+/// Names the place where an answer is awaited; the edge makes them and they mean nothing here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ReplyToken(pub u64);
+
+#[cfg(test)]
+mod tests;
