@@ -38,11 +38,7 @@ pub enum CompressionError {
 }
 
 /// The uncompressed form of `body`, at most `output_bytes_max` bytes; borrowed when it is not compressed.
-pub fn decompress(
-    codec: Compression,
-    body: &[u8],
-    output_bytes_max: usize,
-) -> Result<Cow<'_, [u8]>, CompressionError> {
+pub fn decompress(codec: Compression, body: &[u8], output_bytes_max: usize) -> Result<Cow<'_, [u8]>, CompressionError> {
     match codec {
         Compression::None if body.len() > output_bytes_max => {
             Err(CompressionError::OutputTooLarge { output_bytes_max })
@@ -53,20 +49,14 @@ pub fn decompress(
         Compression::Lz4 => read_capped(lz4_flex::frame::FrameDecoder::new(body), output_bytes_max),
         Compression::Zstd => {
             let window_bytes_max = output_bytes_max.max(ZSTD_WINDOW_BYTES_MIN) as u64;
-            let decoder = ruzstd::decoding::StreamingDecoder::new_with_max_window_size(
-                body,
-                window_bytes_max,
-            )
-            .map_err(malformed)?;
+            let decoder = ruzstd::decoding::StreamingDecoder::new_with_max_window_size(body, window_bytes_max)
+                .map_err(malformed)?;
             read_capped(decoder, output_bytes_max)
         }
     }
 }
 
-fn read_capped<'a>(
-    decoder: impl Read,
-    output_bytes_max: usize,
-) -> Result<Cow<'a, [u8]>, CompressionError> {
+fn read_capped<'a>(decoder: impl Read, output_bytes_max: usize) -> Result<Cow<'a, [u8]>, CompressionError> {
     let mut output = Vec::new();
     // One byte more than allowed tells "too large" from "exactly full".
     decoder
@@ -85,13 +75,9 @@ fn snappy<'a>(body: &[u8], output_bytes_max: usize) -> Result<Cow<'a, [u8]>, Com
         append_snappy_block(body, &mut output, output_bytes_max)?;
         return Ok(Cow::Owned(output));
     }
-    let mut rest = body
-        .get(XERIAL_HEADER_BYTES..)
-        .ok_or_else(|| malformed("the xerial header is cut off"))?;
+    let mut rest = body.get(XERIAL_HEADER_BYTES..).ok_or_else(|| malformed("the xerial header is cut off"))?;
     while !rest.is_empty() {
-        let (length, after) = rest
-            .split_first_chunk()
-            .ok_or_else(|| malformed("a xerial length is cut off"))?;
+        let (length, after) = rest.split_first_chunk().ok_or_else(|| malformed("a xerial length is cut off"))?;
         let (block, after) = usize::try_from(i32::from_be_bytes(*length))
             .ok()
             .and_then(|length| after.split_at_checked(length))
@@ -103,20 +89,14 @@ fn snappy<'a>(body: &[u8], output_bytes_max: usize) -> Result<Cow<'a, [u8]>, Com
 }
 
 /// Snappy states its output size up front, so that it is refused before any memory is given.
-fn append_snappy_block(
-    block: &[u8],
-    output: &mut Vec<u8>,
-    output_bytes_max: usize,
-) -> Result<(), CompressionError> {
+fn append_snappy_block(block: &[u8], output: &mut Vec<u8>, output_bytes_max: usize) -> Result<(), CompressionError> {
     let block_output_bytes = snap::raw::decompress_len(block).map_err(malformed)?;
     let start = output.len();
     if block_output_bytes > output_bytes_max - start {
         return Err(CompressionError::OutputTooLarge { output_bytes_max });
     }
     output.resize(start + block_output_bytes, 0);
-    snap::raw::Decoder::new()
-        .decompress(block, &mut output[start..])
-        .map_err(malformed)?;
+    snap::raw::Decoder::new().decompress(block, &mut output[start..]).map_err(malformed)?;
     Ok(())
 }
 

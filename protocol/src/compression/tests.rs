@@ -6,38 +6,28 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::record_batch::{
-    ATTRIBUTES_AT, BATCH_LENGTH_AT, BatchBuilder, CRC_AT, CRC_COVERS_FROM, HEADER_BYTES,
-    LENGTH_PREFIX_BYTES, ProducerFields,
+    ATTRIBUTES_AT, BATCH_LENGTH_AT, BatchBuilder, CRC_AT, CRC_COVERS_FROM, HEADER_BYTES, LENGTH_PREFIX_BYTES,
+    ProducerFields,
 };
 
-const CODECS: [Compression; 4] = [
-    Compression::Gzip,
-    Compression::Snappy,
-    Compression::Lz4,
-    Compression::Zstd,
-];
+const CODECS: [Compression; 4] = [Compression::Gzip, Compression::Snappy, Compression::Lz4, Compression::Zstd];
 const CAP: usize = 64 * 1024;
 
 fn compress(codec: Compression, plain: &[u8]) -> Vec<u8> {
     match codec {
         Compression::None => plain.to_vec(),
         Compression::Gzip => {
-            let mut encoder =
-                flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
             encoder.write_all(plain).expect("a vector takes all");
             encoder.finish().expect("a vector takes all")
         }
-        Compression::Snappy => snap::raw::Encoder::new()
-            .compress_vec(plain)
-            .expect("small enough"),
+        Compression::Snappy => snap::raw::Encoder::new().compress_vec(plain).expect("small enough"),
         Compression::Lz4 => {
             let mut encoder = lz4_flex::frame::FrameEncoder::new(Vec::new());
             encoder.write_all(plain).expect("a vector takes all");
             encoder.finish().expect("a vector takes all")
         }
-        Compression::Zstd => {
-            ruzstd::encoding::compress_to_vec(plain, ruzstd::encoding::CompressionLevel::Fastest)
-        }
+        Compression::Zstd => ruzstd::encoding::compress_to_vec(plain, ruzstd::encoding::CompressionLevel::Fastest),
     }
 }
 
@@ -77,31 +67,27 @@ fn frames_of_the_reference_encoders_are_read() {
         (
             Compression::Zstd,
             &[
-                40, 181, 47, 253, 4, 104, 141, 0, 0, 80, 112, 111, 115, 116, 104, 97, 115, 116,
-                101, 32, 1, 0, 187, 82, 5, 9, 3, 217, 120, 26,
+                40, 181, 47, 253, 4, 104, 141, 0, 0, 80, 112, 111, 115, 116, 104, 97, 115, 116, 101, 32, 1, 0, 187, 82,
+                5, 9, 3, 217, 120, 26,
             ],
         ),
         (
             Compression::Lz4,
             &[
-                4, 34, 77, 24, 96, 64, 130, 20, 0, 0, 0, 175, 112, 111, 115, 116, 104, 97, 115,
-                116, 101, 32, 10, 0, 166, 80, 97, 115, 116, 101, 32, 0, 0, 0, 0,
+                4, 34, 77, 24, 96, 64, 130, 20, 0, 0, 0, 175, 112, 111, 115, 116, 104, 97, 115, 116, 101, 32, 10, 0,
+                166, 80, 97, 115, 116, 101, 32, 0, 0, 0, 0,
             ],
         ),
         (
             Compression::Gzip,
             &[
-                31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 43, 200, 47, 46, 201, 72, 44, 46, 73, 85, 40, 24,
-                210, 44, 0, 141, 61, 217, 26, 200, 0, 0, 0,
+                31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 43, 200, 47, 46, 201, 72, 44, 46, 73, 85, 40, 24, 210, 44, 0, 141, 61,
+                217, 26, 200, 0, 0, 0,
             ],
         ),
     ];
     for (codec, frame) in frames {
-        assert_eq!(
-            decompress(codec, frame, CAP).expect("whole"),
-            "posthaste ".repeat(20).as_bytes(),
-            "{codec:?}"
-        );
+        assert_eq!(decompress(codec, frame, CAP).expect("whole"), "posthaste ".repeat(20).as_bytes(), "{codec:?}");
     }
 }
 
@@ -113,15 +99,7 @@ fn bombs_are_refused_at_the_cap() {
     for (codec, bomb) in bombs {
         assert!(bomb.len() < plain.len() / 15, "{codec:?} is a bomb");
         let refused = decompress(codec, &bomb, CAP);
-        assert!(
-            matches!(
-                refused,
-                Err(CompressionError::OutputTooLarge {
-                    output_bytes_max: CAP
-                })
-            ),
-            "{codec:?}"
-        );
+        assert!(matches!(refused, Err(CompressionError::OutputTooLarge { output_bytes_max: CAP })), "{codec:?}");
     }
 }
 
@@ -129,20 +107,14 @@ fn bombs_are_refused_at_the_cap() {
 fn a_snappy_length_is_refused_before_memory_is_given() {
     // A varint of 4 GiB - 1 and nothing behind it.
     let lie = [0xff, 0xff, 0xff, 0xff, 0x0f];
-    assert!(matches!(
-        decompress(Compression::Snappy, &lie, CAP),
-        Err(CompressionError::OutputTooLarge { .. })
-    ));
+    assert!(matches!(decompress(Compression::Snappy, &lie, CAP), Err(CompressionError::OutputTooLarge { .. })));
 }
 
 #[test]
 fn a_zstd_window_beyond_the_cap_is_refused() {
     // Magic, no single segment, window descriptor for 1 GiB (exponent 20).
     let frame = [0x28, 0xb5, 0x2f, 0xfd, 0x00, 20 << 3, 0x01, 0x00, 0x00];
-    assert!(matches!(
-        decompress(Compression::Zstd, &frame, CAP),
-        Err(CompressionError::Malformed(_))
-    ));
+    assert!(matches!(decompress(Compression::Zstd, &frame, CAP), Err(CompressionError::Malformed(_))));
 }
 
 #[test]
@@ -161,10 +133,7 @@ fn a_cut_body_is_malformed() {
     let plain: Vec<u8> = (0..CAP).map(|at| ((at * at) >> 3) as u8).collect();
     for codec in CODECS {
         let compressed = compress(codec, &plain);
-        assert!(
-            decompress(codec, &compressed[..compressed.len() / 2], CAP).is_err(),
-            "{codec:?}"
-        );
+        assert!(decompress(codec, &compressed[..compressed.len() / 2], CAP).is_err(), "{codec:?}");
     }
     let framed = compress_xerial(&plain, 1000);
     assert!(decompress(Compression::Snappy, &framed[..framed.len() - 1], CAP).is_err());
@@ -175,8 +144,7 @@ fn a_cut_body_is_malformed() {
 fn the_first_record_in_offset_order_wins() {
     for codec in [Compression::None].into_iter().chain(CODECS) {
         let batch = three_records(codec);
-        let find =
-            |timestamp| first_record_at_or_after(&batch, timestamp, CAP).expect("well formed");
+        let find = |timestamp| first_record_at_or_after(&batch, timestamp, CAP).expect("well formed");
         assert_eq!(find(i64::MIN), Some((0, 100)), "{codec:?}");
         assert_eq!(find(101), Some((1, 300)), "{codec:?}");
         assert_eq!(find(300), Some((1, 300)), "{codec:?}");
@@ -189,10 +157,7 @@ fn a_lying_maximum_finds_nothing() {
     let mut batch = three_records(Compression::None);
     let maximum_at = crate::record_batch::MAX_TIMESTAMP_AT;
     batch[maximum_at..maximum_at + 8].copy_from_slice(&i64::MAX.to_be_bytes());
-    assert!(matches!(
-        first_record_at_or_after(&batch, 1_000, CAP),
-        Ok(None)
-    ));
+    assert!(matches!(first_record_at_or_after(&batch, 1_000, CAP), Ok(None)));
 }
 
 #[test]
@@ -205,10 +170,7 @@ fn a_truncated_or_undecodable_batch_is_an_error() {
         first_record_at_or_after(&unknown, 0, CAP),
         Err(CompressionError::Batch(BatchError::UnknownCompression(7)))
     ));
-    assert!(matches!(
-        first_record_at_or_after(&batch, 0, 3),
-        Err(CompressionError::OutputTooLarge { .. })
-    ));
+    assert!(matches!(first_record_at_or_after(&batch, 0, 3), Err(CompressionError::OutputTooLarge { .. })));
 }
 
 proptest! {

@@ -18,10 +18,7 @@ pub fn first_record_at_or_after(
     }
     let body = batch
         .get(HEADER_BYTES..header.total_bytes())
-        .ok_or(BatchError::Truncated {
-            needed_bytes: header.total_bytes(),
-            available_bytes: batch.len(),
-        })?;
+        .ok_or(BatchError::Truncated { needed_bytes: header.total_bytes(), available_bytes: batch.len() })?;
     let body = decompress(header.compression()?, body, output_bytes_max)?;
     for record in records(&header, &body) {
         let record = record?;

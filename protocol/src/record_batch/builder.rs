@@ -1,8 +1,6 @@
 //! Builds an uncompressed batch at the end of a buffer that the caller lends and gets back, so that the memory is reused.
 
-use super::header::{
-    BatchHeader, CRC_AT, CRC_COVERS_FROM, HEADER_BYTES, LENGTH_PREFIX_BYTES, MAGIC_V2,
-};
+use super::header::{BatchHeader, CRC_AT, CRC_COVERS_FROM, HEADER_BYTES, LENGTH_PREFIX_BYTES, MAGIC_V2};
 use super::varint::{VARLONG_BYTES_MAX, encoded_bytes, write};
 
 /// Who produces, for idempotence.
@@ -18,11 +16,7 @@ pub struct ProducerFields {
 
 impl ProducerFields {
     /// A producer without idempotence.
-    pub const NONE: Self = Self {
-        producer_id: -1,
-        producer_epoch: -1,
-        base_sequence: -1,
-    };
+    pub const NONE: Self = Self { producer_id: -1, producer_epoch: -1, base_sequence: -1 };
 }
 
 /// A batch under construction. Offsets count from 0, as producers send them.
@@ -41,14 +35,7 @@ impl BatchBuilder {
     pub fn new(mut buffer: Vec<u8>, base_timestamp: i64, producer: ProducerFields) -> Self {
         let start = buffer.len();
         buffer.extend_from_slice(&[0; HEADER_BYTES]);
-        Self {
-            buffer,
-            start,
-            base_timestamp,
-            max_timestamp: i64::MIN,
-            producer,
-            record_count: 0,
-        }
+        Self { buffer, start, base_timestamp, max_timestamp: i64::MIN, producer, record_count: 0 }
     }
 
     /// Appends a record with headers.
@@ -59,10 +46,8 @@ impl BatchBuilder {
         value: Option<&[u8]>,
         headers: &[(&str, Option<&[u8]>)],
     ) {
-        let headers_bytes: usize = headers
-            .iter()
-            .map(|(name, value)| nullable_bytes(Some(name.as_bytes())) + nullable_bytes(*value))
-            .sum();
+        let headers_bytes: usize =
+            headers.iter().map(|(name, value)| nullable_bytes(Some(name.as_bytes())) + nullable_bytes(*value)).sum();
         self.append_fields(timestamp, key, value, headers.len(), headers_bytes);
         for (name, value) in headers {
             self.put_nullable(Some(name.as_bytes()));
@@ -90,8 +75,8 @@ impl BatchBuilder {
     pub fn finish(mut self) -> Vec<u8> {
         assert!(self.record_count > 0, "an empty batch has no last offset");
         let batch = &mut self.buffer[self.start..];
-        let batch_length = i32::try_from(batch.len() - LENGTH_PREFIX_BYTES)
-            .expect("append_fields keeps a batch within 2 GiB");
+        let batch_length =
+            i32::try_from(batch.len() - LENGTH_PREFIX_BYTES).expect("append_fields keeps a batch within 2 GiB");
         let header = BatchHeader {
             base_offset: 0,
             batch_length,
@@ -132,10 +117,7 @@ impl BatchBuilder {
             + encoded_bytes(headers_count as i64)
             + headers_bytes;
         let bytes_after = self.batch_bytes() + VARLONG_BYTES_MAX + record_bytes;
-        assert!(
-            i32::try_from(bytes_after).is_ok(),
-            "a batch's length is an i32"
-        );
+        assert!(i32::try_from(bytes_after).is_ok(), "a batch's length is an i32");
 
         // The small fields are gathered on the stack, so that the buffer's capacity is checked once for all of them.
         let mut fields = [0; 5 * VARLONG_BYTES_MAX];

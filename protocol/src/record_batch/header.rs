@@ -99,10 +99,7 @@ impl BatchHeader {
             }
         }
         let Some(header) = bytes.first_chunk::<HEADER_BYTES>() else {
-            return Err(BatchError::Truncated {
-                needed_bytes: HEADER_BYTES,
-                available_bytes: bytes.len(),
-            });
+            return Err(BatchError::Truncated { needed_bytes: HEADER_BYTES, available_bytes: bytes.len() });
         };
         let batch_length = i32::from_be_bytes(field(header, BATCH_LENGTH_AT));
         if batch_length < (HEADER_BYTES - LENGTH_PREFIX_BYTES) as i32 {
@@ -129,19 +126,11 @@ impl BatchHeader {
     pub fn write(&self, header: &mut [u8; HEADER_BYTES]) {
         put(header, BASE_OFFSET_AT, self.base_offset.to_be_bytes());
         put(header, BATCH_LENGTH_AT, self.batch_length.to_be_bytes());
-        put(
-            header,
-            PARTITION_LEADER_EPOCH_AT,
-            self.partition_leader_epoch.to_be_bytes(),
-        );
+        put(header, PARTITION_LEADER_EPOCH_AT, self.partition_leader_epoch.to_be_bytes());
         put(header, MAGIC_AT, self.magic.to_be_bytes());
         put(header, CRC_AT, self.crc.to_be_bytes());
         put(header, ATTRIBUTES_AT, self.attributes.to_be_bytes());
-        put(
-            header,
-            LAST_OFFSET_DELTA_AT,
-            self.last_offset_delta.to_be_bytes(),
-        );
+        put(header, LAST_OFFSET_DELTA_AT, self.last_offset_delta.to_be_bytes());
         put(header, BASE_TIMESTAMP_AT, self.base_timestamp.to_be_bytes());
         put(header, MAX_TIMESTAMP_AT, self.max_timestamp.to_be_bytes());
         put(header, PRODUCER_ID_AT, self.producer_id.to_be_bytes());
@@ -195,18 +184,12 @@ impl BatchHeader {
 
     /// Timestamp of a record of this batch.
     pub fn timestamp(&self, timestamp_delta: i64) -> i64 {
-        if self.has_log_append_time() {
-            self.max_timestamp
-        } else {
-            self.base_timestamp.wrapping_add(timestamp_delta)
-        }
+        if self.has_log_append_time() { self.max_timestamp } else { self.base_timestamp.wrapping_add(timestamp_delta) }
     }
 
     /// Whether `batch` is whole and its bytes agree with the CRC.
     pub fn crc_is_valid(&self, batch: &[u8]) -> bool {
-        batch
-            .get(CRC_COVERS_FROM..self.total_bytes())
-            .is_some_and(|covered| crc32c::crc32c(covered) == self.crc)
+        batch.get(CRC_COVERS_FROM..self.total_bytes()).is_some_and(|covered| crc32c::crc32c(covered) == self.crc)
     }
 }
 

@@ -23,16 +23,10 @@ impl<'a> Record<'a> {
         let mut rest = self.headers;
         match take_int(&mut rest) {
             // Each header takes at least two bytes, so a count beyond that is a lie.
-            Some(count) if count >= 0 && count as usize <= rest.len() / 2 => RecordHeaders {
-                rest,
-                left: count as u32,
-                malformed: false,
-            },
-            _ => RecordHeaders {
-                rest,
-                left: 0,
-                malformed: true,
-            },
+            Some(count) if count >= 0 && count as usize <= rest.len() / 2 => {
+                RecordHeaders { rest, left: count as u32, malformed: false }
+            }
+            _ => RecordHeaders { rest, left: 0, malformed: true },
         }
     }
 }
@@ -55,8 +49,7 @@ impl<'a> Iterator for RecordHeaders<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.left == 0 {
-            let stray =
-                std::mem::take(&mut self.malformed) || !std::mem::take(&mut self.rest).is_empty();
+            let stray = std::mem::take(&mut self.malformed) || !std::mem::take(&mut self.rest).is_empty();
             return stray.then_some(Err(InvalidHeader));
         }
         self.left -= 1;
@@ -88,11 +81,7 @@ pub struct Records<'a> {
 /// It yields as many records as the header claims, or an error and then nothing: a body that is too short, too long or
 /// malformed never passes as whole.
 pub fn records<'a>(header: &BatchHeader, body: &'a [u8]) -> Records<'a> {
-    Records {
-        rest: body,
-        index: 0,
-        count: u32::try_from(header.record_count).unwrap_or(0),
-    }
+    Records { rest: body, index: 0, count: u32::try_from(header.record_count).unwrap_or(0) }
 }
 
 impl<'a> Iterator for Records<'a> {
@@ -127,20 +116,11 @@ fn take_record<'a>(rest: &mut &'a [u8]) -> Option<Record<'a>> {
     let key = take_nullable_bytes(&mut record)?;
     let value = take_nullable_bytes(&mut record)?;
     // At least the header count must be there.
-    (!record.is_empty()).then_some(Record {
-        offset_delta,
-        timestamp_delta,
-        key,
-        value,
-        headers: record,
-    })
+    (!record.is_empty()).then_some(Record { offset_delta, timestamp_delta, key, value, headers: record })
 }
 
 /// Outer `None`: malformed. Inner `None`: null.
-#[expect(
-    clippy::option_option,
-    reason = "malformed and null are different, and `?` serves the outer one"
-)]
+#[expect(clippy::option_option, reason = "malformed and null are different, and `?` serves the outer one")]
 #[inline]
 fn take_nullable_bytes<'a>(rest: &mut &'a [u8]) -> Option<Option<&'a [u8]>> {
     match take_int(rest)? {

@@ -21,30 +21,19 @@ fn any_bytes() -> impl Strategy<Value = Option<Vec<u8>>> {
 
 fn any_record() -> impl Strategy<Value = OwnedRecord> {
     let headers = proptest::collection::vec(("[a-c]{0,3}", any_bytes()), 0..4);
-    (any::<i64>(), any_bytes(), any_bytes(), headers).prop_map(
-        |(timestamp, key, value, headers)| OwnedRecord {
-            timestamp,
-            key,
-            value,
-            headers,
-        },
-    )
+    (any::<i64>(), any_bytes(), any_bytes(), headers).prop_map(|(timestamp, key, value, headers)| OwnedRecord {
+        timestamp,
+        key,
+        value,
+        headers,
+    })
 }
 
 fn build(base_timestamp: i64, producer: ProducerFields, owned: &[OwnedRecord]) -> Vec<u8> {
     let mut builder = BatchBuilder::new(Vec::new(), base_timestamp, producer);
     for record in owned {
-        let headers: Vec<_> = record
-            .headers
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_deref()))
-            .collect();
-        builder.append(
-            record.timestamp,
-            record.key.as_deref(),
-            record.value.as_deref(),
-            &headers,
-        );
+        let headers: Vec<_> = record.headers.iter().map(|(name, value)| (name.as_str(), value.as_deref())).collect();
+        builder.append(record.timestamp, record.key.as_deref(), record.value.as_deref(), &headers);
     }
     builder.finish()
 }
@@ -55,9 +44,7 @@ fn read(header: &BatchHeader, batch: &[u8]) -> Result<Vec<OwnedRecord>, BatchErr
             let record = record?;
             let headers = record
                 .headers()
-                .map(|header| {
-                    header.map(|(name, value)| (name.to_owned(), value.map(<[u8]>::to_vec)))
-                })
+                .map(|header| header.map(|(name, value)| (name.to_owned(), value.map(<[u8]>::to_vec))))
                 .collect::<Result<_, _>>()
                 .expect("the builder writes whole headers");
             Ok(OwnedRecord {
@@ -73,12 +60,7 @@ fn read(header: &BatchHeader, batch: &[u8]) -> Result<Vec<OwnedRecord>, BatchErr
 fn one_batch() -> Vec<u8> {
     let mut builder = BatchBuilder::new(Vec::new(), 1_000, ProducerFields::NONE);
     builder.append(1_000, None, Some(b"first"), &[]);
-    builder.append(
-        1_007,
-        Some(b"key"),
-        None,
-        &[("trace", Some(b"1")), ("trace", None)],
-    );
+    builder.append(1_007, Some(b"key"), None, &[("trace", Some(b"1")), ("trace", None)]);
     builder.finish()
 }
 
@@ -89,14 +71,11 @@ fn a_batch_has_the_bytes_of_the_format() {
         // Length 11, attributes, timestamp +0, offset +0, null key, value "first", no headers.
         22, 0, 0, 0, 1, 10, b'f', b'i', b'r', b's', b't', 0,
         // Length 24, attributes, timestamp +7, offset +1, key "key", null value, two headers.
-        48, 0, 14, 2, 6, b'k', b'e', b'y', 1, 4, 10, b't', b'r', b'a', b'c', b'e', 2, b'1', 10,
-        b't', b'r', b'a', b'c', b'e', 1,
+        48, 0, 14, 2, 6, b'k', b'e', b'y', 1, 4, 10, b't', b'r', b'a', b'c', b'e', 2, b'1', 10, b't', b'r', b'a', b'c',
+        b'e', 1,
     ];
     assert_eq!(&batch[HEADER_BYTES..], body);
-    assert_eq!(
-        &batch[..CRC_AT],
-        &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 86, 255, 255, 255, 255, 2]
-    );
+    assert_eq!(&batch[..CRC_AT], &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 86, 255, 255, 255, 255, 2]);
     assert_eq!(batch[RECORD_COUNT_AT..HEADER_BYTES], [0, 0, 0, 2]);
 }
 
@@ -105,10 +84,7 @@ fn the_oracle_reads_what_the_builder_wrote() {
     let mut bytes = bytes::Bytes::from(one_batch());
     let decoded = RecordBatchDecoder::decode(&mut bytes).expect("the oracle accepts the batch");
     assert_eq!(decoded.records.len(), 2);
-    assert_eq!(
-        decoded.records[0].value.as_deref(),
-        Some(b"first".as_slice())
-    );
+    assert_eq!(decoded.records[0].value.as_deref(), Some(b"first".as_slice()));
     assert_eq!(decoded.records[1].timestamp, 1_007);
     assert_eq!(decoded.records[1].offset, 1);
     assert_eq!(decoded.records[1].key.as_deref(), Some(b"key".as_slice()));
@@ -119,13 +95,7 @@ fn duplicate_header_keys_are_kept_in_order() {
     let batch = one_batch();
     let header = BatchHeader::parse(&batch).expect("whole");
     let read = read(&header, &batch).expect("well formed");
-    assert_eq!(
-        read[1].headers,
-        vec![
-            ("trace".to_owned(), Some(b"1".to_vec())),
-            ("trace".to_owned(), None)
-        ]
-    );
+    assert_eq!(read[1].headers, vec![("trace".to_owned(), Some(b"1".to_vec())), ("trace".to_owned(), None)]);
 }
 
 #[test]
@@ -134,9 +104,7 @@ fn a_truncated_last_batch_ends_a_fetch_answer_cleanly() {
     let whole_bytes = answer.len();
     answer.extend_from_slice(&one_batch());
     for cut in 0..whole_bytes {
-        let found: Vec<_> = batches(&answer[..whole_bytes + cut])
-            .collect::<Result<_, _>>()
-            .expect("no damage");
+        let found: Vec<_> = batches(&answer[..whole_bytes + cut]).collect::<Result<_, _>>().expect("no damage");
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].1.len(), whole_bytes);
     }
@@ -147,28 +115,13 @@ fn a_truncated_last_batch_ends_a_fetch_answer_cleanly() {
 fn old_formats_and_lying_lengths_are_named() {
     let mut batch = one_batch();
     batch[MAGIC_AT] = 1;
-    assert_eq!(
-        BatchHeader::parse(&batch),
-        Err(BatchError::UnsupportedMagic(1))
-    );
-    assert_eq!(
-        BatchHeader::parse(&batch[..30]),
-        Err(BatchError::UnsupportedMagic(1))
-    );
+    assert_eq!(BatchHeader::parse(&batch), Err(BatchError::UnsupportedMagic(1)));
+    assert_eq!(BatchHeader::parse(&batch[..30]), Err(BatchError::UnsupportedMagic(1)));
     let mut batch = one_batch();
     batch[BATCH_LENGTH_AT..PARTITION_LEADER_EPOCH_AT].copy_from_slice(&(-5i32).to_be_bytes());
-    assert_eq!(
-        BatchHeader::parse(&batch),
-        Err(BatchError::LengthTooSmall(-5))
-    );
-    assert_eq!(
-        batches(&batch).collect::<Vec<_>>(),
-        vec![Err(BatchError::LengthTooSmall(-5))]
-    );
-    assert!(matches!(
-        BatchHeader::parse(&one_batch()[..60]),
-        Err(BatchError::Truncated { .. })
-    ));
+    assert_eq!(BatchHeader::parse(&batch), Err(BatchError::LengthTooSmall(-5)));
+    assert_eq!(batches(&batch).collect::<Vec<_>>(), vec![Err(BatchError::LengthTooSmall(-5))]);
+    assert!(matches!(BatchHeader::parse(&one_batch()[..60]), Err(BatchError::Truncated { .. })));
 }
 
 #[test]
@@ -176,20 +129,11 @@ fn a_count_that_disagrees_with_the_body_is_an_error() {
     let batch = one_batch();
     let mut header = BatchHeader::parse(&batch).expect("whole");
     header.record_count = i32::MAX;
-    assert_eq!(
-        read(&header, &batch),
-        Err(BatchError::InvalidRecord { index: 2 })
-    );
+    assert_eq!(read(&header, &batch), Err(BatchError::InvalidRecord { index: 2 }));
     header.record_count = 1;
-    assert!(matches!(
-        read(&header, &batch),
-        Err(BatchError::TrailingBytes(_))
-    ));
+    assert!(matches!(read(&header, &batch), Err(BatchError::TrailingBytes(_))));
     header.record_count = -1;
-    assert!(matches!(
-        read(&header, &batch),
-        Err(BatchError::TrailingBytes(_))
-    ));
+    assert!(matches!(read(&header, &batch), Err(BatchError::TrailingBytes(_))));
 }
 
 #[test]
