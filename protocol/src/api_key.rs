@@ -37,7 +37,9 @@ macro_rules! for_each_api {
 }
 
 macro_rules! api_keys {
-    ($($name:ident = $key:literal, $versions:expr, $flexible:literal, $module:ident $request:ident $response:ident;)*) => {
+    ($(
+        $name:ident = $key:literal, $versions:expr, $flexible:literal, $module:ident $request:ident $response:ident;
+    )*) => {
         /// An API of the Kafka protocol, by its key on the wire.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[repr(i16)]

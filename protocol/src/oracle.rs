@@ -13,8 +13,7 @@ use crate::api_key::ApiKey;
 use crate::error_code::ErrorCode;
 use crate::messages;
 use crate::messages::consumer_offsets::{
-    GroupMetadataKey, GroupMetadataValue, OffsetCommitKey, OffsetCommitValue, decode_versioned,
-    encode_versioned,
+    GroupMetadataKey, GroupMetadataValue, OffsetCommitKey, OffsetCommitValue, decode_versioned, encode_versioned,
 };
 use crate::random::RandomValue;
 use crate::reader::Reader;
@@ -36,8 +35,7 @@ where
     assert_eq!(bytes.len(), stated_len);
 
     let mut reader = Reader::new(bytes);
-    let read = M::decode(&mut reader, version)
-        .unwrap_or_else(|error| panic!("{error}: v{version} {value:?}"));
+    let read = M::decode(&mut reader, version).unwrap_or_else(|error| panic!("{error}: v{version} {value:?}"));
     assert_eq!(read, value, "version {version}");
     assert_eq!(reader.finish(), Ok(()), "version {version}: {value:?}");
     bytes
@@ -52,14 +50,9 @@ where
         let ours = round_trip::<Ours>(source, version);
         let mut unread = Bytes::from_static(ours);
         let read = Theirs::decode(&mut unread, version).expect("the oracle reads what we write");
-        assert!(
-            unread.is_empty(),
-            "version {version}: the oracle leaves {} bytes of {read:?}",
-            unread.len()
-        );
+        assert!(unread.is_empty(), "version {version}: the oracle leaves {} bytes of {read:?}", unread.len());
         let mut written = BytesMut::new();
-        read.encode(&mut written, version)
-            .expect("the oracle writes what it has read");
+        read.encode(&mut written, version).expect("the oracle writes what it has read");
         assert_eq!(written, ours, "version {version}: {read:?}");
     }
 }
@@ -69,7 +62,9 @@ fn knows(versions: VersionRange, version: i16) -> bool {
 }
 
 macro_rules! oracle_tests {
-    ($($name:ident = $key:literal, $versions:expr, $flexible:literal, $module:ident $request:ident $response:ident;)*) => {
+    ($(
+        $name:ident = $key:literal, $versions:expr, $flexible:literal, $module:ident $request:ident $response:ident;
+    )*) => {
         $(
             #[test]
             fn $module() {
@@ -136,19 +131,12 @@ crate::for_each_api!(oracle_tests);
 #[test]
 #[ignore = "writes tests/messages.bin; run after adding a message or version"]
 fn write_corpus() {
-    std::fs::write(
-        concat!(env!("CARGO_MANIFEST_DIR"), "/tests/messages.bin"),
-        corpus(),
-    )
-    .expect("tests/ is writable");
+    std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/messages.bin"), corpus()).expect("tests/ is writable");
 }
 
 #[test]
 fn consumer_offsets_records_round_trip() {
-    fn check<M: Message<'static> + RandomValue + PartialEq + Debug>(
-        source: &mut StdRng,
-        versions: &[i16],
-    ) {
+    fn check<M: Message<'static> + RandomValue + PartialEq + Debug>(source: &mut StdRng, versions: &[i16]) {
         for &version in versions {
             for _ in 0..VALUES_PER_VERSION {
                 round_trip::<M>(source, version);
@@ -169,10 +157,7 @@ fn consumer_offsets_records_round_trip() {
 fn error_codes_are_those_of_the_oracle() {
     for code in -10..200 {
         let known = theirs_error(code);
-        assert_eq!(
-            ErrorCode::from_code(code).map(|error| (format!("{error:?}"), error.is_retriable())),
-            known
-        );
+        assert_eq!(ErrorCode::from_code(code).map(|error| (format!("{error:?}"), error.is_retriable())), known);
         assert!(ErrorCode::from_code(code).is_none_or(|error| error.code() == code));
     }
 }

@@ -1,7 +1,7 @@
 //! `message!`: a table of fields, as in Kafka's JSON schemas, becomes structures that read and write themselves.
 //!
-//! A structure is `pub struct Name<'a>: request Api { .. }`, `response Api` or `record (0..=4), flexible 4` for a message,
-//! and has no role when it is nested in one. A field is
+//! A structure is `pub struct Name<'a>: request Api { .. }`, `response Api` or `record (0..=4), flexible 4` for a
+//! message, and has no role when it is nested in one. A field is
 //! `name: Type, versions [, nullable versions] [, default value] [, tag number];`. An `Option` is nullable in all
 //! versions of the field unless it says otherwise; a field has its default in the versions that lack it; a tagged
 //! field is written when it differs from its default.
@@ -19,6 +19,7 @@ macro_rules! message {
         )*
     };
 
+    // The structure, its default and its layout. One without a lifetime reads from bytes of any.
     (@structure $metas:tt $name:ident [] $fields:tt) => {
         message!(@structure $metas $name ['a] [] $fields);
     };
@@ -104,6 +105,7 @@ macro_rules! message {
         }
     };
 
+    // What depends on whether a field is tagged, nullable in some versions only, or has a default.
     (@default) => { Default::default() };
     (@default $default:expr) => { $default };
 
@@ -140,13 +142,17 @@ macro_rules! message {
     };
 
     (@write_tagged [] $default:tt $($rest:tt)*) => {};
-    (@write_tagged [$tag:literal] [$($default:expr)?] $message:ident.$field:ident: $type:ty, $versions:expr, $tagged:ident, $layout:ident) => {
+    (
+        @write_tagged [$tag:literal] [$($default:expr)?]
+        $message:ident.$field:ident: $type:ty, $versions:expr, $tagged:ident, $layout:ident
+    ) => {
         let default: $type = message!(@default $($default)?);
         if ($versions).contains(&$layout.version) && $message.$field != default {
             $tagged.add($tag, |writer| $crate::field::Field::write(&$message.$field, writer, $layout));
         }
     };
 
+    // What makes a structure a message: where its versions come from.
     (@role [] $name:ident $life:tt) => {};
     (@role [request $api:ident] $name:ident $life:tt) => {
         message!(@api Request $api $name $life);
@@ -171,7 +177,8 @@ macro_rules! message {
     };
     (@api $role:ident $api:ident $name:ident [$life:lifetime] [$($generics:tt)*]) => {
         message!(
-            @message $crate::api_key::ApiKey::$api.versions(), |version| $crate::api_key::ApiKey::$api.is_flexible(version);
+            @message $crate::api_key::ApiKey::$api.versions(),
+            |version| $crate::api_key::ApiKey::$api.is_flexible(version);
             $name [$life] [$($generics)*]
         );
 

@@ -25,24 +25,14 @@ const MESSAGES: &[u8] = include_bytes!("messages.bin");
 
 /// What stands behind a lying count, repeated: the last ones are the smallest flexible structures, empty strings and
 /// arrays in front of no tagged fields.
-const FILLERS: [&[u8]; 12] = [
-    &[0],
-    &[1],
-    &[2],
-    &[3],
-    &[0x7f],
-    &[0x80],
-    &[0xfe],
-    &[0xff],
-    &[1, 0],
-    &[1, 1, 0],
-    &[1, 1, 1, 0],
-    &[1, 1, 1, 1, 0],
-];
+const FILLERS: [&[u8]; 12] =
+    [&[0], &[1], &[2], &[3], &[0x7f], &[0x80], &[0xfe], &[0xff], &[1, 0], &[1, 1, 0], &[1, 1, 1, 0], &[1, 1, 1, 1, 0]];
 const HOSTILE_BYTES: usize = 4096;
 
 macro_rules! decoder {
-    ($($name:ident = $key:literal, $versions:expr, $flexible:literal, $module:ident $request:ident $response:ident;)*) => {
+    ($(
+        $name:ident = $key:literal, $versions:expr, $flexible:literal, $module:ident $request:ident $response:ident;
+    )*) => {
         /// Decodes and drops a message; whether it was one.
         fn decode(kind: Kind, input: &[u8]) -> bool {
             let mut reader = Reader::new(input);
@@ -90,11 +80,7 @@ fn allocated(kind: Kind, input: &[u8]) -> usize {
         region.change().bytes_allocated
     };
     let first = measure();
-    if first <= limit(input) {
-        first
-    } else {
-        first.min(measure())
-    }
+    if first <= limit(input) { first } else { first.min(measure()) }
 }
 
 fn limit(input: &[u8]) -> usize {
@@ -103,11 +89,7 @@ fn limit(input: &[u8]) -> usize {
 
 fn assert_bounded(kind: Kind, input: &[u8]) {
     let allocated = allocated(kind, input);
-    assert!(
-        allocated <= limit(input),
-        "{kind:?}: {allocated} bytes for an input of {}: {input:02x?}",
-        input.len()
-    );
+    assert!(allocated <= limit(input), "{kind:?}: {allocated} bytes for an input of {}: {input:02x?}", input.len());
 }
 
 /// Flips bytes, and often cuts or lengthens the message.
@@ -116,11 +98,7 @@ fn mutate(source: &mut StdRng, message: &[u8]) -> Vec<u8> {
     for _ in 0..source.random_range(1..6) {
         if !mutated.is_empty() {
             let at = source.random_range(0..mutated.len());
-            mutated[at] = if source.random() {
-                source.random()
-            } else {
-                FILLERS[source.random_range(0..8)][0]
-            };
+            mutated[at] = if source.random() { source.random() } else { FILLERS[source.random_range(0..8)][0] };
         }
     }
     match source.random_range(0..4) {
@@ -135,10 +113,7 @@ fn mutate(source: &mut StdRng, message: &[u8]) -> Vec<u8> {
 fn lie(message: &[u8], at: usize, filler: &[u8], compact: bool) -> Vec<u8> {
     let mut lying = message[..at].to_vec();
     if compact {
-        lying.extend_from_slice(&[
-            (HOSTILE_BYTES & 0x7f) as u8 | 0x80,
-            (HOSTILE_BYTES >> 7) as u8,
-        ]);
+        lying.extend_from_slice(&[(HOSTILE_BYTES & 0x7f) as u8 | 0x80, (HOSTILE_BYTES >> 7) as u8]);
     } else {
         lying.extend_from_slice(&(HOSTILE_BYTES as i32).to_be_bytes());
     }
@@ -150,15 +125,9 @@ fn lie(message: &[u8], at: usize, filler: &[u8], compact: bool) -> Vec<u8> {
 fn hostile_bytes_neither_panic_nor_take_memory() {
     let mut source = StdRng::seed_from_u64(3);
     let messages = messages();
-    assert!(
-        messages.len() > 200,
-        "the corpus has all kinds and versions"
-    );
+    assert!(messages.len() > 200, "the corpus has all kinds and versions");
     for (kind, message) in messages {
-        assert!(
-            decode(kind, message),
-            "{kind:?} is in the corpus because it is valid"
-        );
+        assert!(decode(kind, message), "{kind:?} is in the corpus because it is valid");
         assert_bounded(kind, message);
         for _ in 0..200 {
             assert_bounded(kind, &mutate(&mut source, message));
