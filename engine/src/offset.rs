@@ -8,6 +8,7 @@ pub struct Offset(pub i64);
 
 impl Offset {
     /// The offset `count` records further on.
+    #[must_use]
     pub fn plus(self, count: i64) -> Offset {
         Offset(self.0 + count)
     }
@@ -23,6 +24,7 @@ pub struct CommitSequence(pub u64);
 
 impl CommitSequence {
     /// The commit after this one.
+    #[must_use]
     pub fn next(self) -> CommitSequence {
         CommitSequence(self.0 + 1)
     }
@@ -77,22 +79,12 @@ pub struct Ends<T> {
 impl<T: Ord + Copy + fmt::Debug> Ends<T> {
     /// All three ends at one place.
     pub fn at(end: T) -> Ends<T> {
-        Ends {
-            appended: end,
-            written: end,
-            durable: end,
-        }
+        Ends { appended: end, written: end, durable: end }
     }
 
     /// The one invariant: appended >= written >= durable.
     pub fn assert_ordered(&self) {
-        assert!(
-            self.appended >= self.written,
-            "written end is ahead of appended: {self:?}"
-        );
-        assert!(
-            self.written >= self.durable,
-            "durable end is ahead of written: {self:?}"
-        );
+        assert!(self.appended >= self.written, "written end is ahead of appended: {self:?}");
+        assert!(self.written >= self.durable, "durable end is ahead of written: {self:?}");
     }
 }

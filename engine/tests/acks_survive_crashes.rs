@@ -55,22 +55,14 @@ struct Model {
 
 fn start(disk: SimDisk, seed: u64) -> (SimIo, Shard<SimIo>) {
     let mut io = SimIo::new(seed, disk);
-    let settings = DirectorySettings {
-        shards: 1,
-        segment_bytes: SEGMENT_BYTES_MIN,
-    };
-    let directory =
-        DataDirectory::open_or_create(&mut io, Path::new("/data"), settings).expect("opens");
+    let settings = DirectorySettings { shards: 1, segment_bytes: SEGMENT_BYTES_MIN };
+    let directory = DataDirectory::open_or_create(&mut io, Path::new("/data"), settings).expect("opens");
     let recovered = recover(&mut io, &directory, ShardId(0)).expect("recovers");
     let shard = open_shard(io.clone(), &directory, ShardId(0), recovered, 64 << 10);
     (io, shard)
 }
 
-fn until<T>(
-    io: &SimIo,
-    shard: &mut Shard<SimIo>,
-    mut attempt: impl FnMut(&mut Shard<SimIo>) -> Option<T>,
-) -> T {
+fn until<T>(io: &SimIo, shard: &mut Shard<SimIo>, mut attempt: impl FnMut(&mut Shard<SimIo>) -> Option<T>) -> T {
     for _ in 0..100_000 {
         if let Some(value) = attempt(shard) {
             return value;
@@ -86,35 +78,20 @@ fn read_all(io: &SimIo, shard: &mut Shard<SimIo>, log: LogId) -> BTreeMap<i64, V
     let view = shard.view(log).expect("the log is there");
     let (mut offset, mut found) = (view.start, BTreeMap::new());
     while offset < view.high_watermark {
-        let request = ReadRequest {
-            log,
-            goal: Goal::Offset(offset),
-            bytes_max: 20_000,
-            first_whole: true,
-        };
+        let request = ReadRequest { log, goal: Goal::Offset(offset), bytes_max: 20_000, first_whole: true };
         let batches = match shard.read(request).expect("in range") {
             ReadStart::Done(batches) => batches,
-            ReadStart::Pending(id) => until(io, shard, |shard| {
-                shard
-                    .take_finished_reads()
-                    .into_iter()
-                    .find(|(found, _)| *found == id)
-            })
-            .1
-            .expect("readable"),
+            ReadStart::Pending(id) => {
+                until(io, shard, |shard| shard.take_finished_reads().into_iter().find(|(found, _)| *found == id))
+                    .1
+                    .expect("readable")
+            }
         };
-        assert!(
-            batches.bytes > 0,
-            "log {log} is stuck at {offset} of {}",
-            view.high_watermark
-        );
+        assert!(batches.bytes > 0, "log {log} is stuck at {offset} of {}", view.high_watermark);
         let bytes = batches.slices.concat();
         for (at, header) in walk(&bytes) {
             assert_eq!(header.base_offset(), offset.0, "log {log} has no gaps");
-            found.insert(
-                offset.0,
-                bytes[at + 16..at + header.total_bytes().expect("whole")].to_vec(),
-            );
+            found.insert(offset.0, bytes[at + 16..at + header.total_bytes().expect("whole")].to_vec());
             offset = offset.plus(i64::from(header.last_offset_delta()) + 1);
         }
     }
@@ -123,18 +100,14 @@ fn read_all(io: &SimIo, shard: &mut Shard<SimIo>, log: LogId) -> BTreeMap<i64, V
 
 fn one_directory(seed: u64, rounds: usize) {
     let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
-    let mut models: BTreeMap<LogId, Model> = (1..=LOGS)
-        .map(|log| (LogId(log), Model::default()))
-        .collect();
+    let mut models: BTreeMap<LogId, Model> = (1..=LOGS).map(|log| (LogId(log), Model::default())).collect();
     let mut disk = SimDisk::default();
     for round in 0..rounds {
         let (io, mut shard) = start(disk, seed * 1_000 + round as u64);
         for (&log, model) in &mut models {
-            until(&io, &mut shard, |shard| {
-                match shard.configure_log(log, LogConfig::default()) {
-                    Err(Refusal::Wait) => None,
-                    other => Some(other.expect("configures")),
-                }
+            until(&io, &mut shard, |shard| match shard.configure_log(log, LogConfig::default()) {
+                Err(Refusal::Wait) => None,
+                other => Some(other.expect("configures")),
             });
             let found = read_all(&io, &mut shard, log);
             for (offset, body) in &model.must {
@@ -145,10 +118,7 @@ fn one_directory(seed: u64, rounds: usize) {
                 );
             }
             for (offset, body) in &found {
-                let known = model
-                    .must
-                    .get(offset)
-                    .or_else(|| model.sent.get(offset).map(|sent| &sent.body));
+                let known = model.must.get(offset).or_else(|| model.sent.get(offset).map(|sent| &sent.body));
                 assert_eq!(
                     known,
                     Some(body),
@@ -156,15 +126,9 @@ fn one_directory(seed: u64, rounds: usize) {
                 );
             }
             // Everything that recovery shows is durable from now on.
-            *model = Model {
-                must: found,
-                sent: BTreeMap::new(),
-            };
+            *model = Model { must: found, sent: BTreeMap::new() };
         }
-        io.set_faults(Faults {
-            delay: 30,
-            ..Faults::default()
-        });
+        io.set_faults(Faults { delay: 30, ..Faults::default() });
         for _ in 0..random.next_u64() % 400 {
             match random.next_u64() % 4 {
                 0 | 1 => send(&mut shard, &mut models, &mut random),
@@ -174,16 +138,8 @@ fn one_directory(seed: u64, rounds: usize) {
             io.advance_ns(random.next_u64() % 2_000_000);
         }
         let ends = shard.ends();
-        let crash = if random.next_u64().is_multiple_of(2) {
-            Crash::PowerCut
-        } else {
-            Crash::Kill
-        };
-        let survives = if crash == Crash::PowerCut {
-            ends.durable
-        } else {
-            ends.written
-        };
+        let crash = if random.next_u64().is_multiple_of(2) { Crash::PowerCut } else { Crash::Kill };
+        let survives = if crash == Crash::PowerCut { ends.durable } else { ends.written };
         for model in models.values_mut() {
             let kept = model
                 .sent
@@ -197,25 +153,14 @@ fn one_directory(seed: u64, rounds: usize) {
     }
 }
 
-fn send(
-    shard: &mut Shard<SimIo>,
-    models: &mut BTreeMap<LogId, Model>,
-    random: &mut Xoshiro256PlusPlus,
-) {
+fn send(shard: &mut Shard<SimIo>, models: &mut BTreeMap<LogId, Model>, random: &mut Xoshiro256PlusPlus) {
     let log = LogId(1 + random.next_u64() % LOGS);
     let bytes = batch(1 + (random.next_u64() % 20) as i32, random.next_u64());
     match shard.append(log, &bytes) {
         Ok(receipt) => {
             let Offset(offset) = receipt.appended.base_offset;
-            let sent = Sent {
-                body: bytes[16..].to_vec(),
-                commit: receipt.commit,
-            };
-            models
-                .get_mut(&log)
-                .expect("a known log")
-                .sent
-                .insert(offset, sent);
+            let sent = Sent { body: bytes[16..].to_vec(), commit: receipt.commit };
+            models.get_mut(&log).expect("a known log").sent.insert(offset, sent);
         }
         Err(Refusal::Wait) => {}
         Err(Refusal::Error(error)) => panic!("refused: {error}"),

@@ -45,6 +45,8 @@ fn on_an_engine<F: Future<Output = ()> + 'static>(directory: &Path, work: impl F
     engine.expect("starts").join().expect("stops cleanly");
 }
 
+const BATCHES: i64 = 400;
+
 fn logs() -> [LogRef; 2] {
     [LogRef { shard: ShardId(0), log: LogId(1) }, LogRef { shard: ShardId(1), log: LogId(2) }]
 }
@@ -66,7 +68,6 @@ async fn read_all(core: &Core, log: LogRef) -> Vec<i64> {
 #[test]
 fn appends_of_any_core_are_ordered_durable_and_there_after_a_restart() {
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
-    const BATCHES: i64 = 400;
     on_an_engine(directory.path(), |core| async move {
         for log in logs() {
             core.configure_log(log, LogConfig::default()).await.expect("makes the log");

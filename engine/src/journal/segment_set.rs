@@ -94,10 +94,6 @@ impl SegmentSet {
     pub fn get_mut(&mut self, sequence: SegmentSequence) -> Option<&mut Segment> {
         self.segments.get_mut(&sequence)
     }
-    /// Segments that hold commits.
-    pub fn len(&self) -> usize {
-        self.segments.len()
-    }
     /// The newest segment.
     pub fn newest(&self) -> Option<SegmentSequence> {
         self.segments.last_key_value().map(|(&sequence, _)| sequence)
@@ -260,7 +256,7 @@ impl SegmentSet {
         match result {
             Ok(()) => segment.index = None,
             Err(error) => {
-                tracing::warn!(segment = sequence.0, %error, "index of a sealed segment was not written")
+                tracing::warn!(segment = sequence.0, %error, "index of a sealed segment was not written");
             }
         }
     }

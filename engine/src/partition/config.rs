@@ -9,7 +9,7 @@ pub struct LogConfig {
     pub retention_bytes: i64,
     /// `max.message.bytes`.
     pub message_bytes_max: usize,
-    /// `message.timestamp.type` = LogAppendTime.
+    /// `message.timestamp.type` = `LogAppendTime`.
     pub log_append_time: bool,
     /// `message.timestamp.before.max.ms`.
     pub timestamp_before_max_ms: i64,

@@ -76,7 +76,7 @@ impl LogState {
             EntryKind::LogStart => self.raise_start(entry.base_offset),
             EntryKind::Epoch => self.epochs.begin(entry.leader_epoch, entry.base_offset),
             EntryKind::Producers => {
-                self.producers = decode_producers(payload).ok_or(ApplyError::Malformed("producers"))?
+                self.producers = decode_producers(payload).ok_or(ApplyError::Malformed("producers"))?;
             }
             EntryKind::LogDelete | EntryKind::Relocation | EntryKind::Watermark => {}
         }

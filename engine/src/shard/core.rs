@@ -236,10 +236,10 @@ impl Core {
         let ends = self.inner.shard.borrow().ends();
         match append.acks {
             Acks::Written if ends.written < receipt.commit => {
-                self.inner.written.borrow_mut().answer(receipt, append.sender)
+                self.inner.written.borrow_mut().answer(receipt, append.sender);
             }
             Acks::Durable if ends.durable < receipt.commit => {
-                self.inner.durable.borrow_mut().answer(receipt, append.sender)
+                self.inner.durable.borrow_mut().answer(receipt, append.sender);
             }
             _ => drop(append.sender.send(Ok(receipt.appended))),
         }
@@ -294,7 +294,7 @@ impl Core {
         }
     }
 
-    /// The first batch with a record at or after `timestamp_ms` (whole, with base offset), for ListOffsets; None if there is none.
+    /// The first batch with a record at or after `timestamp_ms` (whole, with base offset), for `ListOffsets`; None if there is none.
     pub fn batch_at_timestamp(
         &self,
         log: LogRef,
@@ -343,7 +343,7 @@ impl Core {
         async move { answer.await.unwrap_or(None) }
     }
 
-    /// (epoch, end offset) for OffsetForLeaderEpoch: the largest epoch <= `epoch` and where it ends; None if unknown.
+    /// (epoch, end offset) for `OffsetForLeaderEpoch`: the largest epoch <= `epoch` and where it ends; None if unknown.
     pub fn epoch_end(&self, log: LogRef, epoch: i32) -> impl Future<Output = Option<(i32, Offset)>> + 'static {
         let answer = self.on(log.shard, move |core| async move { core.inner.shard.borrow().epoch_end(log.log, epoch) });
         async move { answer.await.unwrap_or(None) }
@@ -363,7 +363,7 @@ impl Core {
         self.change(log.shard, move |shard| shard.delete_log(log.log))
     }
 
-    /// Raises the log start offset (DeleteRecords), at most to the high watermark; durable when the future ends. Gives the new start.
+    /// Raises the log start offset (`DeleteRecords`), at most to the high watermark; durable when the future ends. Gives the new start.
     pub fn raise_log_start(
         &self,
         log: LogRef,

@@ -69,7 +69,7 @@ pub struct Reads {
     /// Jobs that wait for their index, or for their turn.
     waiting: VecDeque<usize>,
     running: usize,
-    index_reads: Vec<SegmentSequence>,
+    segments_asked: Vec<SegmentSequence>,
     finished: Vec<(ReadId, Result<ReadBatches, ReadError>)>,
 }
 
@@ -167,8 +167,8 @@ impl<I: Io> Shard<I> {
         if let Some(index) = self.indexes.get(segment) {
             return Some(Ok(plan(index.runs(request.log), request.goal, request.bytes_max)));
         }
-        if !self.reads.index_reads.contains(&segment) {
-            self.reads.index_reads.push(segment);
+        if !self.reads.segments_asked.contains(&segment) {
+            self.reads.segments_asked.push(segment);
             let path = self.journal.segments.path(&index_name(known.slot));
             let bytes_max = SegmentIndex::file_bytes_max(self.journal.segment_bytes()) as usize;
             self.operations.submit(Purpose::IndexRead(segment), Op::ReadFile { path, bytes_max });
@@ -198,7 +198,7 @@ impl<I: Io> Shard<I> {
 
     /// An index file was read. If it is unusable the segment's readers get an error; a restart rebuilds it.
     pub(super) fn index_was_read(&mut self, segment: SegmentSequence, result: io::Result<Outcome>) {
-        self.reads.index_reads.retain(|&reading| reading != segment);
+        self.reads.segments_asked.retain(|&reading| reading != segment);
         let (shard, directory_id) = self.journal.owner();
         let index = match result {
             Ok(Outcome::Content(content)) => {

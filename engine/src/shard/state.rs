@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::reads::{IndexCache, Reads};
-use crate::batch::BATCH_HEADER_BYTES;
+use crate::batch::{BATCH_HEADER_BYTES, BatchHeader};
 use crate::error::AppendError;
 use crate::io::Io;
 use crate::journal::commit::{Entry, EntryKind};
@@ -22,7 +22,7 @@ use crate::tail::Tail;
 pub struct Appended {
     /// Offset of its first record; the original's for an idempotent duplicate.
     pub base_offset: Offset,
-    /// -1, or the time that a LogAppendTime log gave.
+    /// -1, or the time that a `LogAppendTime` log gave.
     pub log_append_time_ms: i64,
     /// The log's start offset.
     pub log_start: Offset,
@@ -160,39 +160,43 @@ impl<I: Io> Shard<I> {
             return Err(Refusal::Error(AppendError::UnknownLog(log)));
         };
         let mut header = partition.check(batch, bytes_max, now_ms).map_err(Refusal::Error)?;
-        let log_append_time_ms = if header.has_log_append_time() { header.max_timestamp() } else { -1 };
-        let appended = |base_offset, start| Appended { base_offset, log_append_time_ms, log_start: start };
-        if header.producer_id() >= 0 {
-            if let Sequence::Duplicate(original) = partition.state.producers.check(&header).map_err(Refusal::Error)? {
-                return Ok(Receipt {
-                    appended: appended(original.base_offset, partition.state.start),
-                    commit: original.commit,
-                });
-            }
+        if header.producer_id() >= 0
+            && let Sequence::Duplicate(original) = partition.state.producers.check(&header).map_err(Refusal::Error)?
+        {
+            let appended = Appended {
+                base_offset: original.base_offset,
+                log_append_time_ms: if header.has_log_append_time() { original.timestamp } else { -1 },
+                log_start: partition.state.start,
+            };
+            return Ok(Receipt { appended, commit: original.commit });
         }
-        let (base_offset, leader_epoch) = (partition.state.next, partition.state.epochs.latest());
-        header.place_at(base_offset.0, leader_epoch);
+        header.place_at(partition.state.next.0, partition.state.epochs.latest());
+        Ok(self.store(log, &header, &batch[BATCH_HEADER_BYTES..], now_ms))
+    }
+
+    /// Puts a checked and placed batch into the journal and the log.
+    fn store(&mut self, log: LogId, header: &BatchHeader, body: &[u8], now_ms: i64) -> Receipt {
+        let base_offset = Offset(header.base_offset());
         let entry = Entry {
             base_offset,
             last_offset_delta: header.last_offset_delta() as u32,
             count: header.record_count() as u32,
-            leader_epoch,
+            leader_epoch: header.leader_epoch(),
             max_timestamp: header.max_timestamp(),
             crc: header.crc(),
             ..plain_entry(EntryKind::Batch, log)
         };
-        let (entry, commit, segment) =
-            self.journal.push(&mut self.operations, entry, &[header.bytes(), &batch[BATCH_HEADER_BYTES..]]);
+        let (entry, commit, segment) = self.journal.push(&mut self.operations, entry, &[header.bytes(), body]);
+        let partition = self.partitions.get_mut(&log).expect("a batch is stored in a log that was looked up");
         let is_first_in_segment = partition.state.spans.back().is_none_or(|span| span.segment != segment);
-        partition
-            .state
-            .apply_batch(&entry, &header, commit, segment, now_ms)
-            .expect("the base offset is the log's end");
+        let applied = partition.state.apply_batch(&entry, header, commit, segment, now_ms);
+        applied.expect("the base offset is the log's end");
         partition.appended();
         if is_first_in_segment {
             self.journal.segments.hold(segment);
         }
-        Ok(Receipt { appended: appended(base_offset, partition.state.start), commit })
+        let log_append_time_ms = if header.has_log_append_time() { header.max_timestamp() } else { -1 };
+        Receipt { appended: Appended { base_offset, log_append_time_ms, log_start: partition.state.start }, commit }
     }
 
     /// Makes a log, or only sets the configuration of an existing one (then the commit is the last durable one).

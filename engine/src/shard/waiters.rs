@@ -95,10 +95,10 @@ impl Watches {
         for &id in self.by_log.get(&log).into_iter().flatten() {
             let watch = &mut self.watches[id];
             watch.bytes_left = if bytes == 0 { 0 } else { watch.bytes_left.saturating_sub(bytes) };
-            if watch.bytes_left == 0 {
-                if let Some(sender) = watch.sender.take() {
-                    let _ = sender.send(());
-                }
+            if watch.bytes_left == 0
+                && let Some(sender) = watch.sender.take()
+            {
+                let _ = sender.send(());
             }
         }
     }
