@@ -1,6 +1,7 @@
 //! Every message and version agrees byte for byte with the crate `kafka-protocol`, on random values, both ways.
 
 use std::fmt::Debug;
+use std::path::Path;
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages as theirs;
@@ -107,14 +108,12 @@ macro_rules! oracle_tests {
         }
 
         /// One random message of each kind and version: the seeds of the allocation test and of the fuzzer.
-        fn corpus() -> Vec<u8> {
+        fn corpus() -> Vec<Vec<u8>> {
             let mut corpus = Vec::new();
             let mut source = StdRng::seed_from_u64(0);
             let mut put = |key: i16, kind: u8, version: i16, message: &[u8]| {
-                corpus.extend_from_slice(&(message.len() as u32 + 4).to_be_bytes());
-                corpus.extend_from_slice(&key.to_be_bytes());
-                corpus.extend_from_slice(&[kind, version as u8]);
-                corpus.extend_from_slice(message);
+                let [key_high, key_low] = key.to_be_bytes();
+                corpus.push([&[key_high, key_low, kind, version as u8], message].concat());
             };
             $(
                 for version in ApiKey::$name.versions() {
@@ -129,9 +128,19 @@ macro_rules! oracle_tests {
 crate::for_each_api!(oracle_tests);
 
 #[test]
-#[ignore = "writes tests/messages.bin; run after adding a message or version"]
+#[ignore = "writes tests/messages.bin and the fuzzer's seeds; run after adding a message or version"]
 fn write_corpus() {
-    std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/messages.bin"), corpus()).expect("tests/ is writable");
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let seeds = directory.join("fuzz/corpus/messages");
+    std::fs::create_dir_all(&seeds).expect("fuzz/ is writable");
+    let mut all = Vec::new();
+    for message in corpus() {
+        let name = format!("{}-{}-{}", message[1], message[2], message[3]);
+        std::fs::write(seeds.join(name), &message).expect("fuzz/ is writable");
+        all.extend_from_slice(&(message.len() as u32).to_be_bytes());
+        all.extend_from_slice(&message);
+    }
+    std::fs::write(directory.join("tests/messages.bin"), all).expect("tests/ is writable");
 }
 
 #[test]
