@@ -50,11 +50,7 @@ impl<'a, T: NullableField<'a>> Field<'a> for Option<T> {
 
 /// Writes an optional value in a version that has no null: as an empty one.
 #[inline]
-pub(crate) fn write_null_as_empty<'a, T: Field<'a> + Default>(
-    value: Option<&T>,
-    writer: &mut Writer,
-    layout: Layout,
-) {
+pub(crate) fn write_null_as_empty<'a, T: Field<'a> + Default>(value: Option<&T>, writer: &mut Writer, layout: Layout) {
     match value {
         Some(value) => value.write(writer, layout),
         None => T::default().write(writer, layout),
@@ -90,11 +86,7 @@ plain_fields! {
 impl<'a> Field<'a> for &'a str {
     #[inline]
     fn read(reader: &mut Reader<'a>, layout: Layout) -> Result<Self> {
-        if layout.flexible {
-            reader.read_compact_string()
-        } else {
-            reader.read_string()
-        }
+        if layout.flexible { reader.read_compact_string() } else { reader.read_string() }
     }
 
     #[inline]
@@ -110,11 +102,7 @@ impl<'a> Field<'a> for &'a str {
 impl<'a> NullableField<'a> for &'a str {
     #[inline]
     fn read_nullable(reader: &mut Reader<'a>, layout: Layout) -> Result<Option<Self>> {
-        if layout.flexible {
-            reader.read_compact_nullable_string()
-        } else {
-            reader.read_nullable_string()
-        }
+        if layout.flexible { reader.read_compact_nullable_string() } else { reader.read_nullable_string() }
     }
 
     #[inline]
@@ -130,11 +118,7 @@ impl<'a> NullableField<'a> for &'a str {
 impl<'a> Field<'a> for &'a [u8] {
     #[inline]
     fn read(reader: &mut Reader<'a>, layout: Layout) -> Result<Self> {
-        if layout.flexible {
-            reader.read_compact_bytes()
-        } else {
-            reader.read_bytes()
-        }
+        if layout.flexible { reader.read_compact_bytes() } else { reader.read_bytes() }
     }
 
     #[inline]
@@ -158,10 +142,7 @@ impl<'a> Field<'a> for Records<'a> {
         write_length(writer, Some(self.len()), layout);
         match self {
             Self::Borrowed(bytes) => writer.put_slice(bytes),
-            Self::Shared(slices) => slices
-                .iter()
-                .cloned()
-                .for_each(|slice| writer.put_shared(slice)),
+            Self::Shared(slices) => slices.iter().cloned().for_each(|slice| writer.put_shared(slice)),
         }
     }
 }
@@ -169,11 +150,7 @@ impl<'a> Field<'a> for Records<'a> {
 impl<'a> NullableField<'a> for Records<'a> {
     #[inline]
     fn read_nullable(reader: &mut Reader<'a>, layout: Layout) -> Result<Option<Self>> {
-        let bytes = if layout.flexible {
-            reader.read_compact_nullable_bytes()
-        } else {
-            reader.read_nullable_bytes()
-        };
+        let bytes = if layout.flexible { reader.read_compact_nullable_bytes() } else { reader.read_nullable_bytes() };
         Ok(bytes?.map(Self::Borrowed))
     }
 
@@ -200,11 +177,7 @@ impl<'a, T: Field<'a>> Field<'a> for Vec<T> {
 
 impl<'a, T: Field<'a>> NullableField<'a> for Vec<T> {
     fn read_nullable(reader: &mut Reader<'a>, layout: Layout) -> Result<Option<Self>> {
-        let count = if layout.flexible {
-            reader.read_compact_array_count()
-        } else {
-            reader.read_array_count()
-        };
+        let count = if layout.flexible { reader.read_compact_array_count() } else { reader.read_array_count() };
         let Some(count) = count? else { return Ok(None) };
         let mut elements = Vec::new();
         for come in 0..count {

@@ -18,12 +18,7 @@ pub fn encode_request<'a>(header: &RequestHeader, message: &impl Message<'a>) ->
 }
 
 /// A response with its 4-byte length.
-pub fn encode_response<'a>(
-    correlation_id: i32,
-    api: ApiKey,
-    version: i16,
-    message: &impl Message<'a>,
-) -> Vec<Bytes> {
+pub fn encode_response<'a>(correlation_id: i32, api: ApiKey, version: i16, message: &impl Message<'a>) -> Vec<Bytes> {
     frame(|writer| {
         ResponseHeader { correlation_id }.encode(writer, api, version);
         message.encode(writer, version);
@@ -33,12 +28,7 @@ pub fn encode_response<'a>(
 /// The answer to an `ApiVersions` request of a version that we do not know: error 35 in the format of version 0, with
 /// the range of `ApiVersions` itself, so that the client asks again.
 pub fn encode_unsupported_api_versions(correlation_id: i32) -> Vec<Bytes> {
-    encode_response(
-        correlation_id,
-        ApiKey::ApiVersions,
-        0,
-        &ApiVersionsResponse::unsupported_version(),
-    )
+    encode_response(correlation_id, ApiKey::ApiVersions, 0, &ApiVersionsResponse::unsupported_version())
 }
 
 /// Reads a response frame without its length: the correlation id and the message, and nothing behind it.

@@ -44,8 +44,7 @@ impl<'a> RequestHeader<'a> {
     }
 
     fn is_flexible(&self) -> bool {
-        ApiKey::from_i16(self.api_key)
-            .is_some_and(|api| api.request_header_version(self.api_version) == 2)
+        ApiKey::from_i16(self.api_key).is_some_and(|api| api.request_header_version(self.api_version) == 2)
     }
 }
 

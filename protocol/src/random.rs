@@ -52,22 +52,14 @@ impl RandomValue for bool {
 
 impl RandomValue for Uuid {
     fn random(source: &mut StdRng, _: i16) -> Self {
-        Self::from_u128(if source.random_ratio(1, 4) {
-            0
-        } else {
-            source.random()
-        })
+        Self::from_u128(if source.random_ratio(1, 4) { 0 } else { source.random() })
     }
 }
 
 impl RandomValue for &str {
     fn random(source: &mut StdRng, _: i16) -> Self {
         let range = random_range(source, TEXT.len());
-        let boundary = |from: usize| {
-            (from..=TEXT.len())
-                .find(|&at| TEXT.is_char_boundary(at))
-                .unwrap_or(TEXT.len())
-        };
+        let boundary = |from: usize| (from..=TEXT.len()).find(|&at| TEXT.is_char_boundary(at)).unwrap_or(TEXT.len());
         &TEXT[boundary(range.start)..boundary(range.end)]
     }
 }
@@ -92,9 +84,7 @@ impl<T: RandomValue> RandomValue for Option<T> {
 
 impl<T: RandomValue> RandomValue for Vec<T> {
     fn random(source: &mut StdRng, version: i16) -> Self {
-        (0..source.random_range(0..4))
-            .map(|_| T::random(source, version))
-            .collect()
+        (0..source.random_range(0..4)).map(|_| T::random(source, version)).collect()
     }
 }
 

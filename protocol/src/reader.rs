@@ -95,13 +95,8 @@ impl<'a> Reader<'a> {
     /// Takes the next `len` bytes as they are.
     #[inline]
     pub fn take(&mut self, len: usize) -> Result<&'a [u8]> {
-        let (taken, rest) = self
-            .rest
-            .split_at_checked(len)
-            .ok_or(DecodeError::Truncated {
-                needed: len,
-                left: self.rest.len(),
-            })?;
+        let (taken, rest) =
+            self.rest.split_at_checked(len).ok_or(DecodeError::Truncated { needed: len, left: self.rest.len() })?;
         self.rest = rest;
         Ok(taken)
     }
@@ -153,24 +148,20 @@ impl<'a> Reader<'a> {
     /// Reads a string behind an `i16` length.
     #[inline]
     pub fn read_string(&mut self) -> Result<&'a str> {
-        self.read_nullable_string()?
-            .ok_or(DecodeError::UnexpectedNull)
+        self.read_nullable_string()?.ok_or(DecodeError::UnexpectedNull)
     }
 
     /// Reads a string or null behind an `i16` length.
     #[inline]
     pub fn read_nullable_string(&mut self) -> Result<Option<&'a str>> {
         let len = i32::from(self.read_i16()?);
-        self.take_nullable(classic_length(len)?)?
-            .map(utf8)
-            .transpose()
+        self.take_nullable(classic_length(len)?)?.map(utf8).transpose()
     }
 
     /// Reads a string behind an unsigned varint length.
     #[inline]
     pub fn read_compact_string(&mut self) -> Result<&'a str> {
-        self.read_compact_nullable_string()?
-            .ok_or(DecodeError::UnexpectedNull)
+        self.read_compact_nullable_string()?.ok_or(DecodeError::UnexpectedNull)
     }
 
     /// Reads a string or null behind an unsigned varint length.
@@ -186,8 +177,7 @@ impl<'a> Reader<'a> {
     /// Reads bytes behind an `i32` length.
     #[inline]
     pub fn read_bytes(&mut self) -> Result<&'a [u8]> {
-        self.read_nullable_bytes()?
-            .ok_or(DecodeError::UnexpectedNull)
+        self.read_nullable_bytes()?.ok_or(DecodeError::UnexpectedNull)
     }
 
     /// Reads bytes or null behind an `i32` length.
@@ -200,8 +190,7 @@ impl<'a> Reader<'a> {
     /// Reads bytes behind an unsigned varint length.
     #[inline]
     pub fn read_compact_bytes(&mut self) -> Result<&'a [u8]> {
-        self.read_compact_nullable_bytes()?
-            .ok_or(DecodeError::UnexpectedNull)
+        self.read_compact_nullable_bytes()?.ok_or(DecodeError::UnexpectedNull)
     }
 
     /// Reads bytes or null behind an unsigned varint length.
@@ -228,10 +217,7 @@ impl<'a> Reader<'a> {
 
     /// Reads a section of tagged fields. `read_known` reads a field that it knows and says so, else it returns false
     /// and the field is skipped.
-    pub fn read_tagged_fields(
-        &mut self,
-        mut read_known: impl FnMut(u32, &mut Self) -> Result<bool>,
-    ) -> Result<()> {
+    pub fn read_tagged_fields(&mut self, mut read_known: impl FnMut(u32, &mut Self) -> Result<bool>) -> Result<()> {
         for _ in 0..self.read_unsigned_varint()? {
             let tag = self.read_unsigned_varint()?;
             let size = self.read_unsigned_varint()?;
@@ -245,13 +231,8 @@ impl<'a> Reader<'a> {
 
     #[inline]
     fn read_array<const N: usize>(&mut self) -> Result<[u8; N]> {
-        let (array, rest) = self
-            .rest
-            .split_first_chunk()
-            .ok_or(DecodeError::Truncated {
-                needed: N,
-                left: self.rest.len(),
-            })?;
+        let (array, rest) =
+            self.rest.split_first_chunk().ok_or(DecodeError::Truncated { needed: N, left: self.rest.len() })?;
         self.rest = rest;
         Ok(*array)
     }
@@ -282,10 +263,9 @@ impl<'a> Reader<'a> {
     #[inline]
     fn bounded_count(&self, count: Option<usize>) -> Result<Option<usize>> {
         match count {
-            Some(count) if count > self.remaining() => Err(DecodeError::CountTooLarge {
-                count,
-                left: self.remaining(),
-            }),
+            Some(count) if count > self.remaining() => {
+                Err(DecodeError::CountTooLarge { count, left: self.remaining() })
+            }
             count => Ok(count),
         }
     }

@@ -62,11 +62,7 @@ impl Writer {
 
     /// The message in one piece; copies only when there are shared slices.
     pub fn into_bytes(self) -> Bytes {
-        if self.shared.is_empty() {
-            self.small.into()
-        } else {
-            self.into_pieces().concat().into()
-        }
+        if self.shared.is_empty() { self.small.into() } else { self.into_pieces().concat().into() }
     }
 
     fixed_width! {
@@ -191,12 +187,7 @@ impl Writer {
     pub fn append(&mut self, other: Writer) {
         let offset = self.small.len();
         self.small.extend_from_slice(&other.small);
-        self.shared.extend(
-            other
-                .shared
-                .into_iter()
-                .map(|(place, bytes)| (place + offset, bytes)),
-        );
+        self.shared.extend(other.shared.into_iter().map(|(place, bytes)| (place + offset, bytes)));
         self.shared_bytes += other.shared_bytes;
     }
 
@@ -218,11 +209,7 @@ impl Writer {
 
 #[inline]
 fn bounded_string(value: &str) -> &str {
-    assert!(
-        value.len() <= STRING_BYTES_MAX,
-        "a string of {} bytes",
-        value.len()
-    );
+    assert!(value.len() <= STRING_BYTES_MAX, "a string of {} bytes", value.len());
     value
 }
 
@@ -245,8 +232,7 @@ impl TaggedFields {
         write_value(&mut value);
         self.count += 1;
         self.fields.put_unsigned_varint(tag);
-        self.fields
-            .put_unsigned_varint(bounded_length(value.len()).cast_unsigned());
+        self.fields.put_unsigned_varint(bounded_length(value.len()).cast_unsigned());
         self.fields.append(value);
     }
 
@@ -276,10 +262,7 @@ mod tests {
         assert_eq!(writer.len(), 4100);
 
         let pieces = writer.into_pieces();
-        assert_eq!(
-            pieces.iter().map(Bytes::len).collect::<Vec<_>>(),
-            [2, 4096, 1, 1]
-        );
+        assert_eq!(pieces.iter().map(Bytes::len).collect::<Vec<_>>(), [2, 4096, 1, 1]);
         assert_eq!((&pieces[0][..], &pieces[3][..]), (&[1, 2][..], &[3][..]));
         assert_eq!(pieces[1].as_ptr(), records.as_ptr());
         assert_eq!(pieces[2].as_ptr(), records.as_ptr());

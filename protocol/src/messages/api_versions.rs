@@ -48,11 +48,7 @@ impl ApiVersion {
     /// The versions that we advertise of `api`.
     pub fn advertised(api: ApiKey) -> Self {
         let versions = api.advertised_versions();
-        Self {
-            api_key: api as i16,
-            min_version: *versions.start(),
-            max_version: *versions.end(),
-        }
+        Self { api_key: api as i16, min_version: *versions.start(), max_version: *versions.end() }
     }
 }
 

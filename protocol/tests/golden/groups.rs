@@ -2,8 +2,8 @@
 
 use protocol::Message;
 use protocol::messages::consumer_offsets::{
-    GroupMetadataKey, GroupMetadataValue, MemberMetadata, OffsetCommitKey, OffsetCommitValue,
-    decode_versioned, encode_versioned,
+    GroupMetadataKey, GroupMetadataValue, MemberMetadata, OffsetCommitKey, OffsetCommitValue, decode_versioned,
+    encode_versioned,
 };
 use protocol::messages::{find_coordinator, join_group, offset_commit, sync_group};
 use protocol::writer::Writer;
@@ -22,10 +22,7 @@ fn offset_commit_version_1_carries_a_timestamp() {
         group_id: "g",
         generation_id_or_member_epoch: 2,
         member_id: "m",
-        topics: vec![offset_commit::OffsetCommitRequestTopic {
-            name: "t",
-            partitions: vec![partition],
-        }],
+        topics: vec![offset_commit::OffsetCommitRequestTopic { name: "t", partitions: vec![partition] }],
         ..Default::default()
     };
     assert_golden!(
@@ -41,15 +38,9 @@ fn offset_commit_version_1_carries_a_timestamp() {
          00000001 00000003 000000000000002a 0001 78"
     );
 
-    let partition = offset_commit::OffsetCommitResponsePartition {
-        partition_index: 3,
-        error_code: 0,
-    };
+    let partition = offset_commit::OffsetCommitResponsePartition { partition_index: 3, error_code: 0 };
     let response = offset_commit::OffsetCommitResponse {
-        topics: vec![offset_commit::OffsetCommitResponseTopic {
-            name: "t",
-            partitions: vec![partition],
-        }],
+        topics: vec![offset_commit::OffsetCommitResponseTopic { name: "t", partitions: vec![partition] }],
         ..Default::default()
     };
     assert_golden!(response, 1, "00000001 0001 74  00000001 00000003 0000");
@@ -62,10 +53,7 @@ fn group_messages_carry_opaque_bytes() {
         session_timeout_ms: 10_000,
         rebalance_timeout_ms: 60_000,
         protocol_type: "consumer",
-        protocols: vec![join_group::JoinGroupRequestProtocol {
-            name: "range",
-            metadata: &[0, 1],
-        }],
+        protocols: vec![join_group::JoinGroupRequestProtocol { name: "range", metadata: &[0, 1] }],
         ..Default::default()
     };
     assert_golden!(
@@ -74,71 +62,40 @@ fn group_messages_carry_opaque_bytes() {
         "0001 67 00002710 0000ea60 0000 ffff 0008 636f6e73756d6572
          00000001 0005 72616e6765 00000002 0001"
     );
-    assert_golden!(
-        request,
-        9,
-        "02 67 00002710 0000ea60 01 00 09 636f6e73756d6572  02 06 72616e6765 03 0001 00  00 00"
-    );
-    let response = sync_group::SyncGroupResponse {
-        assignment: &[1, 2],
-        ..Default::default()
-    };
+    assert_golden!(request, 9, "02 67 00002710 0000ea60 01 00 09 636f6e73756d6572  02 06 72616e6765 03 0001 00  00 00");
+    let response = sync_group::SyncGroupResponse { assignment: &[1, 2], ..Default::default() };
     assert_golden!(response, 0, "0000 00000002 0102");
-    let keys = find_coordinator::FindCoordinatorRequest {
-        coordinator_keys: vec!["g", "h"],
-        ..Default::default()
-    };
+    let keys = find_coordinator::FindCoordinatorRequest { coordinator_keys: vec!["g", "h"], ..Default::default() };
     assert_golden!(keys, 4, "00 03 02 67 02 68 00");
 }
 
 #[test]
 fn a_null_that_a_version_lacks_is_written_empty() {
-    let response = join_group::JoinGroupResponse {
-        protocol_name: None,
-        ..Default::default()
-    };
+    let response = join_group::JoinGroupResponse { protocol_name: None, ..Default::default() };
     let mut writer = Writer::new();
     response.encode(&mut writer, 6);
-    assert_eq!(
-        writer.into_bytes(),
-        hex("00000000 0000 ffffffff 01 01 01 01 00")
-    );
+    assert_eq!(writer.into_bytes(), hex("00000000 0000 ffffffff 01 01 01 01 00"));
     let mut writer = Writer::new();
     response.encode(&mut writer, 7);
-    assert_eq!(
-        writer.into_bytes(),
-        hex("00000000 0000 ffffffff 00 00 01 01 01 00")
-    );
+    assert_eq!(writer.into_bytes(), hex("00000000 0000 ffffffff 00 00 01 01 01 00"));
 }
 
 #[test]
 fn committed_positions_have_kafkas_layout() {
-    let key = OffsetCommitKey {
-        group: "g",
-        topic: "t",
-        partition: 3,
-    };
+    let key = OffsetCommitKey { group: "g", topic: "t", partition: 3 };
     let bytes = hex("0001  0001 67 0001 74 00000003");
     assert_eq!(encode_versioned(&key, 1), bytes);
     assert_eq!(decode_versioned(&bytes), Ok((1, key)));
 
-    let value = OffsetCommitValue {
-        offset: 42,
-        leader_epoch: 1,
-        commit_timestamp: 1_700_000_000_000,
-        ..Default::default()
-    };
+    let value =
+        OffsetCommitValue { offset: 42, leader_epoch: 1, commit_timestamp: 1_700_000_000_000, ..Default::default() };
     let bytes = hex("0003  000000000000002a 00000001 0000 0000018bcfe56800");
     assert_eq!(encode_versioned(&value, 3), bytes);
     assert_eq!(decode_versioned(&bytes), Ok((3, value.clone())));
     let bytes = hex("0004  000000000000002a 00000001 01 0000018bcfe56800 00");
     assert_eq!(encode_versioned(&value, 4), bytes);
 
-    let expiring = OffsetCommitValue {
-        leader_epoch: -1,
-        expire_timestamp: 1,
-        ..value
-    };
+    let expiring = OffsetCommitValue { leader_epoch: -1, expire_timestamp: 1, ..value };
     let bytes = hex("0001  000000000000002a 0000 0000018bcfe56800 0000000000000001");
     assert_eq!(encode_versioned(&expiring, 1), bytes);
     assert_eq!(decode_versioned(&bytes), Ok((1, expiring)));
@@ -167,10 +124,8 @@ fn group_generations_have_kafkas_layout() {
         current_state_timestamp: 1_700_000_000_000,
         members: vec![member],
     };
-    let bytes = hex(
-        "0003  0008 636f6e73756d6572 00000001 0005 72616e6765 0001 6d 0000018bcfe56800
-         00000001  0001 6d ffff 0001 63 0002 2f68 0000ea60 00002710 00000002 0001 00000001 02",
-    );
+    let bytes = hex("0003  0008 636f6e73756d6572 00000001 0005 72616e6765 0001 6d 0000018bcfe56800
+         00000001  0001 6d ffff 0001 63 0002 2f68 0000ea60 00002710 00000002 0001 00000001 02");
     assert_eq!(encode_versioned(&value, 3), bytes);
     assert_eq!(decode_versioned(&bytes), Ok((3, value)));
 }

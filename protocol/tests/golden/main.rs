@@ -7,10 +7,7 @@ fn hex(digits: &str) -> Vec<u8> {
         .filter(u8::is_ascii_hexdigit)
         .map(|digit| (digit as char).to_digit(16).expect("a digit") as u8)
         .collect();
-    digits
-        .chunks_exact(2)
-        .map(|pair| pair[0] << 4 | pair[1])
-        .collect()
+    digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect()
 }
 
 /// The message is written as these bytes, and these bytes are read as the message.
@@ -22,9 +19,7 @@ macro_rules! assert_golden {
         assert_eq!(writer.into_bytes(), expected, "written");
         let mut reader = protocol::reader::Reader::new(&expected);
         let mut read = message.clone();
-        read.clone_from(
-            &protocol::Message::decode(&mut reader, $version).expect("golden bytes are valid"),
-        );
+        read.clone_from(&protocol::Message::decode(&mut reader, $version).expect("golden bytes are valid"));
         assert_eq!(read, message, "read");
         assert_eq!(reader.finish(), Ok(()));
     }};
