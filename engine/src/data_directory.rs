@@ -34,17 +34,13 @@ const LOCK_POLL: Duration = Duration::from_millis(20);
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// There is something else in it.
-    #[error(
-        "{path} is not empty and not a posthaste data directory: give an empty or a new directory"
-    )]
+    #[error("{path} is not empty and not a posthaste data directory: give an empty or a new directory")]
     Foreign {
         /// The directory.
         path: PathBuf,
     },
     /// Written by a later release.
-    #[error(
-        "{path} has format version {found}, this program knows up to {known}: start a newer release"
-    )]
+    #[error("{path} has format version {found}, this program knows up to {known}: start a newer release")]
     NewerFormat {
         /// The directory.
         path: PathBuf,
@@ -76,9 +72,7 @@ pub enum OpenError {
         waited_s: u64,
     },
     /// What is on disk contradicts itself or what was proven durable.
-    #[error(
-        "damaged data ({case}) at {place}: {detail}; restore it from a copy, or move it away to start without it"
-    )]
+    #[error("damaged data ({case}) at {place}: {detail}; restore it from a copy, or move it away to start without it")]
     Damaged {
         /// The row of the decision table.
         case: Case,
@@ -107,17 +101,11 @@ impl OpenError {
     pub(crate) fn of_io(action: &'static str, path: &Path, source: io::Error) -> OpenError {
         let path = path.to_path_buf();
         match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                OpenError::NoSpace { path }
-            }
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => OpenError::NoSpace { path },
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 OpenError::NotWritable { path, source }
             }
-            _ => OpenError::Failed {
-                action,
-                path,
-                source,
-            },
+            _ => OpenError::Failed { action, path, source },
         }
     }
 }
@@ -131,18 +119,13 @@ pub struct DirectoryLock {
 impl DirectoryLock {
     /// Makes the directory if needed and waits at most `wait_max` for its lock.
     pub fn acquire(path: &Path, wait_max: Duration) -> Result<DirectoryLock, OpenError> {
-        std::fs::create_dir_all(path)
-            .map_err(|error| OpenError::of_io("make directory", path, error))?;
+        std::fs::create_dir_all(path).map_err(|error| OpenError::of_io("make directory", path, error))?;
         let lock_path = path.join(LOCK_NAME);
-        let is_empty = std::fs::read_dir(path)
-            .map_err(|error| OpenError::of_io("list directory", path, error))?
-            .next()
-            .is_none();
+        let is_empty =
+            std::fs::read_dir(path).map_err(|error| OpenError::of_io("list directory", path, error))?.next().is_none();
         // A foreign directory is left exactly as it is.
         if !is_empty && !lock_path.exists() && !path.join(META_NAME).exists() {
-            return Err(OpenError::Foreign {
-                path: path.to_path_buf(),
-            });
+            return Err(OpenError::Foreign { path: path.to_path_buf() });
         }
         let file = File::options()
             .create(true)
@@ -210,12 +193,10 @@ impl DataDirectory {
         path: &Path,
         settings: DirectorySettings,
     ) -> Result<DataDirectory, OpenError> {
-        io.create_directory(path)
-            .map_err(|error| OpenError::of_io("make directory", path, error))?;
+        io.create_directory(path).map_err(|error| OpenError::of_io("make directory", path, error))?;
         let meta_path = path.join(META_NAME);
-        let meta = io
-            .read_file(&meta_path, META_BYTES_MAX)
-            .map_err(|error| OpenError::of_io("read", &meta_path, error))?;
+        let meta =
+            io.read_file(&meta_path, META_BYTES_MAX).map_err(|error| OpenError::of_io("read", &meta_path, error))?;
         let mut directory = match meta {
             Some(meta) => DataDirectory::from_meta(path, &meta)?,
             None => DataDirectory::create(io, path, settings)?,
@@ -231,18 +212,14 @@ impl DataDirectory {
 
     /// Where a shard's journal ended, if the last stop was clean. Recovery decides whether that still holds.
     pub fn clean_end(&self, shard: ShardId) -> Option<CleanEnd> {
-        self.clean_ends
-            .iter()
-            .find(|end| end.shard == shard)
-            .copied()
+        self.clean_ends.iter().find(|end| end.shard == shard).copied()
     }
 
     /// Takes the clean marker away. Between the recovery of all shards and the first append: an earlier removal would lose
     /// what the marker proves when the start is refused.
     pub fn remove_clean_marker(&self, io: &mut impl Io) -> Result<(), OpenError> {
         let path = self.path.join(CLEAN_NAME);
-        io.remove_file(&path)
-            .map_err(|error| OpenError::of_io("remove", &path, error))
+        io.remove_file(&path).map_err(|error| OpenError::of_io("remove", &path, error))
     }
 
     /// Writes the clean marker, after every shard's journal was flushed and closed.
@@ -253,8 +230,7 @@ impl DataDirectory {
             let (shard, incarnation, commit) = (end.shard, end.incarnation.0, end.last_commit.0);
             let _ = writeln!(text, "{shard} {incarnation} {commit}");
         }
-        io.replace_file(&path, with_crc_line(text).as_bytes())
-            .map_err(|error| OpenError::of_io("write", &path, error))
+        io.replace_file(&path, with_crc_line(text).as_bytes()).map_err(|error| OpenError::of_io("write", &path, error))
     }
 
     /// A marker that cannot be read proves nothing, like one that is not there.
@@ -269,20 +245,16 @@ impl DataDirectory {
         Ok(lines.lines().map_while(clean_end_of_line).collect())
     }
 
-    fn create(
-        io: &mut impl Io,
-        path: &Path,
-        settings: DirectorySettings,
-    ) -> Result<DataDirectory, OpenError> {
+    fn create(io: &mut impl Io, path: &Path, settings: DirectorySettings) -> Result<DataDirectory, OpenError> {
         let geometry = SegmentGeometry::new(settings.segment_bytes).ok_or_else(|| {
             let bytes = settings.segment_bytes;
-            OpenError::Settings(format!("segment size {bytes} is not a multiple of 4096 within {SEGMENT_BYTES_MIN}..={SEGMENT_BYTES_MAX}"))
+            OpenError::Settings(format!(
+                "segment size {bytes} is not a multiple of 4096 within {SEGMENT_BYTES_MIN}..={SEGMENT_BYTES_MAX}"
+            ))
         })?;
         if !(1..=SHARDS_MAX).contains(&settings.shards) {
             let shards = settings.shards;
-            return Err(OpenError::Settings(format!(
-                "{shards} shards are not within 1..={SHARDS_MAX}"
-            )));
+            return Err(OpenError::Settings(format!("{shards} shards are not within 1..={SHARDS_MAX}")));
         }
         let directory = DataDirectory {
             path: path.to_path_buf(),
@@ -294,8 +266,7 @@ impl DataDirectory {
         directory.check_that_nothing_is_lost(io)?;
         for shard in (0..settings.shards).map(ShardId) {
             let shard_path = directory.shard_path(shard);
-            io.create_directory(&shard_path)
-                .map_err(|error| OpenError::of_io("make directory", &shard_path, error))?;
+            io.create_directory(&shard_path).map_err(|error| OpenError::of_io("make directory", &shard_path, error))?;
             let superblock_path = shard_path.join(SUPERBLOCK_NAME);
             SuperblockFile::create(io, &superblock_path, shard, directory.id)
                 .map_err(|error| OpenError::of_io("make", &superblock_path, error))?;
@@ -309,21 +280,15 @@ impl DataDirectory {
 
     /// Without a meta file, only what an unfinished creation leaves may be there. A journal would mean that the meta file was lost.
     fn check_that_nothing_is_lost(&self, io: &mut impl Io) -> Result<(), OpenError> {
-        let list = |io: &mut dyn FnMut(&Path) -> io::Result<Vec<String>>, path: &Path| {
-            io(path).map_err(|error| OpenError::of_io("list directory", path, error))
-        };
-        let mut list_directory = |path: &Path| io.list_directory(path);
-        for name in list(&mut list_directory, &self.path)? {
+        for name in list(io, &self.path)? {
             if name == LOCK_NAME || name == META_UNFINISHED_NAME {
                 continue;
             }
             if !is_shard_name(&name) {
-                return Err(OpenError::Foreign {
-                    path: self.path.clone(),
-                });
+                return Err(OpenError::Foreign { path: self.path.clone() });
             }
             let shard_path = self.path.join(&name);
-            let left = list(&mut list_directory, &shard_path)?;
+            let left = list(io, &shard_path)?;
             if let Some(other) = left.iter().find(|name| *name != SUPERBLOCK_NAME) {
                 return Err(OpenError::Damaged {
                     case: Case::MetaLost,
@@ -352,8 +317,7 @@ impl DataDirectory {
         };
         // The version comes first: a later release may write the rest, and its check, differently.
         let text = std::str::from_utf8(meta).map_err(|_| damaged("it is not text"))?;
-        let found: u32 =
-            value(text, "format_version").ok_or_else(|| damaged("it has no format version"))?;
+        let found: u32 = value(text, "format_version").ok_or_else(|| damaged("it has no format version"))?;
         if found > FORMAT_VERSION {
             let (path, known) = (path.to_path_buf(), FORMAT_VERSION);
             return Err(OpenError::NewerFormat { path, found, known });
@@ -366,12 +330,14 @@ impl DataDirectory {
             shards: value(lines, "shards")
                 .filter(|shards| found == FORMAT_VERSION && (1..=SHARDS_MAX).contains(shards))
                 .ok_or_else(missing)?,
-            geometry: value(lines, "segment_bytes")
-                .and_then(SegmentGeometry::new)
-                .ok_or_else(missing)?,
+            geometry: value(lines, "segment_bytes").and_then(SegmentGeometry::new).ok_or_else(missing)?,
             clean_ends: Vec::new(),
         })
     }
+}
+
+fn list(io: &mut impl Io, path: &Path) -> Result<Vec<String>, OpenError> {
+    io.list_directory(path).map_err(|error| OpenError::of_io("list directory", path, error))
 }
 
 fn shard_name(shard: ShardId) -> String {
@@ -379,9 +345,7 @@ fn shard_name(shard: ShardId) -> String {
 }
 
 fn is_shard_name(name: &str) -> bool {
-    let number = name
-        .strip_prefix("shard-")
-        .and_then(|digits| digits.parse().ok());
+    let number = name.strip_prefix("shard-").and_then(|digits| digits.parse().ok());
     number.is_some_and(|number| shard_name(ShardId(number)) == name)
 }
 
@@ -401,11 +365,7 @@ fn lines_under_crc(content: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(content).ok()?.strip_suffix('\n')?;
     let start = text.rfind('\n')? + 1;
     let (lines, last) = text.split_at(start);
-    (with_crc_line(lines.to_owned())
-        .strip_prefix(lines)?
-        .trim_end()
-        == last)
-        .then_some(lines)
+    (with_crc_line(lines.to_owned()).strip_prefix(lines)?.trim_end() == last).then_some(lines)
 }
 
 fn clean_end_of_line(line: &str) -> Option<CleanEnd> {
@@ -416,4 +376,110 @@ fn clean_end_of_line(line: &str) -> Option<CleanEnd> {
         last_commit: CommitSequence(numbers.next()?.parse().ok()?),
     };
     numbers.next().is_none().then_some(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::sim::{Crash, SimDisk, SimIo};
+    use crate::limits::SEGMENT_BYTES_MIN;
+
+    const SETTINGS: DirectorySettings = DirectorySettings { shards: 2, segment_bytes: SEGMENT_BYTES_MIN };
+
+    fn open(io: &mut SimIo) -> Result<DataDirectory, OpenError> {
+        DataDirectory::open_or_create(io, Path::new("/data"), SETTINGS)
+    }
+
+    #[test]
+    fn a_locked_directory_is_refused_after_the_wait_and_free_after_the_drop() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("data");
+        let lock = DirectoryLock::acquire(&path, Duration::ZERO).expect("nobody has it");
+        let refusal = DirectoryLock::acquire(&path, Duration::from_millis(50)).expect_err("taken");
+        assert!(matches!(refusal, OpenError::Locked { .. }), "{refusal}");
+        drop(lock);
+        DirectoryLock::acquire(&path, Duration::ZERO).expect("free again");
+    }
+
+    #[test]
+    fn a_lock_that_is_let_go_while_waiting_is_taken() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let lock = DirectoryLock::acquire(directory.path(), Duration::ZERO).expect("nobody has it");
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| DirectoryLock::acquire(directory.path(), LOCK_WAIT_MAX));
+            drop(lock);
+            waiting.join().expect("no panic").expect("taken after the wait");
+        });
+    }
+
+    #[test]
+    fn a_foreign_directory_is_left_as_it_is() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        std::fs::write(directory.path().join("thesis.txt"), "dear to somebody").expect("written");
+        let refusal = DirectoryLock::acquire(directory.path(), Duration::ZERO).expect_err("foreign");
+        assert!(matches!(refusal, OpenError::Foreign { .. }), "{refusal}");
+        assert_eq!(std::fs::read_dir(directory.path()).expect("listed").count(), 1);
+    }
+
+    #[test]
+    fn an_existing_directory_keeps_its_identity_and_numbers() {
+        let mut io = SimIo::new(3, SimDisk::default());
+        let made = open(&mut io).expect("made");
+        let other = DirectorySettings { shards: 7, segment_bytes: SEGMENT_BYTES_MIN * 2 };
+        let opened = DataDirectory::open_or_create(&mut io, Path::new("/data"), other).expect("opened");
+        assert_eq!(opened, made);
+        assert_eq!((opened.shards, opened.geometry.segment_bytes()), (2, SEGMENT_BYTES_MIN));
+    }
+
+    #[test]
+    fn a_creation_that_was_interrupted_anywhere_is_begun_again() {
+        for calls in 0..40 {
+            for crash in [Crash::PowerCut, Crash::Kill] {
+                let mut io = SimIo::new(calls, SimDisk::default());
+                io.die_after(calls);
+                let _ = open(&mut io);
+                let mut io = SimIo::new(calls, io.crash(crash));
+                let directory = open(&mut io).unwrap_or_else(|error| panic!("after {calls} calls: {error}"));
+                for shard in [ShardId(0), ShardId(1)] {
+                    crate::recovery::recover(&mut io, &directory, shard).expect("an empty shard");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn settings_out_of_their_limits_are_refused() {
+        for settings in [
+            DirectorySettings { shards: 0, ..SETTINGS },
+            DirectorySettings { shards: SHARDS_MAX + 1, ..SETTINGS },
+            DirectorySettings { segment_bytes: 4097, ..SETTINGS },
+        ] {
+            let mut io = SimIo::new(3, SimDisk::default());
+            let refusal = DataDirectory::open_or_create(&mut io, Path::new("/data"), settings);
+            assert!(matches!(refusal, Err(OpenError::Settings(_))), "{settings:?}");
+        }
+    }
+
+    #[test]
+    fn a_clean_marker_reads_back_and_no_flipped_byte_does() {
+        let mut io = SimIo::new(3, SimDisk::default());
+        let directory = open(&mut io).expect("made");
+        let ends = [(0, 5, 77), (1, 6, 78)].map(|(shard, incarnation, commit)| CleanEnd {
+            shard: ShardId(shard),
+            incarnation: Incarnation(incarnation),
+            last_commit: CommitSequence(commit),
+        });
+        directory.write_clean_marker(&mut io, &ends).expect("written");
+        let opened = open(&mut io).expect("opened");
+        assert_eq!(opened.clean_end(ShardId(1)), Some(ends[1]));
+        let path = Path::new("/data/clean");
+        let length = io.with_disk(|disk| disk.content(path).map_or(0, <[u8]>::len));
+        for at in 0..length {
+            io.with_disk(|disk| assert!(disk.damage(path, at, 4)));
+            assert_eq!(open(&mut io).expect("opened").clean_end(ShardId(0)), None, "byte {at}");
+            io.with_disk(|disk| assert!(disk.damage(path, at, 4)));
+        }
+        opened.remove_clean_marker(&mut io).expect("removed");
+        assert_eq!(open(&mut io).expect("opened").clean_end(ShardId(0)), None);
+    }
 }

@@ -8,9 +8,7 @@ use uuid::Uuid;
 use super::field::{array_at, i32_at, i64_at, is_zero, u16_at, u32_at, u64_at};
 use crate::batch::{BATCH_HEADER_BYTES, BatchHeader, crc_is_valid};
 use crate::limits::{BLOCK_BYTES, COMMIT_BYTES_MAX, COMMIT_ENTRIES_MAX};
-use crate::offset::{
-    CommitSequence, Incarnation, JournalPosition, LogId, Offset, SegmentSequence, ShardId,
-};
+use crate::offset::{CommitSequence, Incarnation, JournalPosition, LogId, Offset, SegmentSequence, ShardId};
 
 /// Bytes of a commit's header.
 pub const HEADER_BYTES: usize = 96;
@@ -237,11 +235,7 @@ impl CommitHeader {
         if table.len() != self.entry_count as usize * ENTRY_BYTES {
             return Err(CommitError::Bounds);
         }
-        if u32_at(header, 8) == header_crc(header, table) {
-            Ok(())
-        } else {
-            Err(CommitError::HeaderCrc)
-        }
+        if u32_at(header, 8) == header_crc(header, table) { Ok(()) } else { Err(CommitError::HeaderCrc) }
     }
 
     /// Place of the byte after the table, from the start of the commit.
@@ -271,11 +265,7 @@ impl CommitHeader {
             || self.sequence.0 == 0
             || self.segment.0 == 0
             || self.durable_upto > self.position
-            || self
-                .position
-                .0
-                .checked_add(u64::from(self.length))
-                .is_none()
+            || self.position.0.checked_add(u64::from(self.length)).is_none()
         {
             return Err(CommitError::Bounds);
         }
@@ -319,11 +309,7 @@ pub fn decode_entries(header: &CommitHeader, table: &[u8]) -> Result<Vec<Entry>,
         }
         entries.push(entry);
     }
-    if payload_end == header.table_place as usize {
-        Ok(entries)
-    } else {
-        Err(CommitError::Place)
-    }
+    if payload_end == header.table_place as usize { Ok(entries) } else { Err(CommitError::Place) }
 }
 
 /// Checks that every payload of a commit is what its entry says.
@@ -406,19 +392,11 @@ impl Entry {
             Some(bytes_min) => self.length as usize >= bytes_min,
             None => self.length == 0 && self.crc == 0,
         };
-        let last_offset = self
-            .base_offset
-            .0
-            .checked_add(i64::from(self.last_offset_delta));
+        let last_offset = self.base_offset.0.checked_add(i64::from(self.last_offset_delta));
         // One more than the last offset is the log's next offset: it must exist as well.
-        let offsets_fit =
-            self.base_offset.0 >= 0 && last_offset.is_some_and(|last| last < i64::MAX);
+        let offsets_fit = self.base_offset.0 >= 0 && last_offset.is_some_and(|last| last < i64::MAX);
         let delta_fits = i32::try_from(self.last_offset_delta).is_ok();
-        if payload_fits && offsets_fit && delta_fits {
-            Ok(())
-        } else {
-            Err(CommitError::Entry)
-        }
+        if payload_fits && offsets_fit && delta_fits { Ok(()) } else { Err(CommitError::Entry) }
     }
 }
 
@@ -440,9 +418,7 @@ fn check_batch(entry: &Entry, batch: &[u8]) -> Result<(), CommitError> {
         return Err(CommitError::PayloadCrc);
     }
     // Under the CRC, so these differ only if the writer made the entry from something else.
-    if header.last_offset_delta() as u32 == entry.last_offset_delta
-        && header.record_count() as u32 == entry.count
-    {
+    if header.last_offset_delta() as u32 == entry.last_offset_delta && header.record_count() as u32 == entry.count {
         Ok(())
     } else {
         Err(CommitError::BatchHeader)

@@ -6,12 +6,7 @@ use super::*;
 use crate::batch::tests::batch;
 
 /// A batch as the broker stores it, and its entry.
-fn stored_batch(
-    base_offset: i64,
-    leader_epoch: i32,
-    records: i32,
-    place: usize,
-) -> (Entry, Vec<u8>) {
+fn stored_batch(base_offset: i64, leader_epoch: i32, records: i32, place: usize) -> (Entry, Vec<u8>) {
     let mut bytes = batch(records, 10, (-1, -1, -1), 1_000);
     let mut header = BatchHeader::parse(&bytes).expect("whole batch");
     header.place_at(base_offset, leader_epoch);
@@ -84,10 +79,7 @@ fn sample() -> (Vec<Entry>, Vec<u8>) {
         ..bare(EntryKind::LogState)
     };
     payloads.extend_from_slice(state);
-    let start = Entry {
-        place: second.place,
-        ..bare(EntryKind::LogStart)
-    };
+    let start = Entry { place: second.place, ..bare(EntryKind::LogStart) };
     (vec![first, start, second, third], payloads)
 }
 
@@ -134,15 +126,9 @@ fn overlapping_reordered_and_distant_payloads_are_refused() {
     let refuse = |change: &dyn Fn(&mut Vec<Entry>), error| {
         let mut changed = entries.clone();
         change(&mut changed);
-        assert_eq!(
-            decode(&encode_commit(&changed, &payloads)).unwrap_err(),
-            error
-        );
+        assert_eq!(decode(&encode_commit(&changed, &payloads)).unwrap_err(), error);
     };
-    refuse(
-        &|entries| entries[2].place = entries[0].place,
-        CommitError::Place,
-    );
+    refuse(&|entries| entries[2].place = entries[0].place, CommitError::Place);
     refuse(&|entries| entries.swap(0, 2), CommitError::Place);
     refuse(&|entries| entries.truncate(3), CommitError::Place);
     refuse(&|entries| entries[1].place = 0, CommitError::Place);
@@ -156,22 +142,13 @@ fn a_batch_that_contradicts_its_entry_is_refused() {
     let refuse = |change: &dyn Fn(&mut Entry), error| {
         let mut changed = entries.clone();
         change(&mut changed[0]);
-        assert_eq!(
-            decode(&encode_commit(&changed, &payloads)).unwrap_err(),
-            error
-        );
+        assert_eq!(decode(&encode_commit(&changed, &payloads)).unwrap_err(), error);
     };
-    refuse(
-        &|entry| entry.base_offset = Offset(1),
-        CommitError::BatchHeader,
-    );
+    refuse(&|entry| entry.base_offset = Offset(1), CommitError::BatchHeader);
     refuse(&|entry| entry.leader_epoch += 1, CommitError::BatchHeader);
     refuse(&|entry| entry.crc ^= 1, CommitError::BatchHeader);
     refuse(&|entry| entry.count += 1, CommitError::BatchHeader);
-    refuse(
-        &|entry| entry.last_offset_delta += 1,
-        CommitError::BatchHeader,
-    );
+    refuse(&|entry| entry.last_offset_delta += 1, CommitError::BatchHeader);
 }
 
 proptest! {

@@ -110,10 +110,7 @@ impl IndexBuilder {
     pub fn add(&mut self, log: LogId, run: Run) {
         let runs = self.logs.entry(log).or_default();
         if let Some(last) = runs.last_mut() {
-            assert!(
-                last.last_offset() < run.base_offset,
-                "log {log}: {run:?} after {last:?}"
-            );
+            assert!(last.last_offset() < run.base_offset, "log {log}: {run:?} after {last:?}");
             if let Some(joined) = join(last, &run) {
                 *last = joined;
                 return;
@@ -124,9 +121,7 @@ impl IndexBuilder {
 
     /// Whether a batch may be added: its offsets lie above the log's last.
     pub fn rises(&self, log: LogId, base_offset: Offset) -> bool {
-        self.runs(log)
-            .last()
-            .is_none_or(|last| last.last_offset() < base_offset)
+        self.runs(log).last().is_none_or(|last| last.last_offset() < base_offset)
     }
 
     /// The runs of a log, by offset.
@@ -140,12 +135,7 @@ impl IndexBuilder {
     }
 
     /// The index as it stands.
-    pub fn build(
-        &self,
-        segment: SegmentSequence,
-        first_commit: CommitSequence,
-        end_place: u32,
-    ) -> SegmentIndex {
+    pub fn build(&self, segment: SegmentSequence, first_commit: CommitSequence, end_place: u32) -> SegmentIndex {
         let mut index = SegmentIndex {
             segment,
             end_place,
@@ -166,9 +156,7 @@ impl From<&SegmentIndex> for IndexBuilder {
     /// Goes on with a segment that was recovered.
     fn from(index: &SegmentIndex) -> IndexBuilder {
         let runs_of = |summary: &Summary| (summary.log, index.runs_of(summary).to_vec());
-        IndexBuilder {
-            logs: index.summaries.iter().map(runs_of).collect(),
-        }
+        IndexBuilder { logs: index.summaries.iter().map(runs_of).collect() }
     }
 }
 
@@ -180,10 +168,7 @@ impl SegmentIndex {
 
     /// The runs of a log, by offset.
     pub fn runs(&self, log: LogId) -> &[Run] {
-        match self
-            .summaries
-            .binary_search_by_key(&log, |summary| summary.log)
-        {
+        match self.summaries.binary_search_by_key(&log, |summary| summary.log) {
             Ok(found) => self.runs_of(&self.summaries[found]),
             Err(_) => &[],
         }
@@ -213,9 +198,7 @@ impl SegmentIndex {
         let bytes = (summaries_end + self.runs.len() * RUN_BYTES).next_multiple_of(BLOCK_BYTES);
         let mut into = Vec::with_capacity(bytes);
         into.resize(HEADER_BYTES, 0);
-        self.summaries
-            .iter()
-            .for_each(|summary| summary.encode(&mut into));
+        self.summaries.iter().for_each(|summary| summary.encode(&mut into));
         self.runs.iter().for_each(|run| run.encode(&mut into));
         let runs_crc = crc32c::crc32c(&into[summaries_end..]);
         into[0..8].copy_from_slice(&MAGIC);
@@ -243,9 +226,7 @@ impl SegmentIndex {
         let head = decode_summaries(bytes, segment, shard, directory_id)?;
         let summaries_end = HEADER_BYTES + head.summaries.len() * SUMMARY_BYTES;
         let runs_end = summaries_end + u32_at(bytes, 48) as usize * RUN_BYTES;
-        let runs = bytes
-            .get(summaries_end..runs_end)
-            .ok_or(IndexError::Damaged)?;
+        let runs = bytes.get(summaries_end..runs_end).ok_or(IndexError::Damaged)?;
         if crc32c::crc32c(runs) != u32_at(bytes, 52) {
             return Err(IndexError::Damaged);
         }
@@ -256,11 +237,7 @@ impl SegmentIndex {
             summaries: head.summaries,
             runs: runs.chunks_exact(RUN_BYTES).map(Run::decode).collect(),
         };
-        if index.is_consistent() {
-            Ok(index)
-        } else {
-            Err(IndexError::Damaged)
-        }
+        if index.is_consistent() { Ok(index) } else { Err(IndexError::Damaged) }
     }
 
     /// Every summary is the sum of its runs: a later reader need not ask again.
@@ -269,12 +246,8 @@ impl SegmentIndex {
         for summary in &self.summaries {
             let runs = self.runs_of(summary);
             if summarise(summary.log, next_run, runs) != Some(*summary)
-                || runs
-                    .windows(2)
-                    .any(|pair| pair[0].last_offset() >= pair[1].base_offset)
-                || runs.iter().any(|run| {
-                    u64::from(run.place) + u64::from(run.length) > u64::from(self.end_place)
-                })
+                || runs.windows(2).any(|pair| pair[0].last_offset() >= pair[1].base_offset)
+                || runs.iter().any(|run| u64::from(run.place) + u64::from(run.length) > u64::from(self.end_place))
             {
                 return false;
             }
@@ -285,9 +258,7 @@ impl SegmentIndex {
 
     fn runs_of(&self, summary: &Summary) -> &[Run] {
         let first = summary.first_run as usize;
-        self.runs
-            .get(first..first + summary.run_count as usize)
-            .unwrap_or(&[])
+        self.runs.get(first..first + summary.run_count as usize).unwrap_or(&[])
     }
 }
 
@@ -310,27 +281,20 @@ pub fn decode_summaries(
     if crc32c::crc32c(&head[12..]) != u32_at(head, 8) {
         return Err(IndexError::Damaged);
     }
-    let belongs = u32_at(head, 12) == shard.0
-        && array_at(head, 16) == *directory_id.as_bytes()
-        && u64_at(head, 32) == segment.0;
+    let belongs =
+        u32_at(head, 12) == shard.0 && array_at(head, 16) == *directory_id.as_bytes() && u64_at(head, 32) == segment.0;
     if !belongs {
         return Err(IndexError::Foreign);
     }
     let rows = head[HEADER_BYTES..].chunks_exact(SUMMARY_BYTES);
     let summaries: Vec<Summary> = rows.map(Summary::decode).collect();
     let sane = summaries.iter().all(|summary| {
-        summary.first_offset.0 >= 0
-            && summary.first_offset <= summary.last_offset
-            && summary.last_offset.0 < i64::MAX
+        summary.first_offset.0 >= 0 && summary.first_offset <= summary.last_offset && summary.last_offset.0 < i64::MAX
     }) && summaries.windows(2).all(|pair| pair[0].log < pair[1].log);
     if !sane {
         return Err(IndexError::Damaged);
     }
-    Ok(IndexSummaries {
-        end_place: u32_at(head, 40),
-        first_commit: CommitSequence(u64_at(head, 56)),
-        summaries,
-    })
+    Ok(IndexSummaries { end_place: u32_at(head, 40), first_commit: CommitSequence(u64_at(head, 56)), summaries })
 }
 
 impl Summary {
@@ -450,13 +414,7 @@ mod tests {
         assert_eq!(index.runs(LogId(9))[1].last_offset(), Offset(129));
         assert_eq!(index.summaries()[1].bytes, 150);
         let mut builder = IndexBuilder::from(&index);
-        builder.add(
-            LogId(9),
-            Run {
-                leader_epoch: 1,
-                ..run(130, 1, 4392, 50)
-            },
-        );
+        builder.add(LogId(9), Run { leader_epoch: 1, ..run(130, 1, 4392, 50) });
         assert_eq!(builder.runs(LogId(9)).len(), 3, "another leader epoch");
     }
 
@@ -479,37 +437,19 @@ mod tests {
         for at in 0..content {
             let mut flipped = bytes.clone();
             flipped[at] ^= 8;
-            assert!(
-                SegmentIndex::decode(&flipped, SEGMENT, SHARD, DIRECTORY).is_err(),
-                "byte {at}"
-            );
-            assert!(
-                SegmentIndex::decode(&bytes[..at], SEGMENT, SHARD, DIRECTORY).is_err(),
-                "prefix {at}"
-            );
+            assert!(SegmentIndex::decode(&flipped, SEGMENT, SHARD, DIRECTORY).is_err(), "byte {at}");
+            assert!(SegmentIndex::decode(&bytes[..at], SEGMENT, SHARD, DIRECTORY).is_err(), "prefix {at}");
         }
-        assert_eq!(
-            SegmentIndex::decode(&bytes, SEGMENT, SHARD, DIRECTORY),
-            Ok(index)
-        );
+        assert_eq!(SegmentIndex::decode(&bytes, SEGMENT, SHARD, DIRECTORY), Ok(index));
     }
 
     #[test]
     fn an_index_of_another_segment_shard_or_directory_is_foreign() {
         let bytes = sample().encode(SHARD, DIRECTORY);
         let foreign = Err(IndexError::Foreign);
-        assert_eq!(
-            SegmentIndex::decode(&bytes, SegmentSequence(5), SHARD, DIRECTORY),
-            foreign
-        );
-        assert_eq!(
-            SegmentIndex::decode(&bytes, SEGMENT, ShardId(0), DIRECTORY),
-            foreign
-        );
-        assert_eq!(
-            SegmentIndex::decode(&bytes, SEGMENT, SHARD, Uuid::nil()),
-            foreign
-        );
+        assert_eq!(SegmentIndex::decode(&bytes, SegmentSequence(5), SHARD, DIRECTORY), foreign);
+        assert_eq!(SegmentIndex::decode(&bytes, SEGMENT, ShardId(0), DIRECTORY), foreign);
+        assert_eq!(SegmentIndex::decode(&bytes, SEGMENT, SHARD, Uuid::nil()), foreign);
     }
 
     #[test]
@@ -519,10 +459,7 @@ mod tests {
         let needed = summaries_bytes(&bytes[..HEADER_BYTES]).expect("an index");
         let head = decode_summaries(&bytes[..needed], SEGMENT, SHARD, DIRECTORY).expect("intact");
         assert_eq!(head.summaries, index.summaries());
-        assert_eq!(
-            (head.end_place, head.first_commit),
-            (8192, CommitSequence(8))
-        );
+        assert_eq!((head.end_place, head.first_commit), (8192, CommitSequence(8)));
     }
 
     proptest! {

@@ -151,16 +151,9 @@ mod tests {
         for at in 0..BLOCK_BYTES {
             let mut flipped = block.clone();
             flipped[at] ^= 0x40;
-            assert_eq!(
-                SegmentHeader::decode(&flipped),
-                Err(SegmentHeaderError::Damaged),
-                "byte {at}"
-            );
+            assert_eq!(SegmentHeader::decode(&flipped), Err(SegmentHeaderError::Damaged), "byte {at}");
         }
-        assert_eq!(
-            SegmentHeader::decode(&[0; BLOCK_BYTES]),
-            Err(SegmentHeaderError::Zero)
-        );
+        assert_eq!(SegmentHeader::decode(&[0; BLOCK_BYTES]), Err(SegmentHeaderError::Zero));
     }
 
     #[test]
@@ -169,10 +162,7 @@ mod tests {
         let position = geometry.position(SegmentSequence(7), 8192);
         assert_eq!(position, JournalPosition(7 * SEGMENT_BYTES_MIN + 8192));
         assert_eq!(geometry.split(position), (SegmentSequence(7), 8192));
-        assert_eq!(
-            geometry.checked_position(SegmentSequence(u64::MAX), 1),
-            None
-        );
+        assert_eq!(geometry.checked_position(SegmentSequence(u64::MAX), 1), None);
         assert_eq!(SegmentGeometry::new(SEGMENT_BYTES_MIN + 1), None);
         assert_eq!(SegmentGeometry::new(SEGMENT_BYTES_MAX * 2), None);
     }

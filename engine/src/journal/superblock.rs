@@ -54,12 +54,7 @@ pub enum SuperblockError {
 
 impl SuperblockFile {
     /// Makes the file of a new shard, with both slots valid, on stable storage.
-    pub fn create(
-        io: &mut impl Io,
-        path: &Path,
-        shard: ShardId,
-        directory_id: Uuid,
-    ) -> io::Result<()> {
+    pub fn create(io: &mut impl Io, path: &Path, shard: ShardId, directory_id: Uuid) -> io::Result<()> {
         // What an unfinished creation of the directory left holds nothing yet.
         io.remove_file(path)?;
         let file = io.create_file(path, FILE_BYTES)?;
@@ -96,20 +91,13 @@ impl SuperblockFile {
             let block = &both[slot * BLOCK_BYTES..(slot + 1) * BLOCK_BYTES];
             Superblock::decode(block).filter(|found| found.incarnation.0 % 2 == slot as u64)
         });
-        let newest = slots
-            .into_iter()
-            .flatten()
-            .max_by_key(|found| found.incarnation)
-            .ok_or(SuperblockError::Damaged)?;
+        let newest =
+            slots.into_iter().flatten().max_by_key(|found| found.incarnation).ok_or(SuperblockError::Damaged)?;
         if newest.shard != shard || newest.directory_id != directory_id {
             return Err(SuperblockError::Foreign);
         }
         let other_is_damaged = slots.contains(&None);
-        Ok(SuperblockFile {
-            file,
-            newest,
-            other_is_damaged,
-        })
+        Ok(SuperblockFile { file, newest, other_is_damaged })
     }
 
     /// The newest valid slot.
@@ -128,18 +116,11 @@ impl SuperblockFile {
     }
 
     /// Writes a higher incarnation into the other slot and flushes it. The journal must not accept an append before.
-    pub fn raise(
-        &mut self,
-        io: &mut impl Io,
-        lowest_segment: SegmentSequence,
-    ) -> io::Result<Incarnation> {
+    pub fn raise(&mut self, io: &mut impl Io, lowest_segment: SegmentSequence) -> io::Result<Incarnation> {
         // Beyond a damaged slot's lost incarnation, and still into that slot: the intact one is never overwritten first.
         let step = if self.other_is_damaged { 3 } else { 1 };
-        let next = Superblock {
-            incarnation: Incarnation(self.newest.incarnation.0 + step),
-            lowest_segment,
-            ..self.newest
-        };
+        let next =
+            Superblock { incarnation: Incarnation(self.newest.incarnation.0 + step), lowest_segment, ..self.newest };
         let mut block = io.buffer(BLOCK_BYTES);
         next.encode(&mut block[..BLOCK_BYTES]);
         let position = next.incarnation.0 % 2 * BLOCK_BYTES as u64;

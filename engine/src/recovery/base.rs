@@ -21,9 +21,7 @@ pub(super) fn find(
 ) -> Result<Option<usize>, OpenError> {
     let mut proven_upto = JournalPosition(0);
     for (index, segment) in segments.iter().enumerate().rev() {
-        let start = journal
-            .geometry
-            .position(segment.sequence, FIRST_COMMIT_PLACE);
+        let start = journal.geometry.position(segment.sequence, FIRST_COMMIT_PLACE);
         let has_checkpoint = look(io, journal, segment, start, &mut proven_upto)?;
         // A segment is recycled only after a durable commit proved a place in a later one. So behind an unproven segment all
         // older ones must still be there, and without any the question does not arise.
@@ -36,12 +34,7 @@ pub(super) fn find(
                 return Ok(Some(index));
             }
             let detail = "no segment begins with a complete checkpoint".to_owned();
-            return Err(damaged(
-                Case::CheckpointMissing,
-                &segment.at.path,
-                FIRST_COMMIT_PLACE,
-                detail,
-            ));
+            return Err(damaged(Case::CheckpointMissing, &segment.at.path, FIRST_COMMIT_PLACE, detail));
         }
     }
     Ok(None)
@@ -62,7 +55,7 @@ fn look(
         let Some(header) = reader.header_at(io, place)? else {
             break;
         };
-        if header.segment != segment.sequence {
+        if !segment.owns(&header) {
             break;
         }
         in_checkpoint &= header.flags & FLAG_CHECKPOINT != 0;

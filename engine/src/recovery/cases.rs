@@ -67,6 +67,8 @@ cases! {
     IndexDamaged => "index damaged", Repair;
     /// An index describes another segment or disagrees with the journal: it is rebuilt.
     IndexForeign => "index of another segment", Repair;
+    /// A sealed segment without a usable index is not whole: what can be read of it is taken. If a log needs the rest, that is a `LogGap`.
+    SealedSegmentDamaged => "sealed segment not whole", Repair;
     /// One superblock slot is unreadable: the start after its lost one is skipped, and the slot is written anew.
     SuperblockSlotDamaged => "superblock slot damaged", Repair;
     /// The clean marker is of an earlier start, or the journal goes on behind it: it is ignored.
@@ -94,8 +96,6 @@ cases! {
     SegmentDuplicate => "segment twice", Refuse;
     /// A segment's file is shorter or longer than a segment.
     SegmentWrongLength => "segment of a wrong length", Refuse;
-    /// A sealed segment without a usable index is damaged itself.
-    SealedSegmentDamaged => "sealed segment damaged", Refuse;
     /// No segment begins with a complete checkpoint, although older ones were recycled.
     CheckpointMissing => "checkpoint missing", Refuse;
     /// A commit or segment is of a start that the superblock does not know.

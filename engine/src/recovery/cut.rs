@@ -22,8 +22,7 @@ pub(super) fn run(
     for &(index, upto) in &leftovers.segments {
         give_back(io, &slots.segments[index].at, upto)?;
     }
-    if let (Some(upto), Some(segment)) = (leftovers.end_segment_upto, slots.segments.get(end_index))
-    {
+    if let (Some(upto), Some(segment)) = (leftovers.end_segment_upto, slots.segments.get(end_index)) {
         zero(io, &segment.at, end_place, upto)?;
     }
     Ok(())
@@ -32,12 +31,7 @@ pub(super) fn run(
 /// Makes a segment's file free: its commits go first, so that no crash leaves them without their header.
 pub(super) fn give_back(io: &mut impl Io, slot: &Slot, upto: u32) -> Result<(), OpenError> {
     // At least the first block, where commits of the file's earlier life may stand.
-    zero(
-        io,
-        slot,
-        FIRST_COMMIT_PLACE,
-        upto.max(FIRST_COMMIT_PLACE + BLOCK_BYTES as u32),
-    )?;
+    zero(io, slot, FIRST_COMMIT_PLACE, upto.max(FIRST_COMMIT_PLACE + BLOCK_BYTES as u32))?;
     zero(io, slot, 0, FIRST_COMMIT_PLACE)
 }
 
@@ -51,6 +45,5 @@ fn zero(io: &mut impl Io, slot: &Slot, from: u32, upto: u32) -> Result<(), OpenE
             .map_err(|error| OpenError::of_io("write zeros to", &slot.path, error))?;
         place += bytes as u32;
     }
-    io.sync_data(slot.file)
-        .map_err(|error| OpenError::of_io("flush", &slot.path, error))
+    io.sync_data(slot.file).map_err(|error| OpenError::of_io("flush", &slot.path, error))
 }

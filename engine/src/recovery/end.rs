@@ -6,7 +6,7 @@ use super::Findings;
 use super::cases::Case;
 use super::replay::Replayed;
 use super::scan::{Journal, Miss, SegmentReader, damaged};
-use super::slots::{Slot, Slots};
+use super::slots::{SegmentSlot, Slot, Slots};
 use crate::data_directory::{CleanEnd, OpenError};
 use crate::io::Io;
 use crate::journal::commit::CommitHeader;
@@ -44,17 +44,9 @@ pub(super) fn judge(
     newest_incarnation: Incarnation,
     findings: &mut Findings,
 ) -> Result<Judged, OpenError> {
-    let mut search = Search {
-        journal,
-        end: end_position(journal, slots, replayed),
-        proof: None,
-        found: 0,
-    };
+    let mut search = Search { journal, end: end_position(journal, slots, replayed), proof: None, found: 0 };
     let leftovers = search.leftovers(io, slots, replayed)?;
-    let path = slots
-        .segments
-        .get(replayed.end_index)
-        .map(|segment| segment.at.path.as_path());
+    let path = slots.segments.get(replayed.end_index).map(|segment| segment.at.path.as_path());
     if let Some(proof) = &search.proof {
         return Err(proven_damage(journal, slots, replayed, proof));
     }
@@ -62,43 +54,25 @@ pub(super) fn judge(
     for &(index, _) in &leftovers.free {
         let free = &slots.free[index];
         if free.header_is_damaged {
-            let detail =
-                "its header block is neither a header nor zero, and commits follow it".to_owned();
-            return Err(damaged(
-                Case::SegmentHeaderDamaged,
-                &free.at.path,
-                0,
-                detail,
-            ));
+            let detail = "its header block is neither a header nor zero, and commits follow it".to_owned();
+            return Err(damaged(Case::SegmentHeaderDamaged, &free.at.path, 0, detail));
         }
         findings.note(Case::SegmentHeaderLost, &free.at.path, 0);
     }
     let case = end_case(replayed, search.found > 0);
     findings.note(case, path.unwrap_or(Path::new("")), replayed.end_place);
     for &(index, _) in &leftovers.segments {
-        findings.note(
-            Case::SegmentUnused,
-            &slots.segments[index].at.path,
-            FIRST_COMMIT_PLACE,
-        );
+        findings.note(Case::SegmentUnused, &slots.segments[index].at.path, FIRST_COMMIT_PLACE);
     }
     let cut = case.action() == super::cases::Action::Cut;
-    Ok(Judged {
-        leftovers,
-        cut,
-        clean,
-    })
+    Ok(Judged { leftovers, cut, clean })
 }
 
 fn end_position(journal: &Journal, slots: &Slots, replayed: &Replayed) -> JournalPosition {
     slots
         .segments
         .get(replayed.end_index)
-        .map_or(JournalPosition(0), |segment| {
-            journal
-                .geometry
-                .position(segment.sequence, replayed.end_place)
-        })
+        .map_or(JournalPosition(0), |segment| journal.geometry.position(segment.sequence, replayed.end_place))
 }
 
 fn end_case(replayed: &Replayed, has_later_commits: bool) -> Case {
@@ -117,12 +91,7 @@ struct Proof {
     path: std::path::PathBuf,
 }
 
-fn proven_damage(
-    journal: &Journal,
-    slots: &Slots,
-    replayed: &Replayed,
-    proof: &Proof,
-) -> OpenError {
+fn proven_damage(journal: &Journal, slots: &Slots, replayed: &Replayed, proof: &Proof) -> OpenError {
     let detail = format!(
         "commit {} in {} proves that the journal was durable up to position {}",
         proof.header.sequence.0,
@@ -133,25 +102,14 @@ fn proven_damage(
         return damaged(Case::SegmentMissing, &proof.path, 0, detail);
     };
     let next = SegmentSequence(segment.sequence.0 + 1);
-    let next_is_there = slots
-        .segments
-        .iter()
-        .any(|segment| segment.sequence == next);
+    let next_is_there = slots.segments.iter().any(|segment| segment.sequence == next);
     let case = match replayed.miss {
         _ if proof.header.segment > segment.sequence && !next_is_there => Case::SegmentMissing,
         Miss::Zero => Case::DurableCommitZeroed,
         _ => Case::DurableCommitDamaged,
     };
-    let position = journal
-        .geometry
-        .position(segment.sequence, replayed.end_place)
-        .0;
-    damaged(
-        case,
-        &segment.at.path,
-        replayed.end_place,
-        format!("journal position {position}: {detail}"),
-    )
+    let position = journal.geometry.position(segment.sequence, replayed.end_place).0;
+    damaged(case, &segment.at.path, replayed.end_place, format!("journal position {position}: {detail}"))
 }
 
 /// Whether the clean marker names this very end. One that names a commit behind it is a proof as well: it was written after the flush.
@@ -169,14 +127,8 @@ fn check_clean_end(
     let last_commit = replayed.last_commit();
     if clean_end.incarnation == newest_incarnation && clean_end.last_commit > last_commit {
         let (marked, last) = (clean_end.last_commit.0, last_commit.0);
-        let detail =
-            format!("the clean marker names commit {marked}, the journal ends with {last}");
-        return Err(damaged(
-            Case::CleanEndMissing,
-            path,
-            replayed.end_place,
-            detail,
-        ));
+        let detail = format!("the clean marker names commit {marked}, the journal ends with {last}");
+        return Err(damaged(Case::CleanEndMissing, path, replayed.end_place, detail));
     }
     let clean = clean_end.incarnation == newest_incarnation && clean_end.last_commit == last_commit;
     if !clean {
@@ -194,60 +146,36 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    fn leftovers(
-        &mut self,
-        io: &mut impl Io,
-        slots: &Slots,
-        replayed: &Replayed,
-    ) -> Result<Leftovers, OpenError> {
+    fn leftovers(&mut self, io: &mut impl Io, slots: &Slots, replayed: &Replayed) -> Result<Leftovers, OpenError> {
         let mut leftovers = Leftovers::default();
         if let Some(segment) = slots.segments.get(replayed.end_index) {
-            let last = self.every_block(io, &segment.at, segment.sequence, replayed.end_place)?;
+            let last = self.every_block(io, segment, replayed.end_place)?;
             let torn = match replayed.miss {
                 Miss::Torn(length) => Some(replayed.end_place + length),
                 _ => None,
             };
             leftovers.end_segment_upto = last.max(torn);
         }
-        for (index, segment) in slots
-            .segments
-            .iter()
-            .enumerate()
-            .skip(replayed.end_index + 1)
-        {
-            let last = self.every_block(io, &segment.at, segment.sequence, FIRST_COMMIT_PLACE)?;
-            leftovers
-                .segments
-                .push((index, last.unwrap_or(FIRST_COMMIT_PLACE)));
+        for (index, segment) in slots.segments.iter().enumerate().skip(replayed.end_index + 1) {
+            let last = self.every_block(io, segment, FIRST_COMMIT_PLACE)?;
+            leftovers.segments.push((index, last.unwrap_or(FIRST_COMMIT_PLACE)));
         }
         for (index, free) in slots.free.iter().enumerate() {
-            if free
-                .at
-                .first
-                .is_some_and(|first| first.position >= self.end)
-            {
-                leftovers
-                    .free
-                    .push((index, self.back_to_back(io, &free.at)?));
+            if free.at.first.is_some_and(|first| first.position >= self.end) {
+                leftovers.free.push((index, self.back_to_back(io, &free.at)?));
             }
         }
         Ok(leftovers)
     }
 
     /// Looks at every block of a segment from `from` on for commits of its present life; the end of the last one.
-    fn every_block(
-        &mut self,
-        io: &mut impl Io,
-        slot: &Slot,
-        sequence: SegmentSequence,
-        from: u32,
-    ) -> Result<Option<u32>, OpenError> {
-        let mut reader = SegmentReader::new(self.journal, &slot.path, slot.file);
+    fn every_block(&mut self, io: &mut impl Io, segment: &SegmentSlot, from: u32) -> Result<Option<u32>, OpenError> {
+        let mut reader = SegmentReader::new(self.journal, &segment.at.path, segment.at.file);
         let (mut place, mut last) = (from, None);
         while u64::from(place) < self.journal.geometry.segment_bytes() {
             let header = reader.header_at(io, place)?;
-            if let Some(header) = header.filter(|header| header.segment == sequence) {
-                self.note(header, slot);
+            if let Some(header) = header.filter(|header| segment.owns(header)) {
+                self.note(header, &segment.at);
                 last = last.max(Some(place + header.length));
             }
             place += BLOCK_BYTES as u32;
@@ -259,10 +187,7 @@ impl Search<'_> {
     fn back_to_back(&mut self, io: &mut impl Io, slot: &Slot) -> Result<u32, OpenError> {
         let mut reader = SegmentReader::new(self.journal, &slot.path, slot.file);
         let mut place = FIRST_COMMIT_PLACE;
-        while let Some(header) = reader
-            .header_at(io, place)?
-            .filter(|header| header.position >= self.end)
-        {
+        while let Some(header) = reader.header_at(io, place)?.filter(|header| header.position >= self.end) {
             self.note(header, slot);
             place += header.length;
         }
@@ -272,10 +197,7 @@ impl Search<'_> {
     fn note(&mut self, header: CommitHeader, slot: &Slot) {
         self.found += usize::from(header.position > self.end);
         if header.durable_upto > self.end && self.proof.is_none() {
-            self.proof = Some(Proof {
-                header,
-                path: slot.path.clone(),
-            });
+            self.proof = Some(Proof { header, path: slot.path.clone() });
         }
     }
 }

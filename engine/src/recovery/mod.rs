@@ -87,16 +87,9 @@ impl Findings {
 }
 
 /// Recovers one shard of an opened directory.
-pub fn recover<I: Io>(
-    io: &mut I,
-    directory: &DataDirectory,
-    shard: ShardId,
-) -> Result<Recovered, OpenError> {
+pub fn recover<I: Io>(io: &mut I, directory: &DataDirectory, shard: ShardId) -> Result<Recovered, OpenError> {
     let folder = directory.shard_path(shard);
-    let mut findings = Findings {
-        shard,
-        cases: Vec::new(),
-    };
+    let mut findings = Findings { shard, cases: Vec::new() };
     let mut superblock = open_superblock(io, directory, shard, &folder, &mut findings)?;
     let journal = Journal {
         shard,
@@ -107,34 +100,19 @@ pub fn recover<I: Io>(
     let slots = slots::read(io, &journal, &folder, &mut findings)?;
     let (sealed, replayed) = replay_from_base(io, &journal, &folder, &slots, &mut findings)?;
     let newest = superblock.newest().incarnation;
-    let judged = end::judge(
-        io,
-        &journal,
-        &slots,
-        &replayed,
-        directory.clean_end(shard),
-        newest,
-        &mut findings,
-    )?;
+    let judged = end::judge(io, &journal, &slots, &replayed, directory.clean_end(shard), newest, &mut findings)?;
     check_that_state_is_whole(&slots, &replayed)?;
     replay::check_that_logs_are_whole(&journal, &folder, &replayed.logs)?;
 
     let recovered = settle(io, &slots, sealed, replayed, &judged, &mut findings)?;
     write_indexes(io, &journal, &folder, &recovered.segments);
-    let lowest = recovered
-        .segments
-        .first()
-        .map_or(SegmentSequence(1), |segment| segment.sequence);
+    let lowest = recovered.segments.first().map_or(SegmentSequence(1), |segment| segment.sequence);
     let superblock_path = folder.join(SUPERBLOCK_NAME);
     let incarnation = superblock
         .raise(io, lowest)
         .map_err(|error| OpenError::of_io("raise the incarnation in", &superblock_path, error))?;
     superblock.close(io);
-    Ok(Recovered {
-        incarnation,
-        cases: findings.cases,
-        ..recovered
-    })
+    Ok(Recovered { incarnation, cases: findings.cases, ..recovered })
 }
 
 /// Replays from the newest base whose checkpoint holds to its last payload.
@@ -150,10 +128,7 @@ fn replay_from_base(
         let (older, rest) = slots.segments.split_at(base);
         let sealed = sealed::read(io, journal, folder, older, rest.first(), findings)?;
         let replayed = replay::run(io, journal, &slots.segments, base, &sealed)?;
-        let holds = replayed
-            .segments
-            .first()
-            .is_some_and(|first| first.has_checkpoint);
+        let holds = replayed.segments.first().is_some_and(|first| first.has_checkpoint);
         if holds || base == 0 {
             return Ok((sealed, replayed));
         }
@@ -164,19 +139,11 @@ fn replay_from_base(
 
 /// Without a complete checkpoint there is no state, unless the journal was only just begun.
 fn check_that_state_is_whole(slots: &Slots, replayed: &Replayed) -> Result<(), OpenError> {
-    let holds = replayed
-        .segments
-        .first()
-        .is_some_and(|first| first.has_checkpoint);
+    let holds = replayed.segments.first().is_some_and(|first| first.has_checkpoint);
     match slots.segments.first() {
         Some(first) if !holds && first.sequence != SegmentSequence(1) => {
             let detail = "the checkpoint of the oldest segment is damaged".to_owned();
-            Err(damaged(
-                Case::CheckpointMissing,
-                &first.at.path,
-                replayed.end_place,
-                detail,
-            ))
+            Err(damaged(Case::CheckpointMissing, &first.at.path, replayed.end_place, detail))
         }
         _ => Ok(()),
     }
@@ -194,13 +161,9 @@ fn open_superblock(
         let case = match &error {
             SuperblockError::Damaged => Case::SuperblockDamaged,
             SuperblockError::Foreign => Case::SuperblockForeign,
-            SuperblockError::Io(source) if source.kind() == std::io::ErrorKind::NotFound => {
-                Case::SuperblockDamaged
-            }
+            SuperblockError::Io(source) if source.kind() == std::io::ErrorKind::NotFound => Case::SuperblockDamaged,
             SuperblockError::Io(_) => {
-                let SuperblockError::Io(source) = error else {
-                    unreachable!("matched above")
-                };
+                let SuperblockError::Io(source) = error else { unreachable!("matched above") };
                 return OpenError::of_io("read", &path, source);
             }
         };
@@ -227,37 +190,23 @@ fn settle(
     if let Some(segment) = &unfinished {
         let path = &slots.segments[segment.index].at.path;
         findings.note(Case::CheckpointUnfinished, path, segment.built.end_place);
-        let upto = leftovers
-            .end_segment_upto
-            .take()
-            .unwrap_or(0)
-            .max(segment.built.end_place);
+        let upto = leftovers.end_segment_upto.take().unwrap_or(0).max(segment.built.end_place);
         leftovers.segments.push((segment.index, upto));
     }
     if replayed.segments.is_empty() {
         // Only the first segment of all can be without a complete checkpoint: it held nothing that was acked.
         replayed.logs.clear();
         if let (None, Some(_)) = (&unfinished, slots.segments.get(replayed.end_index)) {
-            let upto = leftovers
-                .end_segment_upto
-                .take()
-                .unwrap_or(FIRST_COMMIT_PLACE);
+            let upto = leftovers.end_segment_upto.take().unwrap_or(FIRST_COMMIT_PLACE);
             leftovers.segments.push((replayed.end_index, upto));
         }
     }
-    cut::run(
-        io,
-        slots,
-        replayed.end_index,
-        replayed.end_place,
-        &leftovers,
-    )?;
+    cut::run(io, slots, replayed.end_index, replayed.end_place, &leftovers)?;
     let next_commit = replayed.last_commit().next();
     let mut segments = sealed;
     for segment in replayed.segments {
         let slot = &slots.segments[segment.index];
-        io.sync_data(slot.at.file)
-            .map_err(|error| OpenError::of_io("flush", &slot.at.path, error))?;
+        io.sync_data(slot.at.file).map_err(|error| OpenError::of_io("flush", &slot.at.path, error))?;
         segments.push(RecoveredSegment {
             sequence: slot.sequence,
             slot: slot.at.slot,
@@ -267,22 +216,11 @@ fn settle(
             index: Some(segment.built),
         });
     }
-    let given_back = leftovers
-        .segments
-        .iter()
-        .map(|&(index, _)| &slots.segments[index].at);
-    let mut free_slots: Vec<_> = slots
-        .free
-        .iter()
-        .map(|free| &free.at)
-        .chain(given_back)
-        .map(|slot| (slot.slot, slot.file))
-        .collect();
+    let given_back = leftovers.segments.iter().map(|&(index, _)| &slots.segments[index].at);
+    let mut free_slots: Vec<_> =
+        slots.free.iter().map(|free| &free.at).chain(given_back).map(|slot| (slot.slot, slot.file)).collect();
     free_slots.sort_unstable();
-    let used = segments
-        .iter()
-        .map(|segment| segment.slot)
-        .chain(free_slots.iter().map(|&(slot, _)| slot));
+    let used = segments.iter().map(|segment| segment.slot).chain(free_slots.iter().map(|&(slot, _)| slot));
     Ok(Recovered {
         incarnation: Incarnation(0),
         logs: replayed.logs,
@@ -297,12 +235,7 @@ fn settle(
 }
 
 /// Indexes of the sealed segments that were scanned. They are durable and complete; without its index a segment is only scanned again.
-fn write_indexes(
-    io: &mut impl Io,
-    journal: &Journal,
-    folder: &Path,
-    segments: &[RecoveredSegment],
-) {
+fn write_indexes(io: &mut impl Io, journal: &Journal, folder: &Path, segments: &[RecoveredSegment]) {
     let Some((_, sealed)) = segments.split_last() else {
         return;
     };
@@ -311,10 +244,11 @@ fn write_indexes(
             continue;
         };
         let path = folder.join(index_name(segment.slot));
-        if let Err(error) =
-            io.replace_file(&path, &index.encode(journal.shard, journal.directory_id))
-        {
+        if let Err(error) = io.replace_file(&path, &index.encode(journal.shard, journal.directory_id)) {
             tracing::warn!(shard = journal.shard.0, path = %path.display(), %error, "index not written");
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

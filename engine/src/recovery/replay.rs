@@ -8,9 +8,7 @@ use super::scan::{Chain, Journal, Miss, SegmentReader, Step, damaged, malformed}
 use super::slots::SegmentSlot;
 use crate::data_directory::OpenError;
 use crate::io::Io;
-use crate::journal::commit::{
-    CommitHeader, Entry, EntryKind, FLAG_CHECKPOINT, FLAG_CHECKPOINT_END,
-};
+use crate::journal::commit::{CommitHeader, Entry, EntryKind, FLAG_CHECKPOINT, FLAG_CHECKPOINT_END};
 use crate::journal::index::{IndexBuilder, Run, SegmentIndex, Summary};
 use crate::journal::segment::FIRST_COMMIT_PLACE;
 use crate::limits::LOGS_PER_SHARD_MAX;
@@ -54,9 +52,7 @@ impl Replayed {
 
     /// The newest commit.
     pub fn last_commit(&self) -> CommitSequence {
-        self.segments
-            .last()
-            .map_or(CommitSequence(0), |segment| segment.last_commit)
+        self.segments.last().map_or(CommitSequence(0), |segment| segment.last_commit)
     }
 }
 
@@ -74,18 +70,11 @@ pub(super) fn run(
         journal,
         sealed: Some(sealed),
         now_ms: io.wall_clock_ms(),
-        chain: Chain {
-            next: is_first.then_some(CommitSequence(1)),
-            incarnation: Incarnation(0),
-        },
-        replayed: Replayed {
-            end_index: base,
-            ..Replayed::nothing()
-        },
+        chain: Chain { next: is_first.then_some(CommitSequence(1)), incarnation: Incarnation(0) },
+        replayed: Replayed { end_index: base, ..Replayed::nothing() },
     };
     for index in base..segments.len() {
-        let follows =
-            index == base || segments[index - 1].sequence.0 + 1 == segments[index].sequence.0;
+        let follows = index == base || segments[index - 1].sequence.0 + 1 == segments[index].sequence.0;
         if !follows || !replay.segment(io, &segments[index], index)? {
             break;
         }
@@ -104,36 +93,26 @@ struct Replay<'a> {
 
 impl Replay<'_> {
     /// Applies a segment's commits; false if its first one does not continue the journal.
-    fn segment(
-        &mut self,
-        io: &mut impl Io,
-        slot: &SegmentSlot,
-        index: usize,
-    ) -> Result<bool, OpenError> {
+    fn segment(&mut self, io: &mut impl Io, slot: &SegmentSlot, index: usize) -> Result<bool, OpenError> {
         let mut reader = SegmentReader::new(self.journal, &slot.at.path, slot.at.file);
         let mut builder = IndexBuilder::default();
         let (mut place, mut first_commit, mut in_checkpoint) = (FIRST_COMMIT_PLACE, None, true);
         let miss = loop {
-            let (header, entries, commit) =
-                match reader.step(io, self.chain, slot.sequence, place)? {
-                    Step::Commit(header, entries, commit) => (header, entries, commit),
-                    Step::Miss(miss) => break miss,
-                };
+            let (header, entries, commit) = match reader.step(io, self.chain, slot, place)? {
+                Step::Commit(header, entries, commit) => (header, entries, commit),
+                Step::Miss(miss) => break miss,
+            };
             let refuse = |what: &str| malformed(&slot.at.path, place, &header, what);
             if in_checkpoint == (header.flags & FLAG_CHECKPOINT == 0) {
                 return Err(refuse("a segment does not begin with one whole checkpoint"));
             }
-            self.commit(&header, &entries, commit, place, &mut builder)
-                .map_err(|what| refuse(&what))?;
+            self.commit(&header, &entries, commit, place, &mut builder).map_err(|what| refuse(&what))?;
             if header.flags & FLAG_CHECKPOINT_END != 0 {
                 in_checkpoint = false;
                 self.add_sealed_spans();
             }
             first_commit.get_or_insert(header.sequence);
-            self.chain = Chain {
-                next: Some(header.sequence.next()),
-                incarnation: header.incarnation,
-            };
+            self.chain = Chain { next: Some(header.sequence.next()), incarnation: header.incarnation };
             place += header.length;
         };
         let is_base = self.replayed.segments.is_empty() && self.replayed.end_index == index;
@@ -146,17 +125,10 @@ impl Replay<'_> {
         self.replayed.segments.push(ReplayedSegment {
             index,
             built: builder.build(slot.sequence, first_commit, place),
-            last_commit: self
-                .chain
-                .next
-                .map_or(first_commit, |next| CommitSequence(next.0 - 1)),
+            last_commit: self.chain.next.map_or(first_commit, |next| CommitSequence(next.0 - 1)),
             has_checkpoint: !in_checkpoint,
         });
-        (
-            self.replayed.end_index,
-            self.replayed.end_place,
-            self.replayed.miss,
-        ) = (index, place, miss);
+        (self.replayed.end_index, self.replayed.end_place, self.replayed.miss) = (index, place, miss);
         Ok(true)
     }
 
@@ -202,19 +174,12 @@ impl Replay<'_> {
 }
 
 /// Adds a batch to the index of its segment; other entries are not in it.
-pub(super) fn add_to_index(
-    builder: &mut IndexBuilder,
-    entry: &Entry,
-    commit_place: u32,
-) -> Result<(), String> {
+pub(super) fn add_to_index(builder: &mut IndexBuilder, entry: &Entry, commit_place: u32) -> Result<(), String> {
     if entry.kind != EntryKind::Batch {
         return Ok(());
     }
     if !builder.rises(entry.log, entry.base_offset) {
-        return Err(format!(
-            "log {}: offset {} twice",
-            entry.log, entry.base_offset
-        ));
+        return Err(format!("log {}: offset {} twice", entry.log, entry.base_offset));
     }
     let run = Run {
         base_offset: entry.base_offset,
@@ -246,11 +211,7 @@ pub(super) fn check_that_logs_are_whole(
 ) -> Result<(), OpenError> {
     for (id, log) in logs {
         let mut covered_upto = log.start;
-        for span in log
-            .spans
-            .iter()
-            .filter(|span| span.last_offset >= log.start)
-        {
+        for span in log.spans.iter().filter(|span| span.last_offset >= log.start) {
             if span.first_offset > covered_upto {
                 break;
             }

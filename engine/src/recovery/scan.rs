@@ -5,15 +5,14 @@ use std::path::Path;
 use uuid::Uuid;
 
 use super::cases::Case;
+use super::slots::SegmentSlot;
 use crate::data_directory::OpenError;
 use crate::io::{FileId, Io};
-use crate::journal::commit::{
-    CommitError, CommitHeader, Entry, HEADER_BYTES, check_payloads, decode_entries,
-};
+use crate::journal::commit::{CommitError, CommitHeader, Entry, HEADER_BYTES, check_payloads, decode_entries};
 use crate::journal::field::{array_at, is_zero};
 use crate::journal::segment::SegmentGeometry;
 use crate::limits::{BLOCK_BYTES, DISK_READ_BYTES_MAX};
-use crate::offset::{CommitSequence, Incarnation, SegmentSequence, ShardId};
+use crate::offset::{CommitSequence, Incarnation, ShardId};
 
 const READ_BYTES_FIRST: usize = 16 << 10;
 
@@ -72,14 +71,7 @@ pub(super) struct SegmentReader<'a> {
 
 impl<'a> SegmentReader<'a> {
     pub fn new(journal: &'a Journal, path: &'a Path, file: FileId) -> SegmentReader<'a> {
-        SegmentReader {
-            journal,
-            path,
-            file,
-            window: Vec::new(),
-            window_place: 0,
-            read_bytes: READ_BYTES_FIRST,
-        }
+        SegmentReader { journal, path, file, window: Vec::new(), window_place: 0, read_bytes: READ_BYTES_FIRST }
     }
 
     /// Judges whether the next commit of the journal stands at `place` of `segment`. Damage that no crash can make is an error.
@@ -87,15 +79,15 @@ impl<'a> SegmentReader<'a> {
         &mut self,
         io: &mut impl Io,
         chain: Chain,
-        segment: SegmentSequence,
+        segment: &SegmentSlot,
         place: u32,
     ) -> Result<Step<'_>, OpenError> {
         if u64::from(place) + BLOCK_BYTES as u64 > self.journal.geometry.segment_bytes() {
             return Ok(Step::Miss(Miss::Full));
         }
         let header = match self.probe(io, place)? {
-            Probe::Header(header) if header.segment == segment => header,
-            Probe::Torn(header) if header.segment == segment => {
+            Probe::Header(header) if segment.owns(&header) => header,
+            Probe::Torn(header) if segment.owns(&header) => {
                 return Ok(Step::Miss(Miss::Torn(header.length)));
             }
             Probe::Nothing if is_zero(self.bytes(io, place, BLOCK_BYTES)?) => {
@@ -103,32 +95,21 @@ impl<'a> SegmentReader<'a> {
             }
             _ => return Ok(Step::Miss(Miss::Other)),
         };
-        if header.incarnation < chain.incarnation
-            || chain.next.is_some_and(|next| header.sequence != next)
-        {
+        if header.incarnation < chain.incarnation || chain.next.is_some_and(|next| header.sequence != next) {
             return Ok(Step::Miss(Miss::Stale));
         }
         let path = self.path;
         let commit = self.bytes(io, place, header.length as usize)?;
         let table = &commit[header.table_place as usize..header.table_end()];
         // The CRC over header and table was right, so no torn write explains an impossible table.
-        let entries = decode_entries(&header, table)
-            .map_err(|error| malformed(path, place, &header, &error.to_string()))?;
-        let whole =
-            check_payloads(commit, &entries).is_ok() && is_zero(&commit[header.table_end()..]);
-        if whole {
-            Ok(Step::Commit(header, entries, commit))
-        } else {
-            Ok(Step::Miss(Miss::Torn(header.length)))
-        }
+        let entries =
+            decode_entries(&header, table).map_err(|error| malformed(path, place, &header, &error.to_string()))?;
+        let whole = check_payloads(commit, &entries).is_ok() && is_zero(&commit[header.table_end()..]);
+        if whole { Ok(Step::Commit(header, entries, commit)) } else { Ok(Step::Miss(Miss::Torn(header.length))) }
     }
 
     /// The commit header at `place`, of whatever life of the file, if its CRC is right and it stands where it says.
-    pub fn header_at(
-        &mut self,
-        io: &mut impl Io,
-        place: u32,
-    ) -> Result<Option<CommitHeader>, OpenError> {
+    pub fn header_at(&mut self, io: &mut impl Io, place: u32) -> Result<Option<CommitHeader>, OpenError> {
         if u64::from(place) + BLOCK_BYTES as u64 > self.journal.geometry.segment_bytes() {
             return Ok(None);
         }
@@ -183,9 +164,8 @@ impl<'a> SegmentReader<'a> {
             let at = self.window_place + self.window.len();
             let step = self.read_bytes.min(segment_bytes - at);
             self.read_bytes = (self.read_bytes * 2).min(DISK_READ_BYTES_MAX);
-            let read = io
-                .read_at(self.file, at as u64, step)
-                .map_err(|error| OpenError::of_io("read", self.path, error))?;
+            let read =
+                io.read_at(self.file, at as u64, step).map_err(|error| OpenError::of_io("read", self.path, error))?;
             self.window.extend_from_slice(&read[..step]);
         }
         Ok(&self.window[place - self.window_place..end - self.window_place])
@@ -202,11 +182,7 @@ enum Probe {
 
 /// Where damage is, for a message.
 pub(super) fn damaged(case: Case, path: &Path, place: u32, detail: String) -> OpenError {
-    OpenError::Damaged {
-        case,
-        place: format!("{} byte {place}", path.display()),
-        detail,
-    }
+    OpenError::Damaged { case, place: format!("{} byte {place}", path.display()), detail }
 }
 
 /// A commit that is what was written, but was never written by this engine.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::cases::Case;
 use super::replay::add_to_index;
-use super::scan::{Chain, Journal, SegmentReader, Step, damaged, malformed};
+use super::scan::{Chain, Journal, SegmentReader, Step, malformed};
 use super::slots::SegmentSlot;
 use super::{Findings, RecoveredSegment};
 use crate::data_directory::OpenError;
@@ -14,7 +14,7 @@ use crate::journal::index::{
 };
 use crate::journal::segment::{FIRST_COMMIT_PLACE, index_name};
 use crate::limits::BLOCK_BYTES;
-use crate::offset::{CommitSequence, Incarnation};
+use crate::offset::Incarnation;
 
 /// Learns what each sealed segment holds. `next` is the segment behind the last of them.
 pub(super) fn read(
@@ -32,7 +32,10 @@ pub(super) fn read(
             Ok(head) => (head.end_place, head.summaries, None),
             Err(case) => {
                 findings.note(case, &path, 0);
-                let built = rebuild(io, journal, segment, sealed.get(index + 1).or(next))?;
+                let (built, is_whole) = rebuild(io, journal, segment, sealed.get(index + 1).or(next))?;
+                if !is_whole {
+                    findings.note(Case::SealedSegmentDamaged, &segment.at.path, built.end_place);
+                }
                 (built.end_place, built.summaries().to_vec(), Some(built))
             }
         };
@@ -62,24 +65,17 @@ fn read_summaries(
         }
         Err(error) => return Err(OpenError::of_io("open", path, error)),
     };
-    let head = read_head(
-        io,
-        file,
-        bytes,
-        SegmentIndex::file_bytes_max(journal.geometry.segment_bytes()),
-    );
+    let head = read_head(io, file, bytes, SegmentIndex::file_bytes_max(journal.geometry.segment_bytes()));
     io.close(file);
     let Some(head) = head.map_err(|error| OpenError::of_io("read", path, error))? else {
         return Ok(Err(Case::IndexDamaged));
     };
-    let first = segment.at.first.map(|first| first.sequence);
-    Ok(
-        match decode_summaries(&head, segment.sequence, journal.shard, journal.directory_id) {
-            Ok(head) if Some(head.first_commit) == first => Ok(head),
-            Ok(_) | Err(IndexError::Foreign) => Err(Case::IndexForeign),
-            Err(IndexError::Damaged) => Err(Case::IndexDamaged),
-        },
-    )
+    let first = segment.first().map(|first| first.sequence);
+    Ok(match decode_summaries(&head, segment.sequence, journal.shard, journal.directory_id) {
+        Ok(head) if Some(head.first_commit) == first => Ok(head),
+        Ok(_) | Err(IndexError::Foreign) => Err(Case::IndexForeign),
+        Err(IndexError::Damaged) => Err(Case::IndexDamaged),
+    })
 }
 
 /// The blocks of an index file that hold header and summaries; None if it is too short for what it says.
@@ -105,57 +101,37 @@ fn read_head(
     Ok(Some(head[..rounded].to_vec()))
 }
 
-/// Scans a sealed segment. All of it was durable before it was sealed, so anything missing is damage.
+/// Scans a sealed segment, and says whether it is as whole as it was when it was sealed. One that is dead need not be: its file may have
+/// been recycled by writes whose header was lost before the flush. What live logs need is checked for them all.
 fn rebuild(
     io: &mut impl Io,
     journal: &Journal,
     segment: &SegmentSlot,
     next: Option<&SegmentSlot>,
-) -> Result<SegmentIndex, OpenError> {
+) -> Result<(SegmentIndex, bool), OpenError> {
     let path = &segment.at.path;
     let mut reader = SegmentReader::new(journal, path, segment.at.file);
     let mut builder = IndexBuilder::default();
-    let mut chain = Chain {
-        next: None,
-        incarnation: Incarnation(0),
-    };
+    let mut chain = Chain { next: None, incarnation: Incarnation(0) };
     let (mut place, mut first_commit) = (FIRST_COMMIT_PLACE, None);
-    while let Step::Commit(header, entries, _) = reader.step(io, chain, segment.sequence, place)? {
+    while let Step::Commit(header, entries, _) = reader.step(io, chain, segment, place)? {
         for entry in &entries {
-            add_to_index(&mut builder, entry, place)
-                .map_err(|what| malformed(path, place, &header, &what))?;
+            add_to_index(&mut builder, entry, place).map_err(|what| malformed(path, place, &header, &what))?;
         }
         first_commit.get_or_insert(header.sequence);
-        chain = Chain {
-            next: Some(header.sequence.next()),
-            incarnation: header.incarnation,
-        };
+        chain = Chain { next: Some(header.sequence.next()), incarnation: header.incarnation };
         place += header.length;
     }
-    let refuse = |detail: String| Err(damaged(Case::SealedSegmentDamaged, path, place, detail));
-    let Some(first_commit) = first_commit else {
-        return refuse("it holds no commit".to_owned());
-    };
-    let expected = next
+    let follower = next
         .filter(|next| next.sequence.0 == segment.sequence.0 + 1)
-        .and_then(|next| next.at.first.filter(|first| first.segment == next.sequence))
+        .and_then(SegmentSlot::first)
         .map(|first| first.sequence);
-    let end = CommitSequence(chain.next.map_or(0, |next| next.0));
-    if expected.is_some_and(|expected| expected != end) {
-        return refuse(format!("commit {} is not there", end.0));
-    }
+    let mut is_whole = first_commit.is_some() && (follower.is_none() || follower == chain.next);
     let mut later = place;
-    while u64::from(later) < journal.geometry.segment_bytes() {
-        if let Some(found) = reader
-            .header_at(io, later)?
-            .filter(|found| found.segment == segment.sequence)
-        {
-            return refuse(format!(
-                "commit {} is not there, but commit {} is",
-                end.0, found.sequence.0
-            ));
-        }
+    while is_whole && u64::from(later) < journal.geometry.segment_bytes() {
+        is_whole = !reader.header_at(io, later)?.is_some_and(|found| segment.owns(&found));
         later += BLOCK_BYTES as u32;
     }
-    Ok(builder.build(segment.sequence, first_commit, place))
+    let first_commit = first_commit.unwrap_or_default();
+    Ok((builder.build(segment.sequence, first_commit, place), is_whole))
 }

@@ -8,11 +8,9 @@ use super::scan::{Journal, SegmentReader, damaged};
 use crate::data_directory::OpenError;
 use crate::io::{FileId, Io};
 use crate::journal::commit::CommitHeader;
-use crate::journal::segment::{
-    FIRST_COMMIT_PLACE, SegmentHeader, SegmentHeaderError, segment_name, segment_slot,
-};
+use crate::journal::segment::{FIRST_COMMIT_PLACE, SegmentHeader, SegmentHeaderError, segment_name, segment_slot};
 use crate::limits::BLOCK_BYTES;
-use crate::offset::SegmentSequence;
+use crate::offset::{Incarnation, SegmentSequence};
 
 /// A segment file.
 #[derive(Clone, Debug)]
@@ -29,6 +27,21 @@ pub(super) struct Slot {
 pub(super) struct SegmentSlot {
     pub at: Slot,
     pub sequence: SegmentSequence,
+    /// The start that opened it.
+    pub incarnation: Incarnation,
+}
+
+impl SegmentSlot {
+    /// Whether a commit in the file is of the segment, not of an earlier life of the file. A segment that was given back may have left
+    /// commits of the same sequence, but only of earlier starts.
+    pub fn owns(&self, commit: &CommitHeader) -> bool {
+        commit.segment == self.sequence && commit.incarnation >= self.incarnation
+    }
+
+    /// Its first commit.
+    pub fn first(&self) -> Option<&CommitHeader> {
+        self.at.first.as_ref().filter(|first| self.owns(first))
+    }
 }
 
 /// A file without a usable header block.
@@ -55,59 +68,33 @@ pub(super) fn read(
     folder: &Path,
     findings: &mut Findings,
 ) -> Result<Slots, OpenError> {
-    let names = io
-        .list_directory(folder)
-        .map_err(|error| OpenError::of_io("list directory", folder, error))?;
+    let names = io.list_directory(folder).map_err(|error| OpenError::of_io("list directory", folder, error))?;
     let mut slots = Slots::default();
     for slot in names.iter().filter_map(|name| segment_slot(name)) {
         let path = folder.join(segment_name(slot));
         let Some(file) = open(io, journal, &path, findings)? else {
             continue;
         };
-        let block = io
-            .read_at(file, 0, BLOCK_BYTES)
-            .map_err(|error| OpenError::of_io("read", &path, error))?;
+        let block = io.read_at(file, 0, BLOCK_BYTES).map_err(|error| OpenError::of_io("read", &path, error))?;
         let header = SegmentHeader::decode(&block[..BLOCK_BYTES]);
         let first = SegmentReader::new(journal, &path, file).header_at(io, FIRST_COMMIT_PLACE)?;
-        let at = Slot {
-            slot,
-            file,
-            path,
-            first,
-        };
+        let at = Slot { slot, file, path, first };
         match header {
             Ok(header) => {
                 check_identity(journal, &header, &at.path)?;
                 // A recycled file whose new header was lost before its flush: what the old header names was dead already.
                 if first.is_some_and(|first| first.segment > header.sequence) {
-                    slots.free.push(FreeSlot {
-                        at,
-                        header_is_damaged: false,
-                    });
+                    slots.free.push(FreeSlot { at, header_is_damaged: false });
                 } else {
-                    slots.segments.push(SegmentSlot {
-                        at,
-                        sequence: header.sequence,
-                    });
+                    slots.segments.push(SegmentSlot { at, sequence: header.sequence, incarnation: header.incarnation });
                 }
             }
-            Err(error) => slots.free.push(FreeSlot {
-                at,
-                header_is_damaged: error == SegmentHeaderError::Damaged,
-            }),
+            Err(error) => slots.free.push(FreeSlot { at, header_is_damaged: error == SegmentHeaderError::Damaged }),
         }
     }
     slots.segments.sort_by_key(|segment| segment.sequence);
-    if let Some(pair) = slots
-        .segments
-        .windows(2)
-        .find(|pair| pair[0].sequence == pair[1].sequence)
-    {
-        let detail = format!(
-            "segment {} is in {} too",
-            pair[0].sequence.0,
-            pair[0].at.path.display()
-        );
+    if let Some(pair) = slots.segments.windows(2).find(|pair| pair[0].sequence == pair[1].sequence) {
+        let detail = format!("segment {} is in {} too", pair[0].sequence.0, pair[0].at.path.display());
         return Err(damaged(Case::SegmentDuplicate, &pair[1].at.path, 0, detail));
     }
     Ok(slots)
@@ -120,9 +107,7 @@ fn open(
     path: &Path,
     findings: &mut Findings,
 ) -> Result<Option<FileId>, OpenError> {
-    let (file, bytes) = io
-        .open_file(path)
-        .map_err(|error| OpenError::of_io("open", path, error))?;
+    let (file, bytes) = io.open_file(path).map_err(|error| OpenError::of_io("open", path, error))?;
     if bytes == journal.geometry.segment_bytes() {
         return Ok(Some(file));
     }
@@ -130,20 +115,14 @@ fn open(
         && io
             .read_at(file, 0, BLOCK_BYTES)
             .map_err(|error| OpenError::of_io("read", path, error))
-            .map(|block| {
-                SegmentHeader::decode(&block[..BLOCK_BYTES]) != Err(SegmentHeaderError::Zero)
-            })?;
+            .map(|block| SegmentHeader::decode(&block[..BLOCK_BYTES]) != Err(SegmentHeaderError::Zero))?;
     io.close(file);
     if has_header {
-        let detail = format!(
-            "{bytes} bytes instead of {}",
-            journal.geometry.segment_bytes()
-        );
+        let detail = format!("{bytes} bytes instead of {}", journal.geometry.segment_bytes());
         return Err(damaged(Case::SegmentWrongLength, path, 0, detail));
     }
     findings.note(Case::FileUnfinished, path, 0);
-    io.remove_file(path)
-        .map_err(|error| OpenError::of_io("remove", path, error))?;
+    io.remove_file(path).map_err(|error| OpenError::of_io("remove", path, error))?;
     Ok(None)
 }
 
@@ -158,11 +137,7 @@ fn check_identity(journal: &Journal, header: &SegmentHeader, path: &Path) -> Res
         );
         return Err(damaged(Case::SegmentForeign, path, 0, detail));
     }
-    if journal
-        .geometry
-        .checked_position(header.sequence, u32::MAX)
-        .is_none()
-    {
+    if journal.geometry.checked_position(header.sequence, u32::MAX).is_none() {
         let detail = format!("segment sequence {}", header.sequence.0);
         return Err(damaged(Case::SegmentHeaderDamaged, path, 0, detail));
     }
