@@ -1,3 +1,28 @@
 //! CONTRACT: speaks Kafka on sockets and turns requests into engine calls.
+//!
+//! [`serve`] runs a broker until it is told to stop; the binary and the load generator's embedded broker are thin shells around it.
+//! One engine shard is one thread: it owns its connections, its partitions and the groups whose offsets partitions it has; other
+//! shards are reached by message only ([`broker::Broker`] is what a shard knows).
 
+pub mod api;
+pub mod broker;
+pub mod catalog;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod connection;
+pub mod exit;
+pub mod frame_reader;
+pub mod group;
+pub mod group_edge;
 pub mod limits;
+pub mod listener;
+pub mod producer_ids;
+pub mod request;
+mod serve;
+pub mod shard_service;
+pub mod start_report;
+pub mod state_log;
+pub mod topic_config;
+
+pub use serve::serve;

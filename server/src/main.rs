@@ -1,1 +1,7 @@
-fn main() {}
+//! `posthaste`: the broker as a program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    server::cli::run()
+}

@@ -1,0 +1,152 @@
+//! CreateTopics: durable and known to every shard before it is answered.
+
+use std::collections::HashSet;
+
+use protocol::error_code::ErrorCode;
+use protocol::messages::create_topics::{
+    CreatableTopic, CreatableTopicConfigs, CreatableTopicResult, CreateTopicsRequest, CreateTopicsResponse,
+};
+use uuid::Uuid;
+
+use super::error_map;
+use crate::catalog::{CatalogError, NewTopic, OFFSETS_TOPIC, Topic};
+use crate::request::{Answer, Call};
+use crate::topic_config::{self, TOPIC_KEYS};
+
+const BROKER_DEFAULT: i32 = -1;
+const SOURCE_TOPIC: i8 = 1;
+const SOURCE_DEFAULT: i8 = 5;
+
+/// Why a topic was not made.
+struct Refusal {
+    code: ErrorCode,
+    message: String,
+}
+
+impl From<CatalogError> for Refusal {
+    fn from(error: CatalogError) -> Refusal {
+        Refusal { code: error_map::catalog(&error), message: error.to_string() }
+    }
+}
+
+pub async fn handle(call: &Call, request: CreateTopicsRequest<'_>) -> Answer {
+    let mut seen = HashSet::new();
+    let twice: HashSet<&str> =
+        request.topics.iter().map(|topic| topic.name).filter(|name| !seen.insert(*name)).collect();
+    let mut outcomes = Vec::with_capacity(request.topics.len());
+    for topic in &request.topics {
+        let outcome = if twice.contains(topic.name) {
+            Err(Refusal { code: ErrorCode::InvalidRequest, message: "Duplicate topic name.".into() })
+        } else {
+            create(call, topic, request.validate_only).await
+        };
+        outcomes.push((topic.name, outcome));
+    }
+    let described: Vec<_> = outcomes
+        .iter()
+        .map(|(_, outcome)| outcome.as_ref().map(|topic| described_configs(call, topic)).unwrap_or_default())
+        .collect();
+    let topics = outcomes
+        .iter()
+        .zip(&described)
+        .map(|((name, outcome), configs)| result(name, outcome, configs, request.validate_only))
+        .collect();
+    call.answer(&CreateTopicsResponse { topics, ..Default::default() })
+}
+
+async fn create(call: &Call, topic: &CreatableTopic<'_>, validate_only: bool) -> Result<Topic, Refusal> {
+    let refuse = |code, message: &str| Err(Refusal { code, message: message.to_owned() });
+    if topic.name == OFFSETS_TOPIC {
+        return refuse(
+            ErrorCode::InvalidTopicException,
+            "this name is the broker's own; the topic is made when the first group needs it",
+        );
+    }
+    let partitions = partition_count(call, topic)?;
+    if !matches!(topic.replication_factor, -1 | 1) {
+        return refuse(
+            ErrorCode::InvalidReplicationFactor,
+            "Replication factor: this broker is a single node; use 1 or -1.",
+        );
+    }
+    let configs = topic_config::validate(topic.name, topic.configs.iter().map(|config| (config.name, config.value)))
+        .map_err(|error| Refusal { code: ErrorCode::InvalidConfig, message: error.to_string() })?;
+    let new = NewTopic { name: topic.name.to_owned(), partitions, configs, internal: false };
+    let created =
+        call.broker.with_owner(move |owner| async move { owner.create_topic(new, validate_only).await }).await;
+    let created = created.map_err(|_| CatalogError::Stopping)??;
+    Ok(Topic::clone(&created))
+}
+
+/// The number asked for, the broker's default, or what an assignment to this only node implies.
+fn partition_count(call: &Call, topic: &CreatableTopic<'_>) -> Result<i32, Refusal> {
+    let refuse = |code, message: &str| Err(Refusal { code, message: message.to_owned() });
+    if topic.assignments.is_empty() {
+        return Ok(if topic.num_partitions == BROKER_DEFAULT {
+            call.broker.settings.num_partitions
+        } else {
+            topic.num_partitions
+        });
+    }
+    if topic.num_partitions != BROKER_DEFAULT || topic.replication_factor != -1 {
+        return refuse(
+            ErrorCode::InvalidRequest,
+            "num_partitions and replication_factor must be -1 beside an assignment",
+        );
+    }
+    let mut indexes: Vec<i32> = topic.assignments.iter().map(|assignment| assignment.partition_index).collect();
+    indexes.sort_unstable();
+    if !indexes.iter().copied().eq(0..indexes.len() as i32) {
+        return refuse(ErrorCode::InvalidReplicaAssignment, "partitions must be consecutive and start at 0");
+    }
+    if topic.assignments.iter().any(|assignment| assignment.broker_ids != [call.broker.settings.node_id]) {
+        return refuse(ErrorCode::InvalidReplicaAssignment, "every partition must be assigned to this only node");
+    }
+    Ok(indexes.len() as i32)
+}
+
+/// Name, value and whether the topic itself says so.
+fn described_configs(call: &Call, topic: &Topic) -> Vec<(&'static str, String, i8)> {
+    TOPIC_KEYS
+        .iter()
+        .map(|key| match topic.configs.get(key.name) {
+            Some(value) => (key.name, value.clone(), SOURCE_TOPIC),
+            None => (key.name, key.default_value(&call.broker.settings), SOURCE_DEFAULT),
+        })
+        .collect()
+}
+
+fn result<'a>(
+    name: &'a str,
+    outcome: &'a Result<Topic, Refusal>,
+    configs: &'a [(&'static str, String, i8)],
+    validate_only: bool,
+) -> CreatableTopicResult<'a> {
+    match outcome {
+        Ok(topic) => CreatableTopicResult {
+            name,
+            topic_id: if validate_only { Uuid::nil() } else { topic.id },
+            error_message: None,
+            num_partitions: topic.partition_count(),
+            replication_factor: 1,
+            configs: Some(
+                configs
+                    .iter()
+                    .map(|(name, value, source)| CreatableTopicConfigs {
+                        name,
+                        value: Some(value),
+                        config_source: *source,
+                        ..Default::default()
+                    })
+                    .collect(),
+            ),
+            ..Default::default()
+        },
+        Err(refusal) => CreatableTopicResult {
+            name,
+            error_code: refusal.code.code(),
+            error_message: Some(&refusal.message),
+            ..Default::default()
+        },
+    }
+}

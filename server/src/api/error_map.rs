@@ -1,0 +1,65 @@
+//! The one place where errors of the engine, the catalog and the groups become Kafka's codes.
+
+use engine::error::{AppendError, ReadError};
+use protocol::error_code::ErrorCode;
+
+use crate::catalog::CatalogError;
+use crate::group::GroupError;
+
+/// Why a batch was not appended.
+pub fn append(error: &AppendError) -> ErrorCode {
+    match error {
+        AppendError::UnknownLog(_) => ErrorCode::UnknownTopicOrPartition,
+        AppendError::Corrupt(_) => ErrorCode::CorruptMessage,
+        AppendError::Invalid(_) => ErrorCode::InvalidRecord,
+        AppendError::TooLarge { .. } => ErrorCode::MessageTooLarge,
+        AppendError::InvalidTimestamp(_) => ErrorCode::InvalidTimestamp,
+        AppendError::OutOfOrderSequence { .. } => ErrorCode::OutOfOrderSequenceNumber,
+        AppendError::InvalidProducerEpoch { .. } => ErrorCode::InvalidProducerEpoch,
+        AppendError::Transactional => ErrorCode::InvalidTxnState,
+        // Retriable, and clients look for another leader in between.
+        AppendError::DiskFull => ErrorCode::KafkaStorageError,
+        // Retriable without a metadata refresh.
+        AppendError::Overloaded => ErrorCode::RequestTimedOut,
+        AppendError::TooManyLogs => ErrorCode::PolicyViolation,
+        AppendError::Stopping => ErrorCode::NotLeaderOrFollower,
+    }
+}
+
+/// Why nothing was read.
+pub fn read(error: &ReadError) -> ErrorCode {
+    match error {
+        ReadError::UnknownLog(_) => ErrorCode::UnknownTopicOrPartition,
+        ReadError::OutOfRange { .. } => ErrorCode::OffsetOutOfRange,
+        ReadError::Damaged(_) | ReadError::Failed(_) => ErrorCode::KafkaStorageError,
+        ReadError::Stopping => ErrorCode::NotLeaderOrFollower,
+    }
+}
+
+/// Why the catalog was not changed.
+pub fn catalog(error: &CatalogError) -> ErrorCode {
+    match error {
+        CatalogError::TopicExists(_) => ErrorCode::TopicAlreadyExists,
+        CatalogError::UnknownTopic => ErrorCode::UnknownTopicOrPartition,
+        CatalogError::InvalidName(_) => ErrorCode::InvalidTopicException,
+        CatalogError::InvalidPartitions(_) => ErrorCode::InvalidPartitions,
+        CatalogError::Limit(_) => ErrorCode::PolicyViolation,
+        CatalogError::Storage(error) => append(error),
+        CatalogError::Stopping => ErrorCode::NotController,
+    }
+}
+
+/// Why a group request was refused. The groups name their errors as Kafka does.
+pub fn group(error: GroupError) -> i16 {
+    error.code().code()
+}
+
+/// A leader epoch that the client names against the one that is.
+pub fn leader_epoch(asked: i32, current: i32) -> ErrorCode {
+    match asked {
+        -1 => ErrorCode::None,
+        asked if asked < current => ErrorCode::FencedLeaderEpoch,
+        asked if asked > current => ErrorCode::UnknownLeaderEpoch,
+        _ => ErrorCode::None,
+    }
+}

@@ -1,0 +1,265 @@
+//! Fetch: each owning shard reads its partitions in request order, the connection's shard applies the size rule to what they gave (KIP-74),
+//! and waits for more where the client asked for it. Sessions are never given: every client then sends full requests.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use engine::error::ReadError;
+use engine::offset::{LogId, Offset, ShardId};
+use engine::shard::core::{Core, LogRef};
+use engine::shard::state::LogView;
+use protocol::Records;
+use protocol::error_code::ErrorCode;
+use protocol::messages::fetch::{FetchRequest, FetchResponse, FetchableTopicResponse, PartitionData};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+
+use super::error_map;
+use crate::limits::{FETCH_BYTES_UNRESERVED, FETCH_RESERVE_BYTES_MAX, FETCH_WAIT_MAX};
+use crate::request::{Answer, Call};
+
+/// One partition of the request.
+#[derive(Clone, Copy)]
+struct Wanted {
+    log: Option<LogRef>,
+    offset: Offset,
+    bytes_max: usize,
+    leader_epoch: i32,
+}
+
+/// What became of it.
+#[derive(Clone, Default)]
+struct Read {
+    error: Option<ErrorCode>,
+    view: Option<LogView>,
+    slices: Vec<Bytes>,
+    bytes: usize,
+}
+
+impl Read {
+    fn failed(error: ErrorCode) -> Read {
+        Read { error: Some(error), ..Read::default() }
+    }
+}
+
+pub async fn handle(call: &Call, request: FetchRequest<'_>) -> Answer {
+    if request.session_id != 0 {
+        // No session of ours: the client forgets it and asks in full.
+        return call
+            .answer(&FetchResponse { error_code: ErrorCode::FetchSessionIdNotFound.code(), ..Default::default() });
+    }
+    let wanted = wanted(call, &request);
+    let bytes_max = clamp(request.max_bytes).min(call.broker.settings.fetch_max_bytes);
+    let bytes_min = clamp(request.min_bytes).min(bytes_max);
+    let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0)).min(FETCH_WAIT_MAX);
+    let deadline = Instant::now() + wait;
+    let (reads, memory) = loop {
+        let (reserved, memory) = reserve(call, &wanted, bytes_max);
+        let reads = read_all(call, &wanted, reserved).await;
+        let bytes: usize = reads.iter().map(|read| read.bytes).sum();
+        let over = wanted.is_empty() || wait.is_zero() || call.broker.is_draining() || Instant::now() >= deadline;
+        let enough = bytes_min.min(reserved);
+        if over || bytes >= enough || reads.iter().any(|read| read.error.is_some()) {
+            break (reads, memory.and_then(|memory| shrink(memory, bytes)));
+        }
+        drop(memory);
+        wait_for_more(call, &wanted, &reads, enough - bytes, deadline).await;
+    };
+    Answer { memory, ..call.answer(&response(&request, reads)) }
+}
+
+fn wanted(call: &Call, request: &FetchRequest<'_>) -> Vec<Wanted> {
+    let catalog = call.broker.catalog();
+    let partitions =
+        request.topics.iter().flat_map(|topic| topic.partitions.iter().map(|partition| (topic.topic, partition)));
+    partitions
+        .map(|(topic, partition)| Wanted {
+            log: catalog.log(topic, partition.partition),
+            offset: Offset(partition.fetch_offset),
+            bytes_max: clamp(partition.partition_max_bytes),
+            leader_epoch: partition.current_leader_epoch,
+        })
+        .collect()
+}
+
+/// Takes memory for the answer without waiting: when slow readers hold the budget, answers become small instead of late.
+fn reserve(call: &Call, wanted: &[Wanted], bytes_max: usize) -> (usize, Option<OwnedSemaphorePermit>) {
+    let asked: usize = wanted.iter().map(|wanted| wanted.bytes_max).fold(0, usize::saturating_add);
+    let bytes = asked.min(bytes_max).min(FETCH_RESERVE_BYTES_MAX);
+    match Arc::clone(&call.broker.answer_memory).try_acquire_many_owned(bytes as u32) {
+        Ok(memory) => (bytes, Some(memory)),
+        Err(_) => (bytes.min(FETCH_BYTES_UNRESERVED), None),
+    }
+}
+
+fn shrink(mut memory: OwnedSemaphorePermit, bytes: usize) -> Option<OwnedSemaphorePermit> {
+    if bytes >= memory.num_permits() { Some(memory) } else { memory.split(bytes) }
+}
+
+/// Reads everything once. Every shard reads its part in order, all at the same time, each within the whole budget.
+async fn read_all(call: &Call, wanted: &[Wanted], bytes_max: usize) -> Vec<Read> {
+    let mut reads = vec![Read::failed(ErrorCode::UnknownTopicOrPartition); wanted.len()];
+    let mut shards: BTreeMap<ShardId, Vec<(usize, Wanted, LogRef)>> = BTreeMap::new();
+    for (index, wanted) in wanted.iter().enumerate() {
+        if let Some(log) = wanted.log {
+            shards.entry(log.shard).or_default().push((index, *wanted, log));
+        }
+    }
+    let here = call.broker.core.shard();
+    let mut elsewhere = Vec::with_capacity(shards.len());
+    let mut local = None;
+    for (shard, part) in shards {
+        if shard == here {
+            local = Some(part);
+        } else {
+            elsewhere
+                .push(call.broker.core.on(shard, move |core| async move { read_part(&core, part, bytes_max).await }));
+        }
+    }
+    if let Some(part) = local {
+        place(&mut reads, read_part(&call.broker.core, part, bytes_max).await);
+    }
+    for part in elsewhere {
+        // A shard that is gone leaves its partitions unknown, and the client looks for another leader.
+        if let Ok(part) = part.await {
+            place(&mut reads, part);
+        }
+    }
+    apply_size_rule(&mut reads, bytes_max);
+    reads
+}
+
+fn place(reads: &mut [Read], part: Vec<(usize, Read)>) {
+    for (index, read) in part {
+        reads[index] = read;
+    }
+}
+
+async fn read_part(core: &Core, part: Vec<(usize, Wanted, LogRef)>, bytes_max: usize) -> Vec<(usize, Read)> {
+    let mut reads = Vec::with_capacity(part.len());
+    let mut bytes = 0;
+    for (index, wanted, log) in part {
+        let limit = wanted.bytes_max.min(bytes_max.saturating_sub(bytes));
+        let read = read_one(core, wanted, log, limit, bytes == 0).await;
+        bytes += read.bytes;
+        reads.push((index, read));
+    }
+    reads
+}
+
+async fn read_one(core: &Core, wanted: Wanted, log: LogRef, limit: usize, first_whole: bool) -> Read {
+    match core.read(log, wanted.offset, limit, first_whole).await {
+        Ok(read) => {
+            let epoch_error = error_map::leader_epoch(wanted.leader_epoch, read.view.leader_epoch);
+            if epoch_error == ErrorCode::None {
+                Read { error: None, view: Some(read.view), slices: read.slices, bytes: read.bytes }
+            } else {
+                Read::failed(epoch_error)
+            }
+        }
+        Err(error) => {
+            if matches!(error, ReadError::Damaged(_) | ReadError::Failed(_)) {
+                tracing::error!(log = %log.log, shard = %log.shard, %error, "cannot read");
+            }
+            // The ends go along even with OFFSET_OUT_OF_RANGE: tail readers compare against them.
+            let view = if matches!(error, ReadError::OutOfRange { .. }) { core.view(log).await } else { None };
+            Read { view, ..Read::failed(error_map::read(&error)) }
+        }
+    }
+}
+
+/// In request order: the first partition with records keeps them whatever their size, later ones only while the budget lasts.
+fn apply_size_rule(reads: &mut [Read], bytes_max: usize) {
+    let mut bytes = 0;
+    for read in reads {
+        if bytes > 0 && bytes + read.bytes > bytes_max {
+            read.slices.clear();
+            read.bytes = 0;
+        }
+        bytes += read.bytes;
+    }
+}
+
+/// Ends at the deadline, at a stop, or when some shard has its share of the missing bytes. If all shards together have enough, one of them
+/// has at least the mean; so nothing is missed, and the caller reads again and decides.
+async fn wait_for_more(call: &Call, wanted: &[Wanted], reads: &[Read], missing: usize, deadline: Instant) {
+    let mut shards: BTreeMap<ShardId, Vec<(LogId, Offset)>> = BTreeMap::new();
+    for (wanted, read) in wanted.iter().zip(reads) {
+        if let (Some(log), Some(view)) = (wanted.log, read.view) {
+            shards.entry(log.shard).or_default().push((log.log, view.high_watermark));
+        }
+    }
+    let share = missing.div_ceil(shards.len().max(1)).max(1);
+    let left = deadline.saturating_duration_since(Instant::now());
+    let mut waits: Vec<_> = shards
+        .into_iter()
+        .map(|(shard, logs)| Box::pin(call.broker.core.wait_for_records(shard, logs, share, left)))
+        .collect();
+    let any = std::future::poll_fn(|context| {
+        let ready = waits.iter_mut().any(|wait| wait.as_mut().poll(context).is_ready());
+        if ready { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    });
+    tokio::select! {
+        () = call.broker.drained() => {}
+        // At the deadline the caller answers what there is.
+        () = tokio::time::sleep_until(deadline) => {}
+        () = any => {}
+    }
+}
+
+fn response<'a>(request: &FetchRequest<'a>, reads: Vec<Read>) -> FetchResponse<'a> {
+    let mut reads = reads.into_iter();
+    let responses = request
+        .topics
+        .iter()
+        .map(|topic| FetchableTopicResponse {
+            topic: topic.topic,
+            partitions: topic
+                .partitions
+                .iter()
+                .zip(&mut reads)
+                .map(|(partition, read)| partition_data(partition.partition, read))
+                .collect(),
+        })
+        .collect();
+    FetchResponse { responses, ..Default::default() }
+}
+
+fn partition_data<'a>(partition_index: i32, read: Read) -> PartitionData<'a> {
+    let high_watermark = read.view.map_or(-1, |view| view.high_watermark.0);
+    PartitionData {
+        partition_index,
+        error_code: read.error.unwrap_or(ErrorCode::None).code(),
+        high_watermark,
+        // There are no transactions, so nothing is unstable.
+        last_stable_offset: high_watermark,
+        log_start_offset: read.view.map_or(-1, |view| view.start.0),
+        aborted_transactions: None,
+        records: Some(Records::Shared(read.slices)),
+        ..Default::default()
+    }
+}
+
+fn clamp(bytes: i32) -> usize {
+    usize::try_from(bytes).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(sizes: &[usize], bytes_max: usize) -> Vec<usize> {
+        let mut reads: Vec<_> = sizes.iter().map(|bytes| Read { bytes: *bytes, ..Read::default() }).collect();
+        apply_size_rule(&mut reads, bytes_max);
+        reads.iter().map(|read| read.bytes).collect()
+    }
+
+    #[test]
+    fn the_first_partition_with_records_is_never_cut_and_later_ones_fit() {
+        assert_eq!(kept(&[0, 900, 50, 60], 100), [0, 900, 0, 0]);
+        assert_eq!(kept(&[40, 70, 50, 10], 100), [40, 0, 50, 10]);
+        assert_eq!(kept(&[], 100), [0; 0]);
+    }
+}

@@ -1,0 +1,142 @@
+//! ListOffsets: the ends of a log, and the first record at or after a timestamp, exact to the record.
+
+use engine::error::ReadError;
+use engine::shard::core::LogRef;
+use engine::shard::state::LogView;
+use protocol::compression::first_record_at_or_after;
+use protocol::error_code::ErrorCode;
+use protocol::messages::list_offsets::{
+    ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse,
+    ListOffsetsTopicResponse,
+};
+use protocol::record_batch::{BatchHeader, batches};
+
+use super::error_map;
+use crate::limits::{DECOMPRESSED_BYTES_MAX, REPLAY_READ_BYTES};
+use crate::request::{Answer, Call};
+
+const LATEST: i64 = -1;
+const EARLIEST: i64 = -2;
+const MAX_TIMESTAMP: i64 = -3;
+
+/// An offset and its record's timestamp; -1 where there is none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Found {
+    offset: i64,
+    timestamp: i64,
+}
+
+const NOTHING: Found = Found { offset: -1, timestamp: -1 };
+
+pub async fn handle(call: &Call, request: ListOffsetsRequest<'_>) -> Answer {
+    let mut topics = Vec::with_capacity(request.topics.len());
+    for topic in &request.topics {
+        let mut partitions = Vec::with_capacity(topic.partitions.len());
+        for partition in &topic.partitions {
+            partitions.push(find(call, topic.name, partition).await);
+        }
+        topics.push(ListOffsetsTopicResponse { name: topic.name, partitions });
+    }
+    call.answer(&ListOffsetsResponse { topics, ..Default::default() })
+}
+
+async fn find(call: &Call, topic: &str, partition: &ListOffsetsPartition) -> ListOffsetsPartitionResponse {
+    let failed = |error: ErrorCode| ListOffsetsPartitionResponse {
+        partition_index: partition.partition_index,
+        error_code: error.code(),
+        ..Default::default()
+    };
+    let Some(log) = call.broker.log(topic, partition.partition_index) else {
+        return failed(ErrorCode::UnknownTopicOrPartition);
+    };
+    let Some(view) = call.broker.core.view(log).await else { return failed(ErrorCode::UnknownTopicOrPartition) };
+    let epoch_error = error_map::leader_epoch(partition.current_leader_epoch, view.leader_epoch);
+    if epoch_error != ErrorCode::None {
+        return failed(epoch_error);
+    }
+    let found = match partition.timestamp {
+        LATEST => Ok(Found { offset: view.high_watermark.0, timestamp: -1 }),
+        EARLIEST => Ok(Found { offset: view.start.0, timestamp: -1 }),
+        MAX_TIMESTAMP => newest_timestamp(call, log, view).await,
+        timestamp if timestamp >= 0 => at_timestamp(call, log, view, timestamp).await,
+        _ => Err(ErrorCode::UnsupportedVersion),
+    };
+    match found {
+        Ok(found) => ListOffsetsPartitionResponse {
+            partition_index: partition.partition_index,
+            error_code: ErrorCode::None.code(),
+            timestamp: found.timestamp,
+            offset: found.offset,
+            leader_epoch: view.leader_epoch,
+        },
+        Err(error) => failed(error),
+    }
+}
+
+/// The first batch that the engine names holds the record, unless its header lied or the record lies below the log start: then the search
+/// goes on behind it.
+async fn at_timestamp(call: &Call, log: LogRef, view: LogView, timestamp: i64) -> Result<Found, ErrorCode> {
+    let batch =
+        call.broker.core.batch_at_timestamp(log, timestamp).await.map_err(|error| storage_error(log, &error))?;
+    let Some(batch) = batch else { return Ok(NOTHING) };
+    if let Some(found) = search(&batch, view.start.0, timestamp)? {
+        return Ok(found);
+    }
+    let header = BatchHeader::parse(&batch).map_err(|_| ErrorCode::CorruptMessage)?;
+    let mut offset = engine::offset::Offset(header.last_offset() + 1);
+    while offset < view.high_watermark {
+        let read = call
+            .broker
+            .core
+            .read(log, offset, REPLAY_READ_BYTES, true)
+            .await
+            .map_err(|error| storage_error(log, &error))?;
+        let before = offset;
+        for batch in batches(&read.slices.concat()) {
+            let (header, bytes) = batch.map_err(|_| ErrorCode::CorruptMessage)?;
+            if let Some(found) = search(bytes, view.start.0, timestamp)? {
+                return Ok(found);
+            }
+            offset = engine::offset::Offset(header.last_offset() + 1);
+        }
+        if offset == before {
+            break;
+        }
+    }
+    Ok(NOTHING)
+}
+
+fn search(batch: &[u8], log_start: i64, timestamp: i64) -> Result<Option<Found>, ErrorCode> {
+    let found =
+        first_record_at_or_after(batch, timestamp, DECOMPRESSED_BYTES_MAX).map_err(|_| ErrorCode::CorruptMessage)?;
+    Ok(found.map(|(offset, timestamp)| Found { offset, timestamp }).filter(|found| found.offset >= log_start))
+}
+
+/// The record with the newest timestamp, by bisection: a batch at or after a moment exists, or not. At most 64 questions to the engine.
+async fn newest_timestamp(call: &Call, log: LogRef, view: LogView) -> Result<Found, ErrorCode> {
+    let mut newest = None;
+    let (mut known, mut none_from) = (-1, i64::MAX);
+    while known + 1 < none_from {
+        let middle = known + (none_from - known) / 2;
+        let middle = if newest.is_none() { 0 } else { middle };
+        match call.broker.core.batch_at_timestamp(log, middle).await.map_err(|error| storage_error(log, &error))? {
+            Some(batch) => {
+                known = BatchHeader::parse(&batch).map_err(|_| ErrorCode::CorruptMessage)?.max_timestamp.max(middle);
+                newest = Some(batch);
+            }
+            None => none_from = middle,
+        }
+        if known == i64::MAX {
+            break;
+        }
+    }
+    match newest {
+        Some(batch) => Ok(search(&batch, view.start.0, known)?.unwrap_or(NOTHING)),
+        None => Ok(NOTHING),
+    }
+}
+
+fn storage_error(log: LogRef, error: &ReadError) -> ErrorCode {
+    tracing::error!(log = %log.log, shard = %log.shard, %error, "cannot search by timestamp");
+    error_map::read(error)
+}

@@ -1,0 +1,172 @@
+//! Metadata: brokers and topics. Topics that are asked for by name and missing are made where both sides allow it.
+
+use std::sync::Arc;
+
+use protocol::error_code::ErrorCode;
+use protocol::messages::metadata::{
+    MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataResponseBroker, MetadataResponsePartition,
+    MetadataResponseTopic,
+};
+
+use super::error_map;
+use crate::catalog::{CatalogError, NewTopic, OFFSETS_TOPIC, Topic, check_topic_name};
+use crate::request::{Answer, Call};
+use crate::topic_config::TopicConfigs;
+
+pub async fn handle(call: &Call, request: MetadataRequest<'_>) -> Answer {
+    let found = match &request.topics {
+        // Version 0 has no null: there an empty list asks for all.
+        None => all_topics(call),
+        Some(topics) if topics.is_empty() && call.version == 0 => all_topics(call),
+        Some(topics) => {
+            let mut found = Vec::with_capacity(topics.len());
+            for topic in topics {
+                found.push(find(call, topic, request.allow_auto_topic_creation).await);
+            }
+            found
+        }
+    };
+    let node_id = call.broker.settings.node_id;
+    let epochs = LeaderEpochs::of(call, &found).await;
+    let topics = found.iter().map(|found| topic_response(found, node_id, &epochs)).collect();
+    let catalog = call.broker.catalog();
+    call.answer(&MetadataResponse {
+        brokers: vec![MetadataResponseBroker {
+            node_id,
+            host: &call.client.advertised_host,
+            port: i32::from(call.client.advertised_port),
+            rack: None,
+        }],
+        cluster_id: Some(catalog.cluster_id()),
+        controller_id: node_id,
+        topics,
+        ..Default::default()
+    })
+}
+
+/// A topic, or why there is none, with what it was asked by.
+enum Found<'a> {
+    Topic(Arc<Topic>),
+    Missing(&'a MetadataRequestTopic<'a>, ErrorCode),
+}
+
+fn all_topics<'a>(call: &Call) -> Vec<Found<'a>> {
+    call.broker.catalog().topics().cloned().map(Found::Topic).collect()
+}
+
+async fn find<'a>(call: &Call, asked: &'a MetadataRequestTopic<'a>, client_allows: bool) -> Found<'a> {
+    let catalog = call.broker.catalog();
+    let Some(name) = asked.name else {
+        return match catalog.topic_by_id(asked.topic_id) {
+            Some(topic) => Found::Topic(Arc::clone(topic)),
+            None => Found::Missing(asked, ErrorCode::UnknownTopicId),
+        };
+    };
+    if let Some(topic) = catalog.topic(name) {
+        return Found::Topic(Arc::clone(topic));
+    }
+    if let Err(error) = check_topic_name(name) {
+        return Found::Missing(asked, error_map::catalog(&error));
+    }
+    if !client_allows || !call.broker.settings.auto_create_topics || name == OFFSETS_TOPIC {
+        return Found::Missing(asked, ErrorCode::UnknownTopicOrPartition);
+    }
+    match create(call, name).await {
+        Ok(topic) => Found::Topic(topic),
+        Err(error) => {
+            tracing::warn!(topic = name, %error, "cannot create a topic on first use");
+            // Kafka's clients know this as "ask again", and a limit does not go away by asking.
+            let code = if matches!(error, CatalogError::Limit(_)) {
+                ErrorCode::InvalidTopicException
+            } else {
+                error_map::catalog(&error)
+            };
+            Found::Missing(asked, code)
+        }
+    }
+}
+
+async fn create(call: &Call, name: &str) -> Result<Arc<Topic>, CatalogError> {
+    let new = NewTopic {
+        name: name.to_owned(),
+        partitions: call.broker.settings.num_partitions,
+        configs: TopicConfigs::new(),
+        internal: false,
+    };
+    let created = call.broker.with_owner(|owner| async move { owner.create_topic(new, false).await }).await;
+    match created.map_err(|_| CatalogError::Stopping)? {
+        // Another client was faster; its topic is as good.
+        Err(CatalogError::TopicExists(name)) => {
+            call.broker.catalog().topic(&name).cloned().ok_or(CatalogError::UnknownTopic)
+        }
+        created => created,
+    }
+}
+
+/// The leader epochs of the topics that are answered, asked of each shard once.
+struct LeaderEpochs(std::collections::HashMap<u64, i32>);
+
+impl LeaderEpochs {
+    async fn of(call: &Call, found: &[Found<'_>]) -> LeaderEpochs {
+        let mut epochs = std::collections::HashMap::new();
+        if call.version < FIRST_VERSION_WITH_EPOCHS {
+            return LeaderEpochs(epochs);
+        }
+        let mut shards: std::collections::BTreeMap<_, Vec<_>> = std::collections::BTreeMap::new();
+        for found in found {
+            if let Found::Topic(topic) = found {
+                topic.logs().for_each(|log| shards.entry(log.shard).or_default().push(log));
+            }
+        }
+        let pending: Vec<_> = shards
+            .into_iter()
+            .map(|(shard, logs)| {
+                call.broker.core.on(shard, move |core| async move {
+                    let mut epochs = Vec::with_capacity(logs.len());
+                    for log in logs {
+                        if let Some(view) = core.view(log).await {
+                            epochs.push((log.log.0, view.leader_epoch));
+                        }
+                    }
+                    epochs
+                })
+            })
+            .collect();
+        for part in pending {
+            epochs.extend(part.await.unwrap_or_default());
+        }
+        LeaderEpochs(epochs)
+    }
+}
+
+const FIRST_VERSION_WITH_EPOCHS: i16 = 7;
+
+fn topic_response<'a>(found: &'a Found<'a>, node_id: i32, epochs: &LeaderEpochs) -> MetadataResponseTopic<'a> {
+    match found {
+        Found::Missing(asked, error) => MetadataResponseTopic {
+            error_code: error.code(),
+            name: asked.name,
+            topic_id: asked.topic_id,
+            ..Default::default()
+        },
+        Found::Topic(topic) => MetadataResponseTopic {
+            error_code: ErrorCode::None.code(),
+            name: Some(&topic.name),
+            topic_id: topic.id,
+            is_internal: topic.internal,
+            partitions: (0..)
+                .zip(&topic.partitions)
+                .map(|(partition_index, placement)| MetadataResponsePartition {
+                    error_code: ErrorCode::None.code(),
+                    partition_index,
+                    leader_id: node_id,
+                    leader_epoch: epochs.0.get(&placement.log).copied().unwrap_or(-1),
+                    replica_nodes: vec![node_id],
+                    isr_nodes: vec![node_id],
+                    offline_replicas: Vec::new(),
+                })
+                .collect(),
+            ..Default::default()
+        },
+    }
+}

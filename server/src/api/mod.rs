@@ -1,0 +1,101 @@
+//! The APIs: one file each, and the one table from which requests are served and ApiVersions answers.
+
+mod api_versions;
+mod create_partitions;
+mod create_topics;
+mod delete_topics;
+mod describe_cluster;
+mod describe_configs;
+mod describe_groups;
+pub mod error_map;
+mod fetch;
+mod find_coordinator;
+mod heartbeat;
+mod init_producer_id;
+mod join_group;
+mod leave_group;
+mod list_groups;
+mod list_offsets;
+mod metadata;
+mod offset_commit;
+mod offset_fetch;
+mod offset_for_leader_epoch;
+mod produce;
+mod sync_group;
+
+use std::pin::Pin;
+
+use protocol::api_key::ApiKey;
+
+use crate::request::{Answer, Call, Refused};
+
+type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
+
+/// A request that was begun.
+pub enum Begun {
+    /// Its batches are queued, in order; the next Produce may begin.
+    Produce(LocalFuture<Answer>),
+    /// Not begun before it is polled, which waits for all earlier answers.
+    Serial(LocalFuture<Result<Answer, Refused>>),
+}
+
+/// One row of the table.
+struct Api {
+    key: ApiKey,
+    begin: fn(Call) -> Result<Begun, Refused>,
+}
+
+macro_rules! serial {
+    ($key:ident, $module:ident) => {
+        Api {
+            key: ApiKey::$key,
+            begin: |call| {
+                Ok(Begun::Serial(Box::pin(async move {
+                    let request = call.decode()?;
+                    Ok($module::handle(&call, request).await)
+                })))
+            },
+        }
+    };
+}
+
+/// Every API that works. Versions are the codec's: it knows no version that is not served.
+const APIS: &[Api] = &[
+    Api { key: ApiKey::Produce, begin: |call| produce::begin(call).map(Begun::Produce) },
+    serial!(Fetch, fetch),
+    serial!(ListOffsets, list_offsets),
+    serial!(Metadata, metadata),
+    serial!(OffsetCommit, offset_commit),
+    serial!(OffsetFetch, offset_fetch),
+    serial!(FindCoordinator, find_coordinator),
+    serial!(JoinGroup, join_group),
+    serial!(Heartbeat, heartbeat),
+    serial!(LeaveGroup, leave_group),
+    serial!(SyncGroup, sync_group),
+    serial!(DescribeGroups, describe_groups),
+    serial!(ListGroups, list_groups),
+    Api {
+        key: ApiKey::ApiVersions,
+        begin: |call| Ok(Begun::Serial(Box::pin(async move { api_versions::handle(&call) }))),
+    },
+    serial!(CreateTopics, create_topics),
+    serial!(DeleteTopics, delete_topics),
+    serial!(InitProducerId, init_producer_id),
+    serial!(OffsetForLeaderEpoch, offset_for_leader_epoch),
+    serial!(DescribeConfigs, describe_configs),
+    serial!(CreatePartitions, create_partitions),
+    serial!(DescribeCluster, describe_cluster),
+];
+
+/// Begins a request.
+pub fn begin(call: Call) -> Result<Begun, Refused> {
+    match APIS.iter().find(|api| api.key == call.api) {
+        Some(api) => (api.begin)(call),
+        None => Err(Refused::Api { key: call.api as i16, version: call.version, client_id: call.client_id }),
+    }
+}
+
+/// The keys of the table.
+fn served() -> impl Iterator<Item = ApiKey> {
+    APIS.iter().map(|api| api.key)
+}

@@ -1,0 +1,121 @@
+//! OffsetFetch: committed offsets of one group, from version 8 of several. What was never committed is offset -1 without an error.
+
+use protocol::error_code::ErrorCode;
+use protocol::messages::offset_fetch::{
+    OffsetFetchRequest, OffsetFetchResponse, OffsetFetchResponseGroup, OffsetFetchResponsePartition,
+    OffsetFetchResponsePartitions, OffsetFetchResponseTopic, OffsetFetchResponseTopics,
+};
+
+use super::error_map;
+use crate::group::{self, Event, Response, TopicOffsets, TopicPartitions};
+use crate::request::{Answer, Call};
+
+const FIRST_VERSION_WITH_SEVERAL: i16 = 8;
+const FIRST_VERSION_WITH_GROUP_ERROR: i16 = 2;
+
+type Fetched = Result<Vec<TopicPartitions<TopicOffsets>>, i16>;
+type Asked = Option<Vec<TopicPartitions<i32>>>;
+
+pub async fn handle(call: &Call, request: OffsetFetchRequest<'_>) -> Answer {
+    if call.version >= FIRST_VERSION_WITH_SEVERAL {
+        several(call, &request).await
+    } else {
+        single(call, &request).await
+    }
+}
+
+async fn fetch(call: &Call, group_id: &str, topics: Asked) -> Fetched {
+    let asked = group::OffsetFetchRequest { group_id: group_id.to_owned(), topics };
+    match call.broker.groups.ask(&call.broker, group_id, move |token| Event::OffsetFetch(token, asked)).await {
+        Ok(Response::OffsetFetch(Ok(fetched))) => Ok(fetched.topics),
+        Ok(Response::OffsetFetch(Err(error))) | Err(error) => Err(error_map::group(error)),
+        Ok(_) => Err(ErrorCode::UnknownServerError.code()),
+    }
+}
+
+async fn single(call: &Call, request: &OffsetFetchRequest<'_>) -> Answer {
+    let asked: Asked = request.topics.as_ref().map(|topics| {
+        let topics = topics
+            .iter()
+            .map(|topic| TopicPartitions { topic: topic.name.to_owned(), partitions: topic.partition_indexes.clone() });
+        topics.collect()
+    });
+    let fetched = fetch(call, request.group_id, asked.clone()).await;
+    let (error_code, topics) = match fetched {
+        Ok(topics) => (ErrorCode::None.code(), topics),
+        // Before version 2 an error has no other place than the partitions.
+        Err(error) if call.version < FIRST_VERSION_WITH_GROUP_ERROR => (error, unknown(asked.unwrap_or_default())),
+        Err(error) => (error, Vec::new()),
+    };
+    let partition_error =
+        if call.version < FIRST_VERSION_WITH_GROUP_ERROR { error_code } else { ErrorCode::None.code() };
+    let topics = topics
+        .iter()
+        .map(|topic| OffsetFetchResponseTopic {
+            name: &topic.topic,
+            partitions: topic
+                .partitions
+                .iter()
+                .map(|offsets| OffsetFetchResponsePartition {
+                    partition_index: offsets.partition,
+                    committed_offset: offsets.offset,
+                    committed_leader_epoch: offsets.leader_epoch,
+                    metadata: Some(&offsets.metadata),
+                    error_code: partition_error,
+                })
+                .collect(),
+        })
+        .collect();
+    call.answer(&OffsetFetchResponse { topics, error_code, ..Default::default() })
+}
+
+async fn several(call: &Call, request: &OffsetFetchRequest<'_>) -> Answer {
+    let mut fetched = Vec::with_capacity(request.groups.len());
+    for group in &request.groups {
+        let asked = group.topics.as_ref().map(|topics| {
+            let topics = topics.iter().map(|topic| TopicPartitions {
+                topic: topic.name.to_owned(),
+                partitions: topic.partition_indexes.clone(),
+            });
+            topics.collect()
+        });
+        fetched.push((group.group_id, fetch(call, group.group_id, asked).await));
+    }
+    let groups = fetched
+        .iter()
+        .map(|(group_id, fetched)| OffsetFetchResponseGroup {
+            group_id,
+            topics: fetched.as_ref().map(|topics| topics.iter().map(topic_of_several).collect()).unwrap_or_default(),
+            error_code: fetched.as_ref().err().copied().unwrap_or(ErrorCode::None.code()),
+        })
+        .collect();
+    call.answer(&OffsetFetchResponse { groups, ..Default::default() })
+}
+
+fn topic_of_several(topic: &TopicPartitions<TopicOffsets>) -> OffsetFetchResponseTopics<'_> {
+    OffsetFetchResponseTopics {
+        name: &topic.topic,
+        partitions: topic
+            .partitions
+            .iter()
+            .map(|offsets| OffsetFetchResponsePartitions {
+                partition_index: offsets.partition,
+                committed_offset: offsets.offset,
+                committed_leader_epoch: offsets.leader_epoch,
+                metadata: Some(&offsets.metadata),
+                error_code: ErrorCode::None.code(),
+            })
+            .collect(),
+    }
+}
+
+fn unknown(asked: Vec<TopicPartitions<i32>>) -> Vec<TopicPartitions<TopicOffsets>> {
+    let offsets = |partition| TopicOffsets { partition, offset: -1, leader_epoch: -1, metadata: String::new() };
+    asked
+        .into_iter()
+        .map(|topic| TopicPartitions {
+            topic: topic.topic,
+            partitions: topic.partitions.into_iter().map(offsets).collect(),
+        })
+        .collect()
+}

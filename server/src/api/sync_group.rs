@@ -1,0 +1,35 @@
+//! SyncGroup: every member gets its part of the leader's assignment, once that is durable.
+
+use protocol::error_code::ErrorCode;
+use protocol::messages::sync_group::{SyncGroupRequest, SyncGroupResponse};
+
+use super::error_map;
+use crate::group::{Event, Response, SyncRequest};
+use crate::request::{Answer, Call};
+
+pub async fn handle(call: &Call, request: SyncGroupRequest<'_>) -> Answer {
+    let sync = SyncRequest {
+        group_id: request.group_id.to_owned(),
+        generation_id: request.generation_id,
+        member_id: request.member_id.to_owned(),
+        instance_id: request.group_instance_id.map(str::to_owned),
+        protocol_type: request.protocol_type.map(str::to_owned),
+        protocol_name: request.protocol_name.map(str::to_owned),
+        assignments: request
+            .assignments
+            .iter()
+            .map(|part| (part.member_id.to_owned(), part.assignment.to_vec().into()))
+            .collect(),
+    };
+    let refused = |error_code: i16| call.answer(&SyncGroupResponse { error_code, ..Default::default() });
+    match call.broker.groups.ask(&call.broker, request.group_id, move |token| Event::Sync(token, sync)).await {
+        Ok(Response::Sync(Ok(synced))) => call.answer(&SyncGroupResponse {
+            protocol_type: synced.protocol_type.as_deref(),
+            protocol_name: synced.protocol_name.as_deref(),
+            assignment: &synced.assignment,
+            ..Default::default()
+        }),
+        Ok(Response::Sync(Err(error))) | Err(error) => refused(error_map::group(error)),
+        Ok(_) => refused(ErrorCode::UnknownServerError.code()),
+    }
+}

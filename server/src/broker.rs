@@ -1,0 +1,125 @@
+//! `Broker`: what one shard's thread knows: its core, the settings, the newest catalog, memory budgets, and its groups. Local to the thread.
+
+use std::cell::{OnceCell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use engine::shard::core::{Core, LogRef, ShardGone};
+use tokio::sync::{Semaphore, watch};
+
+use crate::catalog::{Catalog, CatalogOwner, Topic};
+use crate::config::Settings;
+use crate::group_edge::GroupEdge;
+use crate::limits::SHARD_BUDGET_BYTES;
+use crate::producer_ids::ProducerIds;
+
+thread_local! {
+    /// The engine runs work on another shard as a closure that must be `Send`; this is how it finds the state that is not.
+    static LOCAL: OnceCell<Rc<Broker>> = const { OnceCell::new() };
+}
+
+/// The broker's part on one shard.
+pub struct Broker {
+    /// The engine's handle of this shard.
+    pub core: Core,
+    /// The resolved configuration.
+    pub settings: Arc<Settings>,
+    /// Permits are bytes of received frames, held until their answers have left.
+    pub request_memory: Arc<Semaphore>,
+    /// Permits are bytes of fetch answers, held until they have left.
+    pub answer_memory: Arc<Semaphore>,
+    /// This shard's block of producer ids.
+    pub producer_ids: ProducerIds,
+    /// The groups whose offsets partitions live on this shard.
+    pub groups: GroupEdge,
+    catalog: RefCell<Arc<Catalog>>,
+    owner: OnceCell<Rc<CatalogOwner>>,
+    draining: watch::Receiver<bool>,
+}
+
+impl Broker {
+    /// Makes this thread's broker; once a thread.
+    pub fn install(core: Core, settings: Arc<Settings>, draining: watch::Receiver<bool>) -> Rc<Broker> {
+        let broker = Rc::new(Broker {
+            groups: GroupEdge::new(core.clone(), &settings),
+            core,
+            settings,
+            request_memory: Arc::new(Semaphore::new(SHARD_BUDGET_BYTES)),
+            answer_memory: Arc::new(Semaphore::new(SHARD_BUDGET_BYTES)),
+            producer_ids: ProducerIds::default(),
+            catalog: RefCell::default(),
+            owner: OnceCell::new(),
+            draining,
+        });
+        let installed = LOCAL.with(|local| local.set(Rc::clone(&broker)));
+        assert!(installed.is_ok(), "one broker a shard");
+        broker
+    }
+
+    /// The newest view of the catalog.
+    pub fn catalog(&self) -> Arc<Catalog> {
+        Arc::clone(&self.catalog.borrow())
+    }
+
+    /// Takes over a newer view.
+    pub fn set_catalog(&self, catalog: Arc<Catalog>) {
+        self.groups.topics_changed(&catalog);
+        self.catalog.replace(catalog);
+    }
+
+    /// Makes this shard the one that writes the catalog.
+    pub fn own_catalog(&self, owner: Rc<CatalogOwner>) {
+        assert!(self.owner.set(owner).is_ok(), "the catalog has one owner");
+    }
+
+    /// Runs `work` with the catalog's owner, on its shard.
+    pub async fn with_owner<R, F>(
+        &self,
+        work: impl FnOnce(Rc<CatalogOwner>) -> F + Send + 'static,
+    ) -> Result<R, ShardGone>
+    where
+        R: Send + 'static,
+        F: Future<Output = R> + 'static,
+    {
+        let run = |_: Core| async move {
+            let owner = local().owner.get().cloned();
+            match owner {
+                Some(owner) => Some(work(owner).await),
+                None => None,
+            }
+        };
+        // Requests are only served after the owner was installed; without one its shard never came up.
+        self.core.on(crate::catalog::CATALOG_SHARD, run).await?.ok_or(ShardGone)
+    }
+
+    /// The topic and log of a partition.
+    pub fn partition(&self, topic: &str, partition: i32) -> Option<(Arc<Topic>, LogRef)> {
+        let catalog = self.catalog.borrow();
+        let topic = catalog.topic(topic)?;
+        Some((Arc::clone(topic), topic.log(partition)?))
+    }
+
+    /// The log of a partition.
+    pub fn log(&self, topic: &str, partition: i32) -> Option<LogRef> {
+        self.catalog.borrow().log(topic, partition)
+    }
+
+    /// Whether the broker is stopping: nothing new is begun, waits end early.
+    pub fn is_draining(&self) -> bool {
+        *self.draining.borrow()
+    }
+
+    /// Ends when the broker begins to stop.
+    pub fn drained(&self) -> impl Future<Output = ()> + 'static {
+        let mut draining = self.draining.clone();
+        async move {
+            // An error says that the sender is gone, and with it the program: that is a stop too.
+            let _ = draining.wait_for(|draining| *draining).await;
+        }
+    }
+}
+
+/// The broker of this thread.
+pub fn local() -> Rc<Broker> {
+    LOCAL.with(|local| Rc::clone(local.get().expect("shards run the service before they take messages from it")))
+}

@@ -1,0 +1,316 @@
+//! `CatalogOwner`: the one writer of the catalog, on shard 0. A change is durable, then every shard has the new view, then the client is answered.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use engine::error::AppendError;
+use engine::offset::{CATALOG_LOG, ShardId};
+use engine::partition::config::LogConfig;
+use engine::shard::core::{Core, LogRef};
+use thiserror::Error;
+use tokio::sync::Mutex;
+use uuid::Uuid;
+
+use super::{Catalog, Change, Placement, Topic};
+use crate::broker;
+use crate::clock::wall_clock_ms;
+use crate::config::Settings;
+use crate::limits::{PARTITIONS_PER_TOPIC_MAX, PRODUCER_ID_BLOCK, TOPIC_NAME_BYTES_MAX};
+use crate::state_log::{ReplayError, StateLog, StateRecord, build_batches};
+use crate::topic_config::{self, TopicConfigs};
+
+/// The shard whose journal holds the catalog.
+pub const CATALOG_SHARD: ShardId = ShardId(0);
+
+/// Why the catalog was not changed.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum CatalogError {
+    /// There is a topic of this name.
+    #[error("Topic '{0}' already exists.")]
+    TopicExists(String),
+    /// There is none.
+    #[error("This server does not host this topic-partition.")]
+    UnknownTopic,
+    /// Kafka's rules for names.
+    #[error("Topic name is invalid: {0}")]
+    InvalidName(&'static str),
+    /// A number of partitions that cannot be.
+    #[error("{0}")]
+    InvalidPartitions(String),
+    /// A cap of the broker.
+    #[error("{0}")]
+    Limit(String),
+    /// The journal did not take it.
+    #[error("{0}")]
+    Storage(#[from] AppendError),
+    /// The owning shard has ended.
+    #[error("the broker is stopping")]
+    Stopping,
+}
+
+/// A topic to make.
+#[derive(Clone, Debug)]
+pub struct NewTopic {
+    /// Its name.
+    pub name: String,
+    /// How many partitions.
+    pub partitions: i32,
+    /// Validated configs.
+    pub configs: TopicConfigs,
+    /// One of the broker's own.
+    pub internal: bool,
+}
+
+/// The writer. Changes happen one after another.
+pub struct CatalogOwner {
+    core: Core,
+    settings: Arc<Settings>,
+    log: StateLog,
+    state: RefCell<Arc<Catalog>>,
+    writing: Mutex<()>,
+}
+
+impl CatalogOwner {
+    /// Replays the catalog, gives a new directory its cluster id, makes the logs that a crash kept from being made and removes those that
+    /// a crash kept from being deleted; then gives every shard the view.
+    pub async fn start(core: Core, settings: Arc<Settings>) -> Result<Rc<CatalogOwner>, ReplayError> {
+        let log_ref = LogRef { shard: CATALOG_SHARD, log: CATALOG_LOG };
+        // No retention of its own: its owner raises the start.
+        core.configure_log(log_ref, LogConfig::default()).await?;
+        let log = StateLog::new(core.clone(), log_ref);
+        let mut catalog = Catalog::default();
+        log.replay(|_, value| {
+            catalog.apply(Change::decode(value.ok_or("a catalog record has no value")?)?);
+            Ok(())
+        })
+        .await?;
+        let owner = Rc::new(CatalogOwner {
+            core,
+            settings,
+            log,
+            state: RefCell::new(Arc::new(catalog)),
+            writing: Mutex::new(()),
+        });
+        if owner.state().cluster_id().is_empty() {
+            let id = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(Uuid::new_v4().as_bytes());
+            owner.append(Change::Cluster { id }).await?;
+        }
+        owner.reconcile_logs().await?;
+        owner.broadcast().await;
+        Ok(owner)
+    }
+
+    /// The newest view.
+    pub fn state(&self) -> Arc<Catalog> {
+        Arc::clone(&self.state.borrow())
+    }
+
+    /// Makes a topic, or only says whether it could be made.
+    pub async fn create_topic(&self, new: NewTopic, validate_only: bool) -> Result<Arc<Topic>, CatalogError> {
+        let _writing = self.writing.lock().await;
+        let topic = self.plan_topic(new)?;
+        if validate_only {
+            return Ok(Arc::new(topic));
+        }
+        let logs: Vec<LogRef> = topic.logs().collect();
+        self.append(Change::Topic(topic.clone())).await?;
+        if let Err(error) = self.configure(&logs, topic_config::log_config(&topic.configs, &self.settings)).await {
+            // The topic must not be there by half: clients would see partitions that never answer.
+            self.append(Change::DeleteTopic { id: topic.id }).await?;
+            return Err(error.into());
+        }
+        self.broadcast().await;
+        tracing::info!(topic = topic.name, id = %topic.id, partitions = logs.len(), "topic created");
+        Ok(Arc::new(topic))
+    }
+
+    /// Gives a topic more partitions.
+    pub async fn create_partitions(&self, name: &str, count: i32, validate_only: bool) -> Result<(), CatalogError> {
+        let _writing = self.writing.lock().await;
+        let state = self.state();
+        let current = state.topic(name).ok_or(CatalogError::UnknownTopic)?;
+        let old_count = current.partition_count();
+        if count <= old_count {
+            return Err(CatalogError::InvalidPartitions(format!(
+                "The topic {name} currently has {old_count} partition(s); {count} would not be an increase."
+            )));
+        }
+        let added = self.place(count - old_count)?;
+        if validate_only {
+            return Ok(());
+        }
+        let logs: Vec<LogRef> = added.iter().map(|placement| (*placement).into()).collect();
+        let mut topic = Topic::clone(current);
+        topic.partitions.extend(added);
+        let config = topic_config::log_config(&topic.configs, &self.settings);
+        self.append(Change::Topic(topic)).await?;
+        if let Err(error) = self.configure(&logs, config).await {
+            self.append(Change::Topic(Topic::clone(current))).await?;
+            return Err(error.into());
+        }
+        self.broadcast().await;
+        Ok(())
+    }
+
+    /// Removes a topic. Its logs are deleted once no shard sees it any more; a crash in between is made good at the next start.
+    pub async fn delete_topic(&self, id: Uuid) -> Result<(), CatalogError> {
+        let _writing = self.writing.lock().await;
+        let state = self.state();
+        let topic = state.topic_by_id(id).ok_or(CatalogError::UnknownTopic)?;
+        self.append(Change::DeleteTopic { id }).await?;
+        self.broadcast().await;
+        let deletions: Vec<_> = topic.logs().map(|log| self.core.delete_log(log)).collect();
+        for deletion in deletions {
+            deletion.await?;
+        }
+        tracing::info!(topic = topic.name, %id, "topic deleted");
+        Ok(())
+    }
+
+    /// Takes a block of producer ids that is never given again; gives its first.
+    pub async fn take_producer_ids(&self) -> Result<i64, CatalogError> {
+        let _writing = self.writing.lock().await;
+        let first = self.state().next_producer_id();
+        let next = first
+            .checked_add(PRODUCER_ID_BLOCK)
+            .ok_or_else(|| CatalogError::Limit("producer ids are used up".into()))?;
+        self.append(Change::NextProducerId { next }).await?;
+        Ok(first)
+    }
+
+    /// Appends the live catalog anew when its log has grown.
+    pub async fn shorten_log(&self) -> Result<(), AppendError> {
+        if !self.log.wants_snapshot().await {
+            return Ok(());
+        }
+        let _writing = self.writing.lock().await;
+        let live: Vec<StateRecord> = self.state().snapshot().iter().map(record).collect();
+        self.log.replace_with(build_batches(&live, wall_clock_ms())).await
+    }
+
+    fn plan_topic(&self, new: NewTopic) -> Result<Topic, CatalogError> {
+        check_topic_name(&new.name)?;
+        let state = self.state();
+        if state.topic(&new.name).is_some() {
+            return Err(CatalogError::TopicExists(new.name));
+        }
+        if state.topic_count() >= self.settings.topics_max && !new.internal {
+            return Err(CatalogError::Limit(format!(
+                "the broker has its limit of {} topics",
+                self.settings.topics_max
+            )));
+        }
+        let partitions = self.place(new.partitions)?;
+        Ok(Topic { name: new.name, id: Uuid::new_v4(), internal: new.internal, partitions, configs: new.configs })
+    }
+
+    /// Places new partitions: log ids count up, so their remainder deals them to the shards in turn.
+    fn place(&self, count: i32) -> Result<Vec<Placement>, CatalogError> {
+        if count < 1 {
+            return Err(CatalogError::InvalidPartitions("Number of partitions must be larger than 0.".into()));
+        }
+        if count > PARTITIONS_PER_TOPIC_MAX {
+            return Err(CatalogError::InvalidPartitions(format!(
+                "a request may make {PARTITIONS_PER_TOPIC_MAX} partitions"
+            )));
+        }
+        let state = self.state();
+        if state.partition_count() + count as usize > self.settings.partitions_max {
+            return Err(CatalogError::Limit(format!(
+                "the broker has its limit of {} partitions",
+                self.settings.partitions_max
+            )));
+        }
+        let first = state.next_log_id();
+        let shards = u64::from(self.core.shard_count());
+        Ok((first..first + count as u64).map(|log| Placement { shard: (log % shards) as u32, log }).collect())
+    }
+
+    async fn append(&self, change: Change) -> Result<(), AppendError> {
+        self.log.append(build_batches(&[record(&change)], wall_clock_ms())).await?;
+        let mut next = Catalog::clone(&self.state.borrow());
+        next.apply(change);
+        self.state.replace(Arc::new(next));
+        Ok(())
+    }
+
+    async fn configure(&self, logs: &[LogRef], config: LogConfig) -> Result<(), AppendError> {
+        let pending: Vec<_> = logs.iter().map(|log| self.core.configure_log(*log, config)).collect();
+        for configured in pending {
+            configured.await?;
+        }
+        Ok(())
+    }
+
+    /// Gives every shard the newest view, and ends when all have it.
+    async fn broadcast(&self) {
+        let pending: Vec<_> = (0..self.core.shard_count())
+            .map(|shard| {
+                let view = self.state();
+                self.core.on(ShardId(shard), move |_| async move { broker::local().set_catalog(view) })
+            })
+            .collect();
+        for installed in pending {
+            // A shard that has ended needs no view.
+            let _ = installed.await;
+        }
+    }
+
+    async fn reconcile_logs(&self) -> Result<(), AppendError> {
+        let state = self.state();
+        for topic in state.topics() {
+            let logs: Vec<_> = topic.logs().collect();
+            self.configure(&logs, topic_config::log_config(&topic.configs, &self.settings)).await?;
+        }
+        let known: std::collections::HashSet<u64> =
+            state.topics().flat_map(|topic| topic.partitions.iter().map(|placement| placement.log)).collect();
+        for shard in (0..self.core.shard_count()).map(ShardId) {
+            let Ok(recovered) = self.core.on(shard, |core| async move { core.logs() }).await else { continue };
+            for log in recovered {
+                // Ids that the catalog never gave away are not ours to judge.
+                if log != CATALOG_LOG && log.0 < state.next_log_id() && !known.contains(&log.0) {
+                    tracing::info!(%log, %shard, "deleting a log whose topic was deleted");
+                    self.core.delete_log(LogRef { shard, log }).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn record(change: &Change) -> StateRecord {
+    StateRecord { key: None, value: Some(change.encode()) }
+}
+
+/// Kafka's rules for topic names.
+pub fn check_topic_name(name: &str) -> Result<(), CatalogError> {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    if name.is_empty() {
+        Err(CatalogError::InvalidName("it is empty"))
+    } else if matches!(name, "." | "..") {
+        Err(CatalogError::InvalidName("it is '.' or '..'"))
+    } else if name.len() > TOPIC_NAME_BYTES_MAX {
+        Err(CatalogError::InvalidName("it is longer than 249 characters"))
+    } else if !name.bytes().all(legal) {
+        Err(CatalogError::InvalidName("it contains a character other than ASCII alphanumerics, '.', '_' and '-'"))
+    } else {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topic_names_follow_kafkas_rules() {
+        for legal in ["a", "A.b_c-9", "__consumer_offsets", &"x".repeat(249)] {
+            assert_eq!(check_topic_name(legal), Ok(()), "{legal}");
+        }
+        for illegal in ["", ".", "..", "a b", "ä", "a/b", &"x".repeat(250)] {
+            assert!(check_topic_name(illegal).is_err(), "{illegal}");
+        }
+    }
+}

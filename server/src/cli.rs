@@ -1,0 +1,100 @@
+//! The command line of `posthaste`.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{ConfigError, Endpoint, Settings, read_file, read_pair};
+use crate::exit;
+
+/// A message broker that speaks the Kafka protocol and flushes before it acknowledges.
+#[derive(Parser, Debug)]
+#[command(name = "posthaste", version, arg_required_else_help = true, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Run a broker until SIGTERM or Ctrl-C.
+    #[command(after_help = EXIT_CODES)]
+    Serve(ServeArguments),
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 stopped as asked; 2 wrong command line or configuration; 3 io_uring refused; \
+4 data directory unusable; 5 address unusable; 6 catalog unreadable; 7 second signal, stopped at once; 74 journal write failed.";
+
+/// What `serve` takes.
+#[derive(Args, Debug)]
+pub struct ServeArguments {
+    /// Data directory; made if it does not exist. Only one broker can use it.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Address to listen on; several with commas, IPv6 in brackets, port 0 for any. Goes before `listeners` of the file.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub listen: Option<String>,
+    /// TOML file with Kafka's names for broker settings.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where to write {"bootstrap":"HOST:PORT","pid":N} once the broker listens.
+    #[arg(long, value_name = "FILE")]
+    pub ready_file: Option<PathBuf>,
+    /// One setting, over the file's; may be repeated. Example: --set num.partitions=8
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub settings: Vec<String>,
+    /// Stop gracefully when standard input ends, for programs that embed a broker.
+    #[arg(long)]
+    pub stop_on_stdin_eof: bool,
+    /// Log level: error, warn, info, debug or trace.
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    pub log_level: tracing::Level,
+}
+
+impl ServeArguments {
+    /// Defaults, then the file, then `--set`, then `--listen`.
+    pub fn resolve(&self) -> Result<Settings, ConfigError> {
+        let mut settings = Settings {
+            data: self.data.clone(),
+            ready_file: self.ready_file.clone(),
+            stop_on_stdin_eof: self.stop_on_stdin_eof,
+            ..Settings::default()
+        };
+        if let Some(file) = &self.config {
+            settings.apply(&read_file(file)?)?;
+        }
+        for pair in &self.settings {
+            settings.apply(&[read_pair(pair)?])?;
+        }
+        if let Some(listen) = &self.listen {
+            settings.listeners = Endpoint::parse_list(listen)?;
+        }
+        settings.check()?;
+        Ok(settings)
+    }
+}
+
+/// Runs the command of the process's arguments.
+pub fn run() -> ExitCode {
+    let Command::Serve(arguments) = Cli::parse().command;
+    serve_with(&arguments)
+}
+
+/// Runs a broker as the arguments say.
+pub fn serve_with(arguments: &ServeArguments) -> ExitCode {
+    // A logger that is there already belongs to the program that embeds the broker.
+    let _ = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_max_level(arguments.log_level)
+        .try_init();
+    match arguments.resolve() {
+        Ok(settings) => crate::serve(settings),
+        Err(error) => {
+            eprintln!("posthaste: {error}");
+            ExitCode::from(exit::CONFIGURATION)
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! `Settings`: the resolved configuration of a broker, from defaults, a TOML file with Kafka's own names, and the command line, in that order.
+
+mod address;
+mod keys;
+
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+pub use self::address::{Endpoint, HostPort, check_advertised};
+pub use self::keys::{BROKER_KEYS, BrokerKey, Effect, KeyValue, Shards};
+use crate::limits;
+
+/// Everything that a broker is started with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Data directory.
+    pub data: PathBuf,
+    /// Where to write `{"bootstrap":...,"pid":...}` when listening.
+    pub ready_file: Option<PathBuf>,
+    /// Stop gracefully when standard input ends: an embedding program that dies takes the broker along.
+    pub stop_on_stdin_eof: bool,
+    /// `listeners`.
+    pub listeners: Vec<Endpoint>,
+    /// `advertised.listeners`; a listener without one advertises the address that the client connected to.
+    pub advertised_listeners: Vec<Endpoint>,
+    /// `node.id`.
+    pub node_id: i32,
+    /// `auto.create.topics.enable`.
+    pub auto_create_topics: bool,
+    /// `num.partitions`.
+    pub num_partitions: i32,
+    /// `message.max.bytes`.
+    pub message_max_bytes: i64,
+    /// `fetch.max.bytes`.
+    pub fetch_max_bytes: usize,
+    /// `socket.request.max.bytes`.
+    pub request_max_bytes: usize,
+    /// `connections.max.idle.ms`.
+    pub connections_max_idle_ms: u64,
+    /// `max.connections`.
+    pub max_connections: usize,
+    /// `log.retention.bytes`.
+    pub log_retention_bytes: i64,
+    /// `offsets.retention.minutes`.
+    pub offsets_retention_minutes: i64,
+    /// `group.initial.rebalance.delay.ms`.
+    pub group_initial_rebalance_delay_ms: i64,
+    /// `group.min.session.timeout.ms`.
+    pub group_min_session_timeout_ms: i64,
+    /// `group.max.session.timeout.ms`.
+    pub group_max_session_timeout_ms: i64,
+    /// `group.max.size`.
+    pub group_max_size: usize,
+    /// `offset.metadata.max.bytes`.
+    pub offset_metadata_max_bytes: usize,
+    /// `posthaste.shards`: of a new data directory.
+    pub shards: Shards,
+    /// `posthaste.segment.bytes`: of a new data directory.
+    pub segment_bytes: u64,
+    /// `posthaste.tail.bytes`: memory for recent records, of the whole process.
+    pub tail_bytes: usize,
+    /// `posthaste.pin`: each shard on its own core.
+    pub pin: bool,
+    /// `posthaste.topics.max`.
+    pub topics_max: usize,
+    /// `posthaste.partitions.max`.
+    pub partitions_max: usize,
+    /// Known keys of Kafka that were set and do nothing here yet.
+    pub not_acting: Vec<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            data: PathBuf::new(),
+            ready_file: None,
+            stop_on_stdin_eof: false,
+            listeners: Vec::new(),
+            advertised_listeners: Vec::new(),
+            node_id: 1,
+            auto_create_topics: true,
+            num_partitions: 1,
+            message_max_bytes: (1 << 20) + 12,
+            fetch_max_bytes: 55 << 20,
+            request_max_bytes: limits::REQUEST_BYTES_MAX,
+            connections_max_idle_ms: 600_000,
+            max_connections: limits::CONNECTIONS_MAX_DEFAULT,
+            log_retention_bytes: -1,
+            offsets_retention_minutes: 10_080,
+            group_initial_rebalance_delay_ms: 3000,
+            group_min_session_timeout_ms: 6000,
+            group_max_session_timeout_ms: 1_800_000,
+            group_max_size: i32::MAX as usize,
+            offset_metadata_max_bytes: 4096,
+            shards: Shards(None),
+            segment_bytes: engine::limits::SEGMENT_BYTES_DEFAULT,
+            tail_bytes: engine::limits::TAIL_BYTES_DEFAULT,
+            pin: true,
+            topics_max: limits::TOPICS_MAX,
+            partitions_max: limits::PARTITIONS_MAX,
+            not_acting: Vec::new(),
+        }
+    }
+}
+
+/// Why a configuration is refused.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read {path}: {error}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        error: std::io::Error,
+    },
+    /// The file is not TOML.
+    #[error("{path} is not valid TOML: {error}")]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        error: Box<toml::de::Error>,
+    },
+    /// No such key.
+    #[error("unknown setting {name}{suggestion}")]
+    Unknown {
+        /// The key.
+        name: String,
+        /// A hint, or nothing.
+        suggestion: String,
+    },
+    /// A value that the key does not take.
+    #[error("setting {name} = {value}: {reason}")]
+    Value {
+        /// The key.
+        name: String,
+        /// The value.
+        value: String,
+        /// Why not.
+        reason: String,
+    },
+    /// `--set` without an equals sign.
+    #[error("--set {0}: expected key=value")]
+    Pair(String),
+    /// A listener or advertised address.
+    #[error("address {address}: {reason}")]
+    Address {
+        /// As written.
+        address: String,
+        /// Why not.
+        reason: String,
+    },
+    /// Settings that contradict each other.
+    #[error("{0}")]
+    Contradiction(&'static str),
+}
+
+impl Settings {
+    /// Applies keys in order, the later ones over the earlier ones.
+    pub fn apply(&mut self, keys: &[KeyValue]) -> Result<(), ConfigError> {
+        keys.iter().try_for_each(|key| keys::apply(self, key))
+    }
+
+    /// Checks what no single key can: called once, when all keys are in.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        if self.listeners.is_empty() {
+            return Err(ConfigError::Contradiction(
+                "no address to listen on: give --listen HOST:PORT or listeners in the file",
+            ));
+        }
+        if self.group_min_session_timeout_ms > self.group_max_session_timeout_ms {
+            return Err(ConfigError::Contradiction(
+                "group.min.session.timeout.ms is above group.max.session.timeout.ms",
+            ));
+        }
+        check_advertised(&self.listeners, &self.advertised_listeners)
+    }
+
+    /// Every acting key with its resolved value, for the start block and DescribeConfigs.
+    pub fn resolved(&self) -> impl Iterator<Item = (&'static str, String)> {
+        BROKER_KEYS.iter().filter_map(|key| match key.effect {
+            Effect::Acts(_, show) => Some((key.name, show(self))),
+            Effect::NotYet | Effect::Refused(_) => None,
+        })
+    }
+}
+
+/// Reads a TOML file to keys: `a.b = 1`, `"a.b" = 1` and tables mean the same, arrays become lists with commas.
+pub fn read_file(path: &Path) -> Result<Vec<KeyValue>, ConfigError> {
+    let text = std::fs::read_to_string(path).map_err(|error| ConfigError::File { path: path.to_owned(), error })?;
+    let table: toml::Table =
+        text.parse().map_err(|error| ConfigError::Syntax { path: path.to_owned(), error: Box::new(error) })?;
+    let mut keys = Vec::new();
+    flatten("", &table, &mut keys);
+    Ok(keys)
+}
+
+/// Reads `key=value` of the command line.
+pub fn read_pair(pair: &str) -> Result<KeyValue, ConfigError> {
+    let (name, value) = pair.split_once('=').ok_or_else(|| ConfigError::Pair(pair.to_owned()))?;
+    Ok(KeyValue { name: name.trim().to_owned(), value: value.trim().to_owned() })
+}
+
+fn flatten(prefix: &str, table: &toml::Table, keys: &mut Vec<KeyValue>) {
+    for (name, value) in table {
+        let name = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        match value {
+            toml::Value::Table(inner) => flatten(&name, inner, keys),
+            toml::Value::Array(items) => {
+                let value = items.iter().map(plain_text).collect::<Vec<_>>().join(",");
+                keys.push(KeyValue { name, value });
+            }
+            single => keys.push(KeyValue { name, value: plain_text(single) }),
+        }
+    }
+}
+
+fn plain_text(value: &toml::Value) -> String {
+    match value {
+        toml::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn from_toml(text: &str) -> Result<Settings, ConfigError> {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        let mut settings = Settings::default();
+        settings.apply(&read_file(file.path())?)?;
+        settings.check()?;
+        Ok(settings)
+    }
+
+    #[test]
+    fn kafkas_names_act_quoted_dotted_and_as_tables() {
+        let settings = from_toml(
+            "listeners = [\"PLAINTEXT://127.0.0.1:9092\", \"[::1]:9092\"]\n\
+             \"num.partitions\" = 4\nmessage.max.bytes = 5000\n[group.initial.rebalance.delay]\nms = 0\n",
+        )
+        .unwrap();
+        assert_eq!(settings.listeners.len(), 2);
+        assert_eq!((settings.num_partitions, settings.message_max_bytes), (4, 5000));
+        assert_eq!(settings.group_initial_rebalance_delay_ms, 0);
+    }
+
+    #[test]
+    fn unknown_keys_are_refused_with_the_nearest_name() {
+        let error = from_toml("listeners = \":1\"\nnum.partition = 4").unwrap_err();
+        assert_eq!(error.to_string(), "unknown setting num.partition; did you mean num.partitions?");
+    }
+
+    #[test]
+    fn keys_without_effect_are_named_and_dangerous_ones_refused() {
+        let settings = from_toml("listeners = \":1\"\nnum.io.threads = 8").unwrap();
+        assert_eq!(settings.not_acting, ["num.io.threads"]);
+        assert!(from_toml("listeners = \":1\"\n\"log.dirs\" = \"/x\"").is_err());
+        assert!(from_toml("listeners = \":1\"\nauthorizer.class.name = \"x\"").is_err());
+    }
+
+    #[test]
+    fn values_outside_their_bounds_are_refused() {
+        for wrong in [
+            "num.partitions = 0",
+            "message.max.bytes = -1",
+            "auto.create.topics.enable = \"maybe\"",
+            "node.id = \"one\"",
+        ] {
+            assert!(from_toml(&format!("listeners = \":1\"\n{wrong}")).is_err(), "{wrong}");
+        }
+        assert!(from_toml("num.partitions = 1").is_err(), "no listener");
+    }
+
+    #[test]
+    fn every_key_is_in_the_table_once() {
+        for (at, key) in BROKER_KEYS.iter().enumerate() {
+            assert!(BROKER_KEYS[at + 1..].iter().all(|other| other.name != key.name), "{}", key.name);
+        }
+    }
+}

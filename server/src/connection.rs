@@ -1,0 +1,262 @@
+//! A connection: requests in, answers out in request order. Consecutive Produces overlap; any other API waits for the earlier answers.
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use engine::io::net::Socket;
+use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
+use tokio::time::timeout;
+
+use crate::api::{self, Begun};
+use crate::broker::Broker;
+use crate::frame_reader::{Closed, Frame, FrameReader};
+use crate::limits::{PENDING_ANSWERS_MAX, SEND_BYTES_TARGET, SEND_STEP_BYTES, WRITE_STALL_DEADLINE};
+use crate::request::{Answer, Call, Refused};
+
+/// Who is at the other end, and how this broker is reached from there.
+#[derive(Debug)]
+pub struct Client {
+    /// The client's address.
+    pub peer: SocketAddr,
+    /// The host that this listener advertises.
+    pub advertised_host: String,
+    /// Its port.
+    pub advertised_port: u16,
+}
+
+/// An answer in the queue: finished, or a Produce whose batches are on their way.
+enum Pending {
+    Finished(Answer),
+    Produce(Pin<Box<dyn Future<Output = Answer>>>),
+}
+
+/// One place in the queue.
+struct Queued {
+    pending: Pending,
+    _memory: OwnedSemaphorePermit,
+}
+
+/// Serves a connection until it ends.
+pub async fn serve(broker: Rc<Broker>, socket: Socket, client: Client) {
+    let socket = Rc::new(socket);
+    let client = Rc::new(client);
+    let unanswered = Rc::new(Unanswered::default());
+    let (sender, receiver) = mpsc::channel(PENDING_ANSWERS_MAX);
+    let mut reading =
+        std::pin::pin!(read_requests(broker, Rc::clone(&socket), Rc::clone(&client), sender, Rc::clone(&unanswered)));
+    let mut writing = std::pin::pin!(write_answers(Rc::clone(&socket), receiver, unanswered));
+    let ended = tokio::select! {
+        ended = &mut reading => {
+            // What was answered before the end still leaves: the reader has dropped its end of the queue.
+            match writing.await {
+                Ok(()) => ended,
+                Err(failed) => failed,
+            }
+        }
+        ended = &mut writing => match ended {
+            Ok(()) => reading.await,
+            Err(ended) => ended,
+        },
+    };
+    log_end(&client, &ended);
+}
+
+/// Why the serving ended.
+#[derive(Debug)]
+enum Ended {
+    /// By the client, the network or a rule for frames.
+    Closed(Closed),
+    /// A frame that is no request of ours.
+    Refused(Refused),
+    /// It does not take its answers.
+    SlowReader,
+    /// A Produce with acks=0 failed: closing is the only way to tell.
+    Unanswerable(&'static str),
+}
+
+async fn read_requests(
+    broker: Rc<Broker>,
+    socket: Rc<Socket>,
+    client: Rc<Client>,
+    queue: mpsc::Sender<Queued>,
+    unanswered: Rc<Unanswered>,
+) -> Ended {
+    let idle = Duration::from_millis(broker.settings.connections_max_idle_ms);
+    let memory = Arc::clone(&broker.request_memory);
+    let mut frames = FrameReader::new(socket, memory, broker.settings.request_max_bytes, idle);
+    loop {
+        let Frame { bytes, memory } = match frames.next(broker.drained()).await {
+            Ok(frame) => frame,
+            Err(closed) => return Ended::Closed(closed),
+        };
+        let call = match Call::parse(&broker, &client, bytes) {
+            Ok(call) => call,
+            Err(refused) => return Ended::Refused(refused),
+        };
+        let pending = match api::begin(call) {
+            Ok(Begun::Produce(answer)) => {
+                unanswered.add();
+                Pending::Produce(answer)
+            }
+            Ok(Begun::Serial(answer)) => {
+                unanswered.none().await;
+                match answer.await {
+                    Ok(answer) => Pending::Finished(answer),
+                    Err(refused) => return Ended::Refused(refused),
+                }
+            }
+            Err(refused) => return Ended::Refused(refused),
+        };
+        if queue.send(Queued { pending, _memory: memory }).await.is_err() {
+            // The writer has ended and says why.
+            return Ended::Closed(Closed::Ended);
+        }
+    }
+}
+
+async fn write_answers(
+    socket: Rc<Socket>,
+    mut queue: mpsc::Receiver<Queued>,
+    unanswered: Rc<Unanswered>,
+) -> Result<(), Ended> {
+    let mut next = queue.recv().await;
+    while let Some(queued) = next {
+        let mut gathered = Gathered::default();
+        gathered.take(queued.finish(&unanswered).await);
+        // Whatever is finished by now leaves in the same send.
+        next = None;
+        while gathered.bytes < SEND_BYTES_TARGET && gathered.close.is_none() {
+            let Ok(mut queued) = queue.try_recv() else { break };
+            if let Some(answer) = queued.finish_now(&unanswered).await {
+                gathered.take(answer);
+            } else {
+                next = Some(queued);
+                break;
+            }
+        }
+        gathered.send(&socket).await?;
+        if next.is_none() {
+            next = queue.recv().await;
+        }
+    }
+    Ok(())
+}
+
+/// Answers that leave together, with the memory that they hold.
+#[derive(Default)]
+struct Gathered {
+    pieces: Vec<Bytes>,
+    bytes: usize,
+    memory: Vec<OwnedSemaphorePermit>,
+    close: Option<&'static str>,
+}
+
+impl Gathered {
+    fn take(&mut self, answer: Answer) {
+        self.bytes += answer.pieces.iter().map(Bytes::len).sum::<usize>();
+        self.pieces.extend(answer.pieces);
+        self.memory.extend(answer.memory);
+        self.close = answer.close;
+    }
+
+    /// Sends in steps, so that the deadline is one of progress and not of size.
+    async fn send(self, socket: &Socket) -> Result<(), Ended> {
+        let mut step = Vec::new();
+        let mut step_bytes = 0;
+        for piece in self.pieces {
+            step_bytes += piece.len();
+            step.push(piece);
+            if step_bytes >= SEND_STEP_BYTES {
+                send_step(socket, std::mem::take(&mut step)).await?;
+                step_bytes = 0;
+            }
+        }
+        if !step.is_empty() {
+            send_step(socket, step).await?;
+        }
+        self.close.map_or(Ok(()), |reason| Err(Ended::Unanswerable(reason)))
+    }
+}
+
+async fn send_step(socket: &Socket, pieces: Vec<Bytes>) -> Result<(), Ended> {
+    match timeout(WRITE_STALL_DEADLINE, socket.send_all(pieces)).await {
+        Err(_) => Err(Ended::SlowReader),
+        Ok(sent) => sent.map_err(|error| Ended::Closed(Closed::Broken(error))),
+    }
+}
+
+impl Queued {
+    async fn finish(self, unanswered: &Unanswered) -> Answer {
+        match self.pending {
+            Pending::Finished(answer) => answer,
+            Pending::Produce(answer) => {
+                let answer = answer.await;
+                unanswered.remove();
+                answer
+            }
+        }
+    }
+
+    /// The answer, if it is there without waiting. The waker stays registered, so that nothing is missed.
+    async fn finish_now(&mut self, unanswered: &Unanswered) -> Option<Answer> {
+        let answer = match &mut self.pending {
+            Pending::Finished(answer) => return Some(std::mem::take(answer)),
+            Pending::Produce(answer) => answer,
+        };
+        let polled = poll_fn(|context| Poll::Ready(answer.as_mut().poll(context))).await;
+        match polled {
+            Poll::Ready(answer) => {
+                unanswered.remove();
+                Some(answer)
+            }
+            Poll::Pending => None,
+        }
+    }
+}
+
+/// Produces whose answers are not there yet.
+#[derive(Default)]
+struct Unanswered {
+    count: Cell<usize>,
+    none_left: Notify,
+}
+
+impl Unanswered {
+    fn add(&self) {
+        self.count.set(self.count.get() + 1);
+    }
+
+    fn remove(&self) {
+        self.count.set(self.count.get() - 1);
+        if self.count.get() == 0 {
+            self.none_left.notify_one();
+        }
+    }
+
+    /// Ends when all are answered. Only the reader waits here, and only it adds.
+    async fn none(&self) {
+        while self.count.get() > 0 {
+            self.none_left.notified().await;
+        }
+    }
+}
+
+fn log_end(client: &Client, ended: &Ended) {
+    let peer = client.peer;
+    match ended {
+        Ended::Closed(closed) if closed.is_suspicious() => {
+            tracing::warn!(%peer, reason = %closed, "closing a connection")
+        }
+        Ended::Closed(closed) => tracing::debug!(%peer, reason = %closed, "connection ended"),
+        Ended::Refused(refused) => tracing::warn!(%peer, reason = %refused, "closing a connection"),
+        Ended::SlowReader => tracing::warn!(%peer, reason = "it does not take its answers", "closing a connection"),
+        Ended::Unanswerable(reason) => tracing::warn!(%peer, reason, "closing a connection that asked for no answers"),
+    }
+}

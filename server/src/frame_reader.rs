@@ -1,0 +1,174 @@
+//! `FrameReader`: whole request frames from a socket. Memory is granted before a body is read, the buffer grows with the bytes that came, and a
+//! connection that waits for its next frame owns none.
+
+use std::fmt;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use engine::io::net::Socket;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout_at};
+
+use crate::limits::{FRAME_DEADLINE, RECEIVE_BYTES_FIRST, REQUEST_BYTES_MIN};
+
+const LENGTH_BYTES: usize = 4;
+
+/// A request as it came, without its length, and the memory that it holds.
+pub struct Frame {
+    /// Header and body.
+    pub bytes: Bytes,
+    /// Given back when the answer has left.
+    pub memory: OwnedSemaphorePermit,
+}
+
+/// Why a connection ends.
+#[derive(Debug)]
+pub enum Closed {
+    /// The client ended it between frames.
+    Ended,
+    /// The client ended it inside a frame.
+    EndedInFrame,
+    /// The connection broke.
+    Broken(io::Error),
+    /// Nothing came for `connections.max.idle.ms`.
+    Idle,
+    /// A frame was begun and not finished in time.
+    FrameDeadline,
+    /// The length is negative, too small or above `socket.request.max.bytes`.
+    FrameLength {
+        /// As claimed.
+        length: i32,
+        /// What the first bytes look like.
+        looks_like: &'static str,
+    },
+    /// The broker stops.
+    Stopping,
+}
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Closed::Ended => f.write_str("the client ended it"),
+            Closed::EndedInFrame => f.write_str("the client ended it inside a frame"),
+            Closed::Broken(error) => write!(f, "the connection broke: {error}"),
+            Closed::Idle => f.write_str("it was idle for connections.max.idle.ms"),
+            Closed::FrameDeadline => {
+                write!(f, "a frame was not whole {} s after its first byte", FRAME_DEADLINE.as_secs())
+            }
+            Closed::FrameLength { length, looks_like } => {
+                write!(f, "frame length {length} is not acceptable{looks_like}")
+            }
+            Closed::Stopping => f.write_str("the broker stops"),
+        }
+    }
+}
+
+impl Closed {
+    /// Whether the client did something that an operator should see.
+    pub fn is_suspicious(&self) -> bool {
+        matches!(self, Closed::EndedInFrame | Closed::FrameDeadline | Closed::FrameLength { .. })
+    }
+}
+
+/// The receiving half of a connection.
+pub struct FrameReader {
+    socket: Rc<Socket>,
+    memory: Arc<Semaphore>,
+    frame_bytes_max: usize,
+    idle: Duration,
+    buffer: BytesMut,
+    /// A client that has sent such a frame whole is given a buffer of this size at once.
+    largest_frame: usize,
+}
+
+impl FrameReader {
+    /// Reads from `socket`; frame bytes are taken from `memory`.
+    pub fn new(socket: Rc<Socket>, memory: Arc<Semaphore>, frame_bytes_max: usize, idle: Duration) -> FrameReader {
+        FrameReader { socket, memory, frame_bytes_max, idle, buffer: BytesMut::new(), largest_frame: 0 }
+    }
+
+    /// The next frame. `stop` ends the wait between frames.
+    pub async fn next(&mut self, stop: impl Future<Output = ()>) -> Result<Frame, Closed> {
+        if self.buffer.is_empty() {
+            self.buffer = BytesMut::new();
+            tokio::select! {
+                biased;
+                () = stop => return Err(Closed::Stopping),
+                ready = tokio::time::timeout(self.idle, self.socket.readable()) => match ready {
+                    Err(_) => return Err(Closed::Idle),
+                    Ok(ready) => ready.map_err(Closed::Broken)?,
+                },
+            }
+        }
+        let started_inside = !self.buffer.is_empty();
+        self.fill(LENGTH_BYTES, Instant::now() + FRAME_DEADLINE, started_inside).await?;
+        let length = self.frame_length()?;
+        // The semaphore is never closed; waiting here leaves the bytes in the kernel, and the client waits upstream.
+        let memory = Arc::clone(&self.memory).acquire_many_owned(length as u32).await.map_err(|_| Closed::Stopping)?;
+        self.fill(LENGTH_BYTES + length, Instant::now() + FRAME_DEADLINE, true).await?;
+        self.largest_frame = self.largest_frame.max(length);
+        let bytes = self.buffer.split_to(LENGTH_BYTES + length).freeze().slice(LENGTH_BYTES..);
+        Ok(Frame { bytes, memory })
+    }
+
+    fn frame_length(&self) -> Result<usize, Closed> {
+        let first = self.buffer.first_chunk::<LENGTH_BYTES>().expect("fill gave this many");
+        let length = i32::from_be_bytes(*first);
+        match usize::try_from(length) {
+            Ok(bytes) if (REQUEST_BYTES_MIN..=self.frame_bytes_max).contains(&bytes) => Ok(bytes),
+            _ => Err(Closed::FrameLength { length, looks_like: looks_like(first) }),
+        }
+    }
+
+    async fn fill(&mut self, needed: usize, deadline: Instant, inside_frame: bool) -> Result<(), Closed> {
+        while self.buffer.len() < needed {
+            // Never straight from the prefix: as much as came already, or as this client has proven to send.
+            let earned = (self.buffer.len() * 2).max(self.largest_frame * 2).max(RECEIVE_BYTES_FIRST);
+            let target = if needed <= LENGTH_BYTES {
+                RECEIVE_BYTES_FIRST.max(self.largest_frame.min(1 << 20))
+            } else {
+                needed.min(earned)
+            };
+            self.buffer.reserve(target - self.buffer.len());
+            let buffer = std::mem::take(&mut self.buffer);
+            let (received, buffer) =
+                timeout_at(deadline, self.socket.recv(buffer)).await.map_err(|_| Closed::FrameDeadline)?;
+            let was_empty = buffer.is_empty();
+            self.buffer = buffer;
+            match received {
+                Ok(0) if was_empty && !inside_frame => return Err(Closed::Ended),
+                Ok(0) => return Err(Closed::EndedInFrame),
+                Ok(_) => {}
+                Err(error) => return Err(Closed::Broken(error)),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What garbage most often is, so that the log tells the operator what to change.
+fn looks_like(first: &[u8; LENGTH_BYTES]) -> &'static str {
+    match first {
+        [0x16, 0x03, ..] | [0x80, _, 0x01, _] => "; it looks like a TLS handshake: this listener speaks plain text",
+        b"GET " | b"POST" | b"PUT " | b"HEAD" | b"OPTI" | b"DELE" | b"PRI " | b"CONN" => {
+            "; it looks like an HTTP request: this port speaks the Kafka protocol"
+        }
+        b"SSH-" => "; it looks like an SSH client: this port speaks the Kafka protocol",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn garbage_is_named() {
+        assert!(looks_like(b"GET ").contains("HTTP"));
+        assert!(looks_like(&[0x16, 0x03, 0x01, 0x02]).contains("TLS"));
+        assert_eq!(looks_like(&[0, 0, 0, 9]), "");
+    }
+}

@@ -1,0 +1,255 @@
+//! `GroupEdge`: drives the group coordinators of a shard: hands them requests and the time, carries out their appends and answers.
+//!
+//! A coordinator serves once its partition of `__consumer_offsets` was replayed; nothing is answered before it is durable.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+
+use bytes::Bytes;
+use engine::offset::ShardId;
+use engine::shard::core::{Core, LogRef};
+use protocol::error_code::ErrorCode;
+use tokio::sync::{Notify, oneshot};
+
+use crate::api::error_map;
+use crate::broker::{self, Broker};
+use crate::catalog::{Catalog, CatalogError, NewTopic, OFFSETS_TOPIC};
+use crate::clock::SteadyClock;
+use crate::config::Settings;
+use crate::group::{Coordinator, Effect, Event, GroupConfig, GroupError, ReplyToken, Response, partition_for};
+use crate::limits::{GROUP_MEMBERS_MAX, OFFSETS_BATCH_BYTES_MAX, OFFSETS_TOPIC_PARTITIONS, SNAPSHOT_CHECK_INTERVAL};
+use crate::state_log::{ReplayError, StateLog};
+use crate::topic_config::TopicConfigs;
+
+/// The coordinators of one shard.
+pub struct GroupEdge {
+    core: Core,
+    config: GroupConfig,
+    keepers: RefCell<BTreeMap<i32, Rc<Keeper>>>,
+}
+
+impl GroupEdge {
+    /// No groups yet: partitions come with the catalog.
+    pub fn new(core: Core, settings: &Settings) -> GroupEdge {
+        GroupEdge { core, config: group_config(settings), keepers: RefCell::default() }
+    }
+
+    /// Takes over the offsets partitions of this shard that a new view of the catalog brings.
+    pub fn topics_changed(&self, new: &Catalog) {
+        let Some(topic) = new.topic(OFFSETS_TOPIC) else { return };
+        for (partition, log) in (0..).zip(topic.logs()) {
+            let mut keepers = self.keepers.borrow_mut();
+            if log.shard == self.core.shard() && !keepers.contains_key(&partition) {
+                let keeper = Rc::new(Keeper::new(&self.core, self.config, partition, log));
+                keepers.insert(partition, Rc::clone(&keeper));
+                self.core.spawn(keeper.run());
+            }
+        }
+    }
+
+    /// Makes `__consumer_offsets` at its first use.
+    pub async fn ensure_offsets_topic(&self, broker: &Broker) -> Result<(), ErrorCode> {
+        if broker.catalog().topic(OFFSETS_TOPIC).is_some() {
+            return Ok(());
+        }
+        let created = broker.with_owner(|owner| async move { owner.create_topic(offsets_topic(), false).await }).await;
+        match created.unwrap_or(Err(CatalogError::Stopping)) {
+            Ok(_) | Err(CatalogError::TopicExists(_)) => Ok(()),
+            Err(error) => {
+                tracing::error!(%error, "cannot create the offsets topic");
+                // Retriable, whatever the reason: the group may be fine in a moment.
+                Err(match error_map::catalog(&error) {
+                    ErrorCode::KafkaStorageError | ErrorCode::NotController => ErrorCode::CoordinatorNotAvailable,
+                    code => code,
+                })
+            }
+        }
+    }
+
+    /// Asks the coordinator of a group, on the shard where it lives.
+    pub async fn ask(
+        &self,
+        broker: &Broker,
+        group_id: &str,
+        event: impl FnOnce(ReplyToken) -> Event + Send + 'static,
+    ) -> Result<Response, GroupError> {
+        self.ensure_offsets_topic(broker).await.map_err(|_| GroupError::CoordinatorNotAvailable)?;
+        let catalog = broker.catalog();
+        let topic = catalog.topic(OFFSETS_TOPIC).ok_or(GroupError::CoordinatorNotAvailable)?;
+        let partition = partition_for(group_id, topic.partition_count());
+        let log = topic.log(partition).ok_or(GroupError::CoordinatorNotAvailable)?;
+        let asked = self.core.on(log.shard, move |_| async move {
+            let keeper = broker::local().groups.keepers.borrow().get(&partition).cloned();
+            match keeper {
+                Some(keeper) => keeper.ask(event).await,
+                None => Err(GroupError::CoordinatorLoadInProgress),
+            }
+        });
+        tokio::select! {
+            // A member that waits for others must not hold up a stop.
+            () = broker.drained() => Err(GroupError::CoordinatorNotAvailable),
+            answer = asked => answer.unwrap_or(Err(GroupError::CoordinatorNotAvailable)),
+        }
+    }
+
+    /// Asks every coordinator of every shard, for ListGroups.
+    pub async fn ask_all(
+        &self,
+        event: impl Fn(ReplyToken) -> Event + Send + Copy + 'static,
+    ) -> Vec<Result<Response, GroupError>> {
+        let pending: Vec<_> = (0..self.core.shard_count())
+            .map(|shard| {
+                self.core.on(ShardId(shard), move |_| async move {
+                    let keepers: Vec<_> = broker::local().groups.keepers.borrow().values().cloned().collect();
+                    let mut answers = Vec::with_capacity(keepers.len());
+                    for keeper in keepers {
+                        answers.push(keeper.ask(event).await);
+                    }
+                    answers
+                })
+            })
+            .collect();
+        let mut answers = Vec::new();
+        for part in pending {
+            answers.extend(part.await.unwrap_or_else(|_| vec![Err(GroupError::CoordinatorNotAvailable)]));
+        }
+        answers
+    }
+}
+
+/// One coordinator with its log.
+struct Keeper {
+    core: Core,
+    partition: i32,
+    log: StateLog,
+    coordinator: RefCell<Coordinator>,
+    clock: SteadyClock,
+    awaited: RefCell<HashMap<ReplyToken, oneshot::Sender<Response>>>,
+    next_token: Cell<u64>,
+    /// The next deadline may be another one.
+    changed: Notify,
+}
+
+impl Keeper {
+    fn new(core: &Core, config: GroupConfig, partition: i32, log: LogRef) -> Keeper {
+        Keeper {
+            core: core.clone(),
+            partition,
+            log: StateLog::new(core.clone(), log),
+            coordinator: RefCell::new(Coordinator::new(config)),
+            clock: SteadyClock::start(),
+            awaited: RefCell::default(),
+            next_token: Cell::new(0),
+            changed: Notify::new(),
+        }
+    }
+
+    async fn ask(self: &Rc<Self>, event: impl FnOnce(ReplyToken) -> Event) -> Result<Response, GroupError> {
+        let token = ReplyToken(self.next_token.get());
+        self.next_token.set(token.0 + 1);
+        let (sender, receiver) = oneshot::channel();
+        self.awaited.borrow_mut().insert(token, sender);
+        self.handle(event(token));
+        receiver.await.map_err(|_| GroupError::CoordinatorNotAvailable)
+    }
+
+    fn handle(self: &Rc<Self>, event: Event) {
+        let effects = self.coordinator.borrow_mut().handle(event, self.clock.now_ms());
+        for effect in effects {
+            match effect {
+                Effect::Reply(token, response) => {
+                    if let Some(awaited) = self.awaited.borrow_mut().remove(&token) {
+                        // The connection may be gone; its member then misses heartbeats.
+                        let _ = awaited.send(response);
+                    }
+                }
+                Effect::Append { batch, then } => {
+                    // Queued here, in order; only the waiting is a task.
+                    let append = self.log.append(vec![Bytes::from(batch)]);
+                    let keeper = Rc::clone(self);
+                    self.core.spawn(async move {
+                        let event = match append.await {
+                            Ok(_) => Event::Appended(then),
+                            Err(error) => {
+                                tracing::error!(partition = keeper.partition, %error, "cannot append to the offsets partition");
+                                Event::AppendFailed(then)
+                            }
+                        };
+                        keeper.handle(event);
+                    });
+                }
+            }
+        }
+        self.changed.notify_one();
+    }
+
+    async fn run(self: Rc<Self>) {
+        if let Err(error) = self.load().await {
+            // Never a guess: the group's clients wait until a person has looked.
+            tracing::error!(partition = self.partition, %error, "cannot load the groups of an offsets partition");
+            return;
+        }
+        let mut next_check = tokio::time::interval(SNAPSHOT_CHECK_INTERVAL);
+        loop {
+            let deadline_ms = self.coordinator.borrow().next_deadline_ms();
+            let deadline = self.clock.instant_of(deadline_ms.unwrap_or(i64::MAX));
+            tokio::select! {
+                () = self.changed.notified() => {}
+                () = tokio::time::sleep_until(deadline) => self.handle(Event::Tick),
+                _ = next_check.tick() => self.shorten_log().await,
+            }
+        }
+    }
+
+    async fn load(&self) -> Result<(), ReplayError> {
+        self.log
+            .read_all(|bytes| {
+                let loaded = self.coordinator.borrow_mut().load(bytes);
+                loaded.map_err(|error| ReplayError::Group(Box::new(error)))
+            })
+            .await?;
+        self.coordinator.borrow_mut().loaded(self.clock.now_ms());
+        Ok(())
+    }
+
+    async fn shorten_log(&self) {
+        if !self.log.wants_snapshot().await {
+            return;
+        }
+        // The batches take their place during the call: no append can come between.
+        let live = self.coordinator.borrow().snapshot(self.clock.now_ms());
+        let replaced = self.log.replace_with(live.into_iter().map(Bytes::from).collect()).await;
+        if let Err(error) = replaced {
+            tracing::warn!(partition = self.partition, %error, "cannot shorten the log of an offsets partition");
+        }
+    }
+}
+
+fn offsets_topic() -> NewTopic {
+    let batch_bytes_max = (OFFSETS_BATCH_BYTES_MAX * 2).to_string();
+    let configs = [("cleanup.policy", "compact"), ("max.message.bytes", &batch_bytes_max), ("retention.bytes", "-1")];
+    NewTopic {
+        name: OFFSETS_TOPIC.to_owned(),
+        partitions: OFFSETS_TOPIC_PARTITIONS,
+        configs: configs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect::<TopicConfigs>(),
+        internal: true,
+    }
+}
+
+fn group_config(settings: &Settings) -> GroupConfig {
+    // The table of keys keeps these within an i32.
+    let int = |value: i64| i32::try_from(value).unwrap_or(i32::MAX);
+    GroupConfig {
+        initial_rebalance_delay_ms: int(settings.group_initial_rebalance_delay_ms),
+        session_timeout_min_ms: int(settings.group_min_session_timeout_ms),
+        session_timeout_max_ms: int(settings.group_max_session_timeout_ms),
+        members_max: settings.group_max_size.min(GROUP_MEMBERS_MAX),
+        offset_metadata_bytes_max: settings.offset_metadata_max_bytes,
+        offsets_retention_ms: settings.offsets_retention_minutes.saturating_mul(60_000),
+        ..GroupConfig::default()
+    }
+}

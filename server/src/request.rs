@@ -1,0 +1,126 @@
+//! `Call`: one request with everything its handler needs, and `Answer`: what goes back.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use protocol::Response;
+use protocol::api_key::ApiKey;
+use protocol::header::RequestHeader;
+use protocol::reader::{DecodeError, Reader};
+use protocol::{Message, Request, frame};
+use thiserror::Error;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::broker::Broker;
+use crate::connection::Client;
+
+/// Why a frame gets no answer: its connection is closed, and the log says why.
+#[derive(Debug, Error)]
+pub enum Refused {
+    /// Not even a header.
+    #[error("the request header is malformed: {0}")]
+    Header(DecodeError),
+    /// An API that this broker does not have.
+    #[error("api key {key} version {version} is not supported (client id {client_id:?})")]
+    Api {
+        /// As on the wire.
+        key: i16,
+        /// As on the wire.
+        version: i16,
+        /// As on the wire, shortened.
+        client_id: String,
+    },
+    /// The body is not what its API and version say.
+    #[error("the {api:?} request of version {version} is malformed: {error}")]
+    Body {
+        /// The API.
+        api: ApiKey,
+        /// Its version.
+        version: i16,
+        /// Where it goes wrong.
+        error: DecodeError,
+    },
+}
+
+/// One request.
+pub struct Call {
+    /// The shard that the connection lives on.
+    pub broker: Rc<Broker>,
+    /// Who asks.
+    pub client: Rc<Client>,
+    /// The API.
+    pub api: ApiKey,
+    /// Its version; one that the codec knows, except for ApiVersions.
+    pub version: i16,
+    /// What the client calls itself.
+    pub client_id: String,
+    correlation_id: i32,
+    frame: Bytes,
+    body_at: usize,
+}
+
+impl Call {
+    /// Reads the header. ApiVersions is never refused: its versions are settled by its answer.
+    pub fn parse(broker: &Rc<Broker>, client: &Rc<Client>, frame: Bytes) -> Result<Call, Refused> {
+        let mut reader = Reader::new(&frame);
+        let header = RequestHeader::decode(&mut reader).map_err(Refused::Header)?;
+        let client_id: String = header.client_id.unwrap_or_default().chars().take(CLIENT_ID_CHARS_MAX).collect();
+        let api = ApiKey::from_i16(header.api_key)
+            .filter(|api| *api == ApiKey::ApiVersions || api.versions().contains(&header.api_version));
+        let Some(api) = api else {
+            return Err(Refused::Api { key: header.api_key, version: header.api_version, client_id });
+        };
+        let body_at = frame.len() - reader.remaining();
+        Ok(Call {
+            broker: Rc::clone(broker),
+            client: Rc::clone(client),
+            api,
+            version: header.api_version,
+            client_id,
+            correlation_id: header.correlation_id,
+            body_at,
+            frame,
+        })
+    }
+
+    /// The body, borrowed from the frame; all of it.
+    pub fn decode<'a, R: Request<'a>>(&'a self) -> Result<R, Refused> {
+        let mut reader = Reader::new(&self.frame[self.body_at..]);
+        R::decode(&mut reader, self.version)
+            .and_then(|request| reader.finish().map(|()| request))
+            .map_err(|error| Refused::Body { api: self.api, version: self.version, error })
+    }
+
+    /// A part of the frame that shares its memory.
+    pub fn share(&self, part: &[u8]) -> Bytes {
+        self.frame.slice_ref(part)
+    }
+
+    /// The encoded response.
+    pub fn answer<'a, R: Response<'a> + Message<'a>>(&self, response: &R) -> Answer {
+        debug_assert_eq!(R::API, self.api);
+        Answer {
+            pieces: frame::encode_response(self.correlation_id, self.api, self.version, response),
+            ..Answer::default()
+        }
+    }
+
+    /// The answer to an ApiVersions request of an unknown version, in the form that every client reads.
+    pub fn answer_unsupported_api_versions(&self) -> Answer {
+        Answer { pieces: frame::encode_unsupported_api_versions(self.correlation_id), ..Answer::default() }
+    }
+}
+
+/// Longest client id that is kept; Kafka has no bound, logs and group members need one.
+const CLIENT_ID_CHARS_MAX: usize = 255;
+
+/// What goes back.
+#[derive(Default)]
+pub struct Answer {
+    /// The frame; nothing for acks=0.
+    pub pieces: Vec<Bytes>,
+    /// Memory that is given back when the answer has left.
+    pub memory: Option<OwnedSemaphorePermit>,
+    /// Close the connection instead of going on.
+    pub close: Option<&'static str>,
+}

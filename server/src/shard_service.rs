@@ -1,0 +1,137 @@
+//! What runs on every shard's thread: takes its sockets until the broker stops, then lets its connections finish within a bound.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, mpsc as std_mpsc};
+
+use engine::io::net::Socket;
+use engine::shard::core::Core;
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
+
+use crate::broker::Broker;
+use crate::catalog::{CATALOG_SHARD, CatalogOwner};
+use crate::config::Settings;
+use crate::connection;
+use crate::limits::{ACCEPTED_SOCKETS_MAX, DRAIN_DEADLINE, SNAPSHOT_CHECK_INTERVAL};
+use crate::listener::{Accepted, ShardInbox};
+
+/// What the main thread is told.
+pub enum Event {
+    /// A shard takes sockets.
+    ShardReady(u32, ShardInbox),
+    /// The catalog cannot be used.
+    CatalogFailed(String),
+    /// A signal, or the end of standard input.
+    Stop(&'static str),
+}
+
+/// What the main thread and all shards share.
+pub struct Control {
+    /// The configuration.
+    pub settings: Arc<Settings>,
+    /// To the main thread.
+    pub events: std_mpsc::Sender<Event>,
+    /// True when the broker begins to stop.
+    pub draining: watch::Sender<bool>,
+    /// A permit for each shard whose broker can take messages.
+    pub installed: Semaphore,
+}
+
+/// Serves one shard.
+pub async fn run(core: Core, control: Arc<Control>) {
+    let draining = control.draining.subscribe();
+    let broker = Broker::install(core.clone(), Arc::clone(&control.settings), draining);
+    control.installed.add_permits(1);
+    if core.shard() == CATALOG_SHARD {
+        // The view goes to every shard, so every shard must be there to take it.
+        let all = control.installed.acquire_many(core.shard_count()).await;
+        drop(all);
+        match CatalogOwner::start(core.clone(), Arc::clone(&control.settings)).await {
+            Ok(owner) => {
+                broker.own_catalog(Rc::clone(&owner));
+                core.spawn(keep_short(owner));
+            }
+            Err(error) => {
+                // The main thread stops the process and says why.
+                let _ = control.events.send(Event::CatalogFailed(error.to_string()));
+                return;
+            }
+        }
+    }
+    let (sender, receiver) = mpsc::channel(ACCEPTED_SOCKETS_MAX);
+    let inbox = ShardInbox { sockets: sender, connections: Arc::new(AtomicUsize::new(0)) };
+    let _ = control.events.send(Event::ShardReady(core.shard().0, inbox));
+    drop(control);
+    take_sockets(&core, &broker, receiver).await;
+}
+
+async fn take_sockets(core: &Core, broker: &Rc<Broker>, mut sockets: mpsc::Receiver<Accepted>) {
+    let open = Rc::new(OpenConnections::default());
+    loop {
+        let accepted = tokio::select! {
+            () = broker.drained() => break,
+            accepted = sockets.recv() => match accepted {
+                Some(accepted) => accepted,
+                None => break,
+            },
+        };
+        let socket = match Socket::from_std(accepted.stream) {
+            Ok(socket) => socket,
+            Err(error) => {
+                tracing::debug!(peer = %accepted.client.peer, %error, "a connection ended before it was served");
+                continue;
+            }
+        };
+        tracing::debug!(peer = %accepted.client.peer, "connection accepted");
+        let serving = connection::serve(Rc::clone(broker), socket, accepted.client);
+        let counted = open.count();
+        core.spawn(async move {
+            serving.await;
+            drop(accepted.slot);
+            drop(counted);
+        });
+    }
+    if tokio::time::timeout(DRAIN_DEADLINE, open.none()).await.is_err() {
+        tracing::warn!(connections = open.count.get(), shard = %core.shard(), "stopping although connections have not ended");
+    }
+}
+
+async fn keep_short(owner: Rc<CatalogOwner>) {
+    let mut next_check = tokio::time::interval(SNAPSHOT_CHECK_INTERVAL);
+    loop {
+        next_check.tick().await;
+        if let Err(error) = owner.shorten_log().await {
+            tracing::warn!(%error, "cannot shorten the log of the catalog");
+        }
+    }
+}
+
+/// Connections of this shard that have not ended.
+#[derive(Default)]
+struct OpenConnections {
+    count: Cell<usize>,
+    ended: Notify,
+}
+
+struct Counted(Rc<OpenConnections>);
+
+impl OpenConnections {
+    fn count(self: &Rc<Self>) -> Counted {
+        self.count.set(self.count.get() + 1);
+        Counted(Rc::clone(self))
+    }
+
+    async fn none(&self) {
+        while self.count.get() > 0 {
+            self.ended.notified().await;
+        }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.count.set(self.0.count.get() - 1);
+        self.0.ended.notify_one();
+    }
+}

@@ -1,0 +1,74 @@
+//! The start block: what the machine grants and what was resolved, once, before the first connection.
+
+use std::fmt::Write;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use engine::io::runtime::{RingReport, file_system_report};
+
+use crate::config::{HostPort, Settings};
+
+/// What goes into the block.
+pub struct StartReport<'a> {
+    /// What the kernel grants.
+    pub ring: &'a RingReport,
+    /// The configuration.
+    pub settings: &'a Settings,
+    /// Shards of the directory.
+    pub shards: usize,
+    /// Descriptors that may be open.
+    pub descriptors_max: u64,
+    /// Connections that are taken.
+    pub connections_max: usize,
+    /// Where it listens.
+    pub addresses: Vec<SocketAddr>,
+}
+
+impl StartReport<'_> {
+    /// The block as text.
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        let mut line = |name: &str, value: &str| {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "  {name:<22}{value}");
+        };
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        line("version", env!("CARGO_PKG_VERSION"));
+        line("kernel", &self.ring.kernel);
+        line("io_uring flags", self.ring.flags);
+        disk_lines(&self.settings.data, &mut line);
+        line("cores / shards", &format!("{cores} / {}", self.shards));
+        line("descriptors", &self.descriptors_max.to_string());
+        line("connections at most", &self.connections_max.to_string());
+        for address in &self.addresses {
+            line("listening on", &address.to_string());
+        }
+        if self.settings.advertised_listeners.is_empty() {
+            line("advertised", "the address that a client has connected to");
+        }
+        for advertised in &self.settings.advertised_listeners {
+            line("advertised", &format!("{} ({})", HostPort(&advertised.host, advertised.port), advertised.name));
+        }
+        line("settings", "");
+        for (name, value) in self.settings.resolved() {
+            // Names of settings are longer than those of facts.
+            line("", &format!("{name:<36}{value}"));
+        }
+        text
+    }
+}
+
+fn disk_lines(data: &Path, line: &mut impl FnMut(&str, &str)) {
+    line("data directory", &data.display().to_string());
+    match file_system_report(data) {
+        Ok(report) => {
+            line("file system", &report.file_system);
+            let alignment =
+                report.direct_alignment_bytes.map_or("refused".to_owned(), |bytes| format!("{bytes} bytes"));
+            line("O_DIRECT alignment", &alignment);
+            line("write cache", report.write_cache.as_deref().unwrap_or("unknown"));
+            line("durability", report.durability);
+        }
+        Err(error) => line("file system", &format!("unknown ({error})")),
+    }
+}

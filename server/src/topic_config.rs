@@ -1,0 +1,261 @@
+//! Kafka's topic configuration names: one table of types, defaults and checks. A key acts, or is stored and logged as not acting yet.
+
+use std::collections::BTreeMap;
+
+use engine::partition::config::LogConfig;
+use thiserror::Error;
+
+use crate::config::Settings;
+use crate::limits::TOPIC_CONFIG_VALUE_BYTES_MAX;
+
+/// Values that a client set for a topic, by name. Stored with the topic; what is missing has its default.
+pub type TopicConfigs = BTreeMap<String, String>;
+
+/// The type that DescribeConfigs reports.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ConfigType {
+    /// `true` or `false`.
+    Boolean,
+    /// Text.
+    String,
+    /// 32 bits.
+    Int,
+    /// 64 bits.
+    Long,
+    /// A fraction.
+    Double,
+    /// Values with commas between.
+    List,
+}
+
+/// What values a key takes.
+#[derive(Clone, Copy, Debug)]
+enum Check {
+    Boolean,
+    Integer(i64, i64),
+    Fraction,
+    OneOf(&'static [&'static str]),
+    ListOf(&'static [&'static str]),
+    Text,
+}
+
+/// One topic configuration key.
+#[derive(Debug)]
+pub struct TopicKey {
+    /// Kafka's name.
+    pub name: &'static str,
+    /// The type that DescribeConfigs reports.
+    pub kind: ConfigType,
+    /// Whether it changes what the broker does. What does not act yet is stored, reported back and logged.
+    pub acts: bool,
+    default: &'static str,
+    check: Check,
+}
+
+/// Why a topic configuration is refused (`INVALID_CONFIG`).
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum TopicConfigError {
+    /// Kafka has no such key.
+    #[error("unknown topic config name: {0}")]
+    Unknown(String),
+    /// The value is not what the key takes.
+    #[error("invalid value {value} for configuration {name}: {reason}")]
+    Invalid {
+        /// The key.
+        name: String,
+        /// The value.
+        value: String,
+        /// What it takes.
+        reason: String,
+    },
+    /// No value: only a deletion may have none.
+    #[error("null value not supported for topic configs: {0}")]
+    Null(String),
+}
+
+const LONG_MAX: &str = "9223372036854775807";
+const INT_MAX: i64 = i32::MAX as i64;
+
+const fn key(name: &'static str, kind: ConfigType, acts: bool, default: &'static str, check: Check) -> TopicKey {
+    TopicKey { name, kind, acts, default, check }
+}
+
+/// Every key of Kafka 4, in its order, and our own.
+pub const TOPIC_KEYS: &[TopicKey] = {
+    use Check as C;
+    use ConfigType::{Boolean, Double, Int, List, Long, String};
+    &[
+        key("cleanup.policy", List, false, "delete", C::ListOf(&["delete", "compact"])),
+        key("compression.gzip.level", Int, false, "-1", C::Integer(-1, 9)),
+        key("compression.lz4.level", Int, false, "9", C::Integer(1, 17)),
+        key(
+            "compression.type",
+            String,
+            false,
+            "producer",
+            C::OneOf(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]),
+        ),
+        key("compression.zstd.level", Int, false, "3", C::Integer(-131_072, 22)),
+        key("delete.retention.ms", Long, false, "86400000", C::Integer(0, i64::MAX)),
+        key("file.delete.delay.ms", Long, false, "60000", C::Integer(0, i64::MAX)),
+        key("flush.messages", Long, false, LONG_MAX, C::Integer(1, i64::MAX)),
+        key("flush.ms", Long, false, LONG_MAX, C::Integer(0, i64::MAX)),
+        key("follower.replication.throttled.replicas", List, false, "", C::Text),
+        key("index.interval.bytes", Int, false, "4096", C::Integer(0, INT_MAX)),
+        key("leader.replication.throttled.replicas", List, false, "", C::Text),
+        key("local.retention.bytes", Long, false, "-2", C::Integer(-2, i64::MAX)),
+        key("local.retention.ms", Long, false, "-2", C::Integer(-2, i64::MAX)),
+        key("max.compaction.lag.ms", Long, false, LONG_MAX, C::Integer(1, i64::MAX)),
+        key("max.message.bytes", Int, true, "1048588", C::Integer(0, engine::limits::BATCH_BYTES_MAX as i64)),
+        key("message.timestamp.after.max.ms", Long, true, "3600000", C::Integer(0, i64::MAX)),
+        key("message.timestamp.before.max.ms", Long, true, LONG_MAX, C::Integer(0, i64::MAX)),
+        key("message.timestamp.type", String, true, "CreateTime", C::OneOf(&["CreateTime", "LogAppendTime"])),
+        key("min.cleanable.dirty.ratio", Double, false, "0.5", C::Fraction),
+        key("min.compaction.lag.ms", Long, false, "0", C::Integer(0, i64::MAX)),
+        key("min.insync.replicas", Int, false, "1", C::Integer(1, INT_MAX)),
+        key("preallocate", Boolean, false, "false", C::Boolean),
+        key("remote.log.copy.disable", Boolean, false, "false", C::Boolean),
+        key("remote.log.delete.on.disable", Boolean, false, "false", C::Boolean),
+        key("remote.storage.enable", Boolean, false, "false", C::OneOf(&["false"])),
+        key("retention.bytes", Long, true, "-1", C::Integer(-1, i64::MAX)),
+        key("retention.ms", Long, false, "604800000", C::Integer(-1, i64::MAX)),
+        key("segment.bytes", Int, false, "1073741824", C::Integer(1 << 20, INT_MAX)),
+        key("segment.index.bytes", Int, false, "10485760", C::Integer(4, INT_MAX)),
+        key("segment.jitter.ms", Long, false, "0", C::Integer(0, i64::MAX)),
+        key("segment.ms", Long, false, "604800000", C::Integer(1, i64::MAX)),
+        key("unclean.leader.election.enable", Boolean, false, "false", C::Boolean),
+        key("posthaste.durability", String, true, "durable", C::OneOf(&["durable", "written"])),
+    ]
+};
+
+/// The key of that name.
+pub fn topic_key(name: &str) -> Option<&'static TopicKey> {
+    TOPIC_KEYS.iter().find(|key| key.name == name)
+}
+
+impl TopicKey {
+    /// The value that a topic has when nothing was set: the broker's setting where there is one, or Kafka's default.
+    pub fn default_value(&self, settings: &Settings) -> String {
+        match self.name {
+            "max.message.bytes" => settings.message_max_bytes.to_string(),
+            "retention.bytes" => settings.log_retention_bytes.to_string(),
+            _ => self.default.to_owned(),
+        }
+    }
+
+    fn validate(&self, value: &str) -> Result<(), TopicConfigError> {
+        let reason = if value.len() > TOPIC_CONFIG_VALUE_BYTES_MAX {
+            Some(format!("at most {TOPIC_CONFIG_VALUE_BYTES_MAX} bytes"))
+        } else {
+            self.check.refusal(value)
+        };
+        match reason {
+            None => Ok(()),
+            Some(reason) => Err(TopicConfigError::Invalid {
+                name: self.name.to_owned(),
+                value: value.chars().take(100).collect(),
+                reason,
+            }),
+        }
+    }
+}
+
+impl Check {
+    fn refusal(self, value: &str) -> Option<String> {
+        match self {
+            Check::Boolean => (!matches!(value, "true" | "false")).then(|| "must be true or false".into()),
+            Check::Integer(min, max) => match value.parse::<i64>() {
+                Ok(number) if (min..=max).contains(&number) => None,
+                _ => Some(format!("must be a number from {min} to {max}")),
+            },
+            Check::Fraction => match value.parse::<f64>() {
+                Ok(number) if (0.0..=1.0).contains(&number) => None,
+                _ => Some("must be a number from 0 to 1".into()),
+            },
+            Check::OneOf(allowed) => {
+                (!allowed.contains(&value)).then(|| format!("must be one of {}", allowed.join(", ")))
+            }
+            Check::ListOf(allowed) => {
+                let valid = !value.is_empty() && value.split(',').all(|part| allowed.contains(&part.trim()));
+                (!valid).then(|| format!("must be a list of {}", allowed.join(", ")))
+            }
+            Check::Text => None,
+        }
+    }
+}
+
+/// Checks the configs of a request and gives what to store. Logs what does not act yet.
+pub fn validate<'a>(
+    topic: &str,
+    configs: impl Iterator<Item = (&'a str, Option<&'a str>)>,
+) -> Result<TopicConfigs, TopicConfigError> {
+    let mut stored = TopicConfigs::new();
+    for (name, value) in configs {
+        let key = topic_key(name).ok_or_else(|| TopicConfigError::Unknown(name.chars().take(100).collect()))?;
+        let value = value.ok_or_else(|| TopicConfigError::Null(name.to_owned()))?;
+        key.validate(value)?;
+        if !key.acts && value != key.default {
+            tracing::warn!(topic, config = name, value, "topic config is stored but does not act yet");
+        }
+        stored.insert(name.to_owned(), value.to_owned());
+    }
+    Ok(stored)
+}
+
+/// What the engine needs to know. Stored values were validated when they came in; one that is unreadable now has its default.
+pub fn log_config(configs: &TopicConfigs, settings: &Settings) -> LogConfig {
+    let text = |name: &str| configs.get(name).map(String::as_str);
+    let number = |name: &str, default: i64| text(name).and_then(|value| value.parse().ok()).unwrap_or(default);
+    LogConfig {
+        retention_bytes: number("retention.bytes", settings.log_retention_bytes),
+        message_bytes_max: usize::try_from(number("max.message.bytes", settings.message_max_bytes))
+            .unwrap_or(0)
+            .min(engine::limits::BATCH_BYTES_MAX),
+        log_append_time: text("message.timestamp.type") == Some("LogAppendTime"),
+        timestamp_before_max_ms: number("message.timestamp.before.max.ms", i64::MAX),
+        timestamp_after_max_ms: number("message.timestamp.after.max.ms", 3_600_000),
+        written_is_enough: text("posthaste.durability") == Some("written"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_passes_its_own_check() {
+        for key in TOPIC_KEYS {
+            assert_eq!(key.validate(key.default), Ok(()), "{}", key.name);
+        }
+    }
+
+    #[test]
+    fn unknown_names_and_wrong_values_are_refused() {
+        let refused = |name, value| validate("t", [(name, Some(value))].into_iter()).unwrap_err();
+        assert_eq!(refused("retention.msec", "1"), TopicConfigError::Unknown("retention.msec".into()));
+        assert!(matches!(refused("retention.ms", "soon"), TopicConfigError::Invalid { .. }));
+        assert!(matches!(refused("cleanup.policy", "shred"), TopicConfigError::Invalid { .. }));
+        assert!(matches!(refused("max.message.bytes", "9000000000"), TopicConfigError::Invalid { .. }));
+        assert_eq!(validate("t", [("segment.ms", None)].into_iter()), Err(TopicConfigError::Null("segment.ms".into())));
+    }
+
+    #[test]
+    fn set_values_reach_the_engine_and_missing_ones_come_from_the_broker() {
+        let settings = Settings { log_retention_bytes: 77, ..Settings::default() };
+        let configs = validate(
+            "t",
+            [
+                ("max.message.bytes", Some("5000")),
+                ("message.timestamp.type", Some("LogAppendTime")),
+                ("posthaste.durability", Some("written")),
+                ("cleanup.policy", Some("compact,delete")),
+            ]
+            .into_iter(),
+        )
+        .unwrap();
+        let config = log_config(&configs, &settings);
+        assert_eq!(config.message_bytes_max, 5000);
+        assert_eq!(config.retention_bytes, 77);
+        assert!(config.log_append_time && config.written_is_enough);
+    }
+}

@@ -1,0 +1,177 @@
+//! A broker as a child process on port 0 with its own directory, and a client that speaks bytes to it.
+#![allow(dead_code, reason = "every test file uses a part of it")]
+
+mod client;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+pub use client::{Client, batch, batch_of, idempotent_batch, values};
+
+/// Longest wait for anything; reaching it is a failure, not a measurement.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Small enough for a test, real enough to roll segments.
+const SETTINGS: &[&str] = &[
+    "posthaste.shards=2",
+    "posthaste.segment.bytes=16777216",
+    "posthaste.tail.bytes=8388608",
+    "posthaste.pin=false",
+    "group.initial.rebalance.delay.ms=0",
+];
+
+/// A directory on the file system of the build, which is a real one.
+pub fn directory() -> TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("the build has a temporary directory")
+}
+
+/// The command that serves `data`, with the settings of tests and more.
+pub fn command(data: &Path, settings: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_posthaste"));
+    command.arg("serve").arg("--data").arg(data).args(["--listen", "127.0.0.1:0", "--log-level", "debug"]);
+    for setting in SETTINGS.iter().chain(settings) {
+        command.args(["--set", setting]);
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command
+}
+
+/// Runs a broker that is expected to refuse; gives its exit code and what it said.
+pub fn refusal(mut command: Command) -> (Option<i32>, String) {
+    let output = command.stderr(Stdio::piped()).output().expect("the broker runs");
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// A running broker. Dropping it kills it.
+pub struct Broker {
+    child: Child,
+    files: TempDir,
+    data: PathBuf,
+    settings: Vec<String>,
+    pub address: SocketAddr,
+}
+
+impl Broker {
+    /// Starts one in a new directory.
+    pub fn start(settings: &[&str]) -> Broker {
+        let files = directory();
+        let data = files.path().join("data");
+        let (child, address) = spawn(files.path(), &data, settings);
+        Broker { child, files, data, settings: settings.iter().map(ToString::to_string).collect(), address }
+    }
+
+    /// SIGKILL, and a new process on the same directory.
+    pub fn kill_and_restart(&mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it was killed");
+        let settings: Vec<&str> = self.settings.iter().map(String::as_str).collect();
+        (self.child, self.address) = spawn(self.files.path(), &self.data, &settings);
+    }
+
+    /// SIGTERM, and a new process on the same directory.
+    pub fn stop_and_restart(&mut self) {
+        assert_eq!(self.terminate().code(), Some(0));
+        let settings: Vec<&str> = self.settings.iter().map(String::as_str).collect();
+        (self.child, self.address) = spawn(self.files.path(), &self.data, &settings);
+    }
+
+    /// SIGTERM, and how it ended.
+    pub fn terminate(&mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        self.wait()
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).expect("it runs");
+    }
+
+    /// How it ended.
+    pub fn wait(&mut self) -> ExitStatus {
+        let give_up = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("it is our child") {
+                return status;
+            }
+            assert!(Instant::now() < give_up, "the broker does not end; its log:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// A connection.
+    pub fn connect(&self) -> Client {
+        Client::connect(self.address)
+    }
+
+    /// What it logged in all its lives.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.files.path().join("log")).unwrap_or_default()
+    }
+
+    /// Waits until the log holds all of these in one line.
+    pub fn wait_for_log(&self, parts: &[&str]) {
+        let give_up = Instant::now() + PATIENCE;
+        while !self.log().lines().any(|line| parts.iter().all(|part| line.contains(part))) {
+            assert!(Instant::now() < give_up, "no line with {parts:?} in:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Its data directory.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// Resident memory.
+    pub fn resident_bytes(&self) -> u64 {
+        let path = format!("/proc/{}/statm", self.child.id());
+        let statm = std::fs::read_to_string(path).expect("it runs");
+        let pages: u64 =
+            statm.split_whitespace().nth(1).and_then(|field| field.parse().ok()).expect("statm has a second field");
+        pages * 4096
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("the broker's log:\n{}", self.log());
+        }
+    }
+}
+
+fn spawn(files: &Path, data: &Path, settings: &[&str]) -> (Child, SocketAddr) {
+    let ready = files.join("ready");
+    let _ = std::fs::remove_file(&ready);
+    let log = std::fs::OpenOptions::new().create(true).append(true).open(files.join("log")).expect("a log file");
+    let mut child =
+        command(data, settings).arg("--ready-file").arg(&ready).stderr(log).spawn().expect("the broker starts");
+    let give_up = Instant::now() + PATIENCE;
+    loop {
+        if let Ok(text) = std::fs::read_to_string(&ready) {
+            let ready: serde_json::Value =
+                serde_json::from_str(&text).expect("whoever sees the ready file sees all of it");
+            assert_eq!(ready["pid"], child.id());
+            let address = ready["bootstrap"].as_str().expect("a string").parse().expect("an address");
+            return (child, address);
+        }
+        let log = || std::fs::read_to_string(files.join("log")).unwrap_or_default();
+        if let Some(status) = child.try_wait().expect("it is our child") {
+            panic!("the broker ended with {status}:\n{}", log());
+        }
+        assert!(Instant::now() < give_up, "the broker is not ready:\n{}", log());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
