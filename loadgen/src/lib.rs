@@ -14,6 +14,7 @@ pub mod embedded;
 pub mod error;
 pub mod host;
 pub mod integrity;
+pub mod local_broker;
 pub mod payload;
 pub mod producer;
 pub mod progress;

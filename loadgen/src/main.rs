@@ -12,12 +12,13 @@ use std::sync::atomic::AtomicBool;
 
 use clap::{Args, Parser, Subcommand};
 use loadgen::embedded;
+use loadgen::local_broker::NullLog;
 use loadgen::error::Error;
 use loadgen::progress::Progress;
 use loadgen::report::{Colour, terminal_table, write_files};
 use loadgen::result::{RunResult, Verdict};
 use loadgen::run;
-use loadgen::workload::RunArgs;
+use loadgen::workload::{FsyncClass, Mode, RunArgs, Verify};
 
 const INTEGRITY_FAILED: u8 = 1;
 const INVALID_RUN: u8 = 2;
@@ -35,6 +36,8 @@ struct Line {
 enum Command {
     /// Run one load and report it; without --bootstrap against an embedded broker.
     Run(Box<RunArgs>),
+    /// Measure this program alone: the same load into a broker in this process that forgets everything.
+    Selftest(Box<RunArgs>),
     /// The broker that `run` starts beside itself.
     #[command(name = embedded::SUBCOMMAND, hide = true)]
     EmbeddedBroker(BrokerArgs),
@@ -50,6 +53,7 @@ struct BrokerArgs {
 fn main() -> ExitCode {
     match Line::parse().command {
         Command::Run(args) => run_load(&args),
+        Command::Selftest(args) => measure_self(*args),
         Command::EmbeddedBroker(args) => serve(args),
     }
 }
@@ -70,6 +74,21 @@ fn run_load(args: &RunArgs) -> ExitCode {
             ExitCode::from(if matches!(error, Error::Workload(_)) { INVALID_RUN } else { TOOL_ERROR })
         }
     }
+}
+
+/// The ceiling of the generator: nothing is stored, so nothing can be read back.
+fn measure_self(mut args: RunArgs) -> ExitCode {
+    match loadgen::local_broker::start(NullLog::default()) {
+        Ok(address) => args.bootstrap = Some(address),
+        Err(error) => {
+            eprintln!("loadgen: cannot listen: {error}");
+            return ExitCode::from(TOOL_ERROR);
+        }
+    }
+    (args.mode, args.verify, args.consumers) = (Mode::Produce, Verify::Off, 0);
+    args.product = Some("null-broker".into());
+    args.fsync = Some(FsyncClass::None);
+    run_load(&args)
 }
 
 /// Verdict and table, then where the files are.
