@@ -21,23 +21,29 @@ struct Seam {
     signal: CompletionSignal,
     file: FileId,
     completions: Vec<Completion>,
+    under_way: usize,
 }
 
 impl Seam {
     fn open(path: &Path) -> Seam {
         let (mut io, signal) = RingIo::new().expect("a ring");
         let file = io.open_file(path).expect("the benchmark's file").0;
-        Seam { io, signal, file, completions: Vec::new() }
+        Seam { io, signal, file, completions: Vec::new(), under_way: 0 }
     }
 
-    /// Waits until `count` operations are over.
-    async fn end(&mut self, mut count: usize) {
-        while count > 0 {
+    fn submit(&mut self, op: Op) {
+        self.io.submit(Token(0), op);
+        self.under_way += 1;
+    }
+
+    /// Waits until at most `left` operations are under way.
+    async fn wait_until(&mut self, left: usize) {
+        while self.under_way > left {
             self.signal.wait().await;
             self.io.completions(&mut self.completions);
             for completion in self.completions.drain(..) {
                 completion.result.expect("a healthy disk");
-                count -= 1;
+                self.under_way -= 1;
             }
         }
     }
@@ -47,18 +53,12 @@ impl Seam {
         for data in parts {
             let data = data.clone();
             let bytes = data.len() as u64;
-            self.io.submit(Token(0), Op::Write { file, position, data });
+            self.submit(Op::Write { file, position, data });
             position += bytes;
         }
-        self.end(parts.len()).await;
-        self.io.submit(Token(0), Op::SyncData { file });
-        self.end(1).await;
-    }
-
-    fn read(&mut self, position: u64, length: usize) {
-        let file = self.file;
-        let read = Op::Read { file, position, length };
-        self.io.submit(Token(0), read);
+        self.wait_until(0).await;
+        self.submit(Op::SyncData { file });
+        self.wait_until(0).await;
     }
 }
 
@@ -74,19 +74,16 @@ async fn commits(path: PathBuf, commit_bytes: usize, count: u64) -> Duration {
     start.elapsed()
 }
 
-async fn reads(path: PathBuf, read_bytes: usize, depth: u64, count: u64) -> Duration {
+async fn reads(path: PathBuf, length: usize, depth: usize, count: u64) -> Duration {
     let mut seam = Seam::open(&path);
+    let file = seam.file;
     let start = Instant::now();
-    let position = |read: u64| read * read_bytes as u64 % FILE_BYTES;
-    let ahead = depth.min(count);
-    for read in 0..ahead {
-        seam.read(position(read), read_bytes);
+    for read in 0..count {
+        seam.wait_until(depth - 1).await;
+        let position = read * length as u64 % FILE_BYTES;
+        seam.submit(Op::Read { file, position, length });
     }
-    for read in ahead..count {
-        seam.end(1).await;
-        seam.read(position(read), read_bytes);
-    }
-    seam.end(ahead as usize).await;
+    seam.wait_until(0).await;
     start.elapsed()
 }
 
@@ -100,10 +97,10 @@ fn seam(criterion: &mut Criterion) {
     on_core(async || {
         let (mut io, signal) = RingIo::new().expect("a ring");
         let file = io.create_file(&path, FILE_BYTES).expect("room");
-        let mut seam = Seam { io, signal, file, completions: Vec::new() };
+        let mut seam = Seam { io, signal, file, completions: Vec::new(), under_way: 0 };
         let zeroes = Op::WriteZeroes { file, position: 0, length: FILE_BYTES };
-        seam.io.submit(Token(0), zeroes);
-        seam.end(1).await;
+        seam.submit(zeroes);
+        seam.wait_until(0).await;
         seam.io.sync_data(file).expect("a healthy disk");
     });
 

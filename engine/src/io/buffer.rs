@@ -3,10 +3,7 @@
 //! A [`Pool`] belongs to one core. Its buffers may travel: an [`AlignedBuffer`] turned into [`Bytes`] can be dropped last on
 //! any thread, and the memory then returns through a lock-free queue. Nothing is handed out again before that last drop,
 //! so the content of a live `Bytes` cannot change.
-#![allow(
-    unsafe_code,
-    reason = "memory aligned for O_DIRECT cannot be had from Vec"
-)]
+#![allow(unsafe_code, reason = "memory aligned for O_DIRECT cannot be had from Vec")]
 
 use std::alloc::{self, Layout};
 use std::fmt;
@@ -18,9 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use crossbeam::queue::ArrayQueue;
 
-use crate::limits::{
-    BLOCK_BYTES, CHUNK_BYTES_LARGE, CHUNK_BYTES_SMALL, DISK_READ_BYTES_MAX, POOL_IDLE_BYTES_MAX,
-};
+use crate::limits::{BLOCK_BYTES, CHUNK_BYTES_LARGE, CHUNK_BYTES_SMALL, DISK_READ_BYTES_MAX, POOL_IDLE_BYTES_MAX};
 
 /// Sizes that are kept for reuse; a request takes the smallest that holds it, larger ones are not pooled.
 const CLASS_BYTES: [usize; 3] = [CHUNK_BYTES_SMALL, CHUNK_BYTES_LARGE, DISK_READ_BYTES_MAX];
@@ -57,16 +52,9 @@ impl Pool {
         let length = bytes.max(1).next_multiple_of(BLOCK_BYTES);
         let class = CLASS_BYTES.iter().position(|class| *class >= length);
         let reused = class.and_then(|class| self.take_idle(class));
-        let block = reused
-            .unwrap_or_else(|| Block::new_zeroed(class.map_or(length, |class| CLASS_BYTES[class])));
-        self.home
-            .outstanding_bytes
-            .fetch_add(block.bytes(), Ordering::Relaxed);
-        AlignedBuffer {
-            block: Some(block),
-            length,
-            home: Arc::clone(&self.home),
-        }
+        let block = reused.unwrap_or_else(|| Block::new_zeroed(class.map_or(length, |class| CLASS_BYTES[class])));
+        self.home.outstanding_bytes.fetch_add(block.bytes(), Ordering::Relaxed);
+        AlignedBuffer { block: Some(block), length, home: Arc::clone(&self.home) }
     }
 
     /// Bytes of memory in buffers that somebody holds, as an `AlignedBuffer` or as `Bytes`.
@@ -84,9 +72,7 @@ impl Pool {
             self.idle[class].push(block);
         }
         let block = self.idle[class].pop()?;
-        self.home
-            .idle_bytes
-            .fetch_sub(block.bytes(), Ordering::Relaxed);
+        self.home.idle_bytes.fetch_sub(block.bytes(), Ordering::Relaxed);
         Some(block)
     }
 }
@@ -116,9 +102,7 @@ impl AlignedBuffer {
     }
 
     fn block(&self) -> &Block {
-        self.block
-            .as_ref()
-            .expect("the block leaves only in drop, which has the last reference")
+        self.block.as_ref().expect("the block leaves only in drop, which has the last reference")
     }
 }
 
@@ -177,11 +161,9 @@ impl Home {
         let Some(class) = CLASS_BYTES.iter().position(|class| *class == bytes) else {
             return;
         };
-        let room = self
-            .idle_bytes
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |idle| {
-                (idle + bytes <= POOL_IDLE_BYTES_MAX).then_some(idle + bytes)
-            });
+        let room = self.idle_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |idle| {
+            (idle + bytes <= POOL_IDLE_BYTES_MAX).then_some(idle + bytes)
+        });
         // The queue holds as many blocks as the budget grants, so a push within the budget succeeds.
         if room.is_ok() && self.returned[class].push(block).is_err() {
             self.idle_bytes.fetch_sub(bytes, Ordering::Relaxed);
@@ -198,8 +180,7 @@ struct Block {
 
 impl Block {
     fn new_zeroed(bytes: usize) -> Self {
-        let layout = Layout::from_size_align(bytes, BLOCK_BYTES)
-            .expect("a block multiple far below isize::MAX");
+        let layout = Layout::from_size_align(bytes, BLOCK_BYTES).expect("a block multiple far below isize::MAX");
         // SAFETY: the layout is not of size zero (`take` asks for at least one block).
         let memory = unsafe { alloc::alloc_zeroed(layout) };
         let memory = NonNull::new(memory).unwrap_or_else(|| alloc::handle_alloc_error(layout));
@@ -261,14 +242,8 @@ mod tests {
         assert_eq!(pool.outstanding_bytes(), CHUNK_BYTES_SMALL);
         let slice = bytes.slice(100..200);
         drop(bytes);
-        assert_eq!(
-            pool.outstanding_bytes(),
-            CHUNK_BYTES_SMALL,
-            "a slice holds the whole buffer"
-        );
-        std::thread::spawn(move || drop(slice))
-            .join()
-            .expect("the dropping thread does not panic");
+        assert_eq!(pool.outstanding_bytes(), CHUNK_BYTES_SMALL, "a slice holds the whole buffer");
+        std::thread::spawn(move || drop(slice)).join().expect("the dropping thread does not panic");
         assert_eq!(pool.outstanding_bytes(), 0);
         assert_eq!(pool.idle_bytes(), CHUNK_BYTES_SMALL);
         assert_eq!(pool.take(4096).as_ptr() as usize, address);
@@ -297,9 +272,8 @@ mod tests {
     #[test]
     fn idle_memory_stays_within_its_limit() {
         let mut pool = Pool::new();
-        let buffers: Vec<_> = (0..2 * POOL_IDLE_BYTES_MAX / CHUNK_BYTES_LARGE)
-            .map(|_| pool.take(CHUNK_BYTES_LARGE))
-            .collect();
+        let buffers: Vec<_> =
+            (0..2 * POOL_IDLE_BYTES_MAX / CHUNK_BYTES_LARGE).map(|_| pool.take(CHUNK_BYTES_LARGE)).collect();
         assert_eq!(pool.outstanding_bytes(), 2 * POOL_IDLE_BYTES_MAX);
         drop(buffers);
         assert_eq!(pool.outstanding_bytes(), 0);

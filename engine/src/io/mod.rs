@@ -32,23 +32,11 @@ pub struct Token(pub u64);
 #[expect(missing_docs, reason = "each variant's text speaks of its fields")]
 pub enum Op {
     /// Writes all of `data` (block-aligned memory, length and position; at most `RING_WRITE_BYTES_MAX`). The buffer is held until the completion.
-    Write {
-        file: FileId,
-        position: u64,
-        data: Bytes,
-    },
+    Write { file: FileId, position: u64, data: Bytes },
     /// Overwrites `length` bytes (multiple of the block) with real zeros, at low priority, in steps of at most `RING_WRITE_BYTES_MAX`.
-    WriteZeroes {
-        file: FileId,
-        position: u64,
-        length: u64,
-    },
+    WriteZeroes { file: FileId, position: u64, length: u64 },
     /// Fills an aligned buffer with `length` bytes (block-aligned position and length). Past the end of the file is an error.
-    Read {
-        file: FileId,
-        position: u64,
-        length: usize,
-    },
+    Read { file: FileId, position: u64, length: usize },
     /// fdatasync: everything that completed before the submission is on stable storage after the completion.
     SyncData { file: FileId },
     /// Creates a file of `bytes` (fallocate + set size, unwritten extents), flushes it and its directory, and opens it for direct I/O.
@@ -120,13 +108,7 @@ pub trait Io {
     /// As [`Op::Read`] (any multiple of the block).
     fn read_at(&mut self, file: FileId, position: u64, length: usize) -> io::Result<AlignedBuffer>;
     /// As [`Op::Write`] (any multiple of the block).
-    fn write_at(
-        &mut self,
-        file: FileId,
-        position: u64,
-        data: &AlignedBuffer,
-        length: usize,
-    ) -> io::Result<()>;
+    fn write_at(&mut self, file: FileId, position: u64, data: &AlignedBuffer, length: usize) -> io::Result<()>;
     /// As [`Op::SyncData`].
     fn sync_data(&mut self, file: FileId) -> io::Result<()>;
     /// Bytes that the file system still has for us.

@@ -47,19 +47,12 @@ impl Acceptor {
         let address = listener.local_addr()?;
         let stopped = Arc::new(AtomicBool::new(false));
         let (accepting, stop) = (Arc::clone(&listener), Arc::clone(&stopped));
-        let thread = std::thread::Builder::new()
-            .name(format!("accept-{}", address.port()))
-            .spawn(move || {
-                while let Some((stream, peer)) = accept_next(&accepting, &stop) {
-                    deal(stream, peer);
-                }
-            })?;
-        Ok(Self {
-            address,
-            listener,
-            stopped,
-            thread: Some(thread),
-        })
+        let thread = std::thread::Builder::new().name(format!("accept-{}", address.port())).spawn(move || {
+            while let Some((stream, peer)) = accept_next(&accepting, &stop) {
+                deal(stream, peer);
+            }
+        })?;
+        Ok(Self { address, listener, stopped, thread: Some(thread) })
     }
 
     /// Where it listens; the port is the real one.
@@ -93,13 +86,7 @@ impl Drop for Acceptor {
 pub fn raise_file_descriptor_limit() -> (u64, u64) {
     let limit = getrlimit(Resource::Nofile);
     let before = limit.current.unwrap_or(u64::MAX);
-    let raised = setrlimit(
-        Resource::Nofile,
-        Rlimit {
-            current: limit.maximum,
-            maximum: limit.maximum,
-        },
-    );
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
     let after = match raised {
         Ok(()) => limit.maximum.unwrap_or(u64::MAX),
         Err(_) => before,
@@ -142,9 +129,7 @@ impl Socket {
         let events = (libc::POLLIN | libc::POLLRDHUP) as u32;
         let entry = opcode::PollAdd::new(self.descriptor(), events).build();
         // The entry has no address in it; the stream is held open by the operation.
-        UnsubmittedOneshot::new(Rc::clone(&self.stream), PollEnd, entry)
-            .submit()
-            .await
+        UnsubmittedOneshot::new(Rc::clone(&self.stream), PollEnd, entry).submit().await
     }
 
     /// Receives into the spare capacity of `buffer` (there must be some) and gives the count; 0 is the peer's end. If an earlier
@@ -162,10 +147,7 @@ impl Socket {
         // stored data; the runtime keeps that until the completion even if the future is dropped.
         // Test: a_dropped_receive_loses_no_bytes.
         let entry = opcode::Recv::new(self.descriptor(), spare.as_mut_ptr().cast(), length).build();
-        let operation = Receive {
-            buffer,
-            _stream: Rc::clone(&self.stream),
-        };
+        let operation = Receive { buffer, _stream: Rc::clone(&self.stream) };
         let in_flight = UnsubmittedOneshot::new(operation, ReceiveEnd, entry).submit();
         *self.receiving.borrow_mut() = Some(in_flight);
         self.receive_end().await
@@ -175,10 +157,7 @@ impl Socket {
     /// between, the connection is shut down: half an answer must not be followed by another.
     pub async fn send_all(&self, pieces: Vec<Bytes>) -> io::Result<()> {
         assert!(!self.sending.replace(true), "one send at a time");
-        let mut guard = SendGuard {
-            socket: self,
-            finished: false,
-        };
+        let mut guard = SendGuard { socket: self, finished: false };
         let mut send = Sending::new(Rc::clone(&self.stream), pieces);
         let mut result = Ok(());
         while result.is_ok() && send.prepare() {
@@ -300,10 +279,7 @@ impl Sending {
         let vectors = left
             .filter(|piece| !piece.is_empty())
             .take(SEND_PIECES_MAX)
-            .map(|piece| libc::iovec {
-                iov_base: piece.as_ptr().cast_mut().cast(),
-                iov_len: piece.len(),
-            });
+            .map(|piece| libc::iovec { iov_base: piece.as_ptr().cast_mut().cast(), iov_len: piece.len() });
         self.vectors.extend(vectors);
         self.header.msg_iov = self.vectors.as_mut_ptr();
         self.header.msg_iovlen = self.vectors.len();
@@ -352,11 +328,7 @@ fn count_of(entry: &cqueue::Entry) -> io::Result<usize> {
 
 /// No `SO_REUSEPORT`: its hashing piles few connections on one core, and a second broker could share the port unseen.
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = socket2::Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
+    let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
     socket.listen(ACCEPT_BACKLOG)?;
@@ -389,10 +361,7 @@ fn accept_next(listener: &TcpListener, stopped: &AtomicBool) -> Option<(TcpStrea
 }
 
 fn is_of_one_connection(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted
-    )
+    matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted)
 }
 
 #[cfg(test)]
@@ -486,9 +455,8 @@ mod tests {
     #[test]
     fn a_large_send_arrives_whole_through_a_slow_reader() {
         let (server, mut client) = connection();
-        let pieces: Vec<Bytes> = (0..3000_u32)
-            .map(|piece| Bytes::from(vec![piece as u8; (piece % 7 * 1000) as usize]))
-            .collect();
+        let pieces: Vec<Bytes> =
+            (0..3000_u32).map(|piece| Bytes::from(vec![piece as u8; (piece % 7 * 1000) as usize])).collect();
         let expected = pieces.concat();
         let reader = std::thread::spawn(move || {
             let (mut received, mut part) = (Vec::new(), [0; 3001]);
@@ -515,12 +483,7 @@ mod tests {
                 _ = socket.send_all(large) => panic!("nobody reads"),
                 () = tokio::task::yield_now() => {}
             }
-            assert!(
-                socket
-                    .send_all(vec![Bytes::from_static(b"x")])
-                    .await
-                    .is_err()
-            );
+            assert!(socket.send_all(vec![Bytes::from_static(b"x")]).await.is_err());
         });
         let mut received = Vec::new();
         let _ = client.read_to_end(&mut received);
@@ -533,10 +496,7 @@ mod tests {
         on_core(async || {
             let socket = Rc::new(Socket::from_std(server).expect("a socket"));
             let parked = Rc::clone(&socket);
-            let receive =
-                tokio::task::spawn_local(
-                    async move { parked.recv(BytesMut::with_capacity(8)).await.0 },
-                );
+            let receive = tokio::task::spawn_local(async move { parked.recv(BytesMut::with_capacity(8)).await.0 });
             tokio::task::yield_now().await;
             socket.shutdown();
             let count = receive.await.expect("no panic");

@@ -41,15 +41,7 @@ pub struct Faults {
 
 impl Default for Faults {
     fn default() -> Self {
-        Self {
-            reorder: true,
-            delay: 0,
-            read_error: 0,
-            write_error: 0,
-            sync_error: 0,
-            disk_full: 0,
-            read_flip: 0,
-        }
+        Self { reorder: true, delay: 0, read_error: 0, write_error: 0, sync_error: 0, disk_full: 0, read_flip: 0 }
     }
 }
 
@@ -106,9 +98,7 @@ impl SimIo {
             trace: DefaultHasher::new(),
             calls_left: None,
         };
-        Self {
-            kernel: Rc::new(RefCell::new(kernel)),
-        }
+        Self { kernel: Rc::new(RefCell::new(kernel)) }
     }
 
     /// Switches faults.
@@ -205,10 +195,7 @@ impl Io for SimIo {
     fn close(&mut self, file: FileId) {
         let mut kernel = self.kernel();
         let busy = kernel.in_flight.iter();
-        assert!(
-            busy.filter_map(|busy| file_of(&busy.op))
-                .all(|busy| busy != file)
-        );
+        assert!(busy.filter_map(|busy| file_of(&busy.op)).all(|busy| busy != file));
         assert!(kernel.open.remove(&file).is_some());
     }
 
@@ -273,13 +260,7 @@ impl Io for SimIo {
         self.call(|kernel| kernel.read(file, position, length))
     }
 
-    fn write_at(
-        &mut self,
-        file: FileId,
-        position: u64,
-        data: &AlignedBuffer,
-        length: usize,
-    ) -> io::Result<()> {
+    fn write_at(&mut self, file: FileId, position: u64, data: &AlignedBuffer, length: usize) -> io::Result<()> {
         let data = Bytes::copy_from_slice(&data[..length]);
         self.call(|kernel| kernel.write(file, position, data))
     }
@@ -308,55 +289,34 @@ impl Kernel {
         };
         let InFlight { token, op, covers } = self.in_flight.remove(index);
         let result = self.perform(op, covers);
-        self.record((
-            "complete",
-            token,
-            result.as_ref().map_err(io::Error::kind).is_ok(),
-        ));
+        self.record(("complete", token, result.as_ref().map_err(io::Error::kind).is_ok()));
         self.completed.push(Completion { token, result });
         true
     }
 
     fn perform(&mut self, op: Op, covers: u64) -> io::Result<Outcome> {
         match op {
-            Op::Write {
-                file,
-                position,
-                data,
-            } => self.write(file, position, data).map(|()| Outcome::Done),
-            Op::WriteZeroes {
-                file,
-                position,
-                length,
-            } => {
+            Op::Write { file, position, data } => self.write(file, position, data).map(|()| Outcome::Done),
+            Op::WriteZeroes { file, position, length } => {
                 let zeroes = Bytes::from(vec![0; length as usize]);
                 self.write(file, position, zeroes).map(|()| Outcome::Done)
             }
-            Op::Read {
-                file,
-                position,
-                length,
-            } => self.read(file, position, length).map(Outcome::Bytes),
+            Op::Read { file, position, length } => self.read(file, position, length).map(Outcome::Bytes),
             Op::SyncData { file } => self.sync(file, covers).map(|()| Outcome::Done),
             Op::CreateFile { path, bytes } => self.create(&path, bytes).map(Outcome::File),
-            Op::ReplaceFile { path, content } => {
-                self.replace(&path, &content).map(|()| Outcome::Done)
-            }
+            Op::ReplaceFile { path, content } => self.replace(&path, &content).map(|()| Outcome::Done),
             Op::RemoveFile { path } => {
                 self.disk.remove(&path, Stage::Durable);
                 Ok(Outcome::Done)
             }
-            Op::ReadFile { path, bytes_max } => {
-                self.read_whole(&path, bytes_max).map(Outcome::Content)
-            }
+            Op::ReadFile { path, bytes_max } => self.read_whole(&path, bytes_max).map(Outcome::Content),
         }
     }
 
     fn write(&mut self, file: FileId, position: u64, data: Bytes) -> io::Result<()> {
         let node = self.open[&file];
         if self.strikes(self.faults.write_error) {
-            self.disk
-                .write_torn(node, position, &data, &mut self.random);
+            self.disk.write_torn(node, position, &data, &mut self.random);
             return Err(input_output_error());
         }
         self.disk.write(node, position, data)
@@ -394,8 +354,7 @@ impl Kernel {
     }
 
     fn replace(&mut self, path: &Path, content: &[u8]) -> io::Result<()> {
-        self.disk
-            .replace(path, content, Stage::Durable, &mut self.random)
+        self.disk.replace(path, content, Stage::Durable, &mut self.random)
     }
 
     fn read_whole(&mut self, path: &Path, bytes_max: usize) -> io::Result<Vec<u8>> {
@@ -421,30 +380,18 @@ impl Kernel {
 
     /// What is left of an operation that was under way when the process ended.
     fn land_partly(&mut self, operation: InFlight) {
-        let stages = [
-            None,
-            Some(Stage::Begun),
-            Some(Stage::Visible),
-            Some(Stage::Durable),
-        ];
+        let stages = [None, Some(Stage::Begun), Some(Stage::Visible), Some(Stage::Durable)];
         let stage = stages[below(&mut self.random, 4) as usize];
         let Some(stage) = stage else { return };
         let node = file_of(&operation.op).map(|file| self.open[&file]);
         // An operation that is impossible (disk full, name taken) leaves nothing, which is what its error says.
         match (operation.op, node) {
             (Op::Write { position, data, .. }, Some(node)) => {
-                self.disk
-                    .write_torn(node, position, &data, &mut self.random);
+                self.disk.write_torn(node, position, &data, &mut self.random);
             }
-            (
-                Op::WriteZeroes {
-                    position, length, ..
-                },
-                Some(node),
-            ) => {
+            (Op::WriteZeroes { position, length, .. }, Some(node)) => {
                 let zeroes = Bytes::from(vec![0; length as usize]);
-                self.disk
-                    .write_torn(node, position, &zeroes, &mut self.random);
+                self.disk.write_torn(node, position, &zeroes, &mut self.random);
             }
             (Op::SyncData { .. }, Some(node)) => self.disk.sync(node, operation.covers),
             (Op::CreateFile { path, bytes }, _) => {
@@ -473,10 +420,9 @@ fn input_output_error() -> io::Error {
 
 fn file_of(op: &Op) -> Option<FileId> {
     match op {
-        Op::Write { file, .. }
-        | Op::WriteZeroes { file, .. }
-        | Op::Read { file, .. }
-        | Op::SyncData { file } => Some(*file),
+        Op::Write { file, .. } | Op::WriteZeroes { file, .. } | Op::Read { file, .. } | Op::SyncData { file } => {
+            Some(*file)
+        }
         _ => None,
     }
 }
@@ -491,17 +437,14 @@ fn check(op: &Op) {
             assert!((data.as_ptr() as usize).is_multiple_of(BLOCK_BYTES));
             assert!(!data.is_empty() && data.len() <= RING_WRITE_BYTES_MAX);
         }
-        Op::WriteZeroes {
-            position, length, ..
-        } => assert!(position.is_multiple_of(block) && length.is_multiple_of(block)),
-        Op::Read {
-            position, length, ..
-        } => assert!(position.is_multiple_of(block) && length.is_multiple_of(BLOCK_BYTES)),
+        Op::WriteZeroes { position, length, .. } => {
+            assert!(position.is_multiple_of(block) && length.is_multiple_of(block))
+        }
+        Op::Read { position, length, .. } => {
+            assert!(position.is_multiple_of(block) && length.is_multiple_of(BLOCK_BYTES))
+        }
         Op::CreateFile { bytes, .. } => assert!(*bytes > 0 && bytes.is_multiple_of(block)),
-        Op::SyncData { .. }
-        | Op::ReplaceFile { .. }
-        | Op::RemoveFile { .. }
-        | Op::ReadFile { .. } => {}
+        Op::SyncData { .. } | Op::ReplaceFile { .. } | Op::RemoveFile { .. } | Op::ReadFile { .. } => {}
     }
 }
 

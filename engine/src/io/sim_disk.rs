@@ -109,10 +109,7 @@ impl SimDisk {
     /// Paths of all files, sorted.
     pub fn files(&self) -> Vec<PathBuf> {
         let files = self.names.iter();
-        files
-            .filter(|(_, entry)| matches!(entry, Entry::File(_)))
-            .map(|(path, _)| path.clone())
-            .collect()
+        files.filter(|(_, entry)| matches!(entry, Entry::File(_))).map(|(path, _)| path.clone()).collect()
     }
 
     /// Damage at rest: flips bits of one byte, in what is seen and in what is durable. False if the file has no such byte.
@@ -186,23 +183,12 @@ impl SimDisk {
             return Err(io::Error::from(io::ErrorKind::FileTooLarge));
         }
         overwrite(&mut node.content, position, &data);
-        node.unflushed.push(Unflushed {
-            number,
-            position,
-            data,
-            doomed: false,
-        });
+        node.unflushed.push(Unflushed { number, position, data, doomed: false });
         Ok(())
     }
 
     /// A write that did not come to its end: any subset of its sectors lands.
-    pub(super) fn write_torn(
-        &mut self,
-        file: NodeId,
-        position: u64,
-        data: &Bytes,
-        random: &mut Xoshiro256PlusPlus,
-    ) {
+    pub(super) fn write_torn(&mut self, file: NodeId, position: u64, data: &Bytes, random: &mut Xoshiro256PlusPlus) {
         let unit = [SECTOR_BYTES, BLOCK_BYTES][below(random, 2) as usize];
         let survival = [0, 50, 100][below(random, 3) as usize];
         for (place, part) in parts(position as usize, data, unit) {
@@ -224,9 +210,8 @@ impl SimDisk {
     pub(super) fn sync(&mut self, file: NodeId, covers: u64) {
         let node = self.node(file);
         node.durable.resize(node.content.len(), 0);
-        let (covered, mut later): (Vec<Unflushed>, Vec<_>) = std::mem::take(&mut node.unflushed)
-            .into_iter()
-            .partition(|write| write.number < covers && !write.doomed);
+        let (covered, mut later): (Vec<Unflushed>, Vec<_>) =
+            std::mem::take(&mut node.unflushed).into_iter().partition(|write| write.number < covers && !write.doomed);
         // A doomed write must not come back over a newer one that is now durable.
         later.retain(|old| {
             let newer = covered.iter().filter(|write| write.number > old.number);
@@ -300,11 +285,8 @@ impl SimDisk {
     }
 
     pub(super) fn create_directory(&mut self, path: &Path) {
-        let missing: Vec<_> = path
-            .ancestors()
-            .filter(|ancestor| !self.names.contains_key(*ancestor))
-            .map(Path::to_owned)
-            .collect();
+        let missing: Vec<_> =
+            path.ancestors().filter(|ancestor| !self.names.contains_key(*ancestor)).map(Path::to_owned).collect();
         for ancestor in missing.into_iter().rev() {
             self.change_names(None, Some((ancestor.clone(), Entry::Directory)));
             self.flush_names(&ancestor);
@@ -344,21 +326,13 @@ impl SimDisk {
     }
 
     fn node(&mut self, id: NodeId) -> &mut Node {
-        self.nodes
-            .get_mut(&id.0)
-            .expect("a node lives while it is named or open")
+        self.nodes.get_mut(&id.0).expect("a node lives while it is named or open")
     }
 
     fn add_node(&mut self, content: Vec<u8>) -> NodeId {
         let id = self.next_node;
         self.next_node += 1;
-        self.nodes.insert(
-            id,
-            Node {
-                content,
-                ..Node::default()
-            },
-        );
+        self.nodes.insert(id, Node { content, ..Node::default() });
         NodeId(id)
     }
 
@@ -390,8 +364,7 @@ impl SimDisk {
 
 impl Unflushed {
     fn overlaps(&self, other: &Self) -> bool {
-        self.position < other.position + other.data.len()
-            && other.position < self.position + self.data.len()
+        self.position < other.position + other.data.len() && other.position < self.position + self.data.len()
     }
 }
 
@@ -433,7 +406,5 @@ fn overwrite(target: &mut Vec<u8>, position: usize, data: &[u8]) {
 
 /// The parts of a write that a device keeps or loses as a whole, with their positions.
 fn parts(position: usize, data: &[u8], unit: usize) -> impl Iterator<Item = (usize, &[u8])> {
-    data.chunks(unit)
-        .enumerate()
-        .map(move |(index, part)| (position + index * unit, part))
+    data.chunks(unit).enumerate().map(move |(index, part)| (position + index * unit, part))
 }

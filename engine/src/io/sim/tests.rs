@@ -26,23 +26,14 @@ fn filled(io: &mut SimIo, bytes: usize, value: u8) -> Bytes {
 
 fn write(io: &mut SimIo, token: u64, file: FileId, position: u64, bytes: usize, value: u8) {
     let data = filled(io, bytes, value);
-    io.submit(
-        Token(token),
-        Op::Write {
-            file,
-            position,
-            data,
-        },
-    );
+    io.submit(Token(token), Op::Write { file, position, data });
 }
 
 fn results(io: &mut SimIo) -> Vec<(u64, bool)> {
     let mut completions = Vec::new();
     io.completions(&mut completions);
     let results = completions.into_iter();
-    results
-        .map(|completion| (completion.token.0, completion.result.is_ok()))
-        .collect()
+    results.map(|completion| (completion.token.0, completion.result.is_ok())).collect()
 }
 
 fn settled(io: &mut SimIo) -> Vec<(u64, bool)> {
@@ -65,11 +56,7 @@ fn busy_life(seed: u64) -> (u64, Vec<u8>) {
         let position = io.random_u64() % 8 * 8192;
         write(&mut io, round, file, position, 8192, round as u8);
         io.submit(Token(1000 + round), Op::SyncData { file });
-        let read = Op::Read {
-            file,
-            position: 0,
-            length: 8192,
-        };
+        let read = Op::Read { file, position: 0, length: 8192 };
         io.submit(Token(2000 + round), read);
         io.step();
         io.step();
@@ -95,10 +82,7 @@ fn nothing_completes_without_a_step_and_every_operation_completes_once() {
         write(&mut io, token, file, 0, 4096, 1);
     }
     assert!(results(&mut io).is_empty());
-    let mut tokens: Vec<_> = settled(&mut io)
-        .into_iter()
-        .map(|(token, _)| token)
-        .collect();
+    let mut tokens: Vec<_> = settled(&mut io).into_iter().map(|(token, _)| token).collect();
     assert!(!tokens.is_sorted(), "completions are reordered");
     tokens.sort_unstable();
     assert!(tokens.into_iter().eq(0..50));
@@ -107,11 +91,7 @@ fn nothing_completes_without_a_step_and_every_operation_completes_once() {
 #[test]
 fn without_reordering_completions_come_as_submitted() {
     let (mut io, file) = started(1);
-    io.set_faults(Faults {
-        reorder: false,
-        delay: 300,
-        ..Faults::default()
-    });
+    io.set_faults(Faults { reorder: false, delay: 300, ..Faults::default() });
     for token in 0..50 {
         write(&mut io, token, file, 0, 4096, 1);
     }
@@ -145,10 +125,7 @@ fn unflushed_writes_survive_a_power_cut_in_any_subset_of_whole_sectors() {
         let sectors: Vec<bool> = content
             .chunks(512)
             .map(|sector| {
-                assert!(
-                    sector.iter().all(|byte| *byte == sector[0]),
-                    "sectors are whole"
-                );
+                assert!(sector.iter().all(|byte| *byte == sector[0]), "sectors are whole");
                 sector[0] == 7
             })
             .collect();
@@ -214,10 +191,7 @@ fn after_a_failed_flush_a_later_one_lies() {
         let (mut io, file) = started(seed);
         write(&mut io, 1, file, 0, 4096, 7);
         settled(&mut io);
-        io.set_faults(Faults {
-            sync_error: 1000,
-            ..Faults::default()
-        });
+        io.set_faults(Faults { sync_error: 1000, ..Faults::default() });
         io.submit(Token(2), Op::SyncData { file });
         assert_eq!(settled(&mut io), [(2, false)]);
         io.set_faults(Faults::default());
@@ -235,10 +209,7 @@ fn names_are_durable_when_their_operation_completed_and_any_subset_before() {
     let (mut old, mut new, mut leftovers) = (0, 0, 0);
     for seed in 0..200 {
         let (mut io, _) = started(seed);
-        let replace = |content: &[u8]| Op::ReplaceFile {
-            path: catalog.clone(),
-            content: content.to_vec(),
-        };
+        let replace = |content: &[u8]| Op::ReplaceFile { path: catalog.clone(), content: content.to_vec() };
         io.submit(Token(1), replace(b"old"));
         settled(&mut io);
         io.submit(Token(2), replace(b"new"));
@@ -259,10 +230,7 @@ fn a_file_whose_creation_was_cut_is_there_whole_short_or_not() {
     let (mut whole, mut short, mut none) = (0, 0, 0);
     for seed in 0..300 {
         let (mut io, _) = started(seed);
-        let create = Op::CreateFile {
-            path: path.clone(),
-            bytes: FILE_BYTES,
-        };
+        let create = Op::CreateFile { path: path.clone(), bytes: FILE_BYTES };
         io.submit(Token(1), create);
         let disk = io.crash(Crash::PowerCut);
         match disk.content(&path).map(<[u8]>::len) {
@@ -280,16 +248,12 @@ fn a_full_disk_refuses_files_and_nothing_else() {
     io.with_disk(|disk| disk.set_capacity_bytes(FILE_BYTES + 4096));
     assert_eq!(io.free_bytes(Path::new("/data")).expect("a number"), 4096);
     let refused = io.create_file(Path::new("/data/next"), 8192);
-    assert_eq!(
-        refused.expect_err("full").kind(),
-        io::ErrorKind::StorageFull
-    );
+    assert_eq!(refused.expect_err("full").kind(), io::ErrorKind::StorageFull);
     write(&mut io, 1, file, 0, 8192, 1);
     assert_eq!(settled(&mut io), [(1, true)]);
     io.remove_file(&segment()).expect("removed");
     io.close(file);
-    io.create_file(Path::new("/data/next"), 8192)
-        .expect("the space of a removed file is free again");
+    io.create_file(Path::new("/data/next"), 8192).expect("the space of a removed file is free again");
 }
 
 #[test]
@@ -297,10 +261,7 @@ fn damage_at_rest_stays_and_a_flipped_read_passes() {
     let (mut io, file) = started(1);
     io.with_disk(|disk| assert!(disk.damage(&segment(), 100, 1)));
     assert_eq!(io.read_at(file, 0, 4096).expect("read")[100], 1);
-    io.set_faults(Faults {
-        read_flip: 1000,
-        ..Faults::default()
-    });
+    io.set_faults(Faults { read_flip: 1000, ..Faults::default() });
     let flipped = io.read_at(file, 4096, 4096).expect("read");
     let bits: u32 = flipped.iter().map(|byte| byte.count_ones()).sum();
     assert_eq!(bits, 1);
