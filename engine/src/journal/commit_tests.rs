@@ -126,7 +126,7 @@ fn overlapping_reordered_and_distant_payloads_are_refused() {
     let refuse = |change: &dyn Fn(&mut Vec<Entry>), error| {
         let mut changed = entries.clone();
         change(&mut changed);
-        assert_eq!(decode(&encode_commit(&changed, &payloads)).unwrap_err(), error);
+        assert_eq!(decode(&encode_commit(&changed, &payloads)), Err(error));
     };
     refuse(&|entries| entries[2].place = entries[0].place, CommitError::Place);
     refuse(&|entries| entries.swap(0, 2), CommitError::Place);
@@ -142,7 +142,7 @@ fn a_batch_that_contradicts_its_entry_is_refused() {
     let refuse = |change: &dyn Fn(&mut Entry), error| {
         let mut changed = entries.clone();
         change(&mut changed[0]);
-        assert_eq!(decode(&encode_commit(&changed, &payloads)).unwrap_err(), error);
+        assert_eq!(decode(&encode_commit(&changed, &payloads)), Err(error));
     };
     refuse(&|entry| entry.base_offset = Offset(1), CommitError::BatchHeader);
     refuse(&|entry| entry.leader_epoch += 1, CommitError::BatchHeader);

@@ -78,9 +78,10 @@ pub(crate) struct Findings {
 impl Findings {
     fn note(&mut self, case: Case, path: &Path, place: u32) {
         let (shard, case_name, path) = (self.shard.0, case.name(), path.display());
-        match case.action() {
-            Action::Accept => tracing::info!(shard, case = case_name, %path, place, "recovery"),
-            _ => tracing::warn!(shard, case = case_name, %path, place, "recovery"),
+        if case.action() == Action::Accept {
+            tracing::info!(shard, case = case_name, %path, place, "recovery");
+        } else {
+            tracing::warn!(shard, case = case_name, %path, place, "recovery");
         }
         self.cases.push(case);
     }
@@ -209,7 +210,7 @@ fn settle(
         io.sync_data(slot.at.file).map_err(|error| OpenError::of_io("flush", &slot.at.path, error))?;
         segments.push(RecoveredSegment {
             sequence: slot.sequence,
-            slot: slot.at.slot,
+            slot: slot.at.number,
             file: slot.at.file,
             end_place: segment.built.end_place,
             summaries: segment.built.summaries().to_vec(),
@@ -218,7 +219,7 @@ fn settle(
     }
     let given_back = leftovers.segments.iter().map(|&(index, _)| &slots.segments[index].at);
     let mut free_slots: Vec<_> =
-        slots.free.iter().map(|free| &free.at).chain(given_back).map(|slot| (slot.slot, slot.file)).collect();
+        slots.free.iter().map(|free| &free.at).chain(given_back).map(|slot| (slot.number, slot.file)).collect();
     free_slots.sort_unstable();
     let used = segments.iter().map(|segment| segment.slot).chain(free_slots.iter().map(|&(slot, _)| slot));
     Ok(Recovered {

@@ -27,7 +27,7 @@ pub(super) fn read(
 ) -> Result<Vec<RecoveredSegment>, OpenError> {
     let mut recovered = Vec::with_capacity(sealed.len());
     for (index, segment) in sealed.iter().enumerate() {
-        let path = folder.join(index_name(segment.at.slot));
+        let path = folder.join(index_name(segment.at.number));
         let (end_place, summaries, index) = match read_summaries(io, journal, segment, &path)? {
             Ok(head) => (head.end_place, head.summaries, None),
             Err(case) => {
@@ -41,7 +41,7 @@ pub(super) fn read(
         };
         recovered.push(RecoveredSegment {
             sequence: segment.sequence,
-            slot: segment.at.slot,
+            slot: segment.at.number,
             file: segment.at.file,
             end_place,
             index,

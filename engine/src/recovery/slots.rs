@@ -15,7 +15,7 @@ use crate::offset::{Incarnation, SegmentSequence};
 /// A segment file.
 #[derive(Clone, Debug)]
 pub(super) struct Slot {
-    pub slot: u32,
+    pub number: u32,
     pub file: FileId,
     pub path: PathBuf,
     /// The first commit's header, whatever life of the file it is of.
@@ -78,7 +78,7 @@ pub(super) fn read(
         let block = io.read_at(file, 0, BLOCK_BYTES).map_err(|error| OpenError::of_io("read", &path, error))?;
         let header = SegmentHeader::decode(&block[..BLOCK_BYTES]);
         let first = SegmentReader::new(journal, &path, file).header_at(io, FIRST_COMMIT_PLACE)?;
-        let at = Slot { slot, file, path, first };
+        let at = Slot { number: slot, file, path, first };
         match header {
             Ok(header) => {
                 check_identity(journal, &header, &at.path)?;

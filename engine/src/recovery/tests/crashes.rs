@@ -103,7 +103,7 @@ fn lives(seed: u64, crash: Crash) -> usize {
         let (directory, recovered) = start(&mut io).unwrap_or_else(|error| panic!("seed {seed} life {life}: {error}"));
         let survived = CommitSequence(recovered.next_commit.0 - 1);
         // A checkpoint that was cut in half is given back, and it is never acked by itself.
-        let last_data = commits.iter().take(promised).filter(|commit| !commit.batches.is_empty()).next_back();
+        let last_data = commits.iter().take(promised).rfind(|commit| !commit.batches.is_empty());
         if let Some(last_data) = last_data {
             assert!(
                 survived >= last_data.sequence,

@@ -275,14 +275,13 @@ impl Writer {
     /// Opens the next segment, in a dead segment's file if the rule of FORMAT.md allows it, and writes its checkpoint.
     fn roll(&mut self) {
         let sequence = self.segments.last().map_or(SegmentSequence(1), |(last, ..)| SegmentSequence(last.0 + 1));
-        let (slot, file) = match self.free.pop().or_else(|| self.recyclable()) {
-            Some(free) => free,
-            None => {
-                let slot = self.next_slot;
-                self.next_slot += 1;
-                let bytes = self.directory.geometry.segment_bytes();
-                (slot, self.io.create_file(&segment_file(slot), bytes).expect("created"))
-            }
+        let (slot, file) = if let Some(free) = self.free.pop().or_else(|| self.recyclable()) {
+            free
+        } else {
+            let slot = self.next_slot;
+            self.next_slot += 1;
+            let bytes = self.directory.geometry.segment_bytes();
+            (slot, self.io.create_file(&segment_file(slot), bytes).expect("created"))
         };
         let mut block = vec![0; BLOCK_BYTES];
         SegmentHeader {
