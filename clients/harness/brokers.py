@@ -28,6 +28,8 @@ class Broker:
 
     name = "?"
     owned = True
+    # What the process answers to SIGTERM when it ends as asked.
+    clean_status = 0
 
     def __init__(self, directory: Path):
         self.directory = directory
@@ -68,7 +70,7 @@ class Broker:
         return self.process is not None and self.process.poll() is None
 
     def stop(self):
-        """SIGTERM; the exit code, which a clean stop makes 0."""
+        """SIGTERM, and the process must end as one that was asked to."""
         self.process.send_signal(signal.SIGTERM)
         try:
             status = self.process.wait(STOP_SECONDS_MAX)
@@ -76,7 +78,7 @@ class Broker:
             self.kill()
             raise RuntimeError(f"{self.name} did not stop within {STOP_SECONDS_MAX} s of SIGTERM") from None
         self.process = None
-        return status
+        assert status == self.clean_status, f"{self.name} ended with {status} after SIGTERM:\n{self.log_tail()}"
 
     def kill(self):
         self.process.kill()
@@ -134,19 +136,17 @@ class Posthaste(Broker):
         super().__init__(directory)
         self.binary = binary
         self.ready_file = directory / "ready.json"
-        self.config_file = directory / "server.toml"
 
     def prepare(self):
         if not self.binary.exists():
             raise RuntimeError(f"{self.binary} is not built: cargo build --release")
         self.ready_file.unlink(missing_ok=True)
-        # Tests join groups many times; the wait for more members is a comfort of production.
-        self.config_file.write_text('"group.initial.rebalance.delay.ms" = 0\n')
 
     def command(self):
         return [str(self.binary), "serve", "--data", str(self.directory / "data"),
                 "--listen", f"127.0.0.1:{self.port}", "--ready-file", str(self.ready_file),
-                "--config", str(self.config_file)]
+                # Tests join groups many times; the wait for more members is a comfort of production.
+                "--set", "group.initial.rebalance.delay.ms=0"]
 
     def listening(self):
         if not self.ready_file.exists():

@@ -43,6 +43,7 @@ class Kafka(Broker):
     """Its own defaults, 1 GB of heap; only what a single node needs is set."""
 
     name = "kafka"
+    clean_status = 143
 
     def __init__(self, directory, extra_properties="", heap="1g"):
         super().__init__(directory)
