@@ -61,7 +61,9 @@ pub fn create_topic(bootstrap: &str, name: &str, partitions: u32, replication_fa
     let response: CreateTopicsResponse<'_> = client.call(&request)?;
     let result = response.topics.first();
     refuse_error(api, result.map_or(ErrorCode::UnknownServerError.code(), |result| result.error_code))?;
-    wait_for_leaders(&mut client, name, partitions)
+    let topic = wait_for_leaders(&mut client, name, partitions)?;
+    wait_for_logs(&topic)?;
+    Ok(topic)
 }
 
 /// Removes one of our own topics.
@@ -138,6 +140,19 @@ fn wait_for_leaders(client: &mut Client, name: &str, partitions: u32) -> Result<
         thread::sleep(RETRY_PAUSE);
     }
     Err(Error::Deadline { phase: "electing leaders of the topic", limit: LEADERS_TIMEOUT })
+}
+
+/// A leader is elected a moment before it knows of it; until then it refuses records.
+fn wait_for_logs(topic: &Topic) -> Result<(), Error> {
+    let deadline = Instant::now() + LEADERS_TIMEOUT;
+    loop {
+        match end_offsets(topic) {
+            Err(Error::Broker { code, .. }) if is_retriable(code) && Instant::now() < deadline => {
+                thread::sleep(RETRY_PAUSE);
+            }
+            outcome => return outcome.map(|_| ()),
+        }
+    }
 }
 
 /// `None` while a partition has no leader yet.

@@ -12,8 +12,8 @@ use std::sync::atomic::AtomicBool;
 
 use clap::{Args, Parser, Subcommand};
 use loadgen::embedded;
-use loadgen::local_broker::NullLog;
 use loadgen::error::Error;
+use loadgen::local_broker::NullLog;
 use loadgen::progress::Progress;
 use loadgen::report::{Colour, terminal_table, write_files};
 use loadgen::result::{RunResult, Verdict};

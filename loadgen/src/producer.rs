@@ -164,10 +164,9 @@ impl Producer {
 
     /// Stops at the end of the window: what is built is still sent, what is only due is counted as unsent.
     pub fn close(&mut self, end_ns: u64) {
-        if self.closing {
+        if std::mem::replace(&mut self.closing, true) {
             return;
         }
-        self.closing = true;
         if let Some(schedule) = &mut self.schedule {
             let sent = schedule.issued();
             self.report.unsent_records = schedule.count_until(end_ns);

@@ -125,7 +125,11 @@ impl ProducerThread {
                 producers.iter_mut().for_each(|producer| producer.restart(timeline.measure_ns));
             }
             if now_ns >= timeline.end_ns {
-                producers.iter_mut().for_each(|producer| producer.close(timeline.end_ns));
+                for producer in producers.iter_mut() {
+                    // What became due while we slept towards the end still belongs to the window.
+                    producer.fill(timeline.end_ns - 1, payload, recorder)?;
+                    producer.close(timeline.end_ns);
+                }
             }
             if producers.iter().all(Producer::is_idle) {
                 return Ok(());
