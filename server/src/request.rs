@@ -21,14 +21,12 @@ pub enum Refused {
     #[error("the request header is malformed: {0}")]
     Header(DecodeError),
     /// An API that this broker does not have.
-    #[error("api key {key} version {version} is not supported (client id {client_id:?})")]
+    #[error("api key {key} version {version} is not supported")]
     Api {
         /// As on the wire.
         key: i16,
         /// As on the wire.
         version: i16,
-        /// As on the wire, shortened.
-        client_id: String,
     },
     /// The body is not what its API and version say.
     #[error("the {api:?} request of version {version} is malformed: {error}")]
@@ -60,35 +58,44 @@ pub struct Call {
 }
 
 impl Call {
-    /// Reads the header. ApiVersions is never refused: its versions are settled by its answer.
+    /// Reads the header. ApiVersions is never refused: of a version that we do not know not even its header is read, only who asks.
     pub fn parse(broker: &Rc<Broker>, client: &Rc<Client>, frame: Bytes) -> Result<Call, Refused> {
         let mut reader = Reader::new(&frame);
-        let header = RequestHeader::decode(&mut reader).map_err(Refused::Header)?;
-        let client_id: String = header.client_id.unwrap_or_default().chars().take(CLIENT_ID_CHARS_MAX).collect();
-        let api = ApiKey::from_i16(header.api_key)
-            .filter(|api| *api == ApiKey::ApiVersions || api.versions().contains(&header.api_version));
-        let Some(api) = api else {
-            return Err(Refused::Api { key: header.api_key, version: header.api_version, client_id });
+        let (key, version) = Self::key_and_version(&frame)?;
+        let api = ApiKey::from_i16(key);
+        let known = api.filter(|api| api.versions().contains(&version));
+        let header = match (known, api) {
+            (Some(_), _) => RequestHeader::decode(&mut reader).map_err(Refused::Header)?,
+            (None, Some(ApiKey::ApiVersions)) => {
+                let correlation_id = Reader::new(&frame[4..]).read_i32().map_err(Refused::Header)?;
+                RequestHeader { api_key: key, api_version: version, correlation_id, client_id: None }
+            }
+            (None, _) => return Err(Refused::Api { key, version }),
         };
         let body_at = frame.len() - reader.remaining();
         Ok(Call {
             broker: Rc::clone(broker),
             client: Rc::clone(client),
-            api,
-            version: header.api_version,
-            client_id,
+            api: api.ok_or(Refused::Api { key, version })?,
+            version,
+            client_id: header.client_id.unwrap_or_default().chars().take(CLIENT_ID_CHARS_MAX).collect(),
             correlation_id: header.correlation_id,
             body_at,
             frame,
         })
     }
 
-    /// The body, borrowed from the frame; all of it.
+    fn key_and_version(frame: &[u8]) -> Result<(i16, i16), Refused> {
+        let mut reader = Reader::new(frame);
+        let mut read = || Ok((reader.read_i16()?, reader.read_i16()?));
+        read().map_err(Refused::Header)
+    }
+
+    /// The body, borrowed from the frame. Bytes behind it are passed over, as Kafka does: librdkafka's Metadata request for all
+    /// topics ends with three.
     pub fn decode<'a, R: Request<'a>>(&'a self) -> Result<R, Refused> {
         let mut reader = Reader::new(&self.frame[self.body_at..]);
-        R::decode(&mut reader, self.version)
-            .and_then(|request| reader.finish().map(|()| request))
-            .map_err(|error| Refused::Body { api: self.api, version: self.version, error })
+        R::decode(&mut reader, self.version).map_err(|error| Refused::Body { api: self.api, version: self.version, error })
     }
 
     /// A part of the frame that shares its memory.

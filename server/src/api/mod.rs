@@ -91,7 +91,7 @@ const APIS: &[Api] = &[
 pub fn begin(call: Call) -> Result<Begun, Refused> {
     match APIS.iter().find(|api| api.key == call.api) {
         Some(api) => (api.begin)(call),
-        None => Err(Refused::Api { key: call.api as i16, version: call.version, client_id: call.client_id }),
+        None => Err(Refused::Api { key: call.api as i16, version: call.version }),
     }
 }
 

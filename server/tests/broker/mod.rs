@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-pub use client::{Client, batch, batch_of, idempotent_batch, values};
+pub use client::{Client, FETCH, PRODUCE, batch, fetch_request, fetched, idempotent_batch, values};
 
 /// Longest wait for anything; reaching it is a failure, not a measurement.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -1,0 +1,208 @@
+//! What was acknowledged is there after kill -9 and after SIGTERM: records, topics, configs, producer ids, duplicates, groups and offsets.
+
+mod broker;
+
+use broker::{Broker, Client, batch, idempotent_batch, values};
+use protocol::api_key::ApiKey;
+use protocol::error_code::ErrorCode;
+use protocol::frame::decode_response;
+use protocol::messages::delete_topics::{DeleteTopicState, DeleteTopicsRequest, DeleteTopicsResponse};
+use protocol::messages::describe_configs::{DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResponse};
+use protocol::messages::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
+use protocol::messages::metadata::{MetadataRequest, MetadataResponse};
+use protocol::messages::offset_commit::{
+    OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic, OffsetCommitResponse,
+};
+use protocol::messages::offset_fetch::{OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchResponse};
+
+#[test]
+fn records_topics_and_configs_survive_kill_and_stop() {
+    let mut broker = Broker::start(&[]);
+    let mut client = broker.connect();
+    assert_eq!(client.create_topic("kept", 3, &[("retention.ms", "12345"), ("cleanup.policy", "compact")]), 0);
+    assert_eq!(client.create_topic("gone", 2, &[]), 0);
+    for partition in 0..3 {
+        assert_eq!(client.produce("kept", partition, &batch(&["a", "b"])), (0, 0));
+    }
+    assert_eq!(delete_topic(&mut client, "gone"), 0);
+    let before = topics(&mut client);
+    assert_eq!(before.len(), 1);
+
+    for life in 1..4 {
+        if life == 2 {
+            broker.stop_and_restart();
+        } else {
+            broker.kill_and_restart();
+        }
+        let mut client = broker.connect();
+        assert_eq!(topics(&mut client), before, "names, ids and partitions");
+        assert_eq!(topic_config(&mut client, "kept", "retention.ms"), "12345");
+        assert_eq!(topic_config(&mut client, "kept", "cleanup.policy"), "compact");
+        for partition in 0..3 {
+            assert_eq!(client.produce("kept", partition, &batch(&["next"])), (0, life + 1));
+            let (error, high_watermark, bytes) = client.fetch("kept", partition, 0);
+            assert_eq!((error, high_watermark), (0, life + 2));
+            assert_eq!(values(&bytes)[..2], [(0, "a".to_owned()), (1, "b".to_owned())]);
+        }
+        assert_eq!(client.fetch("gone", 0, 0).0, ErrorCode::UnknownTopicOrPartition.code());
+    }
+}
+
+#[test]
+fn a_topic_of_a_deleted_name_is_another_topic() {
+    let mut broker = Broker::start(&[]);
+    let mut client = broker.connect();
+    assert_eq!(client.create_topic("t", 1, &[]), 0);
+    assert_eq!(client.produce("t", 0, &batch(&["old"])), (0, 0));
+    let old = topics(&mut client);
+    assert_eq!(delete_topic(&mut client, "t"), 0);
+    assert_eq!(client.create_topic("t", 1, &[]), 0);
+    assert_eq!(client.fetch("t", 0, 0), (0, 0, Vec::new()));
+    broker.kill_and_restart();
+    let mut client = broker.connect();
+    assert_eq!(client.fetch("t", 0, 0), (0, 0, Vec::new()));
+    assert_ne!(topics(&mut client), old);
+}
+
+#[test]
+fn producer_ids_are_never_given_twice_not_even_after_a_crash() {
+    let mut broker = Broker::start(&[]);
+    let mut seen = std::collections::HashSet::new();
+    for _ in 0..3 {
+        // Connections of both shards, each with its own block.
+        for mut client in [broker.connect(), broker.connect()] {
+            for _ in 0..5 {
+                assert!(seen.insert(producer_id(&mut client)));
+            }
+        }
+        broker.kill_and_restart();
+    }
+}
+
+#[test]
+fn an_idempotent_duplicate_gets_the_original_offset_also_after_a_restart() {
+    let mut broker = Broker::start(&[]);
+    let mut client = broker.connect();
+    assert_eq!(client.create_topic("t", 2, &[]), 0);
+    let id = producer_id(&mut client);
+    let first = idempotent_batch(id, 0, &["a", "b"]);
+    let second = idempotent_batch(id, 2, &["c"]);
+    for partition in 0..2 {
+        assert_eq!(client.produce("t", partition, &first), (0, 0));
+        assert_eq!(client.produce("t", partition, &second), (0, 2));
+        assert_eq!(client.produce("t", partition, &first), (0, 0));
+    }
+    broker.kill_and_restart();
+    let mut client = broker.connect();
+    for partition in 0..2 {
+        assert_eq!(client.produce("t", partition, &second), (0, 2));
+        assert_eq!(client.produce("t", partition, &first), (0, 0));
+        let gap = idempotent_batch(id, 9, &["x"]);
+        assert_eq!(client.produce("t", partition, &gap).0, ErrorCode::OutOfOrderSequenceNumber.code());
+        assert_eq!(client.produce("t", partition, &idempotent_batch(id, 3, &["d"])), (0, 3));
+        assert_eq!(client.fetch("t", partition, 0).1, 4);
+    }
+}
+
+#[test]
+fn committed_offsets_and_their_metadata_survive_kill_and_stop() {
+    let mut broker = Broker::start(&[]);
+    let mut client = broker.connect();
+    assert_eq!(client.create_topic("t", 2, &[]), 0);
+    // Many groups, so that coordinators of both shards are used.
+    let groups: Vec<String> = (0..20).map(|at| format!("group-{at}")).collect();
+    for (at, group) in (0..).zip(&groups) {
+        assert_eq!(commit(&mut client, group, 1, at * 10, "a note"), 0);
+    }
+    for kill in [true, false] {
+        if kill {
+            broker.kill_and_restart();
+        } else {
+            broker.stop_and_restart();
+        }
+        let mut client = broker.connect();
+        for (at, group) in (0..).zip(&groups) {
+            assert_eq!(committed(&mut client, group), [(1, at * 10, "a note".to_owned())]);
+        }
+    }
+    assert_eq!(commit(&mut broker.connect(), "group-0", 7, 1, ""), ErrorCode::UnknownTopicOrPartition.code());
+}
+
+fn commit(client: &mut Client, group: &str, partition: i32, offset: i64, metadata: &str) -> i16 {
+    let partition = OffsetCommitRequestPartition {
+        partition_index: partition,
+        committed_offset: offset,
+        committed_metadata: Some(metadata),
+        ..Default::default()
+    };
+    let topics = vec![OffsetCommitRequestTopic { name: "t", partitions: vec![partition] }];
+    let frame = client.call(8, &OffsetCommitRequest { group_id: group, topics, ..Default::default() });
+    let (_, response): (_, OffsetCommitResponse<'_>) =
+        decode_response(&frame, ApiKey::OffsetCommit, 8).expect("an answer");
+    response.topics[0].partitions[0].error_code
+}
+
+/// Everything that the group committed. A coordinator that is still loading is asked again, as clients do.
+fn committed(client: &mut Client, group: &str) -> Vec<(i32, i64, String)> {
+    loop {
+        let asked = OffsetFetchRequestGroup { group_id: group, topics: None, ..Default::default() };
+        let frame = client.call(9, &OffsetFetchRequest { groups: vec![asked], ..Default::default() });
+        let (_, response): (_, OffsetFetchResponse<'_>) =
+            decode_response(&frame, ApiKey::OffsetFetch, 9).expect("an answer");
+        let fetched = &response.groups[0];
+        if fetched.error_code == ErrorCode::CoordinatorLoadInProgress.code() {
+            continue;
+        }
+        assert_eq!(fetched.error_code, 0);
+        let partitions = fetched.topics.iter().flat_map(|topic| &topic.partitions);
+        return partitions
+            .map(|found| (found.partition_index, found.committed_offset, found.metadata.unwrap_or_default().to_owned()))
+            .collect();
+    }
+}
+
+fn producer_id(client: &mut Client) -> i64 {
+    let frame = client.call(4, &InitProducerIdRequest { transactional_id: None, ..Default::default() });
+    let (_, response): (_, InitProducerIdResponse) =
+        decode_response(&frame, ApiKey::InitProducerId, 4).expect("an answer");
+    assert_eq!((response.error_code, response.producer_epoch), (0, 0));
+    response.producer_id
+}
+
+#[test]
+fn a_transactional_id_is_refused_for_good() {
+    let broker = Broker::start(&[]);
+    let mut client = broker.connect();
+    let frame = client.call(4, &InitProducerIdRequest { transactional_id: Some("tx"), ..Default::default() });
+    let (_, response): (_, InitProducerIdResponse) =
+        decode_response(&frame, ApiKey::InitProducerId, 4).expect("an answer");
+    assert_eq!(response.error_code, ErrorCode::TransactionalIdAuthorizationFailed.code());
+}
+
+/// Name, id and number of partitions of every topic.
+fn topics(client: &mut Client) -> Vec<(String, String, usize)> {
+    let frame = client.call(12, &MetadataRequest { topics: None, ..Default::default() });
+    let (_, response): (_, MetadataResponse<'_>) = decode_response(&frame, ApiKey::Metadata, 12).expect("an answer");
+    response
+        .topics
+        .iter()
+        .map(|topic| (topic.name.unwrap_or_default().to_owned(), topic.topic_id.to_string(), topic.partitions.len()))
+        .collect()
+}
+
+fn delete_topic(client: &mut Client, name: &str) -> i16 {
+    let topics = vec![DeleteTopicState { name: Some(name), ..Default::default() }];
+    let frame = client.call(6, &DeleteTopicsRequest { topics, ..Default::default() });
+    let (_, response): (_, DeleteTopicsResponse<'_>) =
+        decode_response(&frame, ApiKey::DeleteTopics, 6).expect("an answer");
+    response.responses[0].error_code
+}
+
+fn topic_config(client: &mut Client, topic: &str, key: &str) -> String {
+    let resource = DescribeConfigsResource { resource_type: 2, resource_name: topic, configuration_keys: None };
+    let frame = client.call(4, &DescribeConfigsRequest { resources: vec![resource], ..Default::default() });
+    let (_, response): (_, DescribeConfigsResponse<'_>) =
+        decode_response(&frame, ApiKey::DescribeConfigs, 4).expect("an answer");
+    let configs = &response.results[0].configs;
+    configs.iter().find(|config| config.name == key).and_then(|config| config.value).unwrap_or_default().to_owned()
+}
