@@ -4,10 +4,9 @@
 //! It watches its standard input: when this process ends, however it ends, the pipe closes and the child stops.
 
 use std::fs::{self, File};
-use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -63,7 +62,7 @@ impl EmbeddedBroker {
             .arg(SUBCOMMAND)
             .arg("--data")
             .arg(directory.path().join("data"))
-            .args(["--listen", "127.0.0.1:0", "--ready-file"])
+            .args(["--stop-on-stdin-eof", "--listen", "127.0.0.1:0", "--ready-file"])
             .arg(&ready_file)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -137,27 +136,6 @@ impl Drop for EmbeddedBroker {
             thread::sleep(POLL_PAUSE);
         }
     }
-}
-
-/// The child's side: calls `stop` once when the parent is gone.
-pub fn when_parent_is_gone(stop: impl FnOnce() + Send + 'static) {
-    thread::spawn(move || {
-        let mut byte = [0];
-        // The parent writes nothing, so this returns at the end of the pipe.
-        while matches!(std::io::stdin().read(&mut byte), Ok(read) if read > 0) {}
-        stop();
-    });
-}
-
-/// The child's side, last resort: a broker that cannot be asked to stop ends as in a crash, which it survives.
-pub fn exit_when_parent_is_gone() {
-    when_parent_is_gone(|| std::process::exit(0));
-}
-
-/// What `main` returns for the hidden subcommand when the broker refused to start.
-pub fn refused(message: &str) -> ExitCode {
-    eprintln!("{message}");
-    ExitCode::from(3)
 }
 
 /// `--data-dir`, or the temporary directory if that is a disk, or the build directory.

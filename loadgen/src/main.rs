@@ -2,7 +2,6 @@
 //!
 //! Exit codes: 0 all is well, 1 records were lost or harmed, 2 the options or the run are invalid, 3 the run failed.
 
-use std::ffi::OsString;
 use std::fs;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -10,7 +9,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use loadgen::embedded;
 use loadgen::error::Error;
 use loadgen::local_broker::NullLog;
@@ -40,21 +39,14 @@ enum Command {
     Selftest(Box<RunArgs>),
     /// The broker that `run` starts beside itself.
     #[command(name = embedded::SUBCOMMAND, hide = true)]
-    EmbeddedBroker(BrokerArgs),
-}
-
-#[derive(Args)]
-struct BrokerArgs {
-    /// The broker's own options.
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    options: Vec<OsString>,
+    EmbeddedBroker(server::cli::ServeArguments),
 }
 
 fn main() -> ExitCode {
     match Line::parse().command {
         Command::Run(args) => run_load(&args),
         Command::Selftest(args) => measure_self(*args),
-        Command::EmbeddedBroker(args) => serve(args),
+        Command::EmbeddedBroker(args) => server::cli::serve_with(&args),
     }
 }
 
@@ -137,8 +129,4 @@ fn exit_code(result: &RunResult) -> ExitCode {
         _ if failed_records => ExitCode::from(INVALID_RUN),
         _ => ExitCode::SUCCESS,
     }
-}
-
-fn serve(_args: BrokerArgs) -> ExitCode {
-    embedded::refused("the broker is not part of this build")
 }
