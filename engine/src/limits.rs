@@ -48,7 +48,7 @@ pub const RING_RETRIES_MAX: u32 = 1000;
 pub const ACCEPT_BACKLOG: i32 = 1024;
 /// With no descriptor left an acceptor pauses this long instead of spinning or dying.
 pub const ACCEPT_PAUSE_MS: u64 = 100;
-/// Pieces of one vectored send: the kernel's IOV_MAX.
+/// Pieces of one vectored send: the kernel's `IOV_MAX`.
 pub const SEND_PIECES_MAX: usize = 1024;
 
 /// Commits written at once; one more waits open. More only deepens the device queue.

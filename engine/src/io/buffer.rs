@@ -214,7 +214,7 @@ mod tests {
         for bytes in [0, 1, 4096, 4097, 65_536, 65_537, 524_288, 1 << 20, 3 << 20] {
             let buffer = pool.take(bytes);
             assert_eq!(buffer.as_ptr() as usize % BLOCK_BYTES, 0);
-            assert!(buffer.len() >= bytes && buffer.len() % BLOCK_BYTES == 0);
+            assert!(buffer.len() >= bytes && buffer.len().is_multiple_of(BLOCK_BYTES));
             assert!(buffer.iter().all(|byte| *byte == 0), "fresh memory is zero");
         }
     }

@@ -135,6 +135,16 @@ impl Socket {
     /// Receives into the spare capacity of `buffer` (there must be some) and gives the count; 0 is the peer's end. If an earlier
     /// receive was dropped before its end, this call waits for that one instead and appends what its buffer held.
     pub async fn recv(&self, mut buffer: BytesMut) -> (io::Result<usize>, BytesMut) {
+        loop {
+            let (result, returned) = self.recv_once(buffer).await;
+            if !result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::Interrupted) {
+                return (result, returned);
+            }
+            buffer = returned;
+        }
+    }
+
+    async fn recv_once(&self, mut buffer: BytesMut) -> (io::Result<usize>, BytesMut) {
         if self.receiving.borrow().is_some() {
             let (result, abandoned) = self.receive_end().await;
             buffer.extend_from_slice(&abandoned);
@@ -223,7 +233,11 @@ impl OneshotOutputTransform for PollEnd {
     type Output = io::Result<()>;
     type StoredData = Rc<TcpStream>;
     fn transform_oneshot_output(self, _: Rc<TcpStream>, entry: cqueue::Entry) -> io::Result<()> {
-        count_of(&entry).map(|_| ())
+        match count_of(&entry) {
+            // A signal came: the caller's receive waits by itself.
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
+            _ => Ok(()),
+        }
     }
 }
 

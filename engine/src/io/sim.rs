@@ -283,10 +283,8 @@ impl Kernel {
         if self.strikes(self.faults.delay) {
             return true;
         }
-        let index = match self.faults.reorder {
-            true => below(&mut self.random, self.in_flight.len() as u64) as usize,
-            false => 0,
-        };
+        let choices = if self.faults.reorder { self.in_flight.len() as u64 } else { 1 };
+        let index = below(&mut self.random, choices) as usize;
         let InFlight { token, op, covers } = self.in_flight.remove(index);
         let result = self.perform(op, covers);
         self.record(("complete", token, result.as_ref().map_err(io::Error::kind).is_ok()));
@@ -438,10 +436,10 @@ fn check(op: &Op) {
             assert!(!data.is_empty() && data.len() <= RING_WRITE_BYTES_MAX);
         }
         Op::WriteZeroes { position, length, .. } => {
-            assert!(position.is_multiple_of(block) && length.is_multiple_of(block))
+            assert!(position.is_multiple_of(block) && length.is_multiple_of(block));
         }
         Op::Read { position, length, .. } => {
-            assert!(position.is_multiple_of(block) && length.is_multiple_of(BLOCK_BYTES))
+            assert!(position.is_multiple_of(block) && length.is_multiple_of(BLOCK_BYTES));
         }
         Op::CreateFile { bytes, .. } => assert!(*bytes > 0 && bytes.is_multiple_of(block)),
         Op::SyncData { .. } | Op::ReplaceFile { .. } | Op::RemoveFile { .. } | Op::ReadFile { .. } => {}
