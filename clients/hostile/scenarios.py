@@ -130,6 +130,21 @@ def api_versions_of_an_unknown_version_is_answered_in_version_0(context):
 
 
 @scenario()
+def a_null_array_of_4_bytes_from_librdkafka_is_understood(context):
+    """To ask for all topics by a flexible version, librdkafka writes the null array as 4 zero bytes where 1 is right.
+
+    Read by the book, three bytes are left over. Kafka ignores bytes after a message; a broker that refuses them cannot be
+    listed by any librdkafka that speaks Metadata 9 or later.
+    """
+    with Bystander(context), Connection(context.bootstrap) as connection:
+        header = struct.pack(">hhi", METADATA, 12, 1) + string("rdkafka") + b"\0"
+        body = bytes.fromhex("00000000010000")
+        connection.correlation = 1
+        connection.send_raw(struct.pack(">i", len(header) + len(body)) + header + body)
+        assert context.topic.encode() in connection.receive().data, "all topics are listed"
+
+
+@scenario()
 def the_advertised_ranges_let_old_clients_in(context):
     with Connection(context.bootstrap) as connection:
         error, ranges = connection.api_versions()
