@@ -206,7 +206,9 @@ mod tests {
 
     fn applied(changes: Vec<Change>) -> Catalog {
         let mut catalog = Catalog::default();
-        changes.into_iter().for_each(|change| catalog.apply(change));
+        for change in changes {
+            catalog.apply(change);
+        }
         catalog
     }
 

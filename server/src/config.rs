@@ -178,7 +178,7 @@ impl Settings {
         check_advertised(&self.listeners, &self.advertised_listeners)
     }
 
-    /// Every acting key with its resolved value, for the start block and DescribeConfigs.
+    /// Every acting key with its resolved value, for the start block and `DescribeConfigs`.
     pub fn resolved(&self) -> impl Iterator<Item = (&'static str, String)> {
         BROKER_KEYS.iter().filter_map(|key| match key.effect {
             Effect::Acts(_, show) => Some((key.name, show(self))),

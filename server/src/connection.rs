@@ -252,7 +252,7 @@ fn log_end(client: &Client, ended: &Ended) {
     let peer = client.peer;
     match ended {
         Ended::Closed(closed) if closed.is_suspicious() => {
-            tracing::warn!(%peer, reason = %closed, "closing a connection")
+            tracing::warn!(%peer, reason = %closed, "closing a connection");
         }
         Ended::Closed(closed) => tracing::debug!(%peer, reason = %closed, "connection ended"),
         Ended::Refused(refused) => tracing::warn!(%peer, reason = %refused, "closing a connection"),

@@ -119,7 +119,7 @@ impl FrameReader {
         let length = i32::from_be_bytes(*first);
         match usize::try_from(length) {
             Ok(bytes) if (REQUEST_BYTES_MIN..=self.frame_bytes_max).contains(&bytes) => Ok(bytes),
-            _ => Err(Closed::FrameLength { length, looks_like: looks_like(first) }),
+            _ => Err(Closed::FrameLength { length, looks_like: looks_like(*first) }),
         }
     }
 
@@ -150,8 +150,8 @@ impl FrameReader {
 }
 
 /// What garbage most often is, so that the log tells the operator what to change.
-fn looks_like(first: &[u8; LENGTH_BYTES]) -> &'static str {
-    match first {
+fn looks_like(first: [u8; LENGTH_BYTES]) -> &'static str {
+    match &first {
         [0x16, 0x03, ..] | [0x80, _, 0x01, _] => "; it looks like a TLS handshake: this listener speaks plain text",
         b"GET " | b"POST" | b"PUT " | b"HEAD" | b"OPTI" | b"DELE" | b"PRI " | b"CONN" => {
             "; it looks like an HTTP request: this port speaks the Kafka protocol"
@@ -167,8 +167,8 @@ mod tests {
 
     #[test]
     fn garbage_is_named() {
-        assert!(looks_like(b"GET ").contains("HTTP"));
-        assert!(looks_like(&[0x16, 0x03, 0x01, 0x02]).contains("TLS"));
-        assert_eq!(looks_like(&[0, 0, 0, 9]), "");
+        assert!(looks_like(*b"GET ").contains("HTTP"));
+        assert!(looks_like([0x16, 0x03, 0x01, 0x02]).contains("TLS"));
+        assert_eq!(looks_like([0, 0, 0, 9]), "");
     }
 }

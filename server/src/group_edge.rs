@@ -93,7 +93,7 @@ impl GroupEdge {
         }
     }
 
-    /// Asks every coordinator of every shard, for ListGroups.
+    /// Asks every coordinator of every shard, for `ListGroups`.
     pub async fn ask_all(
         &self,
         event: impl Fn(ReplyToken) -> Event + Send + Copy + 'static,

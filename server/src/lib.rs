@@ -3,6 +3,7 @@
 //! [`serve`] runs a broker until it is told to stop; the binary and the load generator's embedded broker are thin shells around it.
 //! One engine shard is one thread: it owns its connections, its partitions and the groups whose offsets partitions it has; other
 //! shards are reached by message only ([`broker::Broker`] is what a shard knows).
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
 
 pub mod api;
 pub mod broker;

@@ -48,7 +48,7 @@ pub struct Call {
     pub client: Rc<Client>,
     /// The API.
     pub api: ApiKey,
-    /// Its version; one that the codec knows, except for ApiVersions.
+    /// Its version; one that the codec knows, except for `ApiVersions`.
     pub version: i16,
     /// What the client calls itself.
     pub client_id: String,
@@ -58,7 +58,7 @@ pub struct Call {
 }
 
 impl Call {
-    /// Reads the header. ApiVersions is never refused: of a version that we do not know not even its header is read, only who asks.
+    /// Reads the header. `ApiVersions` is never refused: of a version that we do not know not even its header is read, only who asks.
     pub fn parse(broker: &Rc<Broker>, client: &Rc<Client>, frame: Bytes) -> Result<Call, Refused> {
         let mut reader = Reader::new(&frame);
         let (key, version) = Self::key_and_version(&frame)?;
@@ -95,7 +95,11 @@ impl Call {
     /// topics ends with three.
     pub fn decode<'a, R: Request<'a>>(&'a self) -> Result<R, Refused> {
         let mut reader = Reader::new(&self.frame[self.body_at..]);
-        R::decode(&mut reader, self.version).map_err(|error| Refused::Body { api: self.api, version: self.version, error })
+        R::decode(&mut reader, self.version).map_err(|error| Refused::Body {
+            api: self.api,
+            version: self.version,
+            error,
+        })
     }
 
     /// A part of the frame that shares its memory.
@@ -112,7 +116,7 @@ impl Call {
         }
     }
 
-    /// The answer to an ApiVersions request of an unknown version, in the form that every client reads.
+    /// The answer to an `ApiVersions` request of an unknown version, in the form that every client reads.
     pub fn answer_unsupported_api_versions(&self) -> Answer {
         Answer { pieces: frame::encode_unsupported_api_versions(self.correlation_id), ..Answer::default() }
     }

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 
+use engine::error::AppendError;
 use engine::io::net::raise_file_descriptor_limit;
 use engine::io::runtime::probe;
 use engine::shard::engine::{Engine, EngineConfig};
@@ -20,6 +21,7 @@ use crate::limits::DESCRIPTORS_RESERVED;
 use crate::listener::{Listeners, ShardInbox};
 use crate::shard_service::{self, Control, Event};
 use crate::start_report::StartReport;
+use crate::state_log::ReplayError;
 
 /// Why a broker ends otherwise than it was asked to.
 struct Failure {
@@ -58,7 +60,7 @@ fn run(settings: Settings) -> Result<(), Failure> {
         installed: Semaphore::new(0),
     });
     let engine = start_engine(&settings, &control)?;
-    let shards = Arc::new(wait_for_shards(&reasons, engine.directory().shards as usize)?);
+    let shards = Arc::new(wait_for_shards(&reasons, engine.directory().shards as usize, &settings.data)?);
     let listeners = Listeners::start(&settings, &shards, connections_max);
     let outcome = match listeners {
         Ok(listeners) => {
@@ -113,20 +115,27 @@ fn start_engine(settings: &Settings, control: &Arc<Control>) -> Result<Engine, F
         .map_err(|error| Failure { code: exit::DATA_DIRECTORY, line: error.to_string() })
 }
 
-fn wait_for_shards(reasons: &mpsc::Receiver<Event>, count: usize) -> Result<Vec<ShardInbox>, Failure> {
+fn wait_for_shards(reasons: &mpsc::Receiver<Event>, count: usize, data: &Path) -> Result<Vec<ShardInbox>, Failure> {
     let mut inboxes = Vec::with_capacity(count);
     while inboxes.len() < count {
         match reasons.recv() {
             Ok(Event::ShardReady(shard, inbox)) => inboxes.push((shard, inbox)),
-            Ok(Event::CatalogFailed(reason)) => {
-                return Err(Failure { code: exit::CATALOG, line: format!("the catalog cannot be read: {reason}") });
-            }
+            Ok(Event::CatalogFailed(error)) => return Err(catalog_failure(&error, data)),
             Ok(Event::Stop(_)) => return Err(Failure { code: exit::OK, line: "stopped before it served".into() }),
             Err(_) => return Err(Failure { code: exit::DATA_DIRECTORY, line: "the shards have ended".into() }),
         }
     }
     inboxes.sort_by_key(|(shard, _)| *shard);
     Ok(inboxes.into_iter().map(|(_, inbox)| inbox).collect())
+}
+
+fn catalog_failure(error: &ReplayError, data: &Path) -> Failure {
+    if matches!(error, ReplayError::Append(AppendError::DiskFull)) {
+        let line =
+            format!("no space left for {}: free some space on its file system, nothing was lost", data.display());
+        return Failure { code: exit::DATA_DIRECTORY, line };
+    }
+    Failure { code: exit::CATALOG, line: format!("the catalog cannot be read: {error}") }
 }
 
 fn wait_for_stop(reasons: &mpsc::Receiver<Event>) {

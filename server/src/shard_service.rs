@@ -15,13 +15,14 @@ use crate::config::Settings;
 use crate::connection;
 use crate::limits::{ACCEPTED_SOCKETS_MAX, DRAIN_DEADLINE, SNAPSHOT_CHECK_INTERVAL};
 use crate::listener::{Accepted, ShardInbox};
+use crate::state_log::ReplayError;
 
 /// What the main thread is told.
 pub enum Event {
     /// A shard takes sockets.
     ShardReady(u32, ShardInbox),
     /// The catalog cannot be used.
-    CatalogFailed(String),
+    CatalogFailed(ReplayError),
     /// A signal, or the end of standard input.
     Stop(&'static str),
 }
@@ -54,7 +55,7 @@ pub async fn run(core: Core, control: Arc<Control>) {
             }
             Err(error) => {
                 // The main thread stops the process and says why.
-                let _ = control.events.send(Event::CatalogFailed(error.to_string()));
+                let _ = control.events.send(Event::CatalogFailed(error));
                 return;
             }
         }

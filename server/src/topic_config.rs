@@ -11,7 +11,7 @@ use crate::limits::TOPIC_CONFIG_VALUE_BYTES_MAX;
 /// Values that a client set for a topic, by name. Stored with the topic; what is missing has its default.
 pub type TopicConfigs = BTreeMap<String, String>;
 
-/// The type that DescribeConfigs reports.
+/// The type that `DescribeConfigs` reports.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ConfigType {
     /// `true` or `false`.
@@ -44,7 +44,7 @@ enum Check {
 pub struct TopicKey {
     /// Kafka's name.
     pub name: &'static str,
-    /// The type that DescribeConfigs reports.
+    /// The type that `DescribeConfigs` reports.
     pub kind: ConfigType,
     /// Whether it changes what the broker does. What does not act yet is stored, reported back and logged.
     pub acts: bool,

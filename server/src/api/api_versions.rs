@@ -1,4 +1,4 @@
-//! ApiVersions: never refused, because a client that cannot negotiate takes a closed connection for a broken broker and retries for ever.
+//! `ApiVersions`: never refused, because a client that cannot negotiate takes a closed connection for a broken broker and retries for ever.
 
 use protocol::messages::api_versions::{ApiVersion, ApiVersionsRequest, ApiVersionsResponse};
 

@@ -1,4 +1,4 @@
-//! CreatePartitions: topics grow, never shrink.
+//! `CreatePartitions`: topics grow, never shrink.
 
 use protocol::error_code::ErrorCode;
 use protocol::messages::create_partitions::{

@@ -1,4 +1,4 @@
-//! CreateTopics: durable and known to every shard before it is answered.
+//! `CreateTopics`: durable and known to every shard before it is answered.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! DeleteTopics: by name, or from version 6 by id.
+//! `DeleteTopics`: by name, or from version 6 by id.
 
 use protocol::error_code::ErrorCode;
 use protocol::messages::delete_topics::{

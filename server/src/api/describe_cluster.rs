@@ -1,4 +1,4 @@
-//! DescribeCluster: this one node.
+//! `DescribeCluster`: this one node.
 
 use protocol::error_code::ErrorCode;
 use protocol::messages::describe_cluster::{DescribeClusterBroker, DescribeClusterRequest, DescribeClusterResponse};
@@ -7,7 +7,7 @@ use crate::request::{Answer, Call};
 
 const BROKERS: i8 = 1;
 
-pub async fn handle(call: &Call, request: DescribeClusterRequest) -> Answer {
+pub fn handle(call: &Call, request: &DescribeClusterRequest) -> Answer {
     if request.endpoint_type != BROKERS {
         return call.answer(&DescribeClusterResponse {
             error_code: ErrorCode::UnsupportedEndpointType.code(),

@@ -1,4 +1,4 @@
-//! DescribeConfigs: every key of a topic or of this broker, with its value, where it comes from, and its type.
+//! `DescribeConfigs`: every key of a topic or of this broker, with its value, where it comes from, and its type.
 
 use protocol::error_code::ErrorCode;
 use protocol::messages::describe_configs::{
@@ -25,7 +25,7 @@ struct Setting {
     read_only: bool,
 }
 
-pub async fn handle(call: &Call, request: DescribeConfigsRequest<'_>) -> Answer {
+pub fn handle(call: &Call, request: &DescribeConfigsRequest<'_>) -> Answer {
     let described: Vec<_> = request.resources.iter().map(|resource| settings_of(call, resource)).collect();
     let results = request
         .resources

@@ -1,4 +1,4 @@
-//! DescribeGroups: state and members of groups.
+//! `DescribeGroups`: state and members of groups.
 
 use protocol::error_code::ErrorCode;
 use protocol::messages::describe_groups::{

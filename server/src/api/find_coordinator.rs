@@ -1,4 +1,4 @@
-//! FindCoordinator: this broker coordinates every group; the request is also what makes the offsets topic.
+//! `FindCoordinator`: this broker coordinates every group; the request is also what makes the offsets topic.
 
 use protocol::error_code::ErrorCode;
 use protocol::messages::find_coordinator::{Coordinator, FindCoordinatorRequest, FindCoordinatorResponse};

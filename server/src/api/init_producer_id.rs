@@ -1,4 +1,4 @@
-//! InitProducerId: an id that nobody had before, for an idempotent producer.
+//! `InitProducerId`: an id that nobody had before, for an idempotent producer.
 
 use protocol::error_code::ErrorCode;
 use protocol::messages::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};

@@ -1,4 +1,4 @@
-//! JoinGroup: enters the next generation of a group; the answer waits for the other members.
+//! `JoinGroup`: enters the next generation of a group; the answer waits for the other members.
 
 use protocol::error_code::ErrorCode;
 use protocol::messages::join_group::{JoinGroupRequest, JoinGroupResponse, JoinGroupResponseMember};
@@ -53,7 +53,7 @@ fn join_request(call: &Call, request: &JoinGroupRequest<'_>) -> JoinRequest {
 
 fn response(joined: &JoinResponse) -> JoinGroupResponse<'_> {
     JoinGroupResponse {
-        error_code: joined.error.map_or(ErrorCode::None.code(), |error| error_map::group(error)),
+        error_code: joined.error.map_or(ErrorCode::None.code(), error_map::group),
         generation_id: joined.generation_id,
         protocol_type: joined.protocol_type.as_deref(),
         protocol_name: joined.protocol_name.as_deref(),

@@ -1,4 +1,4 @@
-//! LeaveGroup: one member, or from version 3 several, each with its own outcome.
+//! `LeaveGroup`: one member, or from version 3 several, each with its own outcome.
 
 use protocol::error_code::ErrorCode;
 use protocol::messages::leave_group::{LeaveGroupRequest, LeaveGroupResponse, MemberResponse};
@@ -25,7 +25,7 @@ pub async fn handle(call: &Call, request: LeaveGroupRequest<'_>) -> Answer {
     match call.broker.groups.ask(&call.broker, request.group_id, move |token| Event::Leave(token, leave)).await {
         Ok(Response::Leave(Ok(left))) => {
             let code = |outcome: &Result<(), crate::group::GroupError>| {
-                outcome.map_or_else(|error| error_map::group(error), |()| ErrorCode::None.code())
+                outcome.map_or_else(error_map::group, |()| ErrorCode::None.code())
             };
             let members = left.members.iter().map(|(member_id, instance_id, outcome)| MemberResponse {
                 member_id,

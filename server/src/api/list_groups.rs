@@ -1,4 +1,4 @@
-//! ListGroups: the groups of every coordinator of this broker.
+//! `ListGroups`: the groups of every coordinator of this broker.
 
 use protocol::error_code::ErrorCode;
 use protocol::messages::list_groups::{ListGroupsRequest, ListGroupsResponse, ListedGroup};

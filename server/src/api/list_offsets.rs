@@ -1,4 +1,4 @@
-//! ListOffsets: the ends of a log, and the first record at or after a timestamp, exact to the record.
+//! `ListOffsets`: the ends of a log, and the first record at or after a timestamp, exact to the record.
 
 use engine::error::ReadError;
 use engine::shard::core::LogRef;
@@ -116,9 +116,8 @@ fn search(batch: &[u8], log_start: i64, timestamp: i64) -> Result<Option<Found>,
 async fn newest_timestamp(call: &Call, log: LogRef, view: LogView) -> Result<Found, ErrorCode> {
     let mut newest = None;
     let (mut known, mut none_from) = (-1, i64::MAX);
-    while known + 1 < none_from {
-        let middle = known + (none_from - known) / 2;
-        let middle = if newest.is_none() { 0 } else { middle };
+    while known < none_from - 1 {
+        let middle = if newest.is_none() { 0 } else { known + (none_from - known) / 2 };
         match call.broker.core.batch_at_timestamp(log, middle).await.map_err(|error| storage_error(log, &error))? {
             Some(batch) => {
                 known = BatchHeader::parse(&batch).map_err(|_| ErrorCode::CorruptMessage)?.max_timestamp.max(middle);

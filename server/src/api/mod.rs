@@ -1,4 +1,4 @@
-//! The APIs: one file each, and the one table from which requests are served and ApiVersions answers.
+//! The APIs: one file each, and the one table from which requests are served and `ApiVersions` answers.
 
 mod api_versions;
 mod create_partitions;
@@ -59,6 +59,21 @@ macro_rules! serial {
     };
 }
 
+/// For answers that need nothing from another task.
+macro_rules! at_once {
+    ($key:ident, $module:ident) => {
+        Api {
+            key: ApiKey::$key,
+            begin: |call| {
+                Ok(Begun::Serial(Box::pin(async move {
+                    let request = call.decode()?;
+                    Ok($module::handle(&call, &request))
+                })))
+            },
+        }
+    };
+}
+
 /// Every API that works. Versions are the codec's: it knows no version that is not served.
 const APIS: &[Api] = &[
     Api { key: ApiKey::Produce, begin: |call| produce::begin(call).map(Begun::Produce) },
@@ -82,9 +97,9 @@ const APIS: &[Api] = &[
     serial!(DeleteTopics, delete_topics),
     serial!(InitProducerId, init_producer_id),
     serial!(OffsetForLeaderEpoch, offset_for_leader_epoch),
-    serial!(DescribeConfigs, describe_configs),
+    at_once!(DescribeConfigs, describe_configs),
     serial!(CreatePartitions, create_partitions),
-    serial!(DescribeCluster, describe_cluster),
+    at_once!(DescribeCluster, describe_cluster),
 ];
 
 /// Begins a request.

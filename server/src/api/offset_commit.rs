@@ -1,4 +1,4 @@
-//! OffsetCommit: durable before it is answered. Partitions that do not exist are refused one by one, the others are stored.
+//! `OffsetCommit`: durable before it is answered. Partitions that do not exist are refused one by one, the others are stored.
 
 use protocol::error_code::ErrorCode;
 use protocol::messages::offset_commit::{
@@ -67,9 +67,8 @@ fn topic_response<'a>(
             let partition_index = partition.partition_index;
             let outcome =
                 outcomes.and_then(|outcomes| outcomes.partitions.iter().find(|(index, _)| *index == partition_index));
-            let error_code = outcome.map_or(otherwise, |(_, outcome)| {
-                outcome.map_or_else(|error| error_map::group(error), |()| ErrorCode::None.code())
-            });
+            let error_code = outcome
+                .map_or(otherwise, |(_, outcome)| outcome.map_or_else(error_map::group, |()| ErrorCode::None.code()));
             OffsetCommitResponsePartition { partition_index, error_code }
         })
         .collect();

@@ -1,4 +1,4 @@
-//! OffsetFetch: committed offsets of one group, from version 8 of several. What was never committed is offset -1 without an error.
+//! `OffsetFetch`: committed offsets of one group, from version 8 of several. What was never committed is offset -1 without an error.
 
 use protocol::error_code::ErrorCode;
 use protocol::messages::offset_fetch::{

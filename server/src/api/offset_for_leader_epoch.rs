@@ -1,4 +1,4 @@
-//! OffsetForLeaderEpoch: where an epoch of a partition ended, so that a consumer notices a log that was cut.
+//! `OffsetForLeaderEpoch`: where an epoch of a partition ended, so that a consumer notices a log that was cut.
 
 use protocol::error_code::ErrorCode;
 use protocol::messages::offset_for_leader_epoch::{

@@ -1,4 +1,4 @@
-//! SyncGroup: every member gets its part of the leader's assignment, once that is durable.
+//! `SyncGroup`: every member gets its part of the leader's assignment, once that is durable.
 
 use protocol::error_code::ErrorCode;
 use protocol::messages::sync_group::{SyncGroupRequest, SyncGroupResponse};

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+#[allow(unused_imports, reason = "every test file uses a part of it")]
 pub use client::{Client, FETCH, PRODUCE, batch, fetch_request, fetched, idempotent_batch, values};
 
 /// Longest wait for anything; reaching it is a failure, not a measurement.
