@@ -93,16 +93,10 @@ pub const SHARDS_MAX: u32 = 256;
 pub const WATERMARK_DELAY_MS: u64 = 5;
 
 const _: () = {
-    assert!(
-        COMMIT_BYTES_TARGET + BATCH_BYTES_MAX + COMMIT_ENTRIES_MAX * 64 + BLOCK_BYTES
-            <= COMMIT_BYTES_MAX
-    );
+    assert!(COMMIT_BYTES_TARGET + BATCH_BYTES_MAX + COMMIT_ENTRIES_MAX * 64 + BLOCK_BYTES <= COMMIT_BYTES_MAX);
     assert!(COMMIT_BYTES_MAX as u64 * 2 < SEGMENT_BYTES_DEFAULT);
     assert!(CHUNK_BYTES_LARGE <= RING_WRITE_BYTES_MAX);
-    assert!(
-        CHUNK_BYTES_SMALL.is_multiple_of(BLOCK_BYTES)
-            && CHUNK_BYTES_LARGE.is_multiple_of(BLOCK_BYTES)
-    );
+    assert!(CHUNK_BYTES_SMALL.is_multiple_of(BLOCK_BYTES) && CHUNK_BYTES_LARGE.is_multiple_of(BLOCK_BYTES));
     assert!(UNDURABLE_BYTES_MAX >= COMMIT_BYTES_MAX * 2);
     assert!(SEGMENT_BYTES_MAX <= u32::MAX as u64);
     assert!(PRODUCER_BATCHES_MAX == 5);

@@ -96,6 +96,8 @@ pub struct Journal {
     undurable_bytes: usize,
     flush: Option<Flush>,
     in_checkpoint: bool,
+    /// A durable checkpoint that no durable commit proves yet, and where it ends.
+    unproven_checkpoint: Option<(SegmentSequence, JournalPosition)>,
     /// The active segment's header block is not written yet.
     header_owed: bool,
     /// Since when the durable end is ahead of what a commit on disk proves.
@@ -131,6 +133,7 @@ impl Journal {
             undurable_bytes: 0,
             flush: None,
             in_checkpoint: false,
+            unproven_checkpoint: None,
             header_owed: false,
             proof_owed_since_ns: None,
             sealed_commits: Vec::new(),
@@ -204,9 +207,14 @@ impl Journal {
         self.roll(operations)
     }
 
+    /// Whether a payload fits the active segment, with a block left behind it for the watermark that proves the last commits.
     fn fits<I: Io>(&mut self, operations: &mut Operations<I>, payload_bytes: usize) -> bool {
+        self.place_after(operations, payload_bytes) + BLOCK_BYTES as u64 <= self.identity.geometry.segment_bytes()
+    }
+
+    fn place_after<I: Io>(&mut self, operations: &mut Operations<I>, payload_bytes: usize) -> u64 {
         let open = self.open.get_or_insert_with(|| OpenCommit::new(&mut operations.io));
-        u64::from(self.place) + open.sealed_bytes(payload_bytes, 1) as u64 <= self.identity.geometry.segment_bytes()
+        u64::from(self.place) + open.sealed_bytes(payload_bytes, 1) as u64
     }
 
     fn roll<I: Io>(&mut self, operations: &mut Operations<I>) -> Room {
@@ -433,13 +441,17 @@ impl Journal {
             self.durable_position = header.end();
             self.undurable_bytes -= sealed.commit.entries.iter().map(|entry| entry.length as usize).sum::<usize>();
             if header.flags & FLAG_CHECKPOINT_END != 0 {
-                self.segments.checkpoint_is_durable(header.segment);
+                self.unproven_checkpoint = Some((header.segment, header.end()));
                 self.segments.write_indexes(
                     operations,
                     header.segment,
                     self.identity.shard,
                     self.identity.directory_id,
                 );
+            }
+            // Only what a durable commit proves may replace the older segments: without the proof recovery may cut the checkpoint.
+            if let Some((segment, _)) = self.unproven_checkpoint.take_if(|(_, end)| header.durable_upto >= *end) {
+                self.segments.checkpoint_is_durable(segment);
             }
             carries_data |= sealed.commit.entries.iter().any(|entry| entry.kind != EntryKind::Watermark);
             self.durable_commits.push(sealed.commit);
@@ -460,12 +472,13 @@ impl Journal {
         }
     }
 
-    /// Writes a watermark commit now if the durable end is not proven yet (also at a clean stop). False if there is nothing to prove, or
-    /// no room for it in the segment: then the next commit proves it.
+    /// Writes a watermark commit now if the durable end is not proven yet (also at a clean stop). False if there is nothing to prove.
     pub fn push_watermark<I: Io>(&mut self, operations: &mut Operations<I>) -> bool {
-        if self.proof_owed_since_ns.take().is_none() || self.active.is_none() || !self.fits(operations, 0) {
+        if self.proof_owed_since_ns.take().is_none() || self.active.is_none() {
             return false;
         }
+        let fits = self.place_after(operations, 0) <= self.identity.geometry.segment_bytes();
+        assert!(fits, "a block is kept for the watermark");
         self.push(operations, plain_entry(EntryKind::Watermark, LogId(0)), &[]);
         self.close(0);
         self.seal_next(operations);

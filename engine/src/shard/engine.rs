@@ -236,5 +236,5 @@ pub fn open_shard<I: crate::io::Io>(
         geometry: directory.geometry,
     };
     let journal = Journal::new(identity, set, active, recovered.next_commit);
-    Shard::new(shard, io, journal, recovered.logs, recovered.cut, tail_bytes)
+    Shard::new(shard, io, journal, recovered.logs, !recovered.clean, tail_bytes)
 }

@@ -49,7 +49,7 @@ pub enum Refusal {
 /// A change that the shard itself wants in the journal, as soon as there is room.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Owed {
-    /// The log was cut at recovery: its leader epoch rises.
+    /// The log may have been cut by an unclean stop: its leader epoch rises.
     Epoch(LogId),
     /// Retention may have something to take from the log.
     Retention(LogId),
@@ -94,22 +94,24 @@ pub struct Shard<I: Io> {
 }
 
 impl<I: Io> Shard<I> {
-    /// A shard over a recovered journal. `was_cut` says that the end of the journal was cut off.
+    /// A shard over a recovered journal. `may_be_cut` says that commits may be gone from its end: the last stop was not clean.
     pub fn new(
         id: ShardId,
         io: I,
         mut journal: Journal,
         logs: BTreeMap<LogId, LogState>,
-        was_cut: bool,
+        may_be_cut: bool,
         tail_bytes: usize,
     ) -> Shard<I> {
         let mut owed = VecDeque::new();
         let mut partitions = BTreeMap::new();
-        for (log, state) in logs {
+        for (log, mut state) in logs {
+            // A log start that was replayed may lie behind data whose segment was given back already.
+            drop(state.take_dead_spans());
             for span in &state.spans {
                 journal.segments.hold(span.segment);
             }
-            if was_cut {
+            if may_be_cut {
                 owed.push_back(Owed::Epoch(log));
             }
             partitions.insert(log, Partition::new(state, LogConfig::default()));
