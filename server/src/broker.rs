@@ -9,6 +9,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::catalog::{Catalog, CatalogOwner, Topic};
 use crate::config::Settings;
+use crate::frame_budget::FrameBudget;
 use crate::group_edge::GroupEdge;
 use crate::limits::SHARD_BUDGET_BYTES;
 use crate::producer_ids::ProducerIds;
@@ -24,8 +25,8 @@ pub struct Broker {
     pub core: Core,
     /// The resolved configuration.
     pub settings: Arc<Settings>,
-    /// Permits are bytes of received frames, held until their answers have left.
-    pub request_memory: Arc<Semaphore>,
+    /// Memory of received frames, held until their answers have left.
+    pub frame_budget: Rc<FrameBudget>,
     /// Permits are bytes of fetch answers, held until they have left.
     pub answer_memory: Arc<Semaphore>,
     /// This shard's block of producer ids.
@@ -44,7 +45,7 @@ impl Broker {
             groups: GroupEdge::new(core.clone(), &settings),
             core,
             settings,
-            request_memory: Arc::new(Semaphore::new(SHARD_BUDGET_BYTES)),
+            frame_budget: Rc::new(FrameBudget::new(SHARD_BUDGET_BYTES)),
             answer_memory: Arc::new(Semaphore::new(SHARD_BUDGET_BYTES)),
             producer_ids: ProducerIds::default(),
             catalog: RefCell::default(),

@@ -5,7 +5,6 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use tokio::time::timeout;
 
 use crate::api::{self, Begun};
 use crate::broker::Broker;
+use crate::frame_budget::FrameMemory;
 use crate::frame_reader::{Closed, Frame, FrameReader};
 use crate::limits::{PENDING_ANSWERS_MAX, SEND_BYTES_TARGET, SEND_STEP_BYTES, WRITE_STALL_DEADLINE};
 use crate::request::{Answer, Call, Refused};
@@ -40,7 +40,7 @@ enum Pending {
 /// One place in the queue.
 struct Queued {
     pending: Pending,
-    _memory: OwnedSemaphorePermit,
+    _memory: FrameMemory,
 }
 
 /// Serves a connection until it ends.
@@ -89,8 +89,8 @@ async fn read_requests(
     unanswered: Rc<Unanswered>,
 ) -> Ended {
     let idle = Duration::from_millis(broker.settings.connections_max_idle_ms);
-    let memory = Arc::clone(&broker.request_memory);
-    let mut frames = FrameReader::new(socket, memory, broker.settings.request_max_bytes, idle);
+    let budget = Rc::clone(&broker.frame_budget);
+    let mut frames = FrameReader::new(socket, budget, broker.settings.request_max_bytes, idle);
     loop {
         let Frame { bytes, memory } = match frames.next(broker.drained()).await {
             Ok(frame) => frame,

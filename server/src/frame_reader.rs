@@ -4,15 +4,14 @@
 use std::fmt;
 use std::io;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use engine::io::net::Socket;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
-use crate::limits::{FRAME_DEADLINE, RECEIVE_BYTES_FIRST, REQUEST_BYTES_MIN};
+use crate::frame_budget::{FrameBudget, FrameMemory};
+use crate::limits::{FRAME_DEADLINE, RECEIVE_BYTES_FIRST, RECEIVE_BYTES_PROVEN_MAX, REQUEST_BYTES_MIN};
 
 const LENGTH_BYTES: usize = 4;
 
@@ -21,7 +20,7 @@ pub struct Frame {
     /// Header and body.
     pub bytes: Bytes,
     /// Given back when the answer has left.
-    pub memory: OwnedSemaphorePermit,
+    pub memory: FrameMemory,
 }
 
 /// Why a connection ends.
@@ -76,7 +75,7 @@ impl Closed {
 /// The receiving half of a connection.
 pub struct FrameReader {
     socket: Rc<Socket>,
-    memory: Arc<Semaphore>,
+    budget: Rc<FrameBudget>,
     frame_bytes_max: usize,
     idle: Duration,
     buffer: BytesMut,
@@ -85,9 +84,9 @@ pub struct FrameReader {
 }
 
 impl FrameReader {
-    /// Reads from `socket`; frame bytes are taken from `memory`.
-    pub fn new(socket: Rc<Socket>, memory: Arc<Semaphore>, frame_bytes_max: usize, idle: Duration) -> FrameReader {
-        FrameReader { socket, memory, frame_bytes_max, idle, buffer: BytesMut::new(), largest_frame: 0 }
+    /// Reads from `socket`; its buffers are taken from `budget`.
+    pub fn new(socket: Rc<Socket>, budget: Rc<FrameBudget>, frame_bytes_max: usize, idle: Duration) -> FrameReader {
+        FrameReader { socket, budget, frame_bytes_max, idle, buffer: BytesMut::new(), largest_frame: 0 }
     }
 
     /// The next frame. `stop` ends the wait between frames.
@@ -104,11 +103,11 @@ impl FrameReader {
             }
         }
         let started_inside = !self.buffer.is_empty();
-        self.fill(LENGTH_BYTES, Instant::now() + FRAME_DEADLINE, started_inside).await?;
+        let mut memory = FrameMemory::default();
+        let mut deadline = Instant::now() + FRAME_DEADLINE;
+        self.fill(LENGTH_BYTES, &mut deadline, &mut memory, started_inside).await?;
         let length = self.frame_length()?;
-        // The semaphore is never closed; waiting here leaves the bytes in the kernel, and the client waits upstream.
-        let memory = Arc::clone(&self.memory).acquire_many_owned(length as u32).await.map_err(|_| Closed::Stopping)?;
-        self.fill(LENGTH_BYTES + length, Instant::now() + FRAME_DEADLINE, true).await?;
+        self.fill(LENGTH_BYTES + length, &mut deadline, &mut memory, true).await?;
         self.largest_frame = self.largest_frame.max(length);
         let bytes = self.buffer.split_to(LENGTH_BYTES + length).freeze().slice(LENGTH_BYTES..);
         Ok(Frame { bytes, memory })
@@ -123,19 +122,31 @@ impl FrameReader {
         }
     }
 
-    async fn fill(&mut self, needed: usize, deadline: Instant, inside_frame: bool) -> Result<(), Closed> {
+    /// Never straight from the prefix: twice what came already, or what this client has proven to send.
+    fn buffer_target(&self, needed: usize) -> usize {
+        if needed <= LENGTH_BYTES {
+            return RECEIVE_BYTES_FIRST.max(self.largest_frame.min(RECEIVE_BYTES_PROVEN_MAX));
+        }
+        needed.min((self.buffer.len() * 2).max(self.largest_frame * 2).max(RECEIVE_BYTES_FIRST))
+    }
+
+    /// Receives until `needed` bytes are there. Waiting for memory is our doing and does not count against the deadline.
+    async fn fill(
+        &mut self,
+        needed: usize,
+        deadline: &mut Instant,
+        memory: &mut FrameMemory,
+        inside_frame: bool,
+    ) -> Result<(), Closed> {
         while self.buffer.len() < needed {
-            // Never straight from the prefix: as much as came already, or as this client has proven to send.
-            let earned = (self.buffer.len() * 2).max(self.largest_frame * 2).max(RECEIVE_BYTES_FIRST);
-            let target = if needed <= LENGTH_BYTES {
-                RECEIVE_BYTES_FIRST.max(self.largest_frame.min(1 << 20))
-            } else {
-                needed.min(earned)
-            };
+            let target = self.buffer_target(needed);
+            let asked_at = Instant::now();
+            self.budget.grow(memory, target).await;
+            *deadline += asked_at.elapsed();
             self.buffer.reserve(target - self.buffer.len());
             let buffer = std::mem::take(&mut self.buffer);
             let (received, buffer) =
-                timeout_at(deadline, self.socket.recv(buffer)).await.map_err(|_| Closed::FrameDeadline)?;
+                timeout_at(*deadline, self.socket.recv(buffer)).await.map_err(|_| Closed::FrameDeadline)?;
             let was_empty = buffer.is_empty();
             self.buffer = buffer;
             match received {

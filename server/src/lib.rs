@@ -13,6 +13,7 @@ pub mod clock;
 pub mod config;
 pub mod connection;
 pub mod exit;
+pub mod frame_budget;
 pub mod frame_reader;
 pub mod group;
 pub mod group_edge;

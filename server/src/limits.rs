@@ -10,6 +10,8 @@ pub const REQUEST_BYTES_MAX: usize = 100 << 20;
 pub const REQUEST_BYTES_MIN: usize = 8;
 /// First receive buffer of a frame: holds any request but Produce whole, and is cheap to give to a stranger.
 pub const RECEIVE_BYTES_FIRST: usize = 16 << 10;
+/// First buffer for a client that sends large frames: most of them come with one receive.
+pub const RECEIVE_BYTES_PROVEN_MAX: usize = 1 << 20;
 /// Memory for received frames and answers under way, a shard. Kafka bounds this only on request (`queued.max.request.bytes`).
 pub const SHARD_BUDGET_BYTES: usize = 128 << 20;
 /// What a fetch turn reserves before it reads: answers beyond it take another turn of the client.
@@ -76,7 +78,7 @@ pub const OFFSETS_TOPIC_PARTITIONS: i32 = 50;
 
 const _: () = {
     assert!(RECEIVE_BYTES_FIRST > REQUEST_BYTES_MIN);
-    // A frame at the limit must fit the budget, or its connection would wait for ever.
+    // Memory is the budget and one frame beyond it, so the budget should be the larger part.
     assert!(REQUEST_BYTES_MAX <= SHARD_BUDGET_BYTES);
     assert!(FETCH_RESERVE_BYTES_MAX <= SHARD_BUDGET_BYTES / 4);
     // Permits of the budget are counted in u32.

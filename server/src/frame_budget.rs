@@ -1,0 +1,86 @@
+//! `FrameBudget`: memory of a shard for received frames. It counts what buffers really have, so that a lying length takes nothing from others.
+//!
+//! Frames that grow together could each wait for the memory of the others. So one frame at a time may go beyond the budget: memory is
+//! bounded by the budget plus one frame, and there is always one that comes to its end.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// The budget of one shard.
+pub struct FrameBudget {
+    /// Permits are bytes.
+    bytes: Arc<Semaphore>,
+    overdraft: Arc<Semaphore>,
+}
+
+/// What one frame holds; given back when it is dropped, after the answer has left.
+#[derive(Default)]
+pub struct FrameMemory {
+    counted: Option<OwnedSemaphorePermit>,
+    overdraft: Option<OwnedSemaphorePermit>,
+}
+
+impl FrameBudget {
+    /// A budget of so many bytes.
+    pub fn new(bytes: usize) -> FrameBudget {
+        FrameBudget { bytes: Arc::new(Semaphore::new(bytes)), overdraft: Arc::new(Semaphore::new(1)) }
+    }
+
+    /// Waits until `memory` covers a buffer of `bytes`. The client waits upstream: what it sends stays in the kernel.
+    pub async fn grow(&self, memory: &mut FrameMemory, bytes: usize) {
+        let counted = memory.counted.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let missing = bytes.saturating_sub(counted);
+        if missing == 0 || memory.overdraft.is_some() {
+            return;
+        }
+        // The length of a frame is an i32, so its bytes fit.
+        let missing = missing as u32;
+        let more = match Arc::clone(&self.bytes).try_acquire_many_owned(missing) {
+            Ok(more) => Ok(more),
+            Err(_) => tokio::select! {
+                biased;
+                more = Arc::clone(&self.bytes).acquire_many_owned(missing) => more,
+                slot = Arc::clone(&self.overdraft).acquire_owned() => {
+                    memory.overdraft = slot.ok();
+                    return;
+                }
+            },
+        };
+        let more = more.expect("the semaphore is never closed");
+        match &mut memory.counted {
+            Some(counted) => counted.merge(more),
+            None => memory.counted = Some(more),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    async fn grows(budget: &FrameBudget, memory: &mut FrameMemory, bytes: usize) -> bool {
+        tokio::time::timeout(Duration::from_millis(1), budget.grow(memory, bytes)).await.is_ok()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_frame_goes_beyond_the_budget_and_the_others_wait_for_it() {
+        let budget = FrameBudget::new(100);
+        let (mut first, mut second, mut third) =
+            (FrameMemory::default(), FrameMemory::default(), FrameMemory::default());
+        assert!(grows(&budget, &mut first, 60).await);
+        assert!(grows(&budget, &mut second, 40).await);
+        assert!(grows(&budget, &mut first, 200).await, "by the overdraft");
+        assert!(grows(&budget, &mut first, 300).await, "it has it to its end");
+        assert!(!grows(&budget, &mut second, 41).await);
+        assert!(!grows(&budget, &mut third, 1).await);
+        drop(first);
+        assert!(grows(&budget, &mut second, 90).await);
+        assert!(grows(&budget, &mut third, 10).await);
+        assert_eq!((budget.bytes.available_permits(), budget.overdraft.available_permits()), (0, 1));
+        drop((second, third));
+        assert_eq!(budget.bytes.available_permits(), 100);
+    }
+}
