@@ -130,8 +130,7 @@ impl<'e> Window<'e> {
     fn consumed(&self, evidence: &Evidence) -> StreamSummary {
         let counts = self.counts;
         let rate = Rate::over(counts.consumed_records, counts.consumed_bytes, self.secs);
-        let end_to_end =
-            Latency::from_histogram(&self.histograms.end_to_end, Some(counts.end_to_end_batches));
+        let end_to_end = Latency::from_histogram(&self.histograms.end_to_end, Some(counts.end_to_end_batches));
         StreamSummary {
             achieved: rate,
             goodput: rate,
@@ -258,12 +257,7 @@ fn integrity(evidence: &Evidence) -> Integrity {
     }
 }
 
-fn quality(
-    evidence: &Evidence,
-    window: Option<&Window<'_>>,
-    summary: &Summary,
-    resources: &Resources,
-) -> Quality {
+fn quality(evidence: &Evidence, window: Option<&Window<'_>>, summary: &Summary, resources: &Resources) -> Quality {
     let workload = &evidence.workload;
     let produce = summary.produce.as_ref();
     let offered = produce.and_then(|produce| produce.offered).map_or(0.0, |rate| rate.records_per_s);
@@ -285,7 +279,9 @@ fn notes(evidence: &Evidence) -> Vec<String> {
     let mut notes = Vec::new();
     let unsent: u64 = evidence.reports.producers.values().map(|report| report.unsent_records).sum();
     if unsent > 0 {
-        notes.push(format!("{unsent} records were due but could not be sent before the window ended; their latency is in no histogram."));
+        notes.push(format!(
+            "{unsent} records were due but could not be sent before the window ended; their latency is in no histogram."
+        ));
     }
     if evidence.workload.verify == Verify::Off {
         notes.push("Not verified by reading: --verify off.".into());
@@ -369,7 +365,9 @@ fn series(evidence: &Evidence, window: &Window<'_>) -> Series {
         end_to_end_max_ns: latency(end_to_end, &|row| row.end_to_end.max_ns),
         lag_p99_ns: latency(produced, &|row| row.lag.p99_ns),
         broker_cpu_cores: column(usage.has_broker, &|row| usage.cores(row, |usage| Some(usage.broker?.cpu()))),
-        broker_rss_bytes: latency(usage.has_broker, &|row| usage.last(row).and_then(|usage| Some(usage.broker?.rss_bytes))),
+        broker_rss_bytes: latency(usage.has_broker, &|row| {
+            usage.last(row).and_then(|usage| Some(usage.broker?.rss_bytes))
+        }),
         loadgen_cpu_cores: column(true, &|row| usage.cores(row, |usage| Some(usage.loadgen?.cpu()))),
         steal_share: column(true, &|row| usage.pressure(row).and_then(|host| host.steal_share)),
         cpu_pressure_share: column(true, &|row| usage.pressure(row).and_then(|host| host.cpu_pressure_share)),

@@ -95,10 +95,8 @@ impl Client {
 
     fn negotiate(&mut self) -> Result<(), Error> {
         let api = ApiKey::ApiVersions;
-        let request = ApiVersionsRequest {
-            client_software_name: CLIENT_ID,
-            client_software_version: env!("CARGO_PKG_VERSION"),
-        };
+        let request =
+            ApiVersionsRequest { client_software_name: CLIENT_ID, client_software_version: env!("CARGO_PKG_VERSION") };
         let mut version = API_VERSIONS_WITH_FEATURES;
         self.exchange(api, version, &request)?;
         // A broker that does not know the version answers in the format of version 0, error 35 in front.

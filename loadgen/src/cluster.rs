@@ -166,11 +166,8 @@ fn read_leaders(
     if found.error_code != 0 && !is_retriable(found.error_code) {
         return Err(Error::Broker { api: ApiKey::Metadata, code: found.error_code });
     }
-    let addresses: BTreeMap<i32, String> = response
-        .brokers
-        .iter()
-        .map(|broker| (broker.node_id, socket_address(broker.host, broker.port)))
-        .collect();
+    let addresses: BTreeMap<i32, String> =
+        response.brokers.iter().map(|broker| (broker.node_id, socket_address(broker.host, broker.port))).collect();
     let mut leaders = vec![None; partitions as usize];
     for partition in found.partitions.iter().filter(|partition| partition.error_code == 0) {
         if let Some(leader) = leaders.get_mut(partition.partition_index as usize) {

@@ -121,9 +121,7 @@ impl Consumer {
     /// Whether everything below `targets`, the ends of all partitions of the topic, was read.
     pub fn has_reached(&self, targets: &[i64]) -> bool {
         let mut lanes = self.links.iter().flat_map(|link| &link.reading.lanes);
-        lanes.all(|(&partition, lane)| {
-            targets.get(partition as usize).is_none_or(|&target| lane.next_offset >= target)
-        })
+        lanes.all(|(&partition, lane)| targets.get(partition as usize).is_none_or(|&target| lane.next_offset >= target))
     }
 
     /// The oldest fetch without an answer.
@@ -213,7 +211,9 @@ impl Reading {
             client_id: Some(CLIENT_ID),
         };
         self.request.clear();
-        frame::encode_request(&header, &request).iter().for_each(|piece| self.request.extend_from_slice(piece));
+        for piece in frame::encode_request(&header, &request) {
+            self.request.extend_from_slice(&piece);
+        }
         self.written_bytes = 0;
         self.in_flight = true;
         self.sent_ns = settings.clock.now_ns();
@@ -256,8 +256,11 @@ impl Reading {
             let lane = self.lanes.get_mut(&partition);
             let Some(lane) = lane.filter(|_| !records.is_empty()) else { continue };
             let from_offset = lane.next_offset;
-            lane.next_offset = offset_behind(records, from_offset)
-                .ok_or_else(|| Error::Answer { api, address: address(), what: "no whole batch from there on" })?;
+            lane.next_offset = offset_behind(records, from_offset).ok_or_else(|| Error::Answer {
+                api,
+                address: address(),
+                what: "no whole batch from there on",
+            })?;
             lane.served = true;
             read.push((partition, from_offset, records));
         }
@@ -282,7 +285,9 @@ impl Reading {
     fn rotate(&mut self) {
         let (lanes, order) = (&mut self.lanes, &mut self.order);
         order.sort_by_key(|partition| lanes[partition].served);
-        lanes.values_mut().for_each(|lane| lane.served = false);
+        for lane in lanes.values_mut() {
+            lane.served = false;
+        }
     }
 }
 

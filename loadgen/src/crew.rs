@@ -80,7 +80,8 @@ impl Crew {
     /// Starts everybody.
     pub fn start(self, timeline: Timeline) -> Result<WorkingCrew, Error> {
         let Self { control, producers, consumers } = self;
-        let mut crew = WorkingCrew { control, producers: Vec::new(), consumers: Vec::new(), reports: Reports::default() };
+        let mut crew =
+            WorkingCrew { control, producers: Vec::new(), consumers: Vec::new(), reports: Reports::default() };
         for (number, producer) in producers.into_iter().enumerate() {
             let control = crew.control.clone();
             crew.producers.push(spawn(format!("producer-{number}"), move || producer.run(timeline, &control))?);
@@ -170,10 +171,7 @@ impl Drop for WorkingCrew {
     }
 }
 
-fn spawn<T: Send + 'static>(
-    name: String,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<JoinHandle<T>, Error> {
+fn spawn<T: Send + 'static>(name: String, work: impl FnOnce() -> T + Send + 'static) -> Result<JoinHandle<T>, Error> {
     thread::Builder::new().name(name).spawn(work).map_err(local("cannot start a thread"))
 }
 

@@ -143,10 +143,10 @@ fn choose_parent(given: Option<&Path>) -> Result<PathBuf, Error> {
     if let Some(given) = given {
         return Ok(given.to_path_buf());
     }
-    if let Some(temporary) = std::env::var_os("TMPDIR").map(PathBuf::from) {
-        if refuse_memory(&temporary).is_ok() {
-            return Ok(temporary);
-        }
+    if let Some(temporary) = std::env::var_os("TMPDIR").map(PathBuf::from)
+        && refuse_memory(&temporary).is_ok()
+    {
+        return Ok(temporary);
     }
     let here = std::env::current_dir().map_err(local("no current directory"))?;
     Ok(here.join("target"))

@@ -129,15 +129,12 @@ impl PartitionSeen {
             return None;
         };
         let seen = self.producers.get_mut(stamp.producer as usize);
-        match seen.filter(|_| stamp.run == self.run && stamp.partition == self.partition) {
-            Some(seen) => {
-                seen.note(stamp.sequence);
-                Some(stamp)
-            }
-            None => {
-                self.phantom += 1;
-                None
-            }
+        if let Some(seen) = seen.filter(|_| stamp.run == self.run && stamp.partition == self.partition) {
+            seen.note(stamp.sequence);
+            Some(stamp)
+        } else {
+            self.phantom += 1;
+            None
         }
     }
 

@@ -25,9 +25,7 @@ use protocol::messages::list_offsets::{
 use protocol::messages::metadata::{
     MetadataRequest, MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
-use protocol::messages::produce::{
-    PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceResponse,
-};
+use protocol::messages::produce::{PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceResponse};
 use protocol::reader::{DecodeError, Reader};
 use protocol::{Message, Records, Response, frame};
 
@@ -116,7 +114,8 @@ fn serve<L: Log>(mut stream: TcpStream, shared: &Shared<L>) -> io::Result<()> {
             frame.resize(bytes, 0);
         }
         stream.read_exact(&mut frame[..bytes])?;
-        let answer = shared.answer(&frame[..bytes]).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        let answer =
+            shared.answer(&frame[..bytes]).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         for piece in answer {
             stream.write_all(&piece)?;
         }
@@ -136,8 +135,12 @@ impl<L: Log> Shared<L> {
                 Ok(encode(&header, &versions()))
             }
             ApiKey::Metadata => Ok(encode(&header, &self.metadata(&MetadataRequest::decode(&mut reader, version)?))),
-            ApiKey::CreateTopics => Ok(encode(&header, &self.create(&CreateTopicsRequest::decode(&mut reader, version)?))),
-            ApiKey::DeleteTopics => Ok(encode(&header, &self.delete(&DeleteTopicsRequest::decode(&mut reader, version)?))),
+            ApiKey::CreateTopics => {
+                Ok(encode(&header, &self.create(&CreateTopicsRequest::decode(&mut reader, version)?)))
+            }
+            ApiKey::DeleteTopics => {
+                Ok(encode(&header, &self.delete(&DeleteTopicsRequest::decode(&mut reader, version)?)))
+            }
             ApiKey::InitProducerId => {
                 InitProducerIdRequest::decode(&mut reader, version)?;
                 Ok(encode(&header, &InitProducerIdResponse { producer_id: 1, ..Default::default() }))
@@ -225,13 +228,19 @@ impl<L: Log> Shared<L> {
     fn metadata<'a>(&self, request: &MetadataRequest<'a>) -> MetadataResponse<'a> {
         let topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
         let asked = request.topics.iter().flatten().filter_map(|topic| topic.name);
-        let known = asked.filter_map(|name| topics.get(name).map(|partitions| MetadataResponseTopic {
-            name: Some(name),
-            partitions: (0..*partitions)
-                .map(|partition_index| MetadataResponsePartition { partition_index, leader_id: 1, ..Default::default() })
-                .collect(),
-            ..MetadataResponseTopic::default()
-        }));
+        let known = asked.filter_map(|name| {
+            topics.get(name).map(|partitions| MetadataResponseTopic {
+                name: Some(name),
+                partitions: (0..*partitions)
+                    .map(|partition_index| MetadataResponsePartition {
+                        partition_index,
+                        leader_id: 1,
+                        ..Default::default()
+                    })
+                    .collect(),
+                ..MetadataResponseTopic::default()
+            })
+        });
         let broker = MetadataResponseBroker { node_id: 1, host: "127.0.0.1", port: self.port.into(), rack: None };
         MetadataResponse { brokers: vec![broker], topics: known.collect(), ..MetadataResponse::default() }
     }
@@ -249,7 +258,8 @@ impl<L: Log> Shared<L> {
         let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
         let named = request.topics.iter().filter_map(|topic| topic.name).chain(request.topic_names.iter().copied());
         let deleted = named.map(|name| {
-            let error = if topics.remove(name).is_some() { ErrorCode::None } else { ErrorCode::UnknownTopicOrPartition };
+            let error =
+                if topics.remove(name).is_some() { ErrorCode::None } else { ErrorCode::UnknownTopicOrPartition };
             DeletableTopicResult { name: Some(name), error_code: error.code(), ..DeletableTopicResult::default() }
         });
         DeleteTopicsResponse { responses: deleted.collect(), ..DeleteTopicsResponse::default() }

@@ -215,8 +215,8 @@ impl Producer {
             let now_ns = settings.clock.now_ns();
             let decoded = frame::decode_response::<ProduceResponse<'_>>(bytes, ApiKey::Produce, *version);
             let address = &settings.topic.brokers[broker];
-            let (correlation_id, response) = decoded
-                .map_err(|source| Error::Decode { api: ApiKey::Produce, address: address.clone(), source })?;
+            let (correlation_id, response) =
+                decoded.map_err(|source| Error::Decode { api: ApiKey::Produce, address: address.clone(), source })?;
             let wrong = |what| Error::Answer { api: ApiKey::Produce, address: address.clone(), what };
             // An answer to a request that is not wholly written would be a second answer to the one before.
             let request = if link.written > 0 { link.in_flight.pop_front() } else { None };
@@ -456,14 +456,7 @@ impl ProducerReport {
     }
 }
 
-fn record_batch(
-    recorder: &mut Recorder,
-    records: u32,
-    bytes: u32,
-    runs: &[(u64, u32)],
-    sent_ns: u64,
-    now_ns: u64,
-) {
+fn record_batch(recorder: &mut Recorder, records: u32, bytes: u32, runs: &[(u64, u32)], sent_ns: u64, now_ns: u64) {
     if let Some(counts) = recorder.counts(now_ns) {
         counts.acked_records += u64::from(records);
         counts.acked_batches += 1;

@@ -53,11 +53,9 @@ pub fn parse_rate(text: &str) -> Result<Rate, String> {
     }
     match unit {
         "" | "/s" | "rec/s" => Ok(Rate::Records(number)),
-        _ => unit
-            .strip_suffix("/s")
-            .and_then(byte_scale)
-            .map(|scale| Rate::Bytes(number * scale))
-            .ok_or_else(|| format!("unknown rate unit {unit:?} (nothing for records/s, or kB/s, MB/s, GB/s, KiB/s, MiB/s)")),
+        _ => unit.strip_suffix("/s").and_then(byte_scale).map(|scale| Rate::Bytes(number * scale)).ok_or_else(|| {
+            format!("unknown rate unit {unit:?} (nothing for records/s, or kB/s, MB/s, GB/s, KiB/s, MiB/s)")
+        }),
     }
 }
 

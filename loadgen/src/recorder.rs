@@ -4,7 +4,7 @@
 //! never averaged) and gives the memory back, so that a run of a day takes no more than a run of a minute.
 
 use std::collections::BTreeMap;
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
@@ -307,10 +307,7 @@ impl Collector {
         let mut next = first.ok();
         while let Some(second) = next {
             self.absorb(second);
-            next = match self.seconds.try_recv() {
-                Ok(second) => Some(second),
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-            };
+            next = self.seconds.try_recv().ok();
         }
         self.settle(self.passed.iter().copied().min().unwrap_or(i64::MIN));
         true

@@ -72,14 +72,8 @@ pub struct Evidence {
 /// Carries out a run. The result always exists; its `error` says whether the run came to its end.
 pub fn execute(args: &RunArgs, progress: &mut Progress, interrupted: Arc<AtomicBool>) -> Result<RunResult, Error> {
     let workload = Workload::from_args(args)?;
-    let mut session = Session {
-        clock: Clock::start(),
-        progress,
-        interrupted,
-        args,
-        broker: None,
-        evidence: Evidence::new(workload),
-    };
+    let mut session =
+        Session { clock: Clock::start(), progress, interrupted, args, broker: None, evidence: Evidence::new(workload) };
     let outcome = session.carry_out();
     if let Err(error) = outcome {
         // The broker's end explains a broken connection, not the other way round.
@@ -349,10 +343,11 @@ impl Session<'_> {
         }
         let last = rows.last();
         let records_per_s = last.map_or(0.0, |row| {
-            let records = row.counts.acked_records.max(row.counts.consumed_records * u64::from(workload.mode == Mode::Consume));
+            let records =
+                row.counts.acked_records.max(row.counts.consumed_records * u64::from(workload.mode == Mode::Consume));
             records as f64 / timeline.covered_secs(row.second).max(1e-3)
         });
-        let offered = (!workload.is_closed_loop()).then(|| workload.records_per_s * workload.record_bytes as f64);
+        let offered = (!workload.is_closed_loop()).then_some(workload.records_per_s * workload.record_bytes as f64);
         self.progress.show(&Snapshot {
             phase,
             elapsed_secs: now_ns.saturating_sub(from_ns) / 1_000_000_000,
@@ -372,10 +367,11 @@ impl Session<'_> {
     fn tear_down(&mut self) {
         let (Some(topic), Some(bootstrap)) = (&self.evidence.topic, &self.evidence.bootstrap) else { return };
         // The embedded broker's topics go with its directory.
-        if self.broker.is_none() && !self.args.keep_topic {
-            if let Err(error) = cluster::delete_topic(bootstrap, &topic.name) {
-                self.progress.say(&format!("topic {} is still there: {error}", topic.name));
-            }
+        if self.broker.is_none()
+            && !self.args.keep_topic
+            && let Err(error) = cluster::delete_topic(bootstrap, &topic.name)
+        {
+            self.progress.say(&format!("topic {} is still there: {error}", topic.name));
         }
     }
 }

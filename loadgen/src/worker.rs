@@ -90,9 +90,10 @@ impl ProducerThread {
     ) -> Result<Self, Error> {
         let brokers = settings.topic.brokers.len();
         let epoll = Loop::new(settings.clock, indices.len() * brokers)?;
-        let producers = indices.iter().enumerate().map(|(place, &index)| {
-            Producer::open(index, settings.clone(), epoll.poll.registry(), place * brokers)
-        });
+        let producers = indices
+            .iter()
+            .enumerate()
+            .map(|(place, &index)| Producer::open(index, settings.clone(), epoll.poll.registry(), place * brokers));
         Ok(Self {
             producers: producers.collect::<Result<_, _>>()?,
             epoll,
@@ -115,14 +116,18 @@ impl ProducerThread {
         let Self { epoll, producers, brokers, payload, records_max, .. } = self;
         let (brokers, records_max) = (*brokers, *records_max);
         let mut warming_up = true;
-        producers.iter_mut().for_each(|producer| producer.start(timeline.start_ns, records_max));
+        for producer in producers.iter_mut() {
+            producer.start(timeline.start_ns, records_max);
+        }
         loop {
             control.check()?;
             let now_ns = epoll.clock.now_ns();
             recorder.roll(now_ns);
             if warming_up && now_ns >= timeline.measure_ns {
                 warming_up = false;
-                producers.iter_mut().for_each(|producer| producer.restart(timeline.measure_ns));
+                for producer in producers.iter_mut() {
+                    producer.restart(timeline.measure_ns);
+                }
             }
             if now_ns >= timeline.end_ns {
                 for producer in producers.iter_mut() {
@@ -137,7 +142,11 @@ impl ProducerThread {
             for producer in producers.iter_mut() {
                 producer.fill(now_ns, payload, recorder)?;
             }
-            check_answers("answering a produce request", now_ns, producers.iter().filter_map(Producer::oldest_sent_ns))?;
+            check_answers(
+                "answering a produce request",
+                now_ns,
+                producers.iter().filter_map(Producer::oldest_sent_ns),
+            )?;
             let next_phase_ns = if warming_up { timeline.measure_ns } else { timeline.end_ns };
             let wake_ns = producers.iter().map(Producer::next_wake_ns).min().unwrap_or(u64::MAX);
             epoll.wait(if now_ns < timeline.end_ns { wake_ns.min(next_phase_ns) } else { wake_ns })?;
@@ -170,11 +179,7 @@ pub struct ConsumerReport {
 
 impl ConsumerThread {
     /// Connects one consumer for each list of partitions.
-    pub fn open(
-        assignments: &[Vec<u32>],
-        settings: &Arc<ConsumerSettings>,
-        outlet: Outlet,
-    ) -> Result<Self, Error> {
+    pub fn open(assignments: &[Vec<u32>], settings: &Arc<ConsumerSettings>, outlet: Outlet) -> Result<Self, Error> {
         let brokers = settings.topic.brokers.len();
         let epoll = Loop::new(settings.clock, assignments.len() * brokers)?;
         let consumers = assignments.iter().enumerate().map(|(place, partitions)| {
