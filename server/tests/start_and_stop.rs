@@ -27,7 +27,7 @@ fn sigterm_answers_what_is_in_flight_and_exits_0() {
         let mut client = broker.connect();
         assert_eq!(client.create_topic("t", 1, &[]), 0);
         let mut waiting = broker.connect();
-        waiting.send(broker::FETCH, &broker::fetch_request("t", 0, 0, 55_000));
+        waiting.send(broker::FETCH, &broker::fetch_request("t", 0, 0, 250_000));
         for at in 0..50 {
             client.send_produce("t", 0, &batch(&[&at.to_string()]), -1);
         }
