@@ -96,6 +96,8 @@ pub struct Journal {
     undurable_bytes: usize,
     flush: Option<Flush>,
     in_checkpoint: bool,
+    /// Somebody waits for a new segment: spares must not be kept busy with zeroing.
+    segment_wanted: bool,
     /// A durable checkpoint that no durable commit proves yet, and where it ends.
     unproven_checkpoint: Option<(SegmentSequence, JournalPosition)>,
     /// The active segment's header block is not written yet.
@@ -133,6 +135,7 @@ impl Journal {
             undurable_bytes: 0,
             flush: None,
             in_checkpoint: false,
+            segment_wanted: false,
             unproven_checkpoint: None,
             header_owed: false,
             proof_owed_since_ns: None,
@@ -219,6 +222,7 @@ impl Journal {
 
     fn roll<I: Io>(&mut self, operations: &mut Operations<I>) -> Room {
         let Some((sequence, file)) = self.segments.activate() else {
+            self.segment_wanted = true;
             self.segments.pump(operations, false);
             return if self.segments.disk_is_full() { Room::DiskFull } else { Room::Wait };
         };
@@ -226,6 +230,7 @@ impl Journal {
             self.segments.get_mut(ended).expect("the active segment is known").end_place = Some(self.place);
         }
         self.place = FIRST_COMMIT_PLACE;
+        self.segment_wanted = false;
         self.header_owed = true;
         self.in_checkpoint = true;
         Room::Rolled
@@ -283,7 +288,7 @@ impl Journal {
         if idle {
             self.prove_the_end(operations);
         }
-        self.segments.pump(operations, self.sealed.is_empty());
+        self.segments.pump(operations, self.sealed.is_empty() && !self.segment_wanted);
     }
 
     /// When [`Journal::pump`] wants to be called again although nothing completes.
