@@ -36,16 +36,17 @@ impl FrameBudget {
         }
         // The length of a frame is an i32, so its bytes fit.
         let missing = missing as u32;
-        let more = match Arc::clone(&self.bytes).try_acquire_many_owned(missing) {
-            Ok(more) => Ok(more),
-            Err(_) => tokio::select! {
+        let more = if let Ok(more) = Arc::clone(&self.bytes).try_acquire_many_owned(missing) {
+            Ok(more)
+        } else {
+            tokio::select! {
                 biased;
                 more = Arc::clone(&self.bytes).acquire_many_owned(missing) => more,
                 slot = Arc::clone(&self.overdraft).acquire_owned() => {
                     memory.overdraft = slot.ok();
                     return;
                 }
-            },
+            }
         };
         let more = more.expect("the semaphore is never closed");
         match &mut memory.counted {
