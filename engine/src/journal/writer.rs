@@ -100,8 +100,6 @@ pub struct Journal {
     segment_wanted: bool,
     /// A durable checkpoint that no durable commit proves yet, and where it ends.
     unproven_checkpoint: Option<(SegmentSequence, JournalPosition)>,
-    /// The active segment's header block is not written yet.
-    header_owed: bool,
     /// Since when the durable end is ahead of what a commit on disk proves.
     proof_owed_since_ns: Option<u64>,
     sealed_commits: Vec<Rc<SealedCommit>>,
@@ -137,7 +135,6 @@ impl Journal {
             in_checkpoint: false,
             segment_wanted: false,
             unproven_checkpoint: None,
-            header_owed: false,
             proof_owed_since_ns: None,
             sealed_commits: Vec::new(),
             written_commits: Vec::new(),
@@ -231,7 +228,6 @@ impl Journal {
         }
         self.place = FIRST_COMMIT_PLACE;
         self.segment_wanted = false;
-        self.header_owed = true;
         self.in_checkpoint = true;
         Room::Rolled
     }
@@ -333,8 +329,8 @@ impl Journal {
         let commit = Rc::new(commit.seal(&mut operations.io, header));
         let file = self.segments.get(segment).expect("a commit lies in a known segment").file;
         let mut writes_left = 0;
-        if place == FIRST_COMMIT_PLACE && self.header_owed {
-            self.header_owed = false;
+        // Several segments may have been begun since the last seal, so the place decides, not a flag.
+        if place == FIRST_COMMIT_PLACE {
             writes_left += 1;
             self.write_segment_header(operations, segment, file, sequence);
         }
