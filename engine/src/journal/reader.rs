@@ -1,5 +1,7 @@
 //! Reads behind the tail: which bytes of a segment to ask for, and what whole, checked batches they hold.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 
 use super::index::Run;
@@ -37,11 +39,13 @@ pub struct Part {
     pub runs: Vec<Run>,
 }
 
-/// Requests for about `bytes_max` bytes of a log (at least one run), from the first run that `goal` wants. Neighbours are read together.
-pub fn plan(runs: &[Run], goal: Goal, bytes_max: usize) -> Vec<Part> {
-    let bytes_max = bytes_max.min(DISK_READ_BYTES_MAX);
+/// Requests for about `bytes_max` bytes of a log (at least one run, if one is visible), from the first run that `goal` wants. Neighbours
+/// are read together; what is read in vain between them counts, so that a sparse log cannot ask for a whole segment.
+pub fn plan(runs: &[Run], goal: Goal, visible: Range<Offset>, bytes_max: usize) -> Vec<Part> {
     let mut parts: Vec<Part> = Vec::new();
-    let mut planned = 0;
+    let (mut planned, mut read) = (0, 0);
+    let runs = &runs[runs.partition_point(|run| run.last_offset() < visible.start)..];
+    let runs = &runs[..runs.partition_point(|run| run.base_offset < visible.end)];
     let is_beyond = |run: &Run| goal.is_beyond(run.last_offset(), run.max_timestamp);
     let first = match goal {
         Goal::Offset(_) => runs.partition_point(is_beyond),
@@ -49,21 +53,22 @@ pub fn plan(runs: &[Run], goal: Goal, bytes_max: usize) -> Vec<Part> {
         Goal::Timestamp(_) => runs.iter().position(|run| !is_beyond(run)).unwrap_or(runs.len()),
     };
     for run in &runs[first..] {
-        if planned > 0 && planned + run.length as usize > bytes_max {
+        let (start, end) = (u64::from(run.place), u64::from(run.place) + u64::from(run.length));
+        let start = start - start % BLOCK_BYTES as u64;
+        let end = end.next_multiple_of(BLOCK_BYTES as u64);
+        let near = parts.last_mut().filter(|part| is_near(part, start, end));
+        let more = end - near.as_ref().map_or(start, |part| part.position + part.length as u64);
+        let is_enough = planned + run.length as usize > bytes_max || read + more as usize > DISK_READ_BYTES_MAX;
+        if planned > 0 && is_enough {
             break;
         }
         planned += run.length as usize;
-        let (start, end) = (u64::from(run.place), u64::from(run.place) + u64::from(run.length));
-        let end = end.next_multiple_of(BLOCK_BYTES as u64);
-        match parts.last_mut() {
-            Some(part) if is_near(part, start, end) => {
-                part.length = (end - part.position) as usize;
-                part.runs.push(*run);
-            }
-            _ => {
-                let position = start - start % BLOCK_BYTES as u64;
-                parts.push(Part { position, length: (end - position) as usize, runs: vec![*run] });
-            }
+        read += more as usize;
+        if let Some(part) = near {
+            part.length = (end - part.position) as usize;
+            part.runs.push(*run);
+        } else {
+            parts.push(Part { position: start, length: (end - start) as usize, runs: vec![*run] });
         }
     }
     parts
@@ -76,7 +81,7 @@ fn is_near(part: &Part, start: u64, end: u64) -> bool {
 }
 
 /// What a reader wants of the bytes that were read.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Wanted {
     /// Where it starts.
     pub goal: Goal,
@@ -84,12 +89,12 @@ pub struct Wanted {
     pub bytes_max: usize,
     /// The first batch is given even if it is larger.
     pub first_whole: bool,
-    /// Readers see nothing from here on.
-    pub visible_end: Offset,
+    /// Readers see nothing below or from its end on.
+    pub visible: Range<Offset>,
 }
 
 /// The wanted batches out of the parts' bytes, as slices of them. Every batch is checked against its CRC and its run; an error names the place.
-pub fn collect(parts: &[(Part, Bytes)], wanted: Wanted) -> Result<Vec<Bytes>, String> {
+pub fn collect(parts: &[(Part, Bytes)], wanted: &Wanted) -> Result<Vec<Bytes>, String> {
     let mut slices = Vec::new();
     let mut taken = 0;
     for (part, bytes) in parts {
@@ -110,7 +115,7 @@ pub fn collect(parts: &[(Part, Bytes)], wanted: Wanted) -> Result<Vec<Bytes>, St
 }
 
 /// The part of a run that a reader wants, and whether the reader has enough.
-fn select(run: &Run, bytes: &Bytes, wanted: Wanted, mut taken: usize) -> Result<(Bytes, bool), String> {
+fn select(run: &Run, bytes: &Bytes, wanted: &Wanted, mut taken: usize) -> Result<(Bytes, bool), String> {
     let (mut from, mut to, mut covered) = (None, 0, 0);
     let mut expected = run.base_offset;
     for (at, header) in walk(bytes) {
@@ -118,11 +123,12 @@ fn select(run: &Run, bytes: &Bytes, wanted: Wanted, mut taken: usize) -> Result<
         covered = at + length;
         let last_offset = expected.plus(i64::from(header.last_offset_delta()));
         expected = last_offset.plus(1);
-        if from.is_none() && wanted.goal.is_beyond(last_offset, header.max_timestamp()) {
+        let is_early = last_offset < wanted.visible.start || wanted.goal.is_beyond(last_offset, header.max_timestamp());
+        if from.is_none() && is_early {
             continue;
         }
         let fits = taken + length <= wanted.bytes_max || (taken == 0 && wanted.first_whole);
-        if !fits || last_offset >= wanted.visible_end {
+        if !fits || last_offset >= wanted.visible.end {
             return Ok((bytes.slice(from.unwrap_or(at)..from.map_or(at, |_| to)), true));
         }
         taken += length;
@@ -156,6 +162,8 @@ mod tests {
     use super::*;
     use crate::batch::tests::batch;
 
+    const ALL: Range<Offset> = Offset(0)..Offset(i64::MAX);
+
     /// Batches of 2 records back to back from `base`, and the run that describes them at `place`.
     fn run_of(base: i64, place: u32, batches: usize) -> (Run, Vec<u8>) {
         let mut bytes = Vec::new();
@@ -178,15 +186,15 @@ mod tests {
     }
 
     fn wanted(goal: Goal, bytes_max: usize) -> Wanted {
-        Wanted { goal, bytes_max, first_whole: true, visible_end: Offset(i64::MAX) }
+        Wanted { goal, bytes_max, first_whole: true, visible: ALL }
     }
 
     fn read(run: Run, bytes: &[u8], wanted: Wanted) -> Result<Vec<i64>, String> {
-        let part = plan(&[run], wanted.goal, 1 << 20).remove(0);
+        let part = plan(&[run], wanted.goal, ALL, 1 << 20).remove(0);
         let mut file = vec![0; (part.position + part.length as u64) as usize];
         file[run.place as usize..][..bytes.len()].copy_from_slice(bytes);
         let content = Bytes::from(file.split_off(part.position as usize));
-        let slices = collect(&[(part, content)], wanted)?;
+        let slices = collect(&[(part, content)], &wanted)?;
         Ok(slices
             .iter()
             .flat_map(|slice| walk(slice).map(|(_, header)| header.base_offset()).collect::<Vec<_>>())
@@ -212,7 +220,7 @@ mod tests {
     #[test]
     fn nothing_at_or_above_the_visible_end_is_given() {
         let (run, bytes) = run_of(10, 5000, 4);
-        let limited = Wanted { visible_end: Offset(14), ..wanted(Goal::Offset(Offset(10)), 1 << 20) };
+        let limited = Wanted { visible: Offset(0)..Offset(14), ..wanted(Goal::Offset(Offset(10)), 1 << 20) };
         assert_eq!(read(run, &bytes, limited), Ok(vec![10, 12]));
     }
 
@@ -233,8 +241,31 @@ mod tests {
             .into_iter()
             .map(|(base, place)| run_of(base, place, 1).0)
             .collect();
-        let parts = plan(&runs, Goal::Offset(Offset(0)), 1 << 20);
+        let parts = plan(&runs, Goal::Offset(Offset(0)), ALL, 1 << 20);
         assert_eq!(parts.iter().map(|part| part.runs.len()).collect::<Vec<_>>(), [2, 1]);
         assert!(parts.iter().all(|part| part.position.is_multiple_of(4096) && part.length.is_multiple_of(4096)));
+    }
+
+    #[test]
+    fn what_lies_between_sparse_runs_counts_as_read() {
+        // 100-byte batches 60 KiB apart once asked for a whole segment at once: 10,000 of them are less than a fetch.
+        let runs: Vec<Run> = (0..2_000).map(|at| run_of(at * 2, 4096 + at as u32 * 60 * 1024, 1).0).collect();
+        let parts = plan(&runs, Goal::Offset(Offset(0)), ALL, 1 << 20);
+        assert!(parts.iter().map(|part| part.length).sum::<usize>() <= DISK_READ_BYTES_MAX);
+        let far: Vec<Run> = (0..2_000).map(|at| run_of(at * 2, 4096 + at as u32 * 80 * 1024, 1).0).collect();
+        let parts = plan(&far, Goal::Offset(Offset(0)), ALL, 1 << 20);
+        assert!(parts.iter().map(|part| part.length).sum::<usize>() <= DISK_READ_BYTES_MAX);
+    }
+
+    #[test]
+    fn runs_outside_of_what_is_visible_are_not_asked_for() {
+        let runs: Vec<Run> = (0..4).map(|at| run_of(at * 10, 4096 + at as u32 * 4096, 5).0).collect();
+        let planned = |visible| {
+            let parts = plan(&runs, Goal::Timestamp(0), visible, 1 << 20);
+            parts.iter().flat_map(|part| &part.runs).map(|run| run.base_offset.0).collect::<Vec<_>>()
+        };
+        assert_eq!(planned(Offset(10)..Offset(30)), [10, 20]);
+        assert_eq!(planned(Offset(15)..Offset(15)), [10]);
+        assert!(planned(Offset(40)..Offset(50)).is_empty());
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::ops::Range;
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -10,12 +11,12 @@ use slab::Slab;
 use super::state::{LogView, Shard};
 use crate::error::ReadError;
 use crate::io::{Io, Op, Outcome};
-use crate::journal::index::SegmentIndex;
+use crate::journal::index::{Run, SegmentIndex};
 use crate::journal::operations::Purpose;
 use crate::journal::reader::{Goal, Part, Wanted, collect, plan};
 use crate::journal::segment::index_name;
 use crate::limits::{DISK_READS_IN_FLIGHT_MAX, INDEX_CACHE_BYTES_MAX};
-use crate::offset::{LogId, SegmentSequence};
+use crate::offset::{LogId, Offset, SegmentSequence};
 
 /// What to read.
 #[derive(Clone, Copy, Debug)]
@@ -41,9 +42,9 @@ pub struct ReadBatches {
     pub view: LogView,
 }
 
-/// A read that waits for the disk.
+/// A read that waits for the disk; never given twice, because its answer may be fetched after other reads began.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct ReadId(usize);
+pub struct ReadId(u64);
 
 /// How a read went on.
 #[derive(Debug)]
@@ -55,8 +56,13 @@ pub enum ReadStart {
 }
 
 struct Job {
+    id: ReadId,
     request: ReadRequest,
     segment: SegmentSequence,
+    /// What the log showed when the parts were asked for: runs outside may not be written yet, or lie below the log start.
+    visible: Range<Offset>,
+    /// Last offset of the runs that were asked for.
+    searched_upto: Option<Offset>,
     parts: Vec<(Part, Option<Bytes>)>,
     left: usize,
     failure: Option<ReadError>,
@@ -70,6 +76,7 @@ pub struct Reads {
     waiting: VecDeque<usize>,
     running: usize,
     segments_asked: Vec<SegmentSequence>,
+    ids_given: u64,
     finished: Vec<(ReadId, Result<ReadBatches, ReadError>)>,
 }
 
@@ -118,19 +125,39 @@ impl<I: Io> Shard<I> {
                 return Ok(ReadStart::Done(ReadBatches { slices, bytes, view }));
             }
         }
-        let Some(span) =
-            partition.state.spans.iter().find(|span| !request.goal.is_beyond(span.last_offset, span.max_timestamp))
-        else {
+        let Some(segment) = self.segment_for(request, view.start) else {
             return Ok(ReadStart::Done(empty));
         };
-        let segment = span.segment;
+        self.reads.ids_given += 1;
+        let id = ReadId(self.reads.ids_given);
+        self.wait_for_disk(id, request, segment, view.start);
+        self.start_waiting_reads();
+        Ok(ReadStart::Pending(id))
+    }
+
+    /// The first segment with data from `from` on that may hold what is asked for.
+    fn segment_for(&self, request: ReadRequest, from: Offset) -> Option<SegmentSequence> {
+        let spans = &self.partitions.get(&request.log)?.state.spans;
+        let wanted = spans.iter().filter(|span| span.last_offset >= from);
+        let mut wanted = wanted.filter(|span| !request.goal.is_beyond(span.last_offset, span.max_timestamp));
+        wanted.next().map(|span| span.segment)
+    }
+
+    fn wait_for_disk(&mut self, id: ReadId, request: ReadRequest, segment: SegmentSequence, from: Offset) {
         if let Some(segment) = self.journal.segments.get_mut(segment) {
             segment.leases += 1;
         }
-        let id = self.reads.jobs.insert(Job { request, segment, parts: Vec::new(), left: 0, failure: None });
-        self.reads.waiting.push_back(id);
-        self.start_waiting_reads();
-        Ok(ReadStart::Pending(ReadId(id)))
+        let job = self.reads.jobs.insert(Job {
+            id,
+            request,
+            segment,
+            visible: from..from,
+            searched_upto: None,
+            parts: Vec::new(),
+            left: 0,
+            failure: None,
+        });
+        self.reads.waiting.push_back(job);
     }
 
     /// Reads that ended since the last call.
@@ -140,32 +167,36 @@ impl<I: Io> Shard<I> {
 
     /// Starts reads as far as the bounds allow; one without its index asks for that first.
     pub(super) fn start_waiting_reads(&mut self) {
-        for _ in 0..self.reads.waiting.len() {
-            if self.reads.running >= DISK_READS_IN_FLIGHT_MAX {
-                return;
-            }
-            let Some(id) = self.reads.waiting.pop_front() else {
-                return;
-            };
+        let mut without_index = VecDeque::new();
+        while self.reads.running < DISK_READS_IN_FLIGHT_MAX
+            && let Some(id) = self.reads.waiting.pop_front()
+        {
             match self.plan(id) {
                 Some(Ok(parts)) => self.submit_parts(id, parts),
                 Some(Err(error)) => self.finish(id, Err(error)),
-                None => self.reads.waiting.push_back(id),
+                None => without_index.push_back(id),
             }
         }
+        without_index.append(&mut self.reads.waiting);
+        self.reads.waiting = without_index;
     }
 
     /// The requests of a read; None while the index of its segment is being read.
     fn plan(&mut self, id: usize) -> Option<Result<Vec<Part>, ReadError>> {
         let (request, segment) = (self.reads.jobs[id].request, self.reads.jobs[id].segment);
+        let Some(partition) = self.partitions.get(&request.log) else {
+            return Some(Err(ReadError::UnknownLog(request.log)));
+        };
+        let visible = self.reads.jobs[id].visible.start..partition.high_watermark();
+        self.reads.jobs[id].visible = visible.clone();
         let Some(known) = self.journal.segments.get(segment) else {
             return Some(Err(ReadError::Damaged(format!("segment {} is missing", segment.0))));
         };
         if let Some(builder) = &known.index {
-            return Some(Ok(plan(builder.runs(request.log), request.goal, request.bytes_max)));
+            return Some(Ok(plan(builder.runs(request.log), request.goal, visible, request.bytes_max)));
         }
         if let Some(index) = self.indexes.get(segment) {
-            return Some(Ok(plan(index.runs(request.log), request.goal, request.bytes_max)));
+            return Some(Ok(plan(index.runs(request.log), request.goal, visible, request.bytes_max)));
         }
         if !self.reads.segments_asked.contains(&segment) {
             self.reads.segments_asked.push(segment);
@@ -178,14 +209,20 @@ impl<I: Io> Shard<I> {
 
     fn submit_parts(&mut self, id: usize, parts: Vec<Part>) {
         let job = &mut self.reads.jobs[id];
-        let Some(file) =
-            self.journal.segments.get(job.segment).map(|segment| segment.file).filter(|_| !parts.is_empty())
-        else {
-            let found =
-                ReadError::Damaged(format!("segment {} has no runs for log {}", job.segment.0, job.request.log));
-            return self.finish(id, Err(found));
+        let file = self.journal.segments.get(job.segment).map(|segment| segment.file);
+        let Some(file) = file.filter(|_| !parts.is_empty()) else {
+            // An offset that is visible is in the index; a time may be that of a batch that is not visible.
+            let outcome = match job.request.goal {
+                Goal::Timestamp(_) => self.assemble(id),
+                Goal::Offset(_) => Err(ReadError::Damaged(format!(
+                    "segment {} has no runs for log {}",
+                    job.segment.0, job.request.log
+                ))),
+            };
+            return self.finish(id, outcome);
         };
         job.left = parts.len();
+        job.searched_upto = parts.last().and_then(|part| part.runs.last()).map(Run::last_offset);
         self.reads.running += 1;
         for (at, part) in parts.iter().enumerate() {
             self.operations.submit(
@@ -239,26 +276,40 @@ impl<I: Io> Shard<I> {
         }
     }
 
+    /// No visible batch of the runs that were searched has the time, though a run or the segment promised one: on behind them.
+    fn goes_on(&mut self, job: usize) -> bool {
+        let Job { id, request, segment, visible, searched_upto, .. } = &self.reads.jobs[job];
+        let (id, request, segment, end) = (*id, *request, *segment, visible.end);
+        let spans = self.partitions.get(&request.log).map(|partition| &partition.state.spans);
+        let segment_end = spans.into_iter().flatten().find(|span| span.segment == segment).map(|span| span.last_offset);
+        let Some(from) = searched_upto.or(segment_end).map(|last| last.plus(1)).filter(|from| *from < end) else {
+            return false;
+        };
+        let Some(segment) = self.segment_for(request, from) else {
+            return false;
+        };
+        self.wait_for_disk(id, request, segment, from);
+        true
+    }
+
     fn assemble(&mut self, id: usize) -> Result<ReadBatches, ReadError> {
         let job = &mut self.reads.jobs[id];
         if let Some(failure) = job.failure.take() {
             return Err(failure);
         }
-        let request = job.request;
+        let (request, visible) = (job.request, job.visible.clone());
         let parts: Vec<(Part, Bytes)> =
             std::mem::take(&mut job.parts).into_iter().filter_map(|(part, bytes)| Some((part, bytes?))).collect();
         let view = self.view(request.log).ok_or(ReadError::UnknownLog(request.log))?;
-        let wanted = Wanted {
-            goal: request.goal,
-            bytes_max: request.bytes_max,
-            first_whole: request.first_whole,
-            visible_end: view.high_watermark,
-        };
-        let slices = collect(&parts, wanted).map_err(ReadError::Damaged)?;
+        let wanted =
+            Wanted { goal: request.goal, bytes_max: request.bytes_max, first_whole: request.first_whole, visible };
+        let slices = collect(&parts, &wanted).map_err(ReadError::Damaged)?;
         Ok(ReadBatches { bytes: slices.iter().map(Bytes::len).sum(), slices, view })
     }
 
     fn finish(&mut self, id: usize, outcome: Result<ReadBatches, ReadError>) {
+        let is_unfound = outcome.as_ref().is_ok_and(|batches| batches.bytes == 0);
+        let goes_on = is_unfound && matches!(self.reads.jobs[id].request.goal, Goal::Timestamp(_)) && self.goes_on(id);
         let job = self.reads.jobs.remove(id);
         if let Some(segment) = self.journal.segments.get_mut(job.segment) {
             segment.leases -= 1;
@@ -266,6 +317,8 @@ impl<I: Io> Shard<I> {
         if let Err(error @ (ReadError::Damaged(_) | ReadError::Failed(_))) = &outcome {
             tracing::error!(shard = self.id.0, log = job.request.log.0, segment = job.segment.0, %error, "read behind the tail failed");
         }
-        self.reads.finished.push((ReadId(id), outcome));
+        if !goes_on {
+            self.reads.finished.push((job.id, outcome));
+        }
     }
 }
