@@ -108,14 +108,15 @@ impl Consumer {
         Ok(())
     }
 
-    /// A socket became readable or writable.
-    pub fn on_ready(&mut self, broker: usize, recorder: &mut Recorder) -> Result<(), Error> {
+    /// A socket became readable or writable; how many faults were found in what came.
+    pub fn on_ready(&mut self, broker: usize, recorder: &mut Recorder) -> Result<u64, Error> {
         let Link { receiver, reading } = &mut self.links[broker];
         reading.flush()?;
+        let mut faults = 0;
         while let Some(bytes) = receiver.next_frame()? {
-            reading.take_answer(bytes, &self.settings, self.version, recorder)?;
+            faults += reading.take_answer(bytes, &self.settings, self.version, recorder)?;
         }
-        Ok(())
+        Ok(faults)
     }
 
     /// Whether everything below `targets`, the ends of all partitions of the topic, was read.
@@ -230,14 +231,14 @@ impl Reading {
         Ok(())
     }
 
-    /// Takes one answer, asks the next question, then checks the records.
+    /// Takes one answer, asks the next question, then checks the records; how many faults they have.
     fn take_answer(
         &mut self,
         bytes: &[u8],
         settings: &ConsumerSettings,
         version: i16,
         recorder: &mut Recorder,
-    ) -> Result<(), Error> {
+    ) -> Result<u64, Error> {
         let api = ApiKey::Fetch;
         let address = || settings.topic.brokers.join(",");
         let now_ns = settings.clock.now_ns();
@@ -268,17 +269,20 @@ impl Reading {
         self.fetch(settings, version)?;
         recorder.roll(now_ns);
         let mut delivery = Delivery::new(now_ns, recorder);
+        let mut faults = 0;
         for (partition, from_offset, bytes) in read {
             let Some(lane) = self.lanes.get_mut(&partition) else { continue };
+            let faults_before = lane.seen.faults();
             for batch in batches(bytes) {
                 match batch {
                     Ok((header, batch)) => lane.check(&header, batch, from_offset, &mut delivery),
                     Err(_) => lane.seen.note_unreadable(),
                 }
             }
+            faults += lane.seen.faults() - faults_before;
         }
         delivery.finish();
-        Ok(())
+        Ok(faults)
     }
 
     /// Partitions that gave something go to the end, so that a full answer does not starve the others.

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
 use crate::cluster::Topic;
+use crate::collector::Collector;
 use crate::consumer::ConsumerSettings;
 use crate::error::{Error, local};
 use crate::integrity::PartitionSeen;
 use crate::producer::{ProducerReport, ProducerSettings};
-use crate::recorder::{Collector, Timeline};
+use crate::timeline::Timeline;
 use crate::worker::{ConsumerReport, ConsumerThread, Control, Outcome, ProducerThread};
 use crate::workload::Workload;
 
@@ -77,6 +78,11 @@ impl Crew {
         Ok((Self { control: Arc::default(), producers, consumers }, collector))
     }
 
+    /// What its threads are told and tell while they work.
+    pub fn control(&self) -> Arc<Control> {
+        self.control.clone()
+    }
+
     /// Starts everybody.
     pub fn start(self, timeline: Timeline) -> Result<WorkingCrew, Error> {
         let Self { control, producers, consumers } = self;
@@ -115,6 +121,15 @@ pub struct Reports {
 }
 
 impl Reports {
+    /// Batches that were refused for now and sent again, by Kafka's error code.
+    pub fn retried_batches(&self) -> BTreeMap<i16, u64> {
+        let mut sum = BTreeMap::new();
+        for (&code, batches) in self.producers.values().flat_map(|report| &report.retried) {
+            *sum.entry(code).or_default() += batches;
+        }
+        sum
+    }
+
     /// Adds what another phase found out.
     pub fn absorb(&mut self, other: Self) {
         self.producers.extend(other.producers);

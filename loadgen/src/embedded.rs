@@ -52,8 +52,9 @@ impl EmbeddedBroker {
     /// Starts `program` (this executable) as a broker with its data in a new directory below `parent`.
     pub fn start(program: &Path, parent: Option<&Path>) -> Result<Self, Error> {
         let parent = choose_parent(parent)?;
+        // Looked at before anything is made, so that a refusal leaves nothing behind.
+        refuse_memory(existing_ancestor(&parent))?;
         fs::create_dir_all(&parent).map_err(local(format!("cannot create {}", parent.display())))?;
-        refuse_memory(&parent)?;
         let made = tempfile::Builder::new().prefix("loadgen-broker-").tempdir_in(&parent);
         let directory = made.map_err(local(format!("cannot make a directory in {}", parent.display())))?;
         let ready_file = directory.path().join("ready.json");
@@ -152,6 +153,10 @@ fn choose_parent(given: Option<&Path>) -> Result<PathBuf, Error> {
     Ok(here.join("target"))
 }
 
+fn existing_ancestor(path: &Path) -> &Path {
+    path.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(Path::new("."))
+}
+
 fn refuse_memory(path: &Path) -> Result<(), Error> {
     let status = rustix::fs::statfs(path).map_err(|error| local(format!("{}", path.display()))(error.into()))?;
     let found = IN_MEMORY.iter().find(|(magic, _)| *magic == status.f_type as u64 & 0xffff_ffff);
@@ -170,6 +175,7 @@ mod tests {
         // Every Linux mounts a tmpfs here; a container without one has nothing to refuse.
         let shared_memory = Path::new("/dev/shm");
         if shared_memory.exists() {
+            assert_eq!(existing_ancestor(&shared_memory.join("not/there")), shared_memory);
             assert!(matches!(refuse_memory(shared_memory), Err(Error::NotADisk { file_system: "tmpfs", .. })));
         }
         assert!(refuse_memory(Path::new(env!("CARGO_MANIFEST_DIR"))).is_ok());

@@ -3,6 +3,8 @@
 //! A producer keeps an `AckLedger` for each partition, a consumer a `Seen` for each (partition, producer); they meet
 //! when the run is over. Both are sets of ranges, so memory follows the number of faults, not of records.
 
+use std::cmp::Ordering;
+
 use crate::payload::Stamp;
 
 /// Gaps remembered for each (partition, producer); more than this is a lost cause, counted but not told apart.
@@ -85,24 +87,25 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// Notes the next record in offset order.
-    pub fn note(&mut self, sequence: u64) {
+    /// Notes the next record in offset order; whether it goes forward. A gap may yet be filled, and is no fault until the end.
+    pub fn note(&mut self, sequence: u64) -> bool {
         self.consumed += 1;
-        if sequence == self.next {
-            self.next += 1;
-        } else if sequence > self.next {
-            if self.gaps.ranges.len() < GAPS_MAX {
-                self.gaps.push(self.next, sequence);
-            } else if let Some(last) = self.gaps.ranges.last_mut() {
-                // Blames the records in between too: too much is already lost for the count to matter.
-                last.1 = sequence;
+        let goes_forward = sequence >= self.next;
+        match sequence.cmp(&self.next) {
+            Ordering::Equal => self.next += 1,
+            Ordering::Greater => {
+                if self.gaps.ranges.len() < GAPS_MAX {
+                    self.gaps.push(self.next, sequence);
+                } else if let Some(last) = self.gaps.ranges.last_mut() {
+                    // Blames the records in between too: too much is already lost for the count to matter.
+                    last.1 = sequence;
+                }
+                self.next = sequence.saturating_add(1);
             }
-            self.next = sequence + 1;
-        } else if self.gaps.remove(sequence) {
-            self.out_of_order += 1;
-        } else {
-            self.duplicate += 1;
+            Ordering::Less if self.gaps.remove(sequence) => self.out_of_order += 1,
+            Ordering::Less => self.duplicate += 1,
         }
+        goes_forward
     }
 }
 
@@ -114,32 +117,40 @@ pub struct PartitionSeen {
     producers: Vec<Seen>,
     corrupt: u64,
     phantom: u64,
+    faults: u64,
 }
 
 impl PartitionSeen {
     /// Expects records of `run` by producers `0..producers` only.
     pub fn new(run: u32, partition: u32, producers: usize) -> Self {
-        Self { run, partition, producers: vec![Seen::default(); producers], corrupt: 0, phantom: 0 }
+        Self { run, partition, producers: vec![Seen::default(); producers], corrupt: 0, phantom: 0, faults: 0 }
     }
 
     /// Checks and notes the next record's value in offset order; the stamp when it is ours and whole.
     pub fn note(&mut self, value: &[u8]) -> Option<Stamp> {
         let Some(stamp) = Stamp::verify(value) else {
-            self.corrupt += 1;
+            self.note_unreadable();
             return None;
         };
         let seen = self.producers.get_mut(stamp.producer as usize);
         if let Some(seen) = seen.filter(|_| stamp.run == self.run && stamp.partition == self.partition) {
-            seen.note(stamp.sequence);
+            self.faults += u64::from(!seen.note(stamp.sequence));
             Some(stamp)
         } else {
             self.phantom += 1;
+            self.faults += 1;
             None
         }
     }
 
+    /// Records of the partition that are corrupt, duplicate, out of order or phantoms; what is missing shows at the end.
+    pub fn faults(&self) -> u64 {
+        self.faults
+    }
+
     /// Counts a batch or record whose framing could not be read.
     pub fn note_unreadable(&mut self) {
+        self.faults += 1;
         self.corrupt += 1;
     }
 }
@@ -235,6 +246,8 @@ mod tests {
     #[test]
     fn planted_duplicates_are_found() {
         let tally = settle((0..1_000).chain([999, 3]));
+        let mut seen = Seen::default();
+        assert_eq!([0, 1, 1, 0, 2].map(|sequence| seen.note(sequence)), [true, true, false, false, true]);
         assert_eq!((tally.duplicate, tally.missing, tally.passes()), (2, 0, false));
     }
 
@@ -268,6 +281,7 @@ mod tests {
         }
         let mut tally = Tally::default();
         tally.settle(&[&AckLedger::default()], Some(&seen));
+        assert_eq!(seen.faults(), 3, "seen at once");
         assert_eq!((tally.phantom, tally.passes()), (4, false), "three strangers and one number never produced");
     }
 
@@ -276,7 +290,7 @@ mod tests {
         let mut ledger = AckLedger { produced: 12, acked: RangeSet::default() };
         ledger.acked.push(0, 10);
         let mut seen = PartitionSeen::new(1, 0, 1);
-        (0..11).for_each(|sequence| seen.producers[0].note(sequence));
+        (0..11).for_each(|sequence| assert!(seen.producers[0].note(sequence)));
         let mut tally = Tally::default();
         tally.settle(&[&ledger], Some(&seen));
         assert!(tally.passes());
@@ -289,7 +303,7 @@ mod tests {
         (0..1_000_000).for_each(|sequence| acked.push(sequence, sequence + 1));
         assert_eq!(acked.ranges.len(), 1);
         let mut seen = Seen::default();
-        (0..1_000_000).map(|index| index * 2).for_each(|sequence| seen.note(sequence));
+        (0..1_000_000).map(|index| index * 2).for_each(|sequence| assert!(seen.note(sequence)));
         assert!(seen.gaps.ranges.len() <= GAPS_MAX);
     }
 

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -85,7 +86,8 @@ impl Log for NullLog {
 pub fn start(log: impl Log) -> io::Result<String> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let port = listener.local_addr()?.port();
-    let shared = Arc::new(Shared { port, log: Mutex::new(log), topics: Mutex::default() });
+    let shared =
+        Arc::new(Shared { port, log: Mutex::new(log), topics: Mutex::default(), producer_ids: AtomicI64::default() });
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let shared = shared.clone();
@@ -100,6 +102,7 @@ struct Shared<L> {
     port: u16,
     log: Mutex<L>,
     topics: Mutex<BTreeMap<String, i32>>,
+    producer_ids: AtomicI64,
 }
 
 fn serve<L: Log>(mut stream: TcpStream, shared: &Shared<L>) -> io::Result<()> {
@@ -143,7 +146,8 @@ impl<L: Log> Shared<L> {
             }
             ApiKey::InitProducerId => {
                 InitProducerIdRequest::decode(&mut reader, version)?;
-                Ok(encode(&header, &InitProducerIdResponse { producer_id: 1, ..Default::default() }))
+                let producer_id = self.producer_ids.fetch_add(1, Ordering::Relaxed);
+                Ok(encode(&header, &InitProducerIdResponse { producer_id, ..Default::default() }))
             }
             ApiKey::ListOffsets => Ok(encode(&header, &self.ends(&ListOffsetsRequest::decode(&mut reader, version)?))),
             ApiKey::Fetch => Ok(encode(&header, &self.fetch(&FetchRequest::decode(&mut reader, version)?))),

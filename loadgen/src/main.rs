@@ -99,7 +99,10 @@ fn report(result: &RunResult, args: &RunArgs) -> ExitCode {
         }
     }
     // A closed pipe must not change the exit code.
-    let _ = writeln!(out, "{}", terminal_table(result, colour));
+    let _ = match &result.error {
+        Some(error) if result.integrity.produced == 0 => writeln!(std::io::stderr(), "loadgen: {error}"),
+        _ => writeln!(out, "{}", terminal_table(result, colour)),
+    };
     match written {
         Ok(paths) => {
             let _ = writeln!(out, "result  {}\nreport  {}", paths.json.display(), paths.html.display());

@@ -4,8 +4,11 @@
 //! several partitions to each leader, at most so many unanswered. While nothing may be sent, what is due stays on the
 //! schedule and keeps its intended time, so the wait shows in the latency and not in the memory.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::io::IoSlice;
+mod link;
+mod report;
+
+pub use report::{Failure, ProducerReport};
+
 use std::sync::Arc;
 
 use mio::{Registry, Token};
@@ -15,7 +18,7 @@ use protocol::messages::produce::ProduceResponse;
 
 use crate::clock::Clock;
 use crate::cluster::{CALL_TIMEOUT, Topic, init_producer_id};
-use crate::connection::{self, Receiver, Sender};
+use crate::connection::{self, Receiver};
 use crate::error::Error;
 use crate::integrity::AckLedger;
 use crate::payload::{PayloadWriter, Stamp};
@@ -24,12 +27,11 @@ use crate::request::{PRODUCE_VERSION_MAX, Request, Template};
 use crate::result::Acks;
 use crate::schedule::Schedule;
 use crate::workload::Workload;
+use link::Link;
+use report::record_batch;
 
 /// An answer names its partitions, little more; one of ten thousand partitions with messages stays below this.
 const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
-
-/// Requests handed to the kernel in one call.
-const SLICES_MAX: usize = 16;
 
 /// What all producers of a run share.
 #[derive(Debug, Clone)]
@@ -44,21 +46,6 @@ pub struct ProducerSettings {
     pub clock: Clock,
 }
 
-/// What a producer knows at its end.
-#[derive(Debug, Default)]
-pub struct ProducerReport {
-    /// Which producer.
-    pub index: u32,
-    /// For each partition.
-    pub ledgers: Vec<AckLedger>,
-    /// Failed records by Kafka's error code, all phases.
-    pub errors: BTreeMap<i16, u64>,
-    /// Records due in the measured window.
-    pub offered_records: u64,
-    /// Of these, records that could not be sent before its end.
-    pub unsent_records: u64,
-}
-
 /// One producer client.
 #[derive(Debug)]
 pub struct Producer {
@@ -71,25 +58,11 @@ pub struct Producer {
     /// The partition whose batch is filled now.
     partition: usize,
     links: Vec<Link>,
+    /// What comes back on each link.
+    receivers: Vec<Receiver>,
     records_left: u64,
     closing: bool,
     report: ProducerReport,
-}
-
-/// The connection to one leader.
-#[derive(Debug)]
-struct Link {
-    sender: Sender,
-    receiver: Receiver,
-    open: Option<Request>,
-    /// Sent or waiting for the socket, oldest first.
-    in_flight: VecDeque<Request>,
-    /// Requests of `in_flight` that the kernel has taken whole.
-    written: usize,
-    /// Bytes of the next one that it has taken.
-    written_bytes: usize,
-    spare: Vec<Request>,
-    correlation_id: i32,
 }
 
 impl Producer {
@@ -104,12 +77,13 @@ impl Producer {
         let version = topic.versions.choose(ApiKey::Produce, PRODUCE_VERSION_MAX)?;
         let timeout_ms = CALL_TIMEOUT.as_millis() as i32;
         let template = Template::new(&topic.name, workload.acks, timeout_ms, version, workload.batch_bytes);
-        let links = topic.brokers.iter().enumerate().map(|(broker, address)| {
+        let (mut links, mut receivers) = (Vec::new(), Vec::new());
+        for (broker, address) in topic.brokers.iter().enumerate() {
             let token = Token(first_token + broker);
             let (sender, receiver) = connection::open(address, CALL_TIMEOUT, ANSWER_BYTES_MAX, registry, token)?;
-            Ok(Link::new(sender, receiver))
-        });
-        let links = links.collect::<Result<Vec<_>, Error>>()?;
+            links.push(Link::new(sender));
+            receivers.push(receiver);
+        }
         let identity = if workload.idempotent { Some(init_producer_id(&topic.brokers[0])?) } else { None };
         let ledgers = vec![AckLedger::default(); topic.leaders.len()];
         Ok(Self {
@@ -120,6 +94,7 @@ impl Producer {
             schedule: None,
             partition: index as usize % topic.leaders.len(),
             links,
+            receivers,
             records_left: u64::MAX,
             closing: false,
             report: ProducerReport { index, ledgers, ..ProducerReport::default() },
@@ -151,9 +126,11 @@ impl Producer {
             self.close_if_full(recorder)?;
         }
         for broker in 0..self.links.len() {
+            let link = &mut self.links[broker];
+            link.resend(now_ns, &self.settings.clock)?;
             let link = &self.links[broker];
             let Some(open) = &link.open else { continue };
-            let may_send = link.in_flight.len() < self.settings.workload.in_flight;
+            let may_send = link.has_room(self.settings.workload.in_flight);
             let worth_sending = self.closing || open.has_full_batch() || self.linger_end_ns(open) <= now_ns;
             if may_send && worth_sending && open.first_intended_ns().is_some() {
                 self.dispatch(broker, recorder)?;
@@ -177,21 +154,21 @@ impl Producer {
     /// Everything sent is answered, and nothing more is to be sent.
     pub fn is_idle(&self) -> bool {
         let nothing_left = self.closing || self.records_left == 0;
-        nothing_left && self.links.iter().all(|link| link.open.is_none() && link.in_flight.is_empty())
+        nothing_left && self.links.iter().all(Link::is_idle)
     }
 
     /// When `fill` is worth calling again, if nothing is answered before.
     pub fn next_wake_ns(&self) -> u64 {
-        let mut wake_ns = u64::MAX;
+        let mut wake_ns = self.links.iter().filter_map(Link::resend_at_ns).min().unwrap_or(u64::MAX);
         let settings = &self.settings.workload;
-        for link in self.links.iter().filter(|link| link.in_flight.len() < settings.in_flight) {
+        for link in self.links.iter().filter(|link| link.has_room(settings.in_flight)) {
             if let Some(open) = link.open.as_ref().filter(|open| open.first_intended_ns().is_some()) {
                 wake_ns = wake_ns.min(self.linger_end_ns(open));
             }
         }
         if let Some(schedule) = self.schedule.as_ref().filter(|_| !self.closing && self.records_left > 0) {
             let link = &self.links[self.settings.topic.leaders[self.partition]];
-            let blocked = link.in_flight.len() >= settings.in_flight;
+            let blocked = !link.has_room(settings.in_flight);
             let room = link.open.as_ref().map_or(0, |open| open.room(settings.record_bytes, &self.template));
             if room > 0 {
                 // Nothing is lost by sleeping until the batch is full: its records are built with their own times.
@@ -209,9 +186,9 @@ impl Producer {
         if self.settings.workload.acks == Acks::None {
             return self.settle_unacknowledged(broker, recorder);
         }
-        let Self { links, settings, report, version, identity, .. } = self;
+        let Self { links, receivers, settings, report, version, identity, .. } = self;
         let link = &mut links[broker];
-        while let Some(bytes) = link.receiver.next_frame()? {
+        while let Some(bytes) = receivers[broker].next_frame()? {
             let now_ns = settings.clock.now_ns();
             let decoded = frame::decode_response::<ProduceResponse<'_>>(bytes, ApiKey::Produce, *version);
             let address = &settings.topic.brokers[broker];
@@ -219,15 +196,17 @@ impl Producer {
                 decoded.map_err(|source| Error::Decode { api: ApiKey::Produce, address: address.clone(), source })?;
             let wrong = |what| Error::Answer { api: ApiKey::Produce, address: address.clone(), what };
             // An answer to a request that is not wholly written would be a second answer to the one before.
-            let request = if link.written > 0 { link.in_flight.pop_front() } else { None };
-            let request = request.ok_or_else(|| wrong("there was no request"))?;
-            link.written -= 1;
+            let request = link.pop_written().ok_or_else(|| wrong("there was no request"))?;
             if request.correlation_id != correlation_id {
                 return Err(wrong("a foreign correlation id"));
             }
+            let is_numbered = identity.is_some();
+            let goes_again = is_numbered && (report.note_passing_refusals(&request, &response) || link.goes_back());
+            let settled = if goes_again { link.keep_refused(request, now_ns) } else { Some(request) };
+            let Some(request) = settled else { continue };
             report.settle(&request, &response, now_ns, recorder).map_err(wrong)?;
-            link.spare.push(request);
-            if let (Some(_), Some(&code)) = (&identity, report.errors.keys().next()) {
+            link.give_spare(request);
+            if let (true, Some(&Failure::Refused(code))) = (is_numbered, report.errors.keys().next()) {
                 // The batches behind a failed one are refused too: its numbers are missing.
                 return Err(Error::Broker { api: ApiKey::Produce, code });
             }
@@ -237,12 +216,14 @@ impl Producer {
 
     /// The oldest request without an answer.
     pub fn oldest_sent_ns(&self) -> Option<u64> {
-        let oldest = self.links.iter().filter_map(|link| link.in_flight.front());
-        oldest.map(|request| request.sent_ns).filter(|&sent_ns| sent_ns > 0).min()
+        self.links.iter().filter_map(Link::oldest_sent_ns).min()
     }
 
-    /// What is known at the end.
-    pub fn into_report(self) -> ProducerReport {
+    /// What is known at the end, which `ended` early or not.
+    pub fn into_report(mut self, ended: &Result<(), Error>) -> ProducerReport {
+        if let Err(error) = ended {
+            self.report.note_unsettled(self.links.iter().flat_map(Link::unsettled), error);
+        }
         self.report
     }
 
@@ -272,18 +253,19 @@ impl Producer {
                 return Ok(true);
             }
             if !open.takes_batch(partition, &self.template) {
-                if self.links[broker].in_flight.len() >= self.settings.workload.in_flight {
+                if !self.links[broker].has_room(self.settings.workload.in_flight) {
                     return Ok(false);
                 }
                 self.dispatch(broker, recorder)?;
             }
         }
         let link = &mut self.links[broker];
-        let open = link.open.get_or_insert_with(|| {
-            let mut request = link.spare.pop().unwrap_or_default();
+        if link.open.is_none() {
+            let mut request = link.take_spare();
             request.begin(&self.template);
-            request
-        });
+            link.open = Some(request);
+        }
+        let open = link.open.as_mut().expect("it was opened above");
         let first_sequence = self.report.ledgers[self.partition].produced;
         open.open_batch(partition, first_sequence, self.settings.clock.unix_ms(now_ns), self.identity);
         Ok(true)
@@ -327,7 +309,7 @@ impl Producer {
         }
         open.close_batch(true);
         self.partition = (self.partition + 1) % self.settings.topic.leaders.len();
-        if self.links[broker].in_flight.len() < self.settings.workload.in_flight {
+        if self.links[broker].has_room(self.settings.workload.in_flight) {
             self.dispatch(broker, recorder)?;
         }
         Ok(())
@@ -341,10 +323,7 @@ impl Producer {
             request.close_batch(false);
             self.partition = (self.partition + 1) % self.settings.topic.leaders.len();
         }
-        link.correlation_id = link.correlation_id.wrapping_add(1);
-        request.finish(link.correlation_id);
-        link.in_flight.push_back(request);
-        link.flush(&self.settings.clock)?;
+        link.send(request, &self.settings.clock)?;
         if self.settings.workload.acks == Acks::None { self.settle_unacknowledged(broker, recorder) } else { Ok(()) }
     }
 
@@ -352,119 +331,18 @@ impl Producer {
     fn settle_unacknowledged(&mut self, broker: usize, recorder: &mut Recorder) -> Result<(), Error> {
         let link = &mut self.links[broker];
         // Kafka closes the connection on an error; reading is how we learn of it.
-        if link.receiver.next_frame()?.is_some() {
-            let address = link.receiver.address().into();
+        let receiver = &mut self.receivers[broker];
+        if receiver.next_frame()?.is_some() {
+            let address = receiver.address().into();
             return Err(Error::Answer { api: ApiKey::Produce, address, what: "acks=0 has no answer" });
         }
         let now_ns = self.settings.clock.now_ns();
-        while link.written > 0 {
-            link.written -= 1;
-            let Some(request) = link.in_flight.pop_front() else { break };
+        while let Some(request) = link.pop_written() {
             for (batch, runs) in request.batches() {
                 record_batch(recorder, batch.records, batch.bytes, runs, request.sent_ns, now_ns);
             }
-            link.spare.push(request);
+            link.give_spare(request);
         }
         Ok(())
-    }
-}
-
-impl Link {
-    fn new(sender: Sender, receiver: Receiver) -> Self {
-        Self {
-            sender,
-            receiver,
-            open: None,
-            in_flight: VecDeque::new(),
-            written: 0,
-            written_bytes: 0,
-            spare: Vec::new(),
-            correlation_id: 0,
-        }
-    }
-
-    /// Hands the kernel as much as it takes.
-    fn flush(&mut self, clock: &Clock) -> Result<(), Error> {
-        while self.written < self.in_flight.len() {
-            let mut slices = [IoSlice::new(&[]); SLICES_MAX];
-            let mut count = 0;
-            for request in self.in_flight.iter().skip(self.written).take(SLICES_MAX) {
-                let skip = if count == 0 { self.written_bytes } else { 0 };
-                slices[count] = IoSlice::new(&request.bytes()[skip..]);
-                count += 1;
-            }
-            let now_ns = clock.now_ns();
-            let mut taken = self.sender.write(&slices[..count])?;
-            if taken == 0 {
-                return Ok(());
-            }
-            while taken > 0 {
-                let request = &mut self.in_flight[self.written];
-                if self.written_bytes == 0 {
-                    request.sent_ns = now_ns;
-                }
-                let left = request.bytes().len() - self.written_bytes;
-                if taken < left {
-                    self.written_bytes += taken;
-                    break;
-                }
-                taken -= left;
-                self.written += 1;
-                self.written_bytes = 0;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl ProducerReport {
-    /// Books an answer: acknowledged ranges into the ledgers, latencies into the recorder.
-    fn settle(
-        &mut self,
-        request: &Request,
-        response: &ProduceResponse<'_>,
-        now_ns: u64,
-        recorder: &mut Recorder,
-    ) -> Result<(), &'static str> {
-        recorder.roll(now_ns);
-        if let Some(counts) = recorder.counts(now_ns) {
-            counts.produce_requests += 1;
-            counts.produce_in_flight_ns += now_ns.saturating_sub(request.sent_ns);
-        }
-        let answers = || response.responses.iter().flat_map(|topic| &topic.partition_responses);
-        // Brokers answer in the order of the request; one that does not is searched.
-        let mut in_order = answers();
-        for (batch, runs) in request.batches() {
-            let partition = batch.partition as i32;
-            let answer = in_order.next().filter(|answer| answer.index == partition);
-            let answer = answer.or_else(|| answers().find(|answer| answer.index == partition));
-            match answer.ok_or("a partition is missing")?.error_code {
-                0 => {
-                    let end = batch.first_sequence + u64::from(batch.records);
-                    self.ledgers[batch.partition as usize].acked.push(batch.first_sequence, end);
-                    record_batch(recorder, batch.records, batch.bytes, runs, request.sent_ns, now_ns);
-                }
-                code => {
-                    *self.errors.entry(code).or_default() += u64::from(batch.records);
-                    if let Some(counts) = recorder.counts(now_ns) {
-                        counts.failed_records += u64::from(batch.records);
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-fn record_batch(recorder: &mut Recorder, records: u32, bytes: u32, runs: &[(u64, u32)], sent_ns: u64, now_ns: u64) {
-    if let Some(counts) = recorder.counts(now_ns) {
-        counts.acked_records += u64::from(records);
-        counts.acked_batches += 1;
-        counts.acked_batch_bytes += u64::from(bytes);
-    }
-    let first_intended_ns = runs.first().map_or(sent_ns, |run| run.0);
-    recorder.record_service(first_intended_ns, sent_ns, now_ns, u64::from(records));
-    for &(intended_ns, count) in runs {
-        recorder.record_response(intended_ns, sent_ns, now_ns, u64::from(count));
     }
 }

@@ -18,22 +18,29 @@ pub struct Snapshot {
     pub elapsed_secs: u64,
     /// Planned length of this phase.
     pub planned_secs: u64,
-    /// What the schedule asked for in this second; absent in a closed loop.
-    pub offered_bytes_per_s: Option<f64>,
-    /// Bytes acknowledged in this second.
-    pub achieved_bytes_per_s: f64,
-    /// Records acknowledged in this second.
-    pub achieved_records_per_s: f64,
-    /// Response in this second, median and 99th percentile, if there were enough samples.
-    pub response_p50_ns: Option<u64>,
-    /// See `response_p50_ns`.
-    pub response_p99_ns: Option<u64>,
+    /// What the last second achieved; absent in the drain.
+    pub achieved: Option<Achieved>,
     /// Acknowledged records that no consumer has received yet.
     pub unread_records: u64,
     /// Failed records since the start.
     pub errors: u64,
     /// Records found duplicate, out of order or corrupt since the start.
     pub integrity_faults: u64,
+}
+
+/// What a second achieved.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Achieved {
+    /// What the schedule asked for; absent in a closed loop.
+    pub offered_bytes_per_s: Option<f64>,
+    /// Bytes acknowledged, or read where nothing is written.
+    pub bytes_per_s: f64,
+    /// Records.
+    pub records_per_s: f64,
+    /// Median response, if there were enough samples.
+    pub response_p50_ns: Option<u64>,
+    /// 99th percentile of the response, if there were enough samples.
+    pub response_p99_ns: Option<u64>,
 }
 
 /// The line, or nothing at all.
@@ -58,8 +65,7 @@ impl Progress {
             Output::Quiet
         } else if stderr().is_terminal() {
             let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr());
-            if let Ok(style) = ProgressStyle::with_template("{prefix:8} {bar:20.cyan/dim} {pos:>3}/{len} s  {wide_msg}")
-            {
+            if let Ok(style) = ProgressStyle::with_template("{prefix:8} {bar:20.cyan/dim} {wide_msg}") {
                 bar.set_style(style.progress_chars("━╸ "));
             }
             Output::Bar(bar)
@@ -77,20 +83,14 @@ impl Progress {
             Output::Quiet => {}
             Output::Plain => {
                 if is_new_phase || snapshot.elapsed_secs.is_multiple_of(PLAIN_LINE_EVERY_SECS) {
-                    self.say(&format!(
-                        "{:8} {:>3}/{} s  {}",
-                        snapshot.phase,
-                        snapshot.elapsed_secs,
-                        snapshot.planned_secs,
-                        figures(snapshot)
-                    ));
+                    self.say(&format!("{:8} {}  {}", snapshot.phase, passed(snapshot), figures(snapshot)));
                 }
             }
             Output::Bar(bar) => {
                 bar.set_prefix(snapshot.phase);
                 bar.set_length(snapshot.planned_secs.max(snapshot.elapsed_secs).max(1));
                 bar.set_position(snapshot.elapsed_secs);
-                bar.set_message(figures(snapshot));
+                bar.set_message(format!("{}  {}", passed(snapshot), figures(snapshot)));
             }
         }
     }
@@ -113,17 +113,17 @@ impl Progress {
     }
 }
 
+/// How much of the phase has passed; the drain has no planned length.
+fn passed(snapshot: &Snapshot) -> String {
+    match snapshot.planned_secs {
+        0 => format!("{:>3} s", snapshot.elapsed_secs),
+        planned => format!("{:>3}/{planned} s", snapshot.elapsed_secs),
+    }
+}
+
 /// The figures of a second; faults only when there are any.
 fn figures(snapshot: &Snapshot) -> String {
-    let achieved = megabytes_per_s(snapshot.achieved_bytes_per_s);
-    let mut parts = vec![match snapshot.offered_bytes_per_s {
-        Some(offered) => format!("{achieved} of {}", megabytes_per_s(offered)),
-        None => achieved,
-    }];
-    let records = snapshot.achieved_records_per_s.max(0.0).round() as u64;
-    parts.push(format!("{} rec/s", count(records)));
-    let latencies = [("p50", snapshot.response_p50_ns), ("p99", snapshot.response_p99_ns)];
-    parts.extend(latencies.into_iter().filter_map(|(name, ns)| Some(format!("{name} {}", duration_ns(ns? as f64)))));
+    let mut parts = snapshot.achieved.as_ref().map_or_else(|| vec!["waiting for the rest".into()], rates);
     let numbers = [
         (snapshot.unread_records, "unread"),
         (snapshot.errors, "ERRORS"),
@@ -134,6 +134,18 @@ fn figures(snapshot: &Snapshot) -> String {
     parts.join(" · ")
 }
 
+fn rates(achieved: &Achieved) -> Vec<String> {
+    let bytes = megabytes_per_s(achieved.bytes_per_s);
+    let mut parts = vec![match achieved.offered_bytes_per_s {
+        Some(offered) => format!("{bytes} of {}", megabytes_per_s(offered)),
+        None => bytes,
+    }];
+    parts.push(format!("{} rec/s", count(achieved.records_per_s.max(0.0).round() as u64)));
+    let latencies = [("p50", achieved.response_p50_ns), ("p99", achieved.response_p99_ns)];
+    parts.extend(latencies.into_iter().filter_map(|(name, ns)| Some(format!("{name} {}", duration_ns(ns? as f64)))));
+    parts
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,14 +154,23 @@ mod tests {
     fn faults_show_at_once_and_their_absence_takes_no_room() {
         let calm = Snapshot {
             phase: "measure",
-            offered_bytes_per_s: Some(20e6),
-            achieved_bytes_per_s: 19.99e6,
-            achieved_records_per_s: 19_990.0,
-            response_p50_ns: Some(900_000),
+            achieved: Some(Achieved {
+                offered_bytes_per_s: Some(20e6),
+                bytes_per_s: 19.99e6,
+                records_per_s: 19_990.0,
+                response_p50_ns: Some(900_000),
+                response_p99_ns: None,
+            }),
             ..Snapshot::default()
         };
         assert_eq!(figures(&calm), "20.0 MB/s of 20.0 MB/s · 19,990 rec/s · p50 900 µs");
         let faulty = Snapshot { integrity_faults: 3, ..calm };
         assert!(figures(&faulty).ends_with("3 INTEGRITY FAULTS"));
+    }
+
+    #[test]
+    fn the_drain_tells_what_is_left_and_no_rates_of_before() {
+        let drain = Snapshot { phase: "drain", elapsed_secs: 2, unread_records: 1_200, ..Snapshot::default() };
+        assert_eq!((passed(&drain), figures(&drain)), ("  2 s".into(), "waiting for the rest · 1,200 unread".into()));
     }
 }

@@ -1,57 +1,13 @@
-//! What a thread measures, second by second, and how seconds become one result.
-//!
-//! Each thread fills its own histograms and hands them over once a second; the collector merges them (percentiles are
-//! never averaged) and gives the memory back, so that a run of a day takes no more than a run of a minute.
+//! What a thread measures, second by second, without locks. The collector has the other end.
 
-use std::collections::BTreeMap;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, Sender};
 
 use hdrhistogram::Histogram;
 
-use crate::result::Latency;
-
-const SECOND_NS: u64 = 1_000_000_000;
+use crate::timeline::{SECOND_NS, Timeline};
 
 /// Latencies saturate here; a request is given up long before.
 const LATENCY_NS_MAX: u64 = 600 * SECOND_NS;
-
-/// When the phases of a run begin and end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Timeline {
-    /// First send.
-    pub start_ns: u64,
-    /// End of the warm-up: the schedule's origin moves here.
-    pub measure_ns: u64,
-    /// Nothing is sent from here on.
-    pub end_ns: u64,
-}
-
-impl Timeline {
-    /// The second that `now_ns` belongs to, counted from the measured window; negative in the warm-up. What completes
-    /// after the end belongs to the last second.
-    pub fn second(&self, now_ns: u64) -> i64 {
-        let now_ns = now_ns.clamp(self.start_ns, self.end_ns.saturating_sub(1));
-        (now_ns as i64 - self.measure_ns as i64).div_euclid(SECOND_NS as i64)
-    }
-
-    /// How much of a second the run covers: less than 1 where a phase has a fraction.
-    pub fn covered_secs(&self, second: i64) -> f64 {
-        let from = self.measure_ns as i64 + second * SECOND_NS as i64;
-        let to = (from + SECOND_NS as i64).min(self.end_ns as i64);
-        (to - from.max(self.start_ns as i64)).max(0) as f64 / 1e9
-    }
-
-    /// Whether `now_ns` lies in the measured window.
-    pub fn measures(&self, now_ns: u64) -> bool {
-        (self.measure_ns..self.end_ns).contains(&now_ns)
-    }
-
-    /// Length of the measured window.
-    pub fn measured_secs(&self) -> f64 {
-        (self.end_ns - self.measure_ns) as f64 / 1e9
-    }
-}
 
 /// Things counted in a second.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -117,12 +73,14 @@ pub struct Histograms {
 }
 
 impl Histograms {
-    fn empty() -> Self {
+    /// No samples.
+    pub fn empty() -> Self {
         let empty = || Histogram::new_with_bounds(1, LATENCY_NS_MAX, 3).expect("constant bounds are valid");
         Self { response: empty(), service: empty(), lag: empty(), end_to_end: empty() }
     }
 
-    fn add(&mut self, other: &Self) {
+    /// Adds another thread's or second's samples.
+    pub fn add(&mut self, other: &Self) {
         let pairs = [
             (&mut self.response, &other.response),
             (&mut self.service, &other.service),
@@ -136,7 +94,8 @@ impl Histograms {
         }
     }
 
-    fn reset(&mut self) {
+    /// Forgets the samples and keeps the memory.
+    pub fn reset(&mut self) {
         for histogram in [&mut self.response, &mut self.service, &mut self.lag, &mut self.end_to_end] {
             if !histogram.is_empty() {
                 histogram.reset();
@@ -147,11 +106,11 @@ impl Histograms {
 
 /// One thread's second.
 #[derive(Debug)]
-struct Second {
-    thread: usize,
-    index: i64,
-    counts: Counts,
-    histograms: Histograms,
+pub(crate) struct Second {
+    pub(crate) thread: usize,
+    pub(crate) index: i64,
+    pub(crate) counts: Counts,
+    pub(crate) histograms: Histograms,
 }
 
 impl Second {
@@ -243,199 +202,27 @@ impl Recorder {
 /// What a recorder is made of before the timeline is known.
 #[derive(Debug)]
 pub struct Outlet {
-    thread: usize,
-    full: Sender<Box<Second>>,
-    recycled: Receiver<Box<Second>>,
-}
-
-/// One second of the whole run, all threads merged.
-#[derive(Debug, Clone)]
-pub struct Row {
-    /// Seconds from the measured window's start; negative in the warm-up.
-    pub second: i64,
-    /// Counts of all threads.
-    pub counts: Counts,
-    /// Response of the records acknowledged in this second.
-    pub response: Latency,
-    /// End to end of the records delivered in this second.
-    pub end_to_end: Latency,
-    /// Lag of the records acknowledged in this second.
-    pub lag: Latency,
-}
-
-/// The other end: merges what the threads hand over.
-#[derive(Debug)]
-pub struct Collector {
-    seconds: Receiver<Box<Second>>,
-    recycle: Vec<Sender<Box<Second>>>,
-    pending: BTreeMap<i64, (Counts, Histograms)>,
-    passed: Vec<i64>,
-    rows: Vec<Row>,
-    measured: (Counts, Histograms),
-    arrivals: u64,
-}
-
-impl Collector {
-    /// A collector of `threads` recorders and their ends.
-    pub fn new(threads: usize) -> (Self, Vec<Outlet>) {
-        let (full, seconds) = channel();
-        let (recycle, outlets) = (0..threads)
-            .map(|thread| {
-                let (give, recycled) = channel();
-                (give, Outlet { thread, full: full.clone(), recycled })
-            })
-            .unzip();
-        let collector = Self {
-            seconds,
-            recycle,
-            pending: BTreeMap::new(),
-            passed: vec![i64::MIN; threads],
-            rows: Vec::new(),
-            measured: (Counts::default(), Histograms::empty()),
-            arrivals: 0,
-        };
-        (collector, outlets)
-    }
-
-    /// Takes in what arrives within `wait`; false when all recorders have finished.
-    pub fn collect(&mut self, wait: Duration) -> bool {
-        let first = self.seconds.recv_timeout(wait);
-        if matches!(first, Err(std::sync::mpsc::RecvTimeoutError::Disconnected)) {
-            self.settle(i64::MAX);
-            return false;
-        }
-        let mut next = first.ok();
-        while let Some(second) = next {
-            self.absorb(second);
-            next = self.seconds.try_recv().ok();
-        }
-        self.settle(self.passed.iter().copied().min().unwrap_or(i64::MIN));
-        true
-    }
-
-    /// Takes in what has arrived already; false when nothing had.
-    pub fn has_arrivals(&mut self) -> bool {
-        let before = self.arrivals;
-        self.collect(Duration::ZERO);
-        self.arrivals > before
-    }
-
-    /// Seconds that all threads have passed, in order.
-    pub fn rows(&self) -> &[Row] {
-        &self.rows
-    }
-
-    /// Counts and histograms of the measured window.
-    pub fn measured(&self) -> (&Counts, &Histograms) {
-        (&self.measured.0, &self.measured.1)
-    }
-
-    fn absorb(&mut self, mut second: Box<Second>) {
-        let (counts, histograms) =
-            self.pending.entry(second.index).or_insert_with(|| (Counts::default(), Histograms::empty()));
-        self.arrivals += 1;
-        counts.add(&second.counts);
-        histograms.add(&second.histograms);
-        self.passed[second.thread] = second.index;
-        second.counts = Counts::default();
-        second.histograms.reset();
-        let _ = self.recycle[second.thread].send(second);
-    }
-
-    fn settle(&mut self, passed: i64) {
-        while let Some(entry) = self.pending.first_entry().filter(|entry| *entry.key() <= passed) {
-            let (second, (counts, histograms)) = entry.remove_entry();
-            if second >= 0 {
-                self.measured.0.add(&counts);
-                self.measured.1.add(&histograms);
-            }
-            let acked = Some(counts.response_batches);
-            self.rows.push(Row {
-                second,
-                counts,
-                response: Latency::from_histogram(&histograms.response, acked),
-                end_to_end: Latency::from_histogram(&histograms.end_to_end, Some(counts.end_to_end_batches)),
-                lag: Latency::from_histogram(&histograms.lag, acked),
-            });
-        }
-    }
+    pub(crate) thread: usize,
+    pub(crate) full: Sender<Box<Second>>,
+    pub(crate) recycled: Receiver<Box<Second>>,
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-
-    const TIMELINE: Timeline =
-        Timeline { start_ns: SECOND_NS, measure_ns: 2 * SECOND_NS, end_ns: 4 * SECOND_NS + SECOND_NS / 2 };
-
-    fn collect(recorders: Vec<Recorder>, collector: &mut Collector) {
-        recorders.into_iter().for_each(Recorder::finish);
-        while collector.collect(Duration::from_millis(1)) {}
-    }
-
-    fn recorders(count: usize) -> (Collector, Vec<Recorder>) {
-        let (collector, outlets) = Collector::new(count);
-        (collector, outlets.into_iter().map(|outlet| Recorder::new(TIMELINE, outlet)).collect())
-    }
-
-    #[test]
-    fn percentiles_come_from_merged_histograms_and_not_from_averages() {
-        let (mut collector, mut threads) = recorders(2);
-        // One thread is fast a thousand times, the other slow a hundred times: the p99 is slow, no mean of p99s.
-        for (thread, latency_ns, count) in [(0, 1_000_000, 1_000), (1, 100_000_000, 100)] {
-            let now_ns = TIMELINE.measure_ns + 500_000_000;
-            threads[thread].roll(now_ns);
-            for _ in 0..count {
-                let intended_ns = now_ns - latency_ns;
-                threads[thread].record_response(intended_ns, intended_ns, now_ns, 1);
-                threads[thread].record_service(intended_ns, intended_ns, now_ns, 1);
-            }
-        }
-        collect(threads, &mut collector);
-        let (_, histograms) = collector.measured();
-        assert_eq!(histograms.response.len(), 1_100);
-        assert!(histograms.response.value_at_quantile(0.99) >= 99_000_000);
-        assert!(histograms.response.value_at_quantile(0.50) <= 1_001_000);
-    }
-
-    #[test]
-    fn warm_up_samples_stay_out_of_the_measured_window_however_late_they_complete() {
-        let (mut collector, mut threads) = recorders(1);
-        let now_ns = TIMELINE.measure_ns + 1;
-        threads[0].roll(now_ns);
-        threads[0].record_response(TIMELINE.measure_ns - 1, now_ns, now_ns, 1);
-        threads[0].record_response(TIMELINE.measure_ns, now_ns, now_ns, 1);
-        collect(threads, &mut collector);
-        assert_eq!(collector.measured().1.response.len(), 1);
-    }
-
-    #[test]
-    fn the_drain_adds_its_latencies_but_does_not_lift_the_rate() {
-        let (mut collector, mut threads) = recorders(1);
-        let late_ns = TIMELINE.end_ns + 5 * SECOND_NS;
-        threads[0].roll(late_ns);
-        assert!(threads[0].counts(late_ns).is_none());
-        threads[0].record_response(TIMELINE.end_ns - 1, late_ns, late_ns, 3);
-        collect(threads, &mut collector);
-        assert_eq!(collector.measured().1.response.len(), 3);
-        assert_eq!(collector.rows().last().map(|row| row.second), Some(2));
-    }
-
-    #[test]
-    fn seconds_know_how_much_of_them_the_run_covers() {
-        assert_eq!(TIMELINE.second(SECOND_NS), -1);
-        assert_eq!(TIMELINE.second(4 * SECOND_NS), 2);
-        assert!((TIMELINE.covered_secs(2) - 0.5).abs() < 1e-9);
-        assert!((TIMELINE.covered_secs(-1) - 1.0).abs() < 1e-9);
-    }
+    use crate::collector::Collector;
 
     #[test]
     fn memory_of_a_second_is_used_again() {
-        let (mut collector, mut threads) = recorders(1);
-        threads[0].roll(TIMELINE.measure_ns);
+        let timeline = Timeline { start_ns: 0, measure_ns: SECOND_NS, end_ns: 5 * SECOND_NS };
+        let (mut collector, mut outlets) = Collector::new(1);
+        let mut recorder = Recorder::new(timeline, outlets.remove(0));
+        recorder.roll(timeline.measure_ns);
         collector.collect(Duration::from_millis(1));
-        threads[0].roll(TIMELINE.measure_ns + SECOND_NS);
-        assert!(threads[0].recycled.try_recv().is_err(), "the handed-back second is in use");
-        assert_eq!(threads[0].current.index, 1);
+        recorder.roll(timeline.measure_ns + SECOND_NS);
+        assert!(recorder.recycled.try_recv().is_err(), "the handed-back second is in use");
+        assert_eq!(recorder.current.index, 1);
     }
 }

@@ -80,8 +80,10 @@ pub struct Request {
     has_full_batch: bool,
     /// Comes back in the answer.
     pub correlation_id: i32,
-    /// When its first byte went to the socket; 0 before.
+    /// When its first byte went to the socket, the last time that it was sent; 0 before.
     pub sent_ns: u64,
+    /// How often it was sent again.
+    pub retries: u32,
 }
 
 #[derive(Debug)]
@@ -105,6 +107,7 @@ impl Request {
         self.partitions_at = template.bytes.len() - 4;
         self.has_full_batch = false;
         self.sent_ns = 0;
+        self.retries = 0;
     }
 
     /// Whether another batch may go in: one for each partition, and not beyond the request's size unless it is alone.

@@ -120,6 +120,8 @@ pub struct Integrity {
     pub out_of_order: u64,
     /// Records whose checksum or length is wrong.
     pub corrupt: u64,
+    /// Records that were received where nobody had sent them, or that nobody sent.
+    pub phantom: u64,
     /// Records that were received although their acknowledgement never came; allowed.
     pub unacked_seen: u64,
     /// The judgement.

@@ -2,21 +2,23 @@
 //!
 //! Whatever happens on the way, the evidence gathered so far becomes a result file; only then is anything torn down.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use crate::assemble;
 use crate::clock::Clock;
 use crate::cluster::{self, TOPIC_PREFIX, Topic};
-use crate::crew::{Crew, Reports, Roles, WorkingCrew};
+use crate::collector::Collector;
+use crate::crew::{Crew, Roles, WorkingCrew};
 use crate::embedded::EmbeddedBroker;
 use crate::error::Error;
-use crate::progress::{Progress, Snapshot};
-use crate::recorder::{Collector, Timeline};
+use crate::evidence::Evidence;
+use crate::progress::Progress;
 use crate::result::RunResult;
+use crate::timeline::{SECOND_NS, Timeline};
 use crate::usage::UsageMeter;
+use crate::worker::Control;
 use crate::workload::{Mode, RunArgs, Verify, Workload};
 
 /// Time for what is in flight at the end of the window to be answered.
@@ -34,78 +36,29 @@ const LOOK: Duration = Duration::from_millis(20);
 /// From the last connection to the first send.
 const START_DELAY_NS: u64 = 20_000_000;
 
-/// Everything that a run found out, as far as it got.
-#[derive(Debug)]
-pub struct Evidence {
-    /// What was asked.
-    pub workload: Workload,
-    /// Wall clock at the start.
-    pub started: SystemTime,
-    /// Tag of this run's records and part of its topic's name.
-    pub run: u32,
-    /// Where the clients went first.
-    pub bootstrap: Option<String>,
-    /// The broker came with the run.
-    pub embedded: bool,
-    /// Where its data lay.
-    pub data_directory: Option<PathBuf>,
-    /// The topic once it was there.
-    pub topic: Option<Topic>,
-    /// The phases once they began.
-    pub timeline: Option<Timeline>,
-    /// The measured seconds.
-    pub collector: Option<Collector>,
-    /// What the clients knew; those of a prefill and of a read-back included.
-    pub reports: Reports,
-    /// Every partition was read up to its end.
-    pub verified: bool,
-    /// When consuming was done, in a run that only consumes.
-    pub consumed_all_ns: Option<u64>,
-    /// From the last send to the last delivery.
-    pub drain: Option<Duration>,
-    /// What the processes used.
-    pub usage: Option<UsageMeter>,
-    /// Why the run ended early.
-    pub error: Option<Error>,
-}
-
 /// Carries out a run. The result always exists; its `error` says whether the run came to its end.
 pub fn execute(args: &RunArgs, progress: &mut Progress, interrupted: Arc<AtomicBool>) -> Result<RunResult, Error> {
     let workload = Workload::from_args(args)?;
-    let mut session =
-        Session { clock: Clock::start(), progress, interrupted, args, broker: None, evidence: Evidence::new(workload) };
+    let mut session = Session {
+        clock: Clock::start(),
+        progress,
+        interrupted,
+        args,
+        broker: None,
+        control: Arc::default(),
+        next_look_ns: 0,
+        evidence: Evidence::new(workload, args.bootstrap.is_none()),
+    };
     let outcome = session.carry_out();
     if let Err(error) = outcome {
         // The broker's end explains a broken connection, not the other way round.
         let cause = session.broker.as_mut().and_then(EmbeddedBroker::failure).unwrap_or(error);
         session.evidence.error = Some(cause);
+        session.evidence.stopped_ns = Some(session.clock.now_ns());
     }
     let result = assemble::result(&session.evidence, args);
     session.tear_down();
     Ok(result)
-}
-
-impl Evidence {
-    fn new(workload: Workload) -> Self {
-        let run = rand::random::<u32>();
-        Self {
-            workload,
-            started: SystemTime::now(),
-            run,
-            bootstrap: None,
-            embedded: false,
-            data_directory: None,
-            topic: None,
-            timeline: None,
-            collector: None,
-            reports: Reports::default(),
-            verified: false,
-            consumed_all_ns: None,
-            drain: None,
-            usage: None,
-            error: None,
-        }
-    }
 }
 
 struct Session<'a> {
@@ -114,6 +67,9 @@ struct Session<'a> {
     interrupted: Arc<AtomicBool>,
     args: &'a RunArgs,
     broker: Option<EmbeddedBroker>,
+    /// Of the phase that goes on.
+    control: Arc<Control>,
+    next_look_ns: u64,
     evidence: Evidence,
 }
 
@@ -147,7 +103,6 @@ impl Session<'_> {
         let program = std::env::current_exe().map_err(crate::error::local("cannot find this program"))?;
         self.progress.say("starting the embedded broker");
         let broker = EmbeddedBroker::start(&program, self.args.data_dir.as_deref())?;
-        self.evidence.embedded = true;
         self.evidence.data_directory = Some(broker.directory().to_path_buf());
         let found = (broker.bootstrap().to_owned(), Some(broker.pid()));
         self.broker = Some(broker);
@@ -247,7 +202,7 @@ impl Session<'_> {
     }
 
     fn connect(
-        &self,
+        &mut self,
         topic: &Topic,
         producers: u32,
         records_max: u64,
@@ -261,10 +216,13 @@ impl Session<'_> {
             records_max,
             consumers,
         };
-        Crew::connect(roles, self.clock)
+        let (crew, collector) = Crew::connect(roles, self.clock)?;
+        self.control = crew.control();
+        Ok((crew, collector))
     }
 
     fn begin(&mut self, timeline: Timeline, collector: Collector) {
+        self.next_look_ns = timeline.start_ns;
         self.evidence.timeline = Some(timeline);
         self.evidence.collector = Some(collector);
     }
@@ -277,15 +235,14 @@ impl Session<'_> {
         mut ended: impl FnMut() -> Result<bool, Error>,
     ) -> Result<(), Error> {
         let began = Instant::now();
-        let mut next_sample_ns = self.evidence.timeline.map_or(0, |timeline| timeline.start_ns);
         loop {
             let looked = Instant::now();
             if let Some(collector) = &mut self.evidence.collector {
                 collector.collect(LOOK);
             }
             let now_ns = self.clock.now_ns();
-            if now_ns >= next_sample_ns {
-                next_sample_ns = now_ns - (now_ns - next_sample_ns) % 1_000_000_000 + 1_000_000_000;
+            if now_ns >= self.next_look_ns {
+                self.next_look_ns = now_ns - (now_ns - self.next_look_ns) % SECOND_NS + SECOND_NS;
                 if let Some(usage) = &mut self.evidence.usage {
                     usage.sample(now_ns);
                 }
@@ -327,40 +284,10 @@ impl Session<'_> {
     }
 
     fn show(&mut self, now_ns: u64) {
-        let (Some(timeline), Some(collector)) = (&self.evidence.timeline, &self.evidence.collector) else { return };
-        let (phase, from_ns, to_ns) = match now_ns {
-            now_ns if now_ns < timeline.measure_ns => ("warmup", timeline.start_ns, timeline.measure_ns),
-            now_ns if now_ns < timeline.end_ns => ("measure", timeline.measure_ns, timeline.end_ns),
-            _ => ("drain", timeline.end_ns, timeline.end_ns),
-        };
-        let workload = &self.evidence.workload;
-        let rows = collector.rows();
-        let (mut acked, mut consumed, mut failed) = (0, 0, 0);
-        for row in rows {
-            acked += row.counts.acked_records;
-            consumed += row.counts.consumed_records;
-            failed += row.counts.failed_records;
+        let faults = self.control.faults.load(Ordering::Relaxed);
+        if let Some(snapshot) = self.evidence.snapshot(now_ns, faults) {
+            self.progress.show(&snapshot);
         }
-        let last = rows.last();
-        let records_per_s = last.map_or(0.0, |row| {
-            let records =
-                row.counts.acked_records.max(row.counts.consumed_records * u64::from(workload.mode == Mode::Consume));
-            records as f64 / timeline.covered_secs(row.second).max(1e-3)
-        });
-        let offered = (!workload.is_closed_loop()).then_some(workload.records_per_s * workload.record_bytes as f64);
-        self.progress.show(&Snapshot {
-            phase,
-            elapsed_secs: now_ns.saturating_sub(from_ns) / 1_000_000_000,
-            planned_secs: (to_ns - from_ns) / 1_000_000_000,
-            offered_bytes_per_s: offered,
-            achieved_bytes_per_s: records_per_s * workload.record_bytes as f64,
-            achieved_records_per_s: records_per_s,
-            response_p50_ns: last.and_then(|row| row.response.p50_ns),
-            response_p99_ns: last.and_then(|row| row.response.p99_ns),
-            unread_records: if workload.mode == Mode::Both { acked.saturating_sub(consumed) } else { 0 },
-            errors: failed,
-            integrity_faults: 0,
-        });
     }
 
     /// Removes what the run made. What cannot be removed is said and spoils nothing.

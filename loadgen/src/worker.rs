@@ -2,7 +2,7 @@
 //!
 //! A thread never blocks on a socket and looks at `Control` at least ten times a second, so that every phase ends.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -15,7 +15,8 @@ use crate::error::{Error, local};
 use crate::integrity::PartitionSeen;
 use crate::payload::PayloadWriter;
 use crate::producer::{Producer, ProducerReport, ProducerSettings};
-use crate::recorder::{Outlet, Recorder, Timeline};
+use crate::recorder::{Outlet, Recorder};
+use crate::timeline::Timeline;
 
 /// A thread wakes at least this often, to hand over its second and to look at `Control`.
 const TICK: Duration = Duration::from_millis(50);
@@ -27,6 +28,8 @@ pub struct Control {
     pub abort: AtomicBool,
     /// Consumers end when they have read up to these offsets.
     pub targets: OnceLock<Vec<i64>>,
+    /// Faults that consumers have found so far, for the progress line.
+    pub faults: AtomicU64,
 }
 
 impl Control {
@@ -109,7 +112,12 @@ impl ProducerThread {
         let mut recorder = Recorder::new(timeline, self.outlet.take().expect("a thread runs once"));
         let ended = self.work(timeline, control, &mut recorder);
         recorder.finish();
-        (self.producers.into_iter().map(Producer::into_report).collect(), ended)
+        if ended.is_err() {
+            let now_ns = self.epoll.clock.now_ns().min(timeline.end_ns);
+            self.producers.iter_mut().for_each(|producer| producer.close(now_ns));
+        }
+        let reports = self.producers.into_iter().map(|producer| producer.into_report(&ended)).collect();
+        (reports, ended)
     }
 
     fn work(&mut self, timeline: Timeline, control: &Control, recorder: &mut Recorder) -> Result<(), Error> {
@@ -214,7 +222,10 @@ impl ConsumerThread {
             for event in &epoll.events {
                 let Token(token) = event.token();
                 if let Some(consumer) = consumers.get_mut(token / brokers) {
-                    consumer.on_ready(token % brokers, recorder)?;
+                    let faults = consumer.on_ready(token % brokers, recorder)?;
+                    if faults > 0 {
+                        control.faults.fetch_add(faults, Ordering::Relaxed);
+                    }
                 }
             }
         }

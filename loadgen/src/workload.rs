@@ -31,7 +31,7 @@ pub const BATCH_HEADER_BYTES: usize = protocol::record_batch::HEADER_BYTES;
 #[derive(Debug, Clone, Args)]
 pub struct RunArgs {
     /// Broker to test; without it, an embedded broker is started for the run.
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = parse_endpoint)]
     pub bootstrap: Option<String>,
     /// Process id of a broker on this machine, to measure its CPU and memory.
     #[arg(long, value_name = "PID", requires = "bootstrap")]
@@ -319,6 +319,14 @@ impl Workload {
     }
 }
 
+fn parse_endpoint(text: &str) -> Result<String, String> {
+    let (host, port) = text.rsplit_once(':').unwrap_or((text, ""));
+    match port.parse::<u16>() {
+        Ok(port) if port > 0 && !host.is_empty() => Ok(text.into()),
+        _ => Err("a broker is given as host:port, as in localhost:9092".into()),
+    }
+}
+
 fn parse_acks(text: &str) -> Result<Acks, String> {
     match text {
         "0" => Ok(Acks::None),
@@ -361,7 +369,16 @@ mod tests {
 
     #[test]
     fn unknown_options_and_values_fail() {
-        for line in ["--rat 5", "--acks 2", "--mode produse", "--rate 5parsecs", "--linger 5x", "--partitions 0"] {
+        for line in [
+            "--rat 5",
+            "--acks 2",
+            "--mode produse",
+            "--rate 5parsecs",
+            "--linger 5x",
+            "--partitions 0",
+            "--bootstrap foo",
+            "--bootstrap :1",
+        ] {
             assert!(parse(line).is_err(), "{line}");
         }
     }

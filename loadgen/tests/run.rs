@@ -135,6 +135,30 @@ fn refused_batches_are_errors_and_not_losses() {
 }
 
 #[test]
+fn numbered_batches_outlive_a_leader_that_is_away_for_a_while() {
+    let away = Fault::Leaderless(20, 12);
+    let result = run(away, "--idempotent --linger 0ms --in-flight 5");
+    assert_eq!((result.error.as_deref(), result.integrity.verdict), (None, Verdict::Pass));
+    let produce = result.summary.produce.expect("produced");
+    assert!(produce.errors.is_empty() && produce.retries > 0, "{:?}, {} retries", produce.errors, produce.retries);
+    assert_eq!(result.integrity.acked, result.integrity.produced);
+    assert!(result.quality.notes.iter().any(|note| note.contains("NotLeaderOrFollower")));
+    let unnumbered = run(away, "").summary.produce.expect("produced");
+    assert_eq!(unnumbered.errors.keys().collect::<Vec<_>>(), ["NotLeaderOrFollower"]);
+    assert_eq!(unnumbered.retries, 0, "without numbers a second try could double records");
+}
+
+#[test]
+fn a_broker_that_hangs_up_leaves_a_whole_result_with_the_failure_counted() {
+    let result = run(Fault::HangUp(100), "");
+    assert!(result.error.as_ref().is_some_and(|error| error.contains("connection to")), "{:?}", result.error);
+    assert_eq!(result.integrity.verdict, Verdict::Incomplete);
+    let produce = result.summary.produce.expect("produced");
+    assert_eq!(produce.errors.keys().collect::<Vec<_>>(), ["disconnected"]);
+    assert!(result.integrity.acked > 0 && result.integrity.acked < result.integrity.produced);
+}
+
+#[test]
 fn without_acknowledgements_nothing_is_promised_and_what_comes_is_checked() {
     let result = run(Fault::Lose(20), "--acks 0");
     assert_eq!((result.integrity.acked, result.integrity.verdict), (0, Verdict::Pass));
@@ -155,4 +179,5 @@ fn an_interrupted_run_ends_at_once_and_says_so() {
     let args = args(&format!("--duration 10m --bootstrap {address}"));
     let result = execute(&args, &mut Progress::new(true), Arc::new(AtomicBool::new(true))).expect("valid options");
     assert_eq!(result.error.as_deref(), Some("interrupted"));
+    assert!(result.summary.produce.is_none(), "the measured window never began");
 }

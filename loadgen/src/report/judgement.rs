@@ -125,6 +125,7 @@ fn faults_in_words(result: &RunResult) -> String {
         (integrity.duplicate, "duplicate"),
         (integrity.out_of_order, "out of order"),
         (integrity.corrupt, "corrupt"),
+        (integrity.phantom, "phantom"),
     ]
     .into_iter()
     .filter(|(number, _)| *number > 0)

@@ -92,7 +92,9 @@ fn push_rates(table: &mut String, result: &RunResult) {
         ("achieved", produce.map(|stream| stream.achieved)),
         ("consumed", consume.map(|stream| stream.achieved)),
     ];
-    line(table, format_args!("{:WORD_COLUMNS$}{:>12}{:>12}", "throughput", "records/s", "MB/s"));
+    if rows.iter().any(|(_, rate)| rate.is_some()) {
+        line(table, format_args!("{:WORD_COLUMNS$}{:>12}{:>12}", "throughput", "records/s", "MB/s"));
+    }
     for (name, rate) in rows {
         let Some(rate) = rate else { continue };
         let share = match name {

@@ -40,7 +40,7 @@ pub struct StreamSummary {
     /// Failed records by Kafka's error name, or `timeout`, `disconnected`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub errors: BTreeMap<String, u64>,
-    /// Batches that were sent again.
+    /// Batches that were refused for a reason that passes, and sent again.
     pub retries: u64,
     /// Requests that had no answer in time.
     pub timeouts: u64,

@@ -1,5 +1,6 @@
 //! A log that keeps what it gets, except for the one fault that a test plants.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::thread;
 use std::time::Duration;
@@ -22,6 +23,10 @@ pub enum Fault {
     Harm(u64),
     /// Refused.
     Refuse(u64),
+    /// The connection closes on it, unanswered.
+    HangUp(u64),
+    /// From this one on, so many are refused: the leader is away.
+    Leaderless(u64, u64),
     /// Takes this long for it, and everybody waits.
     Stall(u64, Duration),
     /// Takes this long for each.
@@ -41,6 +46,8 @@ struct Partition {
     batches: Vec<Vec<u8>>,
     end: i64,
     held_back: Option<Vec<u8>>,
+    /// For each producer that numbers its batches, the number that it must send next.
+    next_sequence: BTreeMap<i64, i32>,
 }
 
 impl FaultyLog {
@@ -50,6 +57,23 @@ impl FaultyLog {
 }
 
 impl Partition {
+    /// Kafka's rule for numbered batches: the next one is taken, an old one is known, a later one is refused.
+    fn admit(&mut self, batch: &[u8]) -> Result<Option<i64>, ErrorCode> {
+        let header = BatchHeader::parse(batch).map_err(|_| ErrorCode::CorruptMessage)?;
+        if header.producer_id < 0 {
+            return Ok(None);
+        }
+        let next = self.next_sequence.entry(header.producer_id).or_default();
+        match header.base_sequence.cmp(next) {
+            Ordering::Less => Ok(Some(-1)),
+            Ordering::Greater => Err(ErrorCode::OutOfOrderSequenceNumber),
+            Ordering::Equal => {
+                *next += header.record_count;
+                Ok(None)
+            }
+        }
+    }
+
     fn store(&mut self, batch: &[u8]) -> Result<i64, ErrorCode> {
         let header = BatchHeader::parse(batch).map_err(|_| ErrorCode::CorruptMessage)?;
         let base_offset = self.end;
@@ -68,6 +92,11 @@ impl Log for FaultyLog {
         let partition = self.partitions.entry(partition).or_default();
         match self.fault {
             Fault::Lose(at) if at == number => return Ok(partition.end),
+            // The broker gives each connection a thread, which ends with it.
+            Fault::HangUp(at) if at == number => panic!("planted: the broker hangs up"),
+            Fault::Leaderless(at, count) if (at..at + count).contains(&number) => {
+                return Err(ErrorCode::NotLeaderOrFollower);
+            }
             Fault::Refuse(at) if at == number => return Err(ErrorCode::NotEnoughReplicas),
             Fault::Double(at) if at == number => drop(partition.store(batch)?),
             Fault::Swap(at) if at == number => {
@@ -84,6 +113,9 @@ impl Log for FaultyLog {
             Fault::Stall(at, pause) if at == number => thread::sleep(pause),
             Fault::Slow(pause) => thread::sleep(pause),
             _ => {}
+        }
+        if let Some(known) = partition.admit(batch)? {
+            return Ok(known);
         }
         let offset = partition.store(batch)?;
         if let Some(held_back) = partition.held_back.take() {

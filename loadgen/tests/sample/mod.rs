@@ -287,6 +287,7 @@ fn integrity() -> Integrity {
         duplicate: 0,
         out_of_order: 0,
         corrupt: 0,
+        phantom: 0,
         unacked_seen: 0,
         verdict: Verdict::Pass,
         examples: Vec::new(),

@@ -1,0 +1,94 @@
+//! How far the figures of a run can be trusted, and why.
+
+use crate::assemble::window::Window;
+use crate::collector::Row;
+use crate::error::error_name;
+use crate::evidence::Evidence;
+use crate::result::{Acks, Quality, Resources, Summary};
+use crate::workload::{Mode, Verify};
+
+/// Less than this share of the offered load is a queue that grows.
+const SATURATED_BELOW: f64 = 0.99;
+
+/// A thread that works more than this share of the time may be what limits the run.
+const BUSY_SHARE_MAX: f64 = 0.8;
+
+/// First and last third may differ by this much.
+const STEADY_RATE_SHARE: f64 = 0.05;
+const STEADY_P99_SHARE: f64 = 0.20;
+
+/// Three thirds of at least three seconds.
+const STEADY_ROWS_MIN: usize = 9;
+
+/// The judgement over the figures of a run.
+pub(super) fn quality(
+    evidence: &Evidence,
+    window: Option<&Window<'_>>,
+    summary: &Summary,
+    resources: &Resources,
+) -> Quality {
+    let workload = &evidence.workload;
+    let produce = summary.produce.as_ref();
+    let offered = produce.and_then(|produce| produce.offered).map_or(0.0, |rate| rate.records_per_s);
+    let achieved = produce.map_or(0.0, |produce| produce.achieved.records_per_s);
+    let saturated = offered > 0.0 && achieved < offered * SATURATED_BELOW;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = (workload.producers as usize).min(cores).max((workload.consumers as usize).min(cores));
+    let busy = resources.loadgen.as_ref().map_or(0.0, |used| used.cpu_secs() / summary.measured_secs.max(1e-9));
+    Quality {
+        steady: window.and_then(|window| steady(window)),
+        client_limited: summary.measured_secs > 0.0 && busy > BUSY_SHARE_MAX * threads as f64,
+        saturated,
+        closed_loop: workload.is_closed_loop(),
+        notes: notes(evidence),
+    }
+}
+
+fn notes(evidence: &Evidence) -> Vec<String> {
+    let mut notes = Vec::new();
+    let unsent: u64 = evidence.reports.producers.values().map(|report| report.unsent_records).sum();
+    if unsent > 0 {
+        notes.push(format!(
+            "{unsent} records were due but could not be sent before the window ended; their latency is in no histogram."
+        ));
+    }
+    let retried = evidence.reports.retried_batches();
+    if !retried.is_empty() {
+        let reasons: Vec<String> =
+            retried.iter().map(|(&code, batches)| format!("{} {batches}", error_name(code))).collect();
+        notes.push(format!("Batches that were refused for now and sent again: {}.", reasons.join(", ")));
+    }
+    if evidence.workload.verify == Verify::Off {
+        notes.push("Not verified by reading: --verify off.".into());
+    } else if evidence.workload.mode == Mode::Produce && evidence.verified {
+        notes.push("Verified by reading the whole topic back after the measured window.".into());
+    }
+    if evidence.workload.acks == Acks::None {
+        notes.push("acks=0 has no answers: response and service end when the kernel has taken the request.".into());
+    }
+    if evidence.workload.mode == Mode::Consume && evidence.consumed_all_ns.is_some() {
+        notes.push("The topic was filled before; the window ends when it is read to its end.".into());
+    }
+    notes
+}
+
+/// Whether the first and the last third agree; absent when there are too few rows to tell.
+fn steady(window: &Window<'_>) -> Option<bool> {
+    let rows: Vec<&Row> = window.rows().filter(|row| window.timeline.covered_secs(row.second) > 0.99).collect();
+    if rows.len() < STEADY_ROWS_MIN {
+        return None;
+    }
+    let third = rows.len() / 3;
+    let (first, last) = (&rows[..third], &rows[rows.len() - third..]);
+    let records = |rows: &[&Row]| {
+        rows.iter().map(|row| row.counts.acked_records.max(row.counts.consumed_records)).sum::<u64>() as f64
+    };
+    let median_p99 = |rows: &[&Row]| {
+        let mut p99s: Vec<u64> = rows.iter().filter_map(|row| row.response.p99_ns).collect();
+        p99s.sort_unstable();
+        p99s.get(p99s.len() / 2).map(|&ns| ns as f64)
+    };
+    let agree = |a: f64, b: f64, share: f64| (a - b).abs() <= share * a.max(b);
+    let latency = median_p99(first).zip(median_p99(last)).is_none_or(|(a, b)| agree(a, b, STEADY_P99_SHARE));
+    Some(latency && agree(records(first), records(last), STEADY_RATE_SHARE))
+}

@@ -1,0 +1,92 @@
+//! One value a second, for the charts.
+
+use crate::assemble::window::Window;
+use crate::collector::Row;
+use crate::evidence::Evidence;
+use crate::result::Series;
+use crate::timeline::Timeline;
+use crate::usage::Usage;
+use crate::workload::Mode;
+
+/// The columns of a run.
+pub(super) fn series(evidence: &Evidence, window: &Window<'_>) -> Series {
+    let (workload, timeline) = (&evidence.workload, &window.timeline);
+    let value_bytes = workload.record_bytes as f64;
+    let rows = window.collector.rows();
+    let produced = workload.mode != Mode::Consume;
+    let with_consumers = workload.consumers > 0;
+    let end_to_end = workload.mode == Mode::Both;
+    let per_s = |row: &Row, amount: f64| {
+        let secs = timeline.covered_secs(row.second);
+        (secs > 0.0).then(|| amount / secs)
+    };
+    let column = |wanted: bool, value: &dyn Fn(&Row) -> Option<f64>| -> Vec<Option<f64>> {
+        if wanted { rows.iter().map(value).collect() } else { Vec::new() }
+    };
+    let latency = |wanted: bool, value: &dyn Fn(&Row) -> Option<u64>| -> Vec<Option<u64>> {
+        if wanted { rows.iter().map(value).collect() } else { Vec::new() }
+    };
+    let usage = UsageRows::new(evidence, timeline);
+    let warmup_secs = (timeline.measure_ns - timeline.start_ns) as f64 / 1e9;
+    Series {
+        t_secs: rows.iter().map(|row| warmup_secs + row.second as f64 + 1.0).collect(),
+        offered_bytes_per_s: column(produced && !workload.is_closed_loop(), &|_| {
+            Some(workload.records_per_s * value_bytes)
+        }),
+        achieved_bytes_per_s: column(produced, &|row| per_s(row, row.counts.acked_records as f64 * value_bytes)),
+        consumed_bytes_per_s: column(with_consumers, &|row| per_s(row, row.counts.consumed_bytes as f64)),
+        errors_per_s: column(produced, &|row| per_s(row, row.counts.failed_records as f64)),
+        inflight_requests: column(produced, &|row| per_s(row, row.counts.produce_in_flight_ns as f64 / 1e9)),
+        response_p50_ns: latency(produced, &|row| row.response.p50_ns),
+        response_p99_ns: latency(produced, &|row| row.response.p99_ns),
+        response_max_ns: latency(produced, &|row| row.response.max_ns),
+        end_to_end_p50_ns: latency(end_to_end, &|row| row.end_to_end.p50_ns),
+        end_to_end_p99_ns: latency(end_to_end, &|row| row.end_to_end.p99_ns),
+        end_to_end_max_ns: latency(end_to_end, &|row| row.end_to_end.max_ns),
+        lag_p99_ns: latency(produced, &|row| row.lag.p99_ns),
+        broker_cpu_cores: column(usage.has_broker, &|row| usage.cores(row, |usage| Some(usage.broker?.cpu()))),
+        broker_rss_bytes: latency(usage.has_broker, &|row| {
+            usage.last(row).and_then(|usage| Some(usage.broker?.rss_bytes))
+        }),
+        loadgen_cpu_cores: column(true, &|row| usage.cores(row, |usage| Some(usage.loadgen?.cpu()))),
+        steal_share: column(true, &|row| usage.pressure(row).and_then(|host| host.steal_share)),
+        cpu_pressure_share: column(true, &|row| usage.pressure(row).and_then(|host| host.cpu_pressure_share)),
+        io_pressure_share: column(true, &|row| usage.pressure(row).and_then(|host| host.io_pressure_share)),
+    }
+}
+
+/// The looks at the processes, found by the second that they close.
+struct UsageRows<'e> {
+    samples: &'e [Usage],
+    timeline: Timeline,
+    has_broker: bool,
+}
+
+impl<'e> UsageRows<'e> {
+    fn new(evidence: &'e Evidence, timeline: &Timeline) -> Self {
+        let samples = evidence.usage.as_ref().map_or(&[][..], |usage| usage.samples());
+        let has_broker = samples.iter().any(|usage| usage.broker.is_some());
+        Self { samples, timeline: *timeline, has_broker }
+    }
+
+    /// The look nearest to the end of the row's second, and the one before it.
+    fn pair(&self, row: &Row) -> Option<(&'e Usage, &'e Usage)> {
+        let end_ns = (self.timeline.measure_ns as i64 + (row.second + 1) * 1_000_000_000) as u64;
+        let after = (1..self.samples.len()).min_by_key(|&sample| self.samples[sample].at_ns.abs_diff(end_ns))?;
+        Some((&self.samples[after - 1], &self.samples[after]))
+    }
+
+    fn last(&self, row: &Row) -> Option<&'e Usage> {
+        self.pair(row).map(|(_, last)| last)
+    }
+
+    fn cores(&self, row: &Row, cpu: fn(&Usage) -> Option<std::time::Duration>) -> Option<f64> {
+        let (before, after) = self.pair(row)?;
+        let secs = (after.at_ns - before.at_ns) as f64 / 1e9;
+        Some(cpu(after)?.saturating_sub(cpu(before)?).as_secs_f64() / secs.max(1e-3))
+    }
+
+    fn pressure(&self, row: &Row) -> Option<crate::result::HostPressure> {
+        self.pair(row).map(|(before, after)| after.system.pressure_since(&before.system))
+    }
+}

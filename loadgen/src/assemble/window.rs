@@ -1,0 +1,143 @@
+//! The figures of the measured window.
+
+use std::collections::BTreeMap;
+
+use crate::collector::{Collector, Row};
+use crate::evidence::Evidence;
+use crate::producer::ProducerReport;
+use crate::recorder::{Counts, Histograms};
+use crate::result::{
+    BatchShape, Latency, Rate, Resources, StreamLatency, StreamSummary, Summary, encode_histogram, histogram_name,
+};
+use crate::timeline::Timeline;
+use crate::workload::Mode;
+
+/// The measured window of a run that came so far.
+pub(super) struct Window<'e> {
+    pub(super) timeline: Timeline,
+    secs: f64,
+    to_ns: u64,
+    pub(super) collector: &'e Collector,
+    counts: &'e Counts,
+    histograms: &'e Histograms,
+}
+
+impl<'e> Window<'e> {
+    /// Absent when the run never came to its measured window.
+    pub(super) fn of(evidence: &'e Evidence) -> Option<Self> {
+        let (timeline, collector) = (evidence.timeline?, evidence.collector.as_ref()?);
+        let (counts, histograms) = collector.measured();
+        // A topic that was read to its end before the time was over stopped the clock there.
+        let ends = [Some(timeline.end_ns), evidence.consumed_all_ns, evidence.stopped_ns];
+        let to_ns = ends.into_iter().flatten().min().filter(|&to_ns| to_ns > timeline.measure_ns)?;
+        let secs = (to_ns - timeline.measure_ns) as f64 / 1e9;
+        Some(Self { timeline, secs, to_ns, collector, counts, histograms })
+    }
+
+    /// Rates and latencies.
+    pub(super) fn summary(&self, evidence: &Evidence) -> Summary {
+        let workload = &evidence.workload;
+        Summary {
+            measured_secs: self.secs,
+            produce: (workload.mode != Mode::Consume).then(|| self.produced(evidence)),
+            consume: (workload.consumers > 0).then(|| self.consumed(evidence)),
+            drain_secs: evidence.drain.map(|drain| drain.as_secs_f64()),
+        }
+    }
+
+    fn produced(&self, evidence: &Evidence) -> StreamSummary {
+        let (counts, histograms) = (self.counts, self.histograms);
+        let value_bytes = evidence.workload.record_bytes as u64;
+        let rate = |records: u64| Rate::over(records, records * value_bytes, self.secs);
+        let offered: u64 = evidence.reports.producers.values().map(|report| report.offered_records).sum();
+        let samples = Some(counts.response_batches);
+        StreamSummary {
+            offered: (!evidence.workload.is_closed_loop()).then(|| rate(offered)),
+            achieved: rate(counts.acked_records + counts.failed_records),
+            goodput: rate(counts.acked_records),
+            records: counts.acked_records,
+            bytes: counts.acked_records * value_bytes,
+            errors: errors(evidence),
+            retries: evidence.reports.producers.values().map(ProducerReport::retries).sum(),
+            timeouts: evidence.reports.producers.values().map(|report| report.timeouts).sum(),
+            batch: Some(BatchShape {
+                batches: counts.acked_batches,
+                requests: counts.produce_requests,
+                records_per_batch_mean: ratio(counts.acked_records, counts.acked_batches),
+                batch_bytes_mean: ratio(counts.acked_batch_bytes, counts.acked_batches),
+                requests_per_s: counts.produce_requests as f64 / self.secs,
+                inflight_requests_mean: Some(counts.produce_in_flight_ns as f64 / 1e9 / self.secs),
+            }),
+            latency: StreamLatency {
+                response: Some(Latency::from_histogram(&histograms.response, samples)),
+                service: Some(Latency::from_histogram(&histograms.service, samples)),
+                lag: Some(Latency::from_histogram(&histograms.lag, samples)),
+                end_to_end: None,
+            },
+        }
+    }
+
+    fn consumed(&self, evidence: &Evidence) -> StreamSummary {
+        let counts = self.counts;
+        let rate = Rate::over(counts.consumed_records, counts.consumed_bytes, self.secs);
+        let end_to_end = Latency::from_histogram(&self.histograms.end_to_end, Some(counts.end_to_end_batches));
+        StreamSummary {
+            achieved: rate,
+            goodput: rate,
+            records: counts.consumed_records,
+            bytes: counts.consumed_bytes,
+            batch: Some(BatchShape {
+                batches: counts.consumed_batches,
+                requests: counts.fetch_requests,
+                records_per_batch_mean: ratio(counts.consumed_records, counts.consumed_batches),
+                batch_bytes_mean: ratio(counts.consumed_batch_bytes, counts.consumed_batches),
+                requests_per_s: counts.fetch_requests as f64 / self.secs,
+                inflight_requests_mean: None,
+            }),
+            // The records of a filled topic were due long before anybody read them.
+            latency: StreamLatency {
+                end_to_end: (evidence.workload.mode == Mode::Both).then_some(end_to_end),
+                ..StreamLatency::default()
+            },
+            ..StreamSummary::default()
+        }
+    }
+
+    /// What the processes used.
+    pub(super) fn resources(&self, evidence: &Evidence, summary: &Summary) -> Resources {
+        let stream = summary.produce.as_ref().or(summary.consume.as_ref());
+        let bytes = stream.map_or(0, |stream| stream.bytes);
+        let usage = evidence.usage.as_ref();
+        usage.map(|usage| usage.between(self.timeline.measure_ns, self.to_ns, bytes)).unwrap_or_default()
+    }
+
+    /// The merged histograms, those with samples.
+    pub(super) fn encoded_histograms(&self) -> BTreeMap<String, String> {
+        let histograms = self.histograms;
+        let named = [
+            (histogram_name::PRODUCE_RESPONSE, &histograms.response),
+            (histogram_name::PRODUCE_SERVICE, &histograms.service),
+            (histogram_name::PRODUCE_LAG, &histograms.lag),
+            (histogram_name::CONSUME_END_TO_END, &histograms.end_to_end),
+        ];
+        let filled = named.into_iter().filter(|(_, histogram)| !histogram.is_empty());
+        filled.filter_map(|(name, histogram)| Some((name.to_owned(), encode_histogram(histogram).ok()?))).collect()
+    }
+
+    /// Whole rows of the measured window.
+    pub(super) fn rows(&self) -> impl Iterator<Item = &'e Row> {
+        self.collector.rows().iter().filter(|row| row.second >= 0)
+    }
+}
+
+fn ratio(sum: u64, count: u64) -> f64 {
+    if count == 0 { 0.0 } else { sum as f64 / count as f64 }
+}
+
+fn errors(evidence: &Evidence) -> BTreeMap<String, u64> {
+    let mut errors = BTreeMap::new();
+    for (failure, records) in evidence.reports.producers.values().flat_map(|report| &report.errors) {
+        *errors.entry(failure.to_string()).or_default() += records;
+    }
+    errors
+}

@@ -1,0 +1,116 @@
+//! Everything that a run found out, as far as it got; a second of it is what the progress line shows.
+
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use crate::cluster::Topic;
+use crate::collector::Collector;
+use crate::crew::Reports;
+use crate::error::Error;
+use crate::progress::{Achieved, Snapshot};
+use crate::timeline::{SECOND_NS, Timeline};
+use crate::usage::UsageMeter;
+use crate::workload::{Mode, Workload};
+
+/// What a run found out.
+#[derive(Debug)]
+pub struct Evidence {
+    /// What was asked.
+    pub workload: Workload,
+    /// Wall clock at the start.
+    pub started: SystemTime,
+    /// Tag of this run's records and part of its topic's name.
+    pub run: u32,
+    /// Where the clients went first.
+    pub bootstrap: Option<String>,
+    /// The broker came with the run.
+    pub embedded: bool,
+    /// Where its data lay.
+    pub data_directory: Option<PathBuf>,
+    /// The topic once it was there.
+    pub topic: Option<Topic>,
+    /// The phases once they began.
+    pub timeline: Option<Timeline>,
+    /// The measured seconds.
+    pub collector: Option<Collector>,
+    /// What the clients knew; those of a prefill and of a read-back included.
+    pub reports: Reports,
+    /// Every partition was read up to its end.
+    pub verified: bool,
+    /// When the run ended early.
+    pub stopped_ns: Option<u64>,
+    /// When consuming was done, in a run that only consumes.
+    pub consumed_all_ns: Option<u64>,
+    /// From the last send to the last delivery.
+    pub drain: Option<Duration>,
+    /// What the processes used.
+    pub usage: Option<UsageMeter>,
+    /// Why the run ended early.
+    pub error: Option<Error>,
+}
+
+impl Evidence {
+    /// Before the start.
+    pub fn new(workload: Workload, embedded: bool) -> Self {
+        let run = rand::random::<u32>();
+        Self {
+            workload,
+            started: SystemTime::now(),
+            run,
+            bootstrap: None,
+            embedded,
+            data_directory: None,
+            topic: None,
+            timeline: None,
+            collector: None,
+            reports: Reports::default(),
+            verified: false,
+            stopped_ns: None,
+            consumed_all_ns: None,
+            drain: None,
+            usage: None,
+            error: None,
+        }
+    }
+
+    /// Where the run stands; nothing before the first second has passed, nor of a drain that is over at once. `faults` were found by its consumers.
+    pub fn snapshot(&self, now_ns: u64, faults: u64) -> Option<Snapshot> {
+        let (timeline, rows) = (self.timeline?, self.collector.as_ref()?.rows());
+        let (phase, from_ns, to_ns) = match now_ns {
+            now_ns if now_ns < timeline.measure_ns => ("warmup", timeline.start_ns, timeline.measure_ns),
+            now_ns if now_ns < timeline.end_ns => ("measure", timeline.measure_ns, timeline.end_ns),
+            _ => ("drain", timeline.end_ns, timeline.end_ns),
+        };
+        let (mut acked, mut consumed, mut failed) = (0, 0, 0);
+        for row in rows {
+            acked += row.counts.acked_records;
+            consumed += row.counts.consumed_records;
+            failed += row.counts.failed_records;
+        }
+        if phase == "drain" && now_ns < to_ns + SECOND_NS {
+            return None;
+        }
+        let (workload, last) = (&self.workload, rows.last()?);
+        let records =
+            if workload.mode == Mode::Consume { last.counts.consumed_records } else { last.counts.acked_records };
+        let records_per_s = records as f64 / timeline.covered_secs(last.second).max(1e-3);
+        let value_bytes = workload.record_bytes as f64;
+        // In the drain nothing is offered any more, and the last second's rates would be news of yesterday.
+        let achieved = (phase != "drain").then_some(Achieved {
+            offered_bytes_per_s: (!workload.is_closed_loop()).then_some(workload.records_per_s * value_bytes),
+            bytes_per_s: records_per_s * value_bytes,
+            records_per_s,
+            response_p50_ns: last.response.p50_ns,
+            response_p99_ns: last.response.p99_ns,
+        });
+        Some(Snapshot {
+            phase,
+            elapsed_secs: now_ns.saturating_sub(from_ns) / SECOND_NS,
+            planned_secs: (to_ns - from_ns) / SECOND_NS,
+            achieved,
+            unread_records: if workload.mode == Mode::Both { acked.saturating_sub(consumed) } else { 0 },
+            errors: failed,
+            integrity_faults: faults,
+        })
+    }
+}
