@@ -78,7 +78,10 @@ pub(crate) struct Findings {
 impl Findings {
     fn note(&mut self, case: Case, path: &Path, place: u32) {
         let (shard, case_name, path) = (self.shard.0, case.name(), path.display());
-        if case.action() == Action::Accept {
+        if case == Case::FreshShard {
+            // A new directory is nothing that an operator must judge.
+            tracing::debug!(shard, case = case_name, "recovery");
+        } else if case.action() == Action::Accept {
             tracing::info!(shard, case = case_name, %path, place, "recovery");
         } else {
             tracing::warn!(shard, case = case_name, %path, place, "recovery");

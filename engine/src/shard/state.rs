@@ -8,12 +8,12 @@ use crate::error::AppendError;
 use crate::io::Io;
 use crate::journal::commit::{Entry, EntryKind};
 use crate::journal::operations::Operations;
-use crate::journal::writer::{Journal, Room, plain_entry};
-use crate::limits::{BATCH_BYTES_MAX, LOGS_PER_SHARD_MAX};
-use crate::offset::{CommitSequence, Ends, LogId, Offset, SegmentSequence, ShardId};
+use crate::journal::writer::{Journal, RoomFor, plain_entry};
+use crate::limits::BATCH_BYTES_MAX;
+use crate::offset::{CommitSequence, Ends, LogId, Offset, ShardId};
 use crate::partition::Partition;
 use crate::partition::config::LogConfig;
-use crate::partition::log_state::{LogSpan, LogState, encode_producers};
+use crate::partition::log_state::{LogSpan, LogState};
 use crate::partition::producers::Sequence;
 use crate::tail::Tail;
 
@@ -46,15 +46,6 @@ pub enum Refusal {
     Error(AppendError),
 }
 
-/// A change that the shard itself wants in the journal, as soon as there is room.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Owed {
-    /// The log may have been cut by an unclean stop: its leader epoch rises.
-    Epoch(LogId),
-    /// Retention may have something to take from the log.
-    Retention(LogId),
-}
-
 /// Data that is gone once this commit is durable.
 struct Dead {
     commit: CommitSequence,
@@ -70,8 +61,9 @@ pub struct LogView {
     pub high_watermark: Offset,
     /// Newest leader epoch.
     pub leader_epoch: i32,
-    /// Journal segments that hold data of this log (for owners that re-append live state at the head).
-    pub segments: usize,
+    /// Journal segments from the oldest that holds data of this log to the newest of the shard (for owners that re-append live state at
+    /// the head: one old record keeps a whole segment).
+    pub segments: u64,
     /// Bytes of batches that the log holds.
     pub bytes: u64,
     /// Largest timestamp of the data, ms; -1 for an empty log.
@@ -87,7 +79,10 @@ pub struct Shard<I: Io> {
     pub(super) tail: Tail,
     pub(super) reads: Reads,
     pub(super) indexes: IndexCache,
-    pub(super) owed: VecDeque<Owed>,
+    /// Logs that an unclean stop may have cut: their leader epochs rise before anything is appended.
+    pub(super) owed_epochs: VecDeque<LogId>,
+    /// Logs from which retention may have something to take.
+    pub(super) owed_retention: VecDeque<LogId>,
     dead: VecDeque<Dead>,
     /// Logs whose visible end moved since the last call of [`Shard::take_advanced`], and by how many bytes.
     pub(super) advanced: Vec<(LogId, usize)>,
@@ -103,7 +98,7 @@ impl<I: Io> Shard<I> {
         may_be_cut: bool,
         tail_bytes: usize,
     ) -> Shard<I> {
-        let mut owed = VecDeque::new();
+        let mut owed_epochs = VecDeque::new();
         let mut partitions = BTreeMap::new();
         for (log, mut state) in logs {
             // A log start that was replayed may lie behind data whose segment was given back already.
@@ -112,7 +107,7 @@ impl<I: Io> Shard<I> {
                 journal.segments.hold(span.segment);
             }
             if may_be_cut {
-                owed.push_back(Owed::Epoch(log));
+                owed_epochs.push_back(log);
             }
             partitions.insert(log, Partition::new(state, LogConfig::default()));
         }
@@ -124,7 +119,8 @@ impl<I: Io> Shard<I> {
             tail: Tail::new(tail_bytes),
             reads: Reads::default(),
             indexes: IndexCache::default(),
-            owed,
+            owed_epochs,
+            owed_retention: VecDeque::new(),
             dead: VecDeque::new(),
             advanced: Vec::new(),
         }
@@ -156,7 +152,8 @@ impl<I: Io> Shard<I> {
         if batch.len() > bytes_max {
             return Err(Refusal::Error(AppendError::TooLarge { bytes: batch.len(), limit: bytes_max }));
         }
-        self.room(batch.len())?;
+        self.raise_owed_epochs()?;
+        self.room(RoomFor::Records, batch.len())?;
         let now_ms = self.operations.io.wall_clock_ms();
         let Some(partition) = self.partitions.get_mut(&log) else {
             return Err(Refusal::Error(AppendError::UnknownLog(log)));
@@ -201,21 +198,21 @@ impl<I: Io> Shard<I> {
         Receipt { appended: Appended { base_offset, log_append_time_ms, log_start: partition.state.start }, commit }
     }
 
-    /// Makes a log, or only sets the configuration of an existing one (then the commit is the last durable one).
+    /// Makes a log, or only sets the configuration of an existing one (then the commit is the last one: the log may have been made in it).
     pub fn configure_log(&mut self, log: LogId, config: LogConfig) -> Result<CommitSequence, Refusal> {
         if let Some(partition) = self.partitions.get_mut(&log) {
             partition.config = config;
-            self.owed.push_back(Owed::Retention(log));
-            return Ok(self.journal.ends().durable);
+            self.owed_retention.push_back(log);
+            return Ok(self.journal.ends().appended);
         }
-        if self.partitions.len() >= LOGS_PER_SHARD_MAX {
+        if self.partitions.len() >= self.logs_max() {
             return Err(Refusal::Error(AppendError::TooManyLogs));
         }
         let mut state = LogState::default();
         state.epochs.begin(0, Offset(0));
         let mut payload = Vec::new();
         state.encode(&mut payload);
-        let (commit, _) = self.push_control(plain_entry(EntryKind::LogState, log), &payload)?;
+        let (commit, _) = self.push_control(RoomFor::Records, plain_entry(EntryKind::LogState, log), &payload)?;
         self.partitions.insert(log, Partition::new(state, config));
         Ok(commit)
     }
@@ -223,9 +220,9 @@ impl<I: Io> Shard<I> {
     /// Deletes a log for ever. It is gone for readers at once, its space after the commit is durable.
     pub fn delete_log(&mut self, log: LogId) -> Result<CommitSequence, Refusal> {
         if !self.partitions.contains_key(&log) {
-            return Ok(self.journal.ends().durable);
+            return Ok(self.journal.ends().appended);
         }
-        let (commit, _) = self.push_control(plain_entry(EntryKind::LogDelete, log), &[])?;
+        let (commit, _) = self.push_control(RoomFor::Space, plain_entry(EntryKind::LogDelete, log), &[])?;
         if let Some(partition) = self.partitions.remove(&log) {
             self.dead.push_back(Dead { commit, spans: partition.state.spans.into() });
             self.advanced.push((log, 0));
@@ -240,10 +237,11 @@ impl<I: Io> Shard<I> {
         };
         let start = start.min(partition.high_watermark());
         if start <= partition.state.start {
-            return Ok((partition.state.start, self.journal.ends().durable));
+            // The commit that raised it so far may be on its way still.
+            return Ok((partition.state.start, self.journal.ends().appended));
         }
-        let (commit, _) =
-            self.push_control(Entry { base_offset: start, ..plain_entry(EntryKind::LogStart, log) }, &[])?;
+        let entry = Entry { base_offset: start, ..plain_entry(EntryKind::LogStart, log) };
+        let (commit, _) = self.push_control(RoomFor::Space, entry, &[])?;
         if let Some(partition) = self.partitions.get_mut(&log) {
             partition.state.raise_start(start);
             let spans = partition.state.take_dead_spans();
@@ -256,11 +254,12 @@ impl<I: Io> Shard<I> {
     pub fn view(&self, log: LogId) -> Option<LogView> {
         let partition = self.partitions.get(&log)?;
         let state = &partition.state;
+        let newest = self.journal.segments.newest().map_or(0, |newest| newest.0);
         Some(LogView {
             start: state.start,
             high_watermark: partition.high_watermark(),
             leader_epoch: state.epochs.latest(),
-            segments: state.spans.len(),
+            segments: state.spans.front().map_or(0, |oldest| newest - oldest.segment.0 + 1),
             bytes: state.bytes(),
             max_timestamp: state.spans.iter().map(|span| span.max_timestamp).max().unwrap_or(-1),
         })
@@ -272,73 +271,24 @@ impl<I: Io> Shard<I> {
         partition.state.epochs.end_of(epoch, partition.high_watermark())
     }
 
-    /// Room for a payload; begins a new segment with a checkpoint where needed.
-    fn room(&mut self, payload_bytes: usize) -> Result<(), Refusal> {
-        match self.journal.room(&mut self.operations, payload_bytes) {
-            Room::Ready => Ok(()),
-            Room::Rolled => {
-                self.write_checkpoint();
-                self.owed.extend(
-                    self.partitions
-                        .iter()
-                        .filter(|(_, partition)| partition.config.retention_bytes >= 0)
-                        .map(|(&log, _)| Owed::Retention(log)),
-                );
-                self.room(payload_bytes)
-            }
-            Room::Wait => Err(Refusal::Wait),
-            Room::DiskFull => Err(Refusal::Error(AppendError::DiskFull)),
-        }
-    }
-
-    /// The whole state of every log at the head of a new segment, so that recovery needs no older one for it.
-    fn write_checkpoint(&mut self) {
-        let now_ms = self.operations.io.wall_clock_ms();
-        let mut payload = Vec::new();
-        for (&log, partition) in &mut self.partitions {
-            let state = &mut partition.state;
-            state.producers.expire(now_ms);
-            payload.clear();
-            state.encode(&mut payload);
-            push_to_checkpoint(
-                &mut self.journal,
-                &mut self.operations,
-                Entry { base_offset: state.start, ..plain_entry(EntryKind::LogState, log) },
-                &payload,
-            );
-            if !state.producers.is_empty() {
-                payload.clear();
-                encode_producers(&state.producers, &mut payload);
-                push_to_checkpoint(
-                    &mut self.journal,
-                    &mut self.operations,
-                    plain_entry(EntryKind::Producers, log),
-                    &payload,
-                );
-            }
-        }
-        self.journal.end_checkpoint(&mut self.operations);
-    }
-
-    fn push_control(&mut self, entry: Entry, payload: &[u8]) -> Result<(CommitSequence, SegmentSequence), Refusal> {
-        self.room(payload.len())?;
-        let entry = Entry { crc: crc32c::crc32c(payload), ..entry };
-        let (_, commit, segment) = self.journal.push(&mut self.operations, entry, &[payload]);
-        Ok((commit, segment))
-    }
-
     /// Does what the shard owes to the journal, as far as there is room.
     pub(super) fn settle_owed(&mut self) {
-        while let Some(&owed) = self.owed.front() {
-            let outcome = match owed {
-                Owed::Epoch(log) => self.raise_epoch(log),
-                Owed::Retention(log) => self.enforce_retention(log),
-            };
-            if outcome.is_err() {
+        // Without room it is tried again at the next turn.
+        let _ = self.raise_owed_epochs();
+        while let Some(&log) = self.owed_retention.front() {
+            if self.enforce_retention(log).is_err() {
                 return;
             }
-            self.owed.pop_front();
+            self.owed_retention.pop_front();
         }
+    }
+
+    fn raise_owed_epochs(&mut self) -> Result<(), Refusal> {
+        while let Some(&log) = self.owed_epochs.front() {
+            self.raise_epoch(log)?;
+            self.owed_epochs.pop_front();
+        }
+        Ok(())
     }
 
     fn raise_epoch(&mut self, log: LogId) -> Result<(), Refusal> {
@@ -346,7 +296,8 @@ impl<I: Io> Shard<I> {
             return Ok(());
         };
         let (leader_epoch, base_offset) = (partition.state.epochs.latest() + 1, partition.state.next);
-        self.push_control(Entry { base_offset, leader_epoch, ..plain_entry(EntryKind::Epoch, log) }, &[])?;
+        let entry = Entry { base_offset, leader_epoch, ..plain_entry(EntryKind::Epoch, log) };
+        self.push_control(RoomFor::Records, entry, &[])?;
         if let Some(partition) = self.partitions.get_mut(&log) {
             partition.state.epochs.begin(leader_epoch, base_offset);
         }
@@ -381,10 +332,4 @@ impl<I: Io> Shard<I> {
             }
         }
     }
-}
-
-fn push_to_checkpoint<I: Io>(journal: &mut Journal, operations: &mut Operations<I>, entry: Entry, payload: &[u8]) {
-    let room = journal.room(operations, payload.len());
-    assert_eq!(room, Room::Ready, "a checkpoint fits its segment");
-    journal.push(operations, Entry { crc: crc32c::crc32c(payload), ..entry }, &[payload]);
 }
