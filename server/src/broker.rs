@@ -64,8 +64,8 @@ impl Broker {
 
     /// Takes over a newer view.
     pub fn set_catalog(&self, catalog: Arc<Catalog>) {
-        self.groups.topics_changed(&catalog);
-        self.catalog.replace(catalog);
+        let old = self.catalog.replace(Arc::clone(&catalog));
+        self.groups.topics_changed(&old, &catalog);
     }
 
     /// Makes this shard the one that writes the catalog.

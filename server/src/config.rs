@@ -62,6 +62,12 @@ pub struct Settings {
     pub tail_bytes: usize,
     /// `posthaste.pin`: each shard on its own core.
     pub pin: bool,
+    /// `posthaste.frame.deadline.ms`: from the first byte of a request to its last.
+    pub frame_deadline_ms: u64,
+    /// `posthaste.write.stall.deadline.ms`: how long a client may take no byte of its answers.
+    pub write_stall_deadline_ms: u64,
+    /// `posthaste.snapshot.check.interval.ms`: how often the logs of the catalog and the groups are kept short.
+    pub snapshot_check_interval_ms: u64,
     /// `posthaste.topics.max`.
     pub topics_max: usize,
     /// `posthaste.partitions.max`.
@@ -97,6 +103,9 @@ impl Default for Settings {
             segment_bytes: engine::limits::SEGMENT_BYTES_DEFAULT,
             tail_bytes: engine::limits::TAIL_BYTES_DEFAULT,
             pin: true,
+            frame_deadline_ms: limits::FRAME_DEADLINE_MS,
+            write_stall_deadline_ms: limits::WRITE_STALL_DEADLINE_MS,
+            snapshot_check_interval_ms: limits::SNAPSHOT_CHECK_INTERVAL_MS,
             topics_max: limits::TOPICS_MAX,
             partitions_max: limits::PARTITIONS_MAX,
             not_acting: Vec::new(),

@@ -17,7 +17,7 @@ use crate::api::{self, Begun};
 use crate::broker::Broker;
 use crate::frame_budget::FrameMemory;
 use crate::frame_reader::{Closed, Frame, FrameReader};
-use crate::limits::{PENDING_ANSWERS_MAX, SEND_BYTES_TARGET, SEND_STEP_BYTES, WRITE_STALL_DEADLINE};
+use crate::limits::{PENDING_ANSWERS_MAX, SEND_BYTES_TARGET, SEND_STEP_BYTES};
 use crate::request::{Answer, Call, Refused};
 
 /// Who is at the other end, and how this broker is reached from there.
@@ -49,9 +49,10 @@ pub async fn serve(broker: Rc<Broker>, socket: Socket, client: Client) {
     let client = Rc::new(client);
     let unanswered = Rc::new(Unanswered::default());
     let (sender, receiver) = mpsc::channel(PENDING_ANSWERS_MAX);
+    let stall_deadline = Duration::from_millis(broker.settings.write_stall_deadline_ms);
     let mut reading =
         std::pin::pin!(read_requests(broker, Rc::clone(&socket), Rc::clone(&client), sender, Rc::clone(&unanswered)));
-    let mut writing = std::pin::pin!(write_answers(Rc::clone(&socket), receiver, unanswered));
+    let mut writing = std::pin::pin!(write_answers(Sending { socket, stall_deadline }, receiver, unanswered));
     let ended = tokio::select! {
         ended = &mut reading => {
             // What was answered before the end still leaves: the reader has dropped its end of the queue.
@@ -88,9 +89,7 @@ async fn read_requests(
     queue: mpsc::Sender<Queued>,
     unanswered: Rc<Unanswered>,
 ) -> Ended {
-    let idle = Duration::from_millis(broker.settings.connections_max_idle_ms);
-    let budget = Rc::clone(&broker.frame_budget);
-    let mut frames = FrameReader::new(socket, budget, broker.settings.request_max_bytes, idle);
+    let mut frames = FrameReader::new(socket, Rc::clone(&broker.frame_budget), &broker.settings);
     loop {
         let Frame { bytes, memory } = match frames.next(broker.drained()).await {
             Ok(frame) => frame,
@@ -121,8 +120,14 @@ async fn read_requests(
     }
 }
 
-async fn write_answers(
+/// The sending half of a connection.
+struct Sending {
     socket: Rc<Socket>,
+    stall_deadline: Duration,
+}
+
+async fn write_answers(
+    sending: Sending,
     mut queue: mpsc::Receiver<Queued>,
     unanswered: Rc<Unanswered>,
 ) -> Result<(), Ended> {
@@ -141,7 +146,7 @@ async fn write_answers(
                 break;
             }
         }
-        gathered.send(&socket).await?;
+        gathered.send(&sending).await?;
         if next.is_none() {
             next = queue.recv().await;
         }
@@ -167,28 +172,30 @@ impl Gathered {
     }
 
     /// Sends in steps, so that the deadline is one of progress and not of size.
-    async fn send(self, socket: &Socket) -> Result<(), Ended> {
+    async fn send(self, sending: &Sending) -> Result<(), Ended> {
         let mut step = Vec::new();
         let mut step_bytes = 0;
         for piece in self.pieces {
             step_bytes += piece.len();
             step.push(piece);
             if step_bytes >= SEND_STEP_BYTES {
-                send_step(socket, std::mem::take(&mut step)).await?;
+                sending.step(std::mem::take(&mut step)).await?;
                 step_bytes = 0;
             }
         }
         if !step.is_empty() {
-            send_step(socket, step).await?;
+            sending.step(step).await?;
         }
         self.close.map_or(Ok(()), |reason| Err(Ended::Unanswerable(reason)))
     }
 }
 
-async fn send_step(socket: &Socket, pieces: Vec<Bytes>) -> Result<(), Ended> {
-    match timeout(WRITE_STALL_DEADLINE, socket.send_all(pieces)).await {
-        Err(_) => Err(Ended::SlowReader),
-        Ok(sent) => sent.map_err(|error| Ended::Closed(Closed::Broken(error))),
+impl Sending {
+    async fn step(&self, pieces: Vec<Bytes>) -> Result<(), Ended> {
+        match timeout(self.stall_deadline, self.socket.send_all(pieces)).await {
+            Err(_) => Err(Ended::SlowReader),
+            Ok(sent) => sent.map_err(|error| Ended::Closed(Closed::Broken(error))),
+        }
     }
 }
 

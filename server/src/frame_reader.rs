@@ -10,8 +10,9 @@ use bytes::{Bytes, BytesMut};
 use engine::io::net::Socket;
 use tokio::time::{Instant, timeout_at};
 
+use crate::config::Settings;
 use crate::frame_budget::{FrameBudget, FrameMemory};
-use crate::limits::{FRAME_DEADLINE, RECEIVE_BYTES_FIRST, RECEIVE_BYTES_PROVEN_MAX, REQUEST_BYTES_MIN};
+use crate::limits::{RECEIVE_BYTES_FIRST, RECEIVE_BYTES_PROVEN_MAX, REQUEST_BYTES_MIN};
 
 const LENGTH_BYTES: usize = 4;
 
@@ -55,7 +56,7 @@ impl fmt::Display for Closed {
             Closed::Broken(error) => write!(f, "the connection broke: {error}"),
             Closed::Idle => f.write_str("it was idle for connections.max.idle.ms"),
             Closed::FrameDeadline => {
-                write!(f, "a frame was not whole {} s after its first byte", FRAME_DEADLINE.as_secs())
+                f.write_str("a frame was not whole posthaste.frame.deadline.ms after its first byte")
             }
             Closed::FrameLength { length, looks_like } => {
                 write!(f, "frame length {length} is not acceptable{looks_like}")
@@ -78,6 +79,7 @@ pub struct FrameReader {
     budget: Rc<FrameBudget>,
     frame_bytes_max: usize,
     idle: Duration,
+    frame_deadline: Duration,
     buffer: BytesMut,
     /// A client that has sent such a frame whole is given a buffer of this size at once.
     largest_frame: usize,
@@ -85,8 +87,16 @@ pub struct FrameReader {
 
 impl FrameReader {
     /// Reads from `socket`; its buffers are taken from `budget`.
-    pub fn new(socket: Rc<Socket>, budget: Rc<FrameBudget>, frame_bytes_max: usize, idle: Duration) -> FrameReader {
-        FrameReader { socket, budget, frame_bytes_max, idle, buffer: BytesMut::new(), largest_frame: 0 }
+    pub fn new(socket: Rc<Socket>, budget: Rc<FrameBudget>, settings: &Settings) -> FrameReader {
+        FrameReader {
+            socket,
+            budget,
+            frame_bytes_max: settings.request_max_bytes,
+            idle: Duration::from_millis(settings.connections_max_idle_ms),
+            frame_deadline: Duration::from_millis(settings.frame_deadline_ms),
+            buffer: BytesMut::new(),
+            largest_frame: 0,
+        }
     }
 
     /// The next frame. `stop` ends the wait between frames.
@@ -104,7 +114,7 @@ impl FrameReader {
         }
         let started_inside = !self.buffer.is_empty();
         let mut memory = FrameMemory::default();
-        let mut deadline = Instant::now() + FRAME_DEADLINE;
+        let mut deadline = Instant::now() + self.frame_deadline;
         self.fill(LENGTH_BYTES, &mut deadline, &mut memory, started_inside).await?;
         let length = self.frame_length()?;
         self.fill(LENGTH_BYTES + length, &mut deadline, &mut memory, true).await?;

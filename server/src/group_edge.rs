@@ -5,6 +5,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use engine::offset::ShardId;
@@ -18,7 +19,7 @@ use crate::catalog::{Catalog, CatalogError, NewTopic, OFFSETS_TOPIC};
 use crate::clock::SteadyClock;
 use crate::config::Settings;
 use crate::group::{Coordinator, Effect, Event, GroupConfig, GroupError, ReplyToken, Response, partition_for};
-use crate::limits::{GROUP_MEMBERS_MAX, OFFSETS_BATCH_BYTES_MAX, OFFSETS_TOPIC_PARTITIONS, SNAPSHOT_CHECK_INTERVAL};
+use crate::limits::{GROUP_MEMBERS_MAX, OFFSETS_BATCH_BYTES_MAX, OFFSETS_TOPIC_PARTITIONS};
 use crate::state_log::{ReplayError, StateLog};
 use crate::topic_config::TopicConfigs;
 
@@ -26,24 +27,38 @@ use crate::topic_config::TopicConfigs;
 pub struct GroupEdge {
     core: Core,
     config: GroupConfig,
+    snapshot_check_interval: Duration,
     keepers: RefCell<BTreeMap<i32, Rc<Keeper>>>,
 }
 
 impl GroupEdge {
     /// No groups yet: partitions come with the catalog.
     pub fn new(core: Core, settings: &Settings) -> GroupEdge {
-        GroupEdge { core, config: group_config(settings), keepers: RefCell::default() }
+        GroupEdge {
+            core,
+            config: group_config(settings),
+            snapshot_check_interval: Duration::from_millis(settings.snapshot_check_interval_ms),
+            keepers: RefCell::default(),
+        }
     }
 
-    /// Takes over the offsets partitions of this shard that a new view of the catalog brings.
-    pub fn topics_changed(&self, new: &Catalog) {
+    /// Takes over the offsets partitions of this shard that a new view of the catalog brings, and forgets what was committed for
+    /// topics that it has no more.
+    pub fn topics_changed(&self, old: &Catalog, new: &Catalog) {
+        let gone = old.topics().filter(|topic| new.topic_by_id(topic.id).is_none());
+        let gone: Vec<String> = gone.map(|topic| topic.name.clone()).collect();
+        if !gone.is_empty() {
+            for keeper in self.keepers.borrow().values() {
+                keeper.handle(Event::TopicsDeleted(gone.clone()));
+            }
+        }
         let Some(topic) = new.topic(OFFSETS_TOPIC) else { return };
         for (partition, log) in (0..).zip(topic.logs()) {
             let mut keepers = self.keepers.borrow_mut();
             if log.shard == self.core.shard() && !keepers.contains_key(&partition) {
                 let keeper = Rc::new(Keeper::new(&self.core, self.config, partition, log));
                 keepers.insert(partition, Rc::clone(&keeper));
-                self.core.spawn(keeper.run());
+                self.core.spawn(keeper.run(self.snapshot_check_interval));
             }
         }
     }
@@ -184,13 +199,14 @@ impl Keeper {
         self.changed.notify_one();
     }
 
-    async fn run(self: Rc<Self>) {
+    async fn run(self: Rc<Self>, snapshot_check_interval: Duration) {
         if let Err(error) = self.load().await {
             // Never a guess: the group's clients wait until a person has looked.
             tracing::error!(partition = self.partition, %error, "cannot load the groups of an offsets partition");
             return;
         }
-        let mut next_check = tokio::time::interval(SNAPSHOT_CHECK_INTERVAL);
+        self.forget_missing_topics(&broker::local().catalog());
+        let mut next_check = tokio::time::interval(snapshot_check_interval);
         loop {
             let deadline_ms = self.coordinator.borrow().next_deadline_ms();
             let deadline = self.clock.instant_of(deadline_ms.unwrap_or(i64::MAX));
@@ -211,6 +227,18 @@ impl Keeper {
             .await?;
         self.coordinator.borrow_mut().loaded(self.clock.now_ms());
         Ok(())
+    }
+
+    /// A topic that was deleted before its offsets were loaded, or just before a crash.
+    fn forget_missing_topics(self: &Rc<Self>, catalog: &Catalog) {
+        let committed = |coordinator: &Coordinator| -> Vec<String> {
+            let missing = coordinator.committed_topics().into_iter().filter(|topic| catalog.topic(topic).is_none());
+            missing.map(str::to_owned).collect()
+        };
+        let missing = committed(&self.coordinator.borrow());
+        if !missing.is_empty() {
+            self.handle(Event::TopicsDeleted(missing));
+        }
     }
 
     async fn shorten_log(&self) {

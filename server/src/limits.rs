@@ -29,10 +29,11 @@ pub const ACCEPTED_SOCKETS_MAX: usize = 256;
 /// Descriptors kept free for segments, rings and the catalog.
 pub const DESCRIPTORS_RESERVED: u64 = 512;
 
-/// A frame must be whole this long after its first byte: half a frame and silence must not hold memory.
-pub const FRAME_DEADLINE: Duration = Duration::from_secs(30);
-/// A send that makes no progress for this long closes the connection: a slow reader blocks only itself, and not for ever.
-pub const WRITE_STALL_DEADLINE: Duration = Duration::from_secs(30);
+/// A frame must be whole this long after its first byte, unless set otherwise: half a frame and silence must not hold memory.
+pub const FRAME_DEADLINE_MS: u64 = 30_000;
+/// A send that makes no progress for this long closes the connection, unless set otherwise: a slow reader blocks only itself, and not for
+/// ever.
+pub const WRITE_STALL_DEADLINE_MS: u64 = 30_000;
 /// How long a graceful stop waits for answers in flight.
 pub const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
 /// Longest wait of a Fetch that a client may ask for; a poll holds a task and its answer slot.
@@ -64,12 +65,14 @@ pub const PRODUCER_ID_BLOCK: i64 = 1000;
 pub const CATALOG_BATCH_BYTES_TARGET: usize = 256 << 10;
 /// Bytes of one read while a log is replayed at start.
 pub const REPLAY_READ_BYTES: usize = 1 << 20;
-/// Live state is appended anew, and the log start raised, when the state's log reaches back into more segments than this.
-pub const SNAPSHOT_AFTER_SEGMENTS: usize = 2;
+/// Live state is appended anew, and the log start raised, when the state's log reaches back over more segments than this.
+pub const SNAPSHOT_AFTER_SEGMENTS: u64 = 2;
 /// ... or when it holds more bytes than this.
 pub const SNAPSHOT_AFTER_BYTES: u64 = 16 << 20;
-/// How often the owner of a state log looks at its size.
-pub const SNAPSHOT_CHECK_INTERVAL: Duration = Duration::from_secs(10);
+/// ... and, where the live state alone is near these, only at so many times its size: else it would be written at every look.
+pub const SNAPSHOT_AFTER_LIVE_TIMES: u64 = 4;
+/// How often the owner of a state log looks at its size, unless set otherwise.
+pub const SNAPSHOT_CHECK_INTERVAL_MS: u64 = 10_000;
 
 // Groups.
 

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, mpsc as std_mpsc};
+use std::time::Duration;
 
 use engine::io::net::Socket;
 use engine::shard::core::Core;
@@ -13,7 +14,7 @@ use crate::broker::Broker;
 use crate::catalog::{CATALOG_SHARD, CatalogOwner};
 use crate::config::Settings;
 use crate::connection;
-use crate::limits::{ACCEPTED_SOCKETS_MAX, DRAIN_DEADLINE, SNAPSHOT_CHECK_INTERVAL};
+use crate::limits::{ACCEPTED_SOCKETS_MAX, DRAIN_DEADLINE};
 use crate::listener::{Accepted, ShardInbox};
 use crate::state_log::ReplayError;
 
@@ -51,7 +52,8 @@ pub async fn run(core: Core, control: Arc<Control>) {
         match CatalogOwner::start(core.clone(), Arc::clone(&control.settings)).await {
             Ok(owner) => {
                 broker.own_catalog(Rc::clone(&owner));
-                core.spawn(keep_short(owner));
+                let every = Duration::from_millis(control.settings.snapshot_check_interval_ms);
+                core.spawn(keep_short(owner, every));
             }
             Err(error) => {
                 // The main thread stops the process and says why.
@@ -98,8 +100,8 @@ async fn take_sockets(core: &Core, broker: &Rc<Broker>, mut sockets: mpsc::Recei
     }
 }
 
-async fn keep_short(owner: Rc<CatalogOwner>) {
-    let mut next_check = tokio::time::interval(SNAPSHOT_CHECK_INTERVAL);
+async fn keep_short(owner: Rc<CatalogOwner>, every: Duration) {
+    let mut next_check = tokio::time::interval(every);
     loop {
         next_check.tick().await;
         if let Err(error) = owner.shorten_log().await {

@@ -8,6 +8,9 @@ use engine::io::runtime::{RingReport, file_system_report};
 
 use crate::config::{HostPort, Settings};
 
+/// Width of the first column: the longest name of a setting and two blanks.
+const NAME_CHARS: usize = 40;
+
 /// What goes into the block.
 pub struct StartReport<'a> {
     /// What the kernel grants.
@@ -30,7 +33,7 @@ impl StartReport<'_> {
         let mut text = String::new();
         let mut line = |name: &str, value: &str| {
             // Writing to a String cannot fail.
-            let _ = writeln!(text, "  {name:<22}{value}");
+            let _ = writeln!(text, "  {}", format!("{name:<NAME_CHARS$}{value}").trim_end());
         };
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         line("version", env!("CARGO_PKG_VERSION"));
@@ -49,10 +52,8 @@ impl StartReport<'_> {
         for advertised in &self.settings.advertised_listeners {
             line("advertised", &format!("{} ({})", HostPort(&advertised.host, advertised.port), advertised.name));
         }
-        line("settings", "");
         for (name, value) in self.settings.resolved() {
-            // Names of settings are longer than those of facts.
-            line("", &format!("{name:<36}{value}"));
+            line(name, &value);
         }
         text
     }
@@ -70,5 +71,18 @@ fn disk_lines(data: &Path, line: &mut impl FnMut(&str, &str)) {
             line("durability", report.durability);
         }
         Err(error) => line("file system", &format!("unknown ({error})")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::BROKER_KEYS;
+
+    #[test]
+    fn every_name_leaves_room_for_its_value_in_the_same_column() {
+        for key in BROKER_KEYS {
+            assert!(key.name.len() + 2 <= NAME_CHARS, "{}", key.name);
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! `StateLog`: a log that holds state as key-value records (the catalog, a partition of `__consumer_offsets`): appended durably, replayed at
 //! start, and kept short by appending the live state anew at the head and raising the log start.
 
+use std::cell::Cell;
+
 use bytes::Bytes;
 use engine::error::{AppendError, ReadError};
 use engine::offset::Offset;
@@ -8,7 +10,10 @@ use engine::shard::core::{Acks, Core, LogRef};
 use protocol::record_batch::{BatchBuilder, BatchError, HEADER_BYTES, ProducerFields, batches, records};
 use thiserror::Error;
 
-use crate::limits::{CATALOG_BATCH_BYTES_TARGET, REPLAY_READ_BYTES, SNAPSHOT_AFTER_BYTES, SNAPSHOT_AFTER_SEGMENTS};
+use crate::limits::{
+    CATALOG_BATCH_BYTES_TARGET, REPLAY_READ_BYTES, SNAPSHOT_AFTER_BYTES, SNAPSHOT_AFTER_LIVE_TIMES,
+    SNAPSHOT_AFTER_SEGMENTS,
+};
 
 /// One record: a key, and a value or a tombstone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,16 +50,23 @@ pub enum ReplayError {
 }
 
 /// The log of one keeper of state. All methods are called by its only owner.
-#[derive(Clone)]
 pub struct StateLog {
     core: Core,
     log: LogRef,
+    live: Cell<Extent>,
+}
+
+/// How much of the journal a log takes.
+#[derive(Clone, Copy, Default)]
+struct Extent {
+    segments: u64,
+    bytes: u64,
 }
 
 impl StateLog {
     /// The log at `log`.
     pub fn new(core: Core, log: LogRef) -> StateLog {
-        StateLog { core, log }
+        StateLog { core, log, live: Cell::default() }
     }
 
     /// Appends whole batches in order; they are queued during the call, and durable when the future ends. Gives the offset of the first record.
@@ -104,10 +116,17 @@ impl StateLog {
         self.read_all(|bytes| replay_batches(bytes, &mut apply)).await
     }
 
-    /// Whether the log reaches so far back that it pins old segments.
+    /// Whether the log has grown far beyond its live state, or reaches so far back that it pins old segments.
     pub async fn wants_snapshot(&self) -> bool {
+        let live = self.live.get();
+        let now = self.extent().await;
+        now.segments > SNAPSHOT_AFTER_SEGMENTS.max(live.segments * SNAPSHOT_AFTER_LIVE_TIMES)
+            || now.bytes > SNAPSHOT_AFTER_BYTES.max(live.bytes * SNAPSHOT_AFTER_LIVE_TIMES)
+    }
+
+    async fn extent(&self) -> Extent {
         let view = self.core.view(self.log).await;
-        view.is_some_and(|view| view.segments > SNAPSHOT_AFTER_SEGMENTS || view.bytes > SNAPSHOT_AFTER_BYTES)
+        view.map_or(Extent::default(), |view| Extent { segments: view.segments, bytes: view.bytes })
     }
 
     /// Appends the whole live state and then forgets everything before it. Until the start is raised both are there: replaying the old
@@ -120,6 +139,7 @@ impl StateLog {
         if let Some(first) = appended.await?.or(end) {
             self.core.raise_log_start(self.log, first).await?;
         }
+        self.live.set(self.extent().await);
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 mod api_versions;
 mod create_partitions;
 mod create_topics;
+mod delete_groups;
 mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
@@ -99,6 +100,7 @@ const APIS: &[Api] = &[
     serial!(OffsetForLeaderEpoch, offset_for_leader_epoch),
     at_once!(DescribeConfigs, describe_configs),
     serial!(CreatePartitions, create_partitions),
+    serial!(DeleteGroups, delete_groups),
     at_once!(DescribeCluster, describe_cluster),
 ];
 

@@ -1,6 +1,7 @@
 //! Produce: the batches of a request go to their logs in request order, at once; the answer follows when all have reached the asked end.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
+use std::time::Duration;
 
 use engine::error::AppendError;
 use engine::shard::core::Acks;
@@ -10,6 +11,8 @@ use protocol::messages::produce::{
     PartitionProduceData, PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceResponse,
 };
 use protocol::record_batch::{BatchError, BatchHeader, Compression};
+
+use tokio::time::{Instant, sleep_until};
 
 use super::error_map;
 use crate::request::{Answer, Call, Refused};
@@ -34,6 +37,7 @@ const FIRST_VERSION_WITH_ZSTD: i16 = 7;
 pub fn begin(call: Call) -> Result<Pin<Box<dyn Future<Output = Answer>>>, Refused> {
     let request: ProduceRequest<'_> = call.decode()?;
     let answered = request.acks != 0;
+    let deadline = answer_deadline(request.acks, request.timeout_ms);
     let request_error = match (request.transactional_id, request.acks) {
         // An InitProducerId with this id was refused, so this is a client that did not ask.
         (Some(_), _) => Err(ErrorCode::TransactionalIdAuthorizationFailed),
@@ -60,7 +64,14 @@ pub fn begin(call: Call) -> Result<Pin<Box<dyn Future<Output = Answer>>>, Refuse
                 .collect(),
         })
         .collect();
-    Ok(Box::pin(finish(call, topics, answered)))
+    Ok(Box::pin(finish(call, topics, answered, deadline)))
+}
+
+/// Kafka's time-out is about replicas, so only acks=all has one. A time that is none means no deadline: clients that send it get from Kafka
+/// what a partition without followers gives at once.
+fn answer_deadline(acks: i16, timeout_ms: i32) -> Option<Instant> {
+    let timeout_ms = u64::try_from(timeout_ms).ok().filter(|timeout_ms| acks == -1 && *timeout_ms > 0)?;
+    Some(Instant::now() + Duration::from_millis(timeout_ms))
 }
 
 fn append(call: &Call, topic: &str, partition: &PartitionProduceData<'_>, acks: Acks) -> Outcome {
@@ -107,25 +118,16 @@ fn check_batch(bytes: &[u8], version: i16) -> Result<(), (ErrorCode, &'static st
     }
 }
 
-async fn finish(call: Call, topics: Vec<Topic>, answered: bool) -> Answer {
-    let mut failed = None;
-    let mut finished = Vec::with_capacity(topics.len());
-    for topic in topics {
-        let mut partitions = Vec::with_capacity(topic.partitions.len());
-        for (index, outcome) in topic.partitions {
-            let outcome = match outcome {
-                Outcome::Refused(code, reason) => Err((code, reason.to_owned())),
-                Outcome::Appending(appending) => {
-                    appending.await.map_err(|error| (error_map::append(&error), error.to_string()))
-                }
-            };
-            if let Err((code, reason)) = &outcome {
-                failed = Some(*code);
-                tracing::debug!(peer = %call.client.peer, topic = topic.name, partition = index, ?code, reason, "produce refused");
+async fn finish(call: Call, topics: Vec<Topic>, answered: bool, deadline: Option<Instant>) -> Answer {
+    let finished = outcomes(topics, deadline).await;
+    let mut failed = false;
+    for (topic, partitions) in &finished {
+        for (partition, outcome) in partitions {
+            if let Err((code, reason)) = outcome {
+                failed = true;
+                tracing::debug!(peer = %call.client.peer, topic, partition, ?code, reason, "produce refused");
             }
-            partitions.push((index, outcome));
         }
-        finished.push((topic.name, partitions));
     }
     if answered {
         return call.answer(&ProduceResponse {
@@ -134,10 +136,49 @@ async fn finish(call: Call, topics: Vec<Topic>, answered: bool) -> Answer {
         });
     }
     // Kafka closes the connection, so that a client which asked for no answers notices.
-    Answer { close: failed.map(|_| "a produce with acks=0 failed"), ..Answer::default() }
+    Answer { close: failed.then_some("a produce with acks=0 failed"), ..Answer::default() }
 }
 
 type Finished = (String, Vec<(i32, Result<Appended, (ErrorCode, String)>)>);
+
+/// Waits for all appends, until the deadline for all of them. Those that are late go on, only their answer is lost: a client that sends the
+/// batch again gets a duplicate, or as an idempotent producer the original offset. The timer is registered only where the first poll does
+/// not end the wait.
+async fn outcomes(topics: Vec<Topic>, deadline: Option<Instant>) -> Vec<Finished> {
+    let mut expired = pin!(async move {
+        match deadline {
+            Some(deadline) => sleep_until(deadline).await,
+            None => std::future::pending().await,
+        }
+    });
+    let mut is_expired = false;
+    let mut finished = Vec::with_capacity(topics.len());
+    for topic in topics {
+        let mut partitions = Vec::with_capacity(topic.partitions.len());
+        for (index, outcome) in topic.partitions {
+            let appending = match outcome {
+                Outcome::Refused(code, reason) => {
+                    partitions.push((index, Err((code, reason.to_owned()))));
+                    continue;
+                }
+                Outcome::Appending(appending) => appending,
+            };
+            let appended = tokio::select! {
+                biased;
+                appended = appending => Some(appended),
+                () = async { if !is_expired { expired.as_mut().await } } => None,
+            };
+            is_expired |= appended.is_none();
+            let outcome = match appended {
+                Some(appended) => appended.map_err(|error| (error_map::append(&error), error.to_string())),
+                None => Err((ErrorCode::RequestTimedOut, "the disk took longer than the request's timeout".to_owned())),
+            };
+            partitions.push((index, outcome));
+        }
+        finished.push((topic.name, partitions));
+    }
+    finished
+}
 
 fn topic_response((name, partitions): &Finished) -> TopicProduceResponse<'_> {
     let partition_responses = partitions
@@ -164,6 +205,7 @@ fn topic_response((name, partitions): &Finished) -> TopicProduceResponse<'_> {
 
 #[cfg(test)]
 mod tests {
+    use engine::offset::Offset;
     use protocol::record_batch::{BASE_OFFSET_AT, BatchBuilder, MAGIC_AT, ProducerFields};
 
     use super::*;
@@ -192,6 +234,60 @@ mod tests {
         };
         assert_eq!(refusal(&with(MAGIC_AT, 1)), ErrorCode::InvalidRecord);
         assert_eq!(refusal(&with(BASE_OFFSET_AT + 7, 5)), ErrorCode::InvalidRecord);
+    }
+
+    fn appending(ends: impl Future<Output = i64> + 'static) -> Outcome {
+        Outcome::Appending(Box::pin(async move {
+            let base_offset = Offset(ends.await);
+            Ok(Appended { base_offset, log_append_time_ms: -1, log_start: Offset(0) })
+        }))
+    }
+
+    fn codes(finished: &[Finished]) -> Vec<(i32, Result<i64, ErrorCode>)> {
+        let partitions = finished.iter().flat_map(|(_, partitions)| partitions);
+        let code = |outcome: &Result<Appended, (ErrorCode, String)>| match outcome {
+            Ok(appended) => Ok(appended.base_offset.0),
+            Err((code, _)) => Err(*code),
+        };
+        partitions.map(|(index, outcome)| (*index, code(outcome))).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stalled_append_is_answered_at_the_clients_own_timeout_and_the_others_with_what_they_got() {
+        let never = || appending(std::future::pending());
+        let in_time = tokio::spawn(tokio::time::sleep(Duration::from_millis(50)));
+        let in_time = appending(async move {
+            in_time.await.unwrap();
+            7
+        });
+        let topics = vec![
+            Topic { name: "a".into(), partitions: vec![(0, appending(std::future::ready(3))), (1, never())] },
+            Topic {
+                name: "b".into(),
+                partitions: vec![(0, in_time), (1, Outcome::Refused(ErrorCode::InvalidRecord, "")), (2, never())],
+            },
+        ];
+        let deadline = answer_deadline(-1, 100);
+        let begun = Instant::now();
+        let finished = outcomes(topics, deadline).await;
+        let timed_out = Err(ErrorCode::RequestTimedOut);
+        assert_eq!(
+            codes(&finished),
+            [(0, Ok(3)), (1, timed_out), (0, Ok(7)), (1, Err(ErrorCode::InvalidRecord)), (2, timed_out)]
+        );
+        assert_eq!(begun.elapsed(), Duration::from_millis(100), "one timeout for all, on the paused clock");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_acks_all_with_a_timeout_has_one() {
+        assert_eq!((answer_deadline(1, 100), answer_deadline(0, 100)), (None, None));
+        assert_eq!((answer_deadline(-1, 0), answer_deadline(-1, -5)), (None, None));
+        let slow = appending(async {
+            tokio::time::sleep(Duration::from_secs(3600)).await;
+            4
+        });
+        let topics = vec![Topic { name: "t".into(), partitions: vec![(0, slow)] }];
+        assert_eq!(codes(&outcomes(topics, None).await), [(0, Ok(4))]);
     }
 
     #[test]

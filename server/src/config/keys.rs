@@ -43,6 +43,10 @@ impl KeyValue {
         usize::try_from(number).map_err(|_| self.refused("is negative".into()))
     }
 
+    fn milliseconds(&self) -> Result<u64, ConfigError> {
+        self.integer(1, MS_MAX).map(i64::cast_unsigned)
+    }
+
     fn boolean(&self) -> Result<bool, ConfigError> {
         self.value.trim().parse().map_err(|_| self.refused("must be true or false".into()))
     }
@@ -131,6 +135,9 @@ pub const BROKER_KEYS: &[BrokerKey] = &[
     }),
     acts!("posthaste.tail.bytes", tail_bytes, |key| key.bytes(1 << 20, i64::MAX)),
     acts!("posthaste.pin", pin, KeyValue::boolean),
+    acts!("posthaste.frame.deadline.ms", frame_deadline_ms, KeyValue::milliseconds),
+    acts!("posthaste.write.stall.deadline.ms", write_stall_deadline_ms, KeyValue::milliseconds),
+    acts!("posthaste.snapshot.check.interval.ms", snapshot_check_interval_ms, KeyValue::milliseconds),
     acts!("posthaste.topics.max", topics_max, |key| key.bytes(1, limits::TOPICS_MAX as i64)),
     acts!("posthaste.partitions.max", partitions_max, |key| key.bytes(1, limits::PARTITIONS_MAX as i64)),
     refused("broker.id", "use node.id"),

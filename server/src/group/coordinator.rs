@@ -5,16 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::commit::refused_commit;
 use super::records::encode_batch;
 use super::{
-    CommitRequest, CommitResponse, CommittedOffset, Group, GroupConfig, GroupDescription, GroupEffect, GroupError,
-    GroupEvent, GroupListing, GroupMetadata, GroupState, HeartbeatRequest, JoinRequest, JoinResponse, LeaveRequest,
-    OffsetFetchRequest, OffsetFetchResponse, Offsets, OffsetsRecord, Persisting, ReplyToken, Response, SyncRequest,
-    TopicPartitions,
+    CommitRequest, CommitResponse, Group, GroupConfig, GroupDescription, GroupEffect, GroupError, GroupEvent,
+    GroupListing, GroupMetadata, GroupState, HeartbeatRequest, JoinRequest, JoinResponse, LeaveRequest,
+    OffsetFetchRequest, Offsets, OffsetsRecord, Persisting, ReplyToken, Response, SyncRequest,
 };
-use crate::limits::{
-    GROUP_OFFSETS_MAX, GROUPS_PER_COORDINATOR_MAX, OFFSETS_BATCH_BYTES_MAX, OFFSETS_EXPIRED_PER_BATCH,
-};
+use crate::limits::GROUPS_PER_COORDINATOR_MAX;
 
 /// Order of replayed records: before all live ones.
 pub(super) const REPLAY_ORDER: u64 = 0;
@@ -42,6 +40,10 @@ pub enum Event {
     Describe(ReplyToken, String),
     /// `ListGroups`.
     List(ReplyToken),
+    /// `DeleteGroups`, one group.
+    Delete(ReplyToken, String),
+    /// These topics are gone, and what was committed for them means nothing any more.
+    TopicsDeleted(Vec<String>),
     /// An append is durable.
     Appended(ContinuationId),
     /// An append was refused or did not become durable.
@@ -72,10 +74,11 @@ struct Continuation {
 }
 
 #[derive(Debug)]
-enum Then {
+pub(super) enum Then {
     Commit(ReplyToken, CommitResponse),
     Group(Persisting),
-    Expiry,
+    Forgotten,
+    Deleted(ReplyToken),
 }
 
 /// The last group record that was sent to the log.
@@ -91,7 +94,7 @@ pub(super) struct Entry {
     pub(super) offsets: Offsets,
     /// Not the group's present state: a rebalance is persisted only when it is complete.
     pub(super) logged: Option<Logged>,
-    appends_under_way: usize,
+    pub(super) appends_under_way: usize,
     deadline_ms: Option<i64>,
 }
 
@@ -165,6 +168,8 @@ impl Coordinator {
                 let listings = self.list();
                 self.reply(token, Response::List(Ok(listings)));
             }
+            Event::Delete(token, group_id) => self.delete_group(token, &group_id, now_ms),
+            Event::TopicsDeleted(topics) => self.topics_deleted(&topics, now_ms),
             Event::Appended(id) => self.appended(id, now_ms),
             Event::AppendFailed(id) => self.append_failed(id, now_ms),
             Event::Tick => self.tick(now_ms),
@@ -225,80 +230,6 @@ impl Coordinator {
         self.reschedule(group_id);
     }
 
-    fn commit(&mut self, token: ReplyToken, request: &CommitRequest, now_ms: i64) {
-        match self.check_commit(request, now_ms) {
-            Ok(()) => self.commit_checked(token, request, now_ms),
-            Err(error) => self.reply(token, Response::Commit(refused_commit(request, error))),
-        }
-        self.reschedule(&request.group_id);
-    }
-
-    fn commit_checked(&mut self, token: ReplyToken, request: &CommitRequest, now_ms: i64) {
-        let (response, records) = self.commit_records(request, now_ms);
-        if records.is_empty() {
-            return self.reply(token, Response::Commit(response));
-        }
-        let batch = encode_batch(&records, now_ms);
-        if batch.len() > OFFSETS_BATCH_BYTES_MAX {
-            // As in Kafka, a commit is one batch or none: half of it must not be seen.
-            let refused = refused_commit(request, GroupError::InvalidCommitOffsetSize);
-            return self.reply(token, Response::Commit(refused));
-        }
-        self.append(batch, &request.group_id, records, Then::Commit(token, response));
-    }
-
-    fn check_commit(&mut self, request: &CommitRequest, now_ms: i64) -> Result<(), GroupError> {
-        if !self.groups.contains_key(&request.group_id) {
-            if request.generation_id >= 0 {
-                return Err(GroupError::IllegalGeneration);
-            }
-            if self.groups.len() >= GROUPS_PER_COORDINATOR_MAX {
-                return Err(GroupError::InvalidCommitOffsetSize);
-            }
-            self.ensure_group(&request.group_id, now_ms);
-        }
-        let entry = self.groups.get_mut(&request.group_id).expect("the group was just made sure of");
-        entry.group.check_commit(request, now_ms)?;
-        let committed: usize = request.topics.iter().map(|topic| topic.partitions.len()).sum();
-        if entry.offsets.len() + committed > GROUP_OFFSETS_MAX {
-            return Err(GroupError::InvalidCommitOffsetSize);
-        }
-        Ok(())
-    }
-
-    fn commit_records(&self, request: &CommitRequest, now_ms: i64) -> (CommitResponse, Vec<OffsetsRecord>) {
-        let mut records = Vec::new();
-        let topics = request.topics.iter().map(|topic| {
-            let partitions = topic.partitions.iter().map(|committed| {
-                if committed.metadata.len() > self.config.offset_metadata_bytes_max {
-                    return (committed.partition, Err(GroupError::OffsetMetadataTooLarge));
-                }
-                records.push(OffsetsRecord::Offset {
-                    group_id: request.group_id.clone(),
-                    topic: topic.topic.clone(),
-                    partition: committed.partition,
-                    value: Some(CommittedOffset {
-                        offset: committed.offset,
-                        leader_epoch: committed.leader_epoch,
-                        metadata: committed.metadata.clone(),
-                        commit_timestamp_ms: now_ms,
-                    }),
-                });
-                (committed.partition, Ok(()))
-            });
-            TopicPartitions { topic: topic.topic.clone(), partitions: partitions.collect() }
-        });
-        let response = CommitResponse { topics: topics.collect() };
-        (response, records)
-    }
-
-    fn fetch_offsets(&self, request: &OffsetFetchRequest) -> OffsetFetchResponse {
-        match self.groups.get(&request.group_id) {
-            Some(entry) => entry.offsets.fetch(request),
-            None => Offsets::default().fetch(request),
-        }
-    }
-
     fn describe(&self, group_id: String) -> GroupDescription {
         match self.groups.get(&group_id) {
             Some(entry) => entry.group.describe(),
@@ -321,7 +252,7 @@ impl Coordinator {
         listings.collect()
     }
 
-    fn append(&mut self, batch: Vec<u8>, group_id: &str, records: Vec<OffsetsRecord>, then: Then) -> u64 {
+    pub(super) fn append(&mut self, batch: Vec<u8>, group_id: &str, records: Vec<OffsetsRecord>, then: Then) -> u64 {
         self.last_order += 1;
         let id = ContinuationId(self.last_order);
         let entry = self.groups.get_mut(group_id).expect("the caller made sure of the group");
@@ -339,7 +270,8 @@ impl Coordinator {
         match then {
             Then::Commit(token, response) => self.reply(token, Response::Commit(response)),
             Then::Group(then) => self.group_event(&group_id, GroupEvent::Persisted { then, durable: true }, now_ms),
-            Then::Expiry => {}
+            Then::Deleted(token) => self.reply(token, Response::Delete(Ok(()))),
+            Then::Forgotten => {}
         }
         self.reschedule(&group_id);
     }
@@ -354,8 +286,9 @@ impl Coordinator {
                 self.reply(token, Response::Commit(response));
             }
             Then::Group(then) => self.group_event(&group_id, GroupEvent::Persisted { then, durable: false }, now_ms),
-            // The next check finds the same offsets.
-            Then::Expiry => {}
+            Then::Deleted(token) => self.reply(token, Response::Delete(Err(GroupError::CoordinatorNotAvailable))),
+            // The next check, or the next load, finds the same offsets.
+            Then::Forgotten => {}
         }
         self.reschedule(&group_id);
     }
@@ -398,36 +331,6 @@ impl Coordinator {
         }
     }
 
-    /// Writes tombstones for offsets past their retention, and for the group once nothing is left of it.
-    fn expire(&mut self, group_id: &str, now_ms: i64) {
-        let entry = &self.groups[group_id];
-        let Some(empty_since_ms) = entry.group.empty_since_ms() else {
-            return;
-        };
-        if entry.appends_under_way > 0 {
-            return;
-        }
-        let idle_since_ms = entry.group.protocol_type().map(|_| empty_since_ms);
-        let expired = entry.offsets.expired(idle_since_ms, self.config.offsets_retention_ms, now_ms);
-        let forgets_group = expired.len() == entry.offsets.len() && entry.logged.is_some();
-        let mut tombstones: Vec<_> = expired
-            .into_iter()
-            .map(|(topic, partition)| OffsetsRecord::Offset {
-                group_id: group_id.to_owned(),
-                topic,
-                partition,
-                value: None,
-            })
-            .collect();
-        if forgets_group {
-            tombstones.push(OffsetsRecord::Group { group_id: group_id.to_owned(), value: None });
-        }
-        for records in tombstones.chunks(OFFSETS_EXPIRED_PER_BATCH) {
-            let batch = encode_batch(records, now_ms);
-            self.append(batch, group_id, records.to_vec(), Then::Expiry);
-        }
-    }
-
     pub(super) fn serve_from(&mut self, now_ms: i64) {
         self.next_expiry_ms = Some(now_ms.saturating_add(self.config.offsets_retention_check_interval_ms));
     }
@@ -436,7 +339,7 @@ impl Coordinator {
         self.continuations.values().flat_map(|continuation| &continuation.records)
     }
 
-    fn ensure_group(&mut self, group_id: &str, now_ms: i64) {
+    pub(super) fn ensure_group(&mut self, group_id: &str, now_ms: i64) {
         if self.groups.contains_key(group_id) {
             return;
         }
@@ -469,17 +372,9 @@ impl Coordinator {
         }
     }
 
-    fn reply(&mut self, token: ReplyToken, response: Response) {
+    pub(super) fn reply(&mut self, token: ReplyToken, response: Response) {
         self.effects.push(Effect::Reply(token, response));
     }
-}
-
-fn refused_commit(request: &CommitRequest, error: GroupError) -> CommitResponse {
-    let topics = request.topics.iter().map(|topic| TopicPartitions {
-        topic: topic.topic.clone(),
-        partitions: topic.partitions.iter().map(|committed| (committed.partition, Err(error))).collect(),
-    });
-    CommitResponse { topics: topics.collect() }
 }
 
 /// The answer of a coordinator that does not serve; events that are no requests have none.
@@ -493,7 +388,8 @@ fn refuse(event: Event, error: GroupError) -> Option<Effect> {
         Event::OffsetFetch(token, _) => (token, Response::OffsetFetch(Err(error))),
         Event::Describe(token, _) => (token, Response::Describe(Err(error))),
         Event::List(token) => (token, Response::List(Err(error))),
-        Event::Appended(_) | Event::AppendFailed(_) | Event::Tick => return None,
+        Event::Delete(token, _) => (token, Response::Delete(Err(error))),
+        Event::TopicsDeleted(_) | Event::Appended(_) | Event::AppendFailed(_) | Event::Tick => return None,
     };
     Some(Effect::Reply(token, response))
 }

@@ -47,6 +47,12 @@ pub enum GroupError {
     /// Another member took over the instance id.
     #[error("instance id is fenced")]
     FencedInstanceId,
+    /// There is no such group.
+    #[error("group is unknown")]
+    GroupIdNotFound,
+    /// Only a group without members can be deleted.
+    #[error("group has members")]
+    NonEmptyGroup,
 }
 
 impl GroupError {
@@ -67,6 +73,8 @@ impl GroupError {
             Self::MemberIdRequired => ErrorCode::MemberIdRequired,
             Self::GroupMaxSizeReached => ErrorCode::GroupMaxSizeReached,
             Self::FencedInstanceId => ErrorCode::FencedInstanceId,
+            Self::GroupIdNotFound => ErrorCode::GroupIdNotFound,
+            Self::NonEmptyGroup => ErrorCode::NonEmptyGroup,
         }
     }
 }

@@ -4,9 +4,11 @@
 //! `__consumer_offsets`; an async edge feeds it events and the time, and carries out its effects: appends to that
 //! partition, and replies. [`Group`] is the state machine of one group, without its offsets.
 
+mod commit;
 mod config;
 mod coordinator;
 mod error;
+mod forget;
 mod heartbeat;
 mod join;
 mod load;

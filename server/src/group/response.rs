@@ -23,6 +23,8 @@ pub enum Response {
     Describe(Result<GroupDescription, GroupError>),
     /// To `ListGroups`, this coordinator's part.
     List(Result<Vec<GroupListing>, GroupError>),
+    /// To `DeleteGroups`, one group.
+    Delete(Result<(), GroupError>),
 }
 
 /// To `JoinGroup`. With an error the generation is -1 and only the member id counts.

@@ -1,0 +1,23 @@
+//! `DeleteGroups`: removes groups without members, and what they have committed.
+
+use protocol::error_code::ErrorCode;
+use protocol::messages::delete_groups::{DeletableGroupResult, DeleteGroupsRequest, DeleteGroupsResponse};
+
+use super::error_map;
+use crate::group::{Event, Response};
+use crate::request::{Answer, Call};
+
+pub async fn handle(call: &Call, request: DeleteGroupsRequest<'_>) -> Answer {
+    let mut results = Vec::with_capacity(request.groups_names.len());
+    for group_id in request.groups_names {
+        let asked = group_id.to_owned();
+        let answer = call.broker.groups.ask(&call.broker, group_id, move |token| Event::Delete(token, asked)).await;
+        let error_code = match answer {
+            Ok(Response::Delete(Ok(()))) => ErrorCode::None.code(),
+            Ok(Response::Delete(Err(error))) | Err(error) => error_map::group(error),
+            Ok(_) => ErrorCode::UnknownServerError.code(),
+        };
+        results.push(DeletableGroupResult { group_id, error_code });
+    }
+    call.answer(&DeleteGroupsResponse { results, ..Default::default() })
+}
