@@ -102,6 +102,10 @@ impl SegmentSet {
     pub fn disk_is_full(&self) -> bool {
         self.retry_at_ns.is_some() && self.spares.is_empty()
     }
+    /// The next segment is at hand.
+    pub fn has_spare(&self) -> bool {
+        !self.spares.is_empty()
+    }
     /// Path of a file in this shard's directory.
     pub fn path(&self, name: &str) -> PathBuf {
         self.directory.join(name)
@@ -195,7 +199,7 @@ impl SegmentSet {
             spare.synced |= !ok;
         }
     }
-    /// The flush after zeroing ended.
+    /// The flush after zeroing succeeded.
     pub fn zero_sync_ended(&mut self, slot: u32) {
         if let Some(spare) = self.spares.iter_mut().find(|spare| spare.slot == slot) {
             (spare.zeroing, spare.synced) = (false, true);

@@ -47,6 +47,15 @@ pub struct JournalFailure {
     pub error: io::Error,
 }
 
+/// What room is asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RoomFor {
+    /// Something that grows the journal.
+    Records,
+    /// A change that gives space back: on a full disk it may use the end of the active segment, which is kept for it.
+    Space,
+}
+
 /// Whether an entry can be pushed now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Room {
@@ -111,7 +120,7 @@ impl Journal {
     /// A journal that goes on behind what was recovered. `active` is the segment to go on in, with the place of the next commit.
     pub fn new(
         identity: JournalIdentity,
-        segments: SegmentSet,
+        mut segments: SegmentSet,
         active: Option<(SegmentSequence, FileId, u32)>,
         next_sequence: CommitSequence,
     ) -> Journal {
@@ -119,6 +128,11 @@ impl Journal {
         let place = active.map_or(FIRST_COMMIT_PLACE, |(_, _, place)| place);
         let durable_position =
             active.map_or(JournalPosition(0), |(segment, _, place)| identity.geometry.position(segment, place));
+        // Without room for a watermark the segment ends with one, which proves its checkpoint.
+        let has_room = u64::from(place) + BLOCK_BYTES as u64 <= identity.geometry.segment_bytes();
+        if let Some((segment, _, _)) = active.filter(|_| !has_room) {
+            segments.checkpoint_is_durable(segment);
+        }
         Journal {
             identity,
             segments,
@@ -134,8 +148,10 @@ impl Journal {
             flush: None,
             in_checkpoint: false,
             segment_wanted: false,
-            unproven_checkpoint: None,
-            proof_owed_since_ns: None,
+            // The recovered end is durable, and the next commit says so: with that the checkpoint of the active segment is proven.
+            unproven_checkpoint: active.map(|(segment, _, _)| (segment, durable_position)),
+            // Soon, not with the next append: on a full disk that waits for a segment which only this proof may give back.
+            proof_owed_since_ns: active.filter(|_| has_room).map(|_| 0),
             sealed_commits: Vec::new(),
             written_commits: Vec::new(),
             durable_commits: Vec::new(),
@@ -184,7 +200,7 @@ impl Journal {
     }
 
     /// Whether a payload can be pushed; closes a full commit and begins a new segment where needed.
-    pub fn room<I: Io>(&mut self, operations: &mut Operations<I>, payload_bytes: usize) -> Room {
+    pub fn room<I: Io>(&mut self, operations: &mut Operations<I>, wanted: RoomFor, payload_bytes: usize) -> Room {
         if !self.in_checkpoint && self.undurable_bytes > 0 && self.undurable_bytes + payload_bytes > UNDURABLE_BYTES_MAX
         {
             return Room::Wait;
@@ -196,20 +212,24 @@ impl Journal {
         if is_full {
             self.close(0);
         }
-        if self.active.is_some() && self.fits(operations, payload_bytes) {
+        if self.active.is_some() && self.fits(operations, wanted, payload_bytes) {
             return Room::Ready;
         }
         assert!(!self.in_checkpoint, "a checkpoint is larger than a segment");
         self.close(0);
-        if self.active.is_some() && self.fits(operations, payload_bytes) {
+        if self.active.is_some() && self.fits(operations, wanted, payload_bytes) {
             return Room::Ready;
         }
         self.roll(operations)
     }
 
-    /// Whether a payload fits the active segment, with a block left behind it for the watermark that proves the last commits.
-    fn fits<I: Io>(&mut self, operations: &mut Operations<I>, payload_bytes: usize) -> bool {
-        self.place_after(operations, payload_bytes) + BLOCK_BYTES as u64 <= self.identity.geometry.segment_bytes()
+    /// Whether a payload fits the active segment, with a block left behind it for the watermark that proves the last commits, and
+    /// with an eighth of the segment left for deletions as long as there is no next segment.
+    fn fits<I: Io>(&mut self, operations: &mut Operations<I>, wanted: RoomFor, payload_bytes: usize) -> bool {
+        let segment_bytes = self.identity.geometry.segment_bytes();
+        let keeps_reserve = wanted == RoomFor::Records && !self.segments.has_spare();
+        let kept = BLOCK_BYTES as u64 + if keeps_reserve { segment_bytes / 8 } else { 0 };
+        self.place_after(operations, payload_bytes) + kept <= segment_bytes
     }
 
     fn place_after<I: Io>(&mut self, operations: &mut Operations<I>, payload_bytes: usize) -> u64 {

@@ -36,6 +36,11 @@ impl EpochTable {
         }
     }
 
+    /// Forgets all but the newest epochs.
+    pub fn keep_newest(&mut self, count: usize) {
+        self.starts.drain(..self.starts.len().saturating_sub(count));
+    }
+
     /// The largest known epoch <= `epoch` and the offset at which it ended; `log_end` ends the newest. None if all known ones are newer.
     pub fn end_of(&self, epoch: i32, log_end: Offset) -> Option<(i32, Offset)> {
         let after = self.starts.partition_point(|&(known, _)| known <= epoch);

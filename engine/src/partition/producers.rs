@@ -140,6 +140,11 @@ impl ProducerTable {
         self.producers.retain(|_, producer| now_ms.saturating_sub(producer.last_seen_ms) < PRODUCER_EXPIRY_MS);
     }
 
+    /// Forgets a producer.
+    pub fn forget(&mut self, id: i64) {
+        self.producers.remove(&id);
+    }
+
     fn forget_the_most_silent(&mut self) {
         if let Some(id) = self.producers.iter().min_by_key(|(_, producer)| producer.last_seen_ms).map(|(&id, _)| id) {
             self.producers.remove(&id);

@@ -3,6 +3,7 @@
 //! [`state::Shard`] is a synchronous state machine over [`crate::io::Io`]; [`core::Core`] is its asynchronous edge on a real
 //! thread, [`mailbox`] the only path between threads, [`engine::Engine`] what starts and ends them.
 
+mod checkpoint;
 pub mod core;
 pub mod engine;
 pub mod mailbox;

@@ -70,7 +70,11 @@ impl<I: Io> Shard<I> {
                 self.journal.segments.created(slot, made, now_ns);
             }
             Purpose::Zero { slot } => self.journal.segments.zero_ended(slot, result.is_ok()),
-            Purpose::ZeroSync { slot } => self.journal.segments.zero_sync_ended(slot),
+            Purpose::ZeroSync { slot } => {
+                // A failed flush may have dropped what the journal wrote to the same device, and the journal's own would not say so.
+                result.map_err(|error| JournalFailure { what: "flush of a new segment", error })?;
+                self.journal.segments.zero_sync_ended(slot);
+            }
             Purpose::IndexWrite(segment) => self.journal.segments.index_written(segment, result.map(drop)),
             Purpose::Remove => {
                 if let Err(error) = result {

@@ -1,0 +1,120 @@
+//! Room in the journal, and the checkpoint at the head of each segment: the whole state of every log, so that recovery needs no older
+//! segment for it. A checkpoint takes a quarter of its segment at most; what would exceed it is forgotten, oldest first.
+
+use super::state::{Refusal, Shard};
+use crate::error::AppendError;
+use crate::io::Io;
+use crate::journal::commit::{ENTRY_BYTES, Entry, EntryKind};
+use crate::journal::operations::Operations;
+use crate::journal::writer::{Journal, Room, RoomFor, plain_entry};
+use crate::limits::LOGS_PER_SHARD_MAX;
+use crate::offset::{CommitSequence, LogId, SegmentSequence};
+use crate::partition::log_state::{LogState, PRODUCER_BYTES_MAX, encode_producers};
+
+/// Leader epochs that a log keeps when checkpoints grow too large.
+const EPOCHS_KEPT: usize = 4;
+/// What a log with so many epochs takes in a checkpoint, its producers aside.
+const LOG_BYTES: u64 = (ENTRY_BYTES + 12 + EPOCHS_KEPT * 12) as u64;
+/// What a table of producers takes beside its producers.
+const TABLE_BYTES: u64 = (ENTRY_BYTES + 4) as u64;
+
+impl<I: Io> Shard<I> {
+    /// Logs that the shard may hold: without producers their checkpoint takes an eighth of a segment.
+    pub(super) fn logs_max(&self) -> usize {
+        LOGS_PER_SHARD_MAX.min((self.journal.segment_bytes() / 8 / LOG_BYTES) as usize)
+    }
+
+    /// Room for a payload; begins a new segment with a checkpoint where needed.
+    pub(super) fn room(&mut self, wanted: RoomFor, payload_bytes: usize) -> Result<(), Refusal> {
+        match self.journal.room(&mut self.operations, wanted, payload_bytes) {
+            Room::Ready => Ok(()),
+            Room::Rolled => {
+                self.write_checkpoint();
+                let limited = self.partitions.iter().filter(|(_, partition)| partition.config.retention_bytes >= 0);
+                self.owed_retention.extend(limited.map(|(&log, _)| log));
+                self.room(wanted, payload_bytes)
+            }
+            Room::Wait => Err(Refusal::Wait),
+            Room::DiskFull => Err(Refusal::Error(AppendError::DiskFull)),
+        }
+    }
+
+    pub(super) fn push_control(
+        &mut self,
+        wanted: RoomFor,
+        entry: Entry,
+        payload: &[u8],
+    ) -> Result<(CommitSequence, SegmentSequence), Refusal> {
+        self.room(wanted, payload.len())?;
+        let entry = Entry { crc: crc32c::crc32c(payload), ..entry };
+        let (_, commit, segment) = self.journal.push(&mut self.operations, entry, &[payload]);
+        Ok((commit, segment))
+    }
+
+    fn write_checkpoint(&mut self) {
+        self.bound_the_checkpoint();
+        let mut payload = Vec::new();
+        for (&log, partition) in &self.partitions {
+            let state = &partition.state;
+            payload.clear();
+            state.encode(&mut payload);
+            let entry = Entry { base_offset: state.start, ..plain_entry(EntryKind::LogState, log) };
+            push_to_checkpoint(&mut self.journal, &mut self.operations, entry, &payload);
+            if !state.producers.is_empty() {
+                payload.clear();
+                encode_producers(&state.producers, &mut payload);
+                let entry = plain_entry(EntryKind::Producers, log);
+                push_to_checkpoint(&mut self.journal, &mut self.operations, entry, &payload);
+            }
+        }
+        self.journal.end_checkpoint(&mut self.operations);
+    }
+
+    /// Makes the state small enough for a checkpoint: producers that were silent for a day go, and, where that is not enough, the older
+    /// epochs of each log and the producers of the shard that were silent longest.
+    fn bound_the_checkpoint(&mut self) {
+        let now_ms = self.operations.io.wall_clock_ms();
+        for partition in self.partitions.values_mut() {
+            partition.state.producers.expire(now_ms);
+        }
+        let bytes_max = self.journal.segment_bytes() / 4;
+        if self.partitions.values().map(|partition| checkpoint_bytes(&partition.state)).sum::<u64>() <= bytes_max {
+            return;
+        }
+        for partition in self.partitions.values_mut() {
+            partition.state.epochs.keep_newest(EPOCHS_KEPT);
+        }
+        let logs_bytes = self.partitions.len() as u64 * (LOG_BYTES + TABLE_BYTES);
+        let producers_max = (bytes_max.saturating_sub(logs_bytes) / PRODUCER_BYTES_MAX as u64) as usize;
+        let mut producers: Vec<(i64, LogId, i64)> = Vec::new();
+        for (&log, partition) in &self.partitions {
+            producers.extend(partition.state.producers.iter().map(|(id, producer)| (producer.last_seen_ms, log, id)));
+        }
+        let Some(excess) = producers.len().checked_sub(producers_max).filter(|excess| *excess > 0) else {
+            return;
+        };
+        tracing::warn!(
+            shard = self.id.0,
+            excess,
+            "more producers than a checkpoint holds, the most silent are forgotten"
+        );
+        producers.select_nth_unstable(excess - 1);
+        for (_, log, id) in &producers[..excess] {
+            if let Some(partition) = self.partitions.get_mut(log) {
+                partition.state.producers.forget(*id);
+            }
+        }
+    }
+}
+
+fn checkpoint_bytes(state: &LogState) -> u64 {
+    let producers = state.producers.len() as u64;
+    let epochs = state.epochs.starts().len().saturating_sub(EPOCHS_KEPT) as u64;
+    LOG_BYTES + epochs * 12 + TABLE_BYTES.min(producers * TABLE_BYTES) + producers * PRODUCER_BYTES_MAX as u64
+}
+
+fn push_to_checkpoint<I: Io>(journal: &mut Journal, operations: &mut Operations<I>, entry: Entry, payload: &[u8]) {
+    let room = journal.room(operations, RoomFor::Space, payload.len());
+    assert_eq!(room, Room::Ready, "a checkpoint fits its segment");
+    journal.push(operations, Entry { crc: crc32c::crc32c(payload), ..entry }, &[payload]);
+}
