@@ -2,6 +2,7 @@
 
 mod broker;
 
+use broker::requests::{commit, committed, delete_group};
 use broker::{Broker, Client};
 use protocol::api_key::ApiKey;
 use protocol::error_code::ErrorCode;
@@ -153,6 +154,32 @@ fn members_share_a_group_rebalance_and_are_remembered_after_a_crash() {
     assert_eq!(heartbeat(&mut first, &following), ErrorCode::UnknownMemberId.code());
     assert_eq!(leave(&mut first, &member), 0);
     assert_eq!(state(&mut first), ("Empty".to_owned(), 0));
+}
+
+#[test]
+fn a_group_is_deleted_with_its_offsets_when_it_has_no_members() {
+    let mut broker = Broker::start(&[]);
+    let mut client = broker.connect();
+    assert_eq!(client.create_topic("t", 2, &[]), 0);
+    assert_eq!(delete_group(&mut client, GROUP), ErrorCode::GroupIdNotFound.code());
+    assert_eq!(commit(&mut client, GROUP, 1, 5, ""), 0);
+    assert_eq!(commit(&mut client, "another", 1, 6, ""), 0);
+    let member = new_member(&mut client);
+    send_join(&mut client, &member);
+    let joined = receive_join(&mut client);
+    send_sync(&mut client, &joined);
+    assert_eq!(receive_sync(&mut client).0, 0);
+    assert_eq!(delete_group(&mut client, GROUP), ErrorCode::NonEmptyGroup.code());
+    assert_eq!(committed(&mut client, GROUP), [(1, 5, String::new())]);
+    assert_eq!(leave(&mut client, &member), 0);
+    assert_eq!(delete_group(&mut client, GROUP), 0);
+    for _ in 0..2 {
+        assert_eq!(committed(&mut client, GROUP), []);
+        assert_eq!(committed(&mut client, "another"), [(1, 6, String::new())]);
+        assert_eq!(groups(&mut client), ["another"]);
+        broker.kill_and_restart();
+        client = broker.connect();
+    }
 }
 
 #[test]

@@ -2,18 +2,13 @@
 
 mod broker;
 
+use broker::requests::{commit, committed, delete_topic, producer_id, topics};
 use broker::{Broker, Client, batch, idempotent_batch, values};
 use protocol::api_key::ApiKey;
 use protocol::error_code::ErrorCode;
 use protocol::frame::decode_response;
-use protocol::messages::delete_topics::{DeleteTopicState, DeleteTopicsRequest, DeleteTopicsResponse};
 use protocol::messages::describe_configs::{DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResponse};
 use protocol::messages::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
-use protocol::messages::metadata::{MetadataRequest, MetadataResponse};
-use protocol::messages::offset_commit::{
-    OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic, OffsetCommitResponse,
-};
-use protocol::messages::offset_fetch::{OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchResponse};
 
 #[test]
 fn records_topics_and_configs_survive_kill_and_stop() {
@@ -128,47 +123,6 @@ fn committed_offsets_and_their_metadata_survive_kill_and_stop() {
     assert_eq!(commit(&mut broker.connect(), "group-0", 7, 1, ""), ErrorCode::UnknownTopicOrPartition.code());
 }
 
-fn commit(client: &mut Client, group: &str, partition: i32, offset: i64, metadata: &str) -> i16 {
-    let partition = OffsetCommitRequestPartition {
-        partition_index: partition,
-        committed_offset: offset,
-        committed_metadata: Some(metadata),
-        ..Default::default()
-    };
-    let topics = vec![OffsetCommitRequestTopic { name: "t", partitions: vec![partition] }];
-    let frame = client.call(8, &OffsetCommitRequest { group_id: group, topics, ..Default::default() });
-    let (_, response): (_, OffsetCommitResponse<'_>) =
-        decode_response(&frame, ApiKey::OffsetCommit, 8).expect("an answer");
-    response.topics[0].partitions[0].error_code
-}
-
-/// Everything that the group committed. A coordinator that is still loading is asked again, as clients do.
-fn committed(client: &mut Client, group: &str) -> Vec<(i32, i64, String)> {
-    loop {
-        let asked = OffsetFetchRequestGroup { group_id: group, topics: None, ..Default::default() };
-        let frame = client.call(9, &OffsetFetchRequest { groups: vec![asked], ..Default::default() });
-        let (_, response): (_, OffsetFetchResponse<'_>) =
-            decode_response(&frame, ApiKey::OffsetFetch, 9).expect("an answer");
-        let fetched = &response.groups[0];
-        if fetched.error_code == ErrorCode::CoordinatorLoadInProgress.code() {
-            continue;
-        }
-        assert_eq!(fetched.error_code, 0);
-        let partitions = fetched.topics.iter().flat_map(|topic| &topic.partitions);
-        return partitions
-            .map(|found| (found.partition_index, found.committed_offset, found.metadata.unwrap_or_default().to_owned()))
-            .collect();
-    }
-}
-
-fn producer_id(client: &mut Client) -> i64 {
-    let frame = client.call(4, &InitProducerIdRequest { transactional_id: None, ..Default::default() });
-    let (_, response): (_, InitProducerIdResponse) =
-        decode_response(&frame, ApiKey::InitProducerId, 4).expect("an answer");
-    assert_eq!((response.error_code, response.producer_epoch), (0, 0));
-    response.producer_id
-}
-
 #[test]
 fn a_transactional_id_is_refused_for_good() {
     let broker = Broker::start(&[]);
@@ -177,25 +131,6 @@ fn a_transactional_id_is_refused_for_good() {
     let (_, response): (_, InitProducerIdResponse) =
         decode_response(&frame, ApiKey::InitProducerId, 4).expect("an answer");
     assert_eq!(response.error_code, ErrorCode::TransactionalIdAuthorizationFailed.code());
-}
-
-/// Name, id and number of partitions of every topic.
-fn topics(client: &mut Client) -> Vec<(String, String, usize)> {
-    let frame = client.call(12, &MetadataRequest { topics: None, ..Default::default() });
-    let (_, response): (_, MetadataResponse<'_>) = decode_response(&frame, ApiKey::Metadata, 12).expect("an answer");
-    response
-        .topics
-        .iter()
-        .map(|topic| (topic.name.unwrap_or_default().to_owned(), topic.topic_id.to_string(), topic.partitions.len()))
-        .collect()
-}
-
-fn delete_topic(client: &mut Client, name: &str) -> i16 {
-    let topics = vec![DeleteTopicState { name: Some(name), ..Default::default() }];
-    let frame = client.call(6, &DeleteTopicsRequest { topics, ..Default::default() });
-    let (_, response): (_, DeleteTopicsResponse<'_>) =
-        decode_response(&frame, ApiKey::DeleteTopics, 6).expect("an answer");
-    response.responses[0].error_code
 }
 
 fn topic_config(client: &mut Client, topic: &str, key: &str) -> String {

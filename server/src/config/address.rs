@@ -1,6 +1,7 @@
 //! `Listener` and `Advertised`: Kafka's `listeners` and `advertised.listeners`, several addresses, IPv4, IPv6 or names.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 
 use super::ConfigError;
 
@@ -31,7 +32,13 @@ impl Endpoint {
         let (host, port) = rest.rsplit_once(':').ok_or_else(|| refuse("expected HOST:PORT"))?;
         let port = port.parse().map_err(|_| refuse("the port is not a number from 0 to 65535"))?;
         let host = match host.strip_prefix('[') {
-            Some(bracketed) => bracketed.strip_suffix(']').ok_or_else(|| refuse("the bracket is not closed"))?,
+            Some(bracketed) => {
+                let address = bracketed.strip_suffix(']').ok_or_else(|| refuse("the bracket is not closed"))?;
+                // A zone may follow: fe80::1%eth0.
+                let (plain, _) = address.split_once('%').unwrap_or((address, ""));
+                plain.parse::<Ipv6Addr>().map_err(|_| refuse("only an IPv6 address goes in brackets"))?;
+                address
+            }
             None if host.contains(':') => return Err(refuse("an IPv6 address goes in brackets: [::1]:9092")),
             None if host.is_empty() => "0.0.0.0",
             None => host,
@@ -96,7 +103,17 @@ mod tests {
         assert_eq!(Endpoint::parse("EXTERNAL://broker.example:19092").unwrap().name, "EXTERNAL");
         assert_eq!(Endpoint::parse_list("a:1, b:2").unwrap().len(), 2);
         assert_eq!(Endpoint::parse("[::1]:9092").unwrap().to_string(), "PLAINTEXT://[::1]:9092");
-        for wrong in ["localhost", "host:port", "::1:9092", "[::1:9092", "SSL://host:9093", "host:70000"] {
+        for wrong in [
+            "localhost",
+            "host:port",
+            "::1:9092",
+            "[::1:9092",
+            "SSL://host:9093",
+            "host:70000",
+            "[]:1",
+            "[host]:1",
+            "[::1]9092",
+        ] {
             assert!(Endpoint::parse(wrong).is_err(), "{wrong}");
         }
     }

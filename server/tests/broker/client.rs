@@ -1,6 +1,6 @@
 //! A client that sends and receives frames, and the requests that most tests need.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -62,9 +62,25 @@ impl Client {
         Some(frame)
     }
 
-    /// Whether the broker closes without another byte.
+    /// Whether the broker closes without another byte. Silence is no close.
     pub fn is_closed(&mut self) -> bool {
-        !matches!(self.stream.read(&mut [0]), Ok(1..))
+        ended(&self.stream.read(&mut [0]))
+    }
+
+    /// Takes whatever still comes; whether the broker has closed then.
+    pub fn drain(&mut self) -> bool {
+        let mut ignored = vec![0; 1 << 20];
+        loop {
+            let received = self.stream.read(&mut ignored);
+            if !matches!(received, Ok(1..)) {
+                return ended(&received);
+            }
+        }
+    }
+
+    /// Its own address, as the broker's log has it.
+    pub fn local_address(&self) -> SocketAddr {
+        self.stream.local_addr().expect("it is connected")
     }
 
     /// A request and the frame that answers it.
@@ -110,6 +126,13 @@ impl Client {
     pub fn fetch(&mut self, topic: &str, partition: i32, offset: i64) -> (i16, i64, Vec<u8>) {
         let frame = self.call(FETCH, &fetch_request(topic, partition, offset, 0));
         fetched(&frame)
+    }
+}
+
+fn ended(received: &std::io::Result<usize>) -> bool {
+    match received {
+        Ok(bytes) => *bytes == 0,
+        Err(error) => matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe),
     }
 }
 

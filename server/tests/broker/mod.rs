@@ -2,8 +2,10 @@
 #![allow(dead_code, reason = "every test file uses a part of it")]
 
 mod client;
+pub mod requests;
 
 use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -34,7 +36,10 @@ pub fn directory() -> TempDir {
 /// The command that serves `data`, with the settings of tests and more.
 pub fn command(data: &Path, settings: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_posthaste"));
-    command.arg("serve").arg("--data").arg(data).args(["--listen", "127.0.0.1:0", "--log-level", "debug"]);
+    command.arg("serve").arg("--data").arg(data).args(["--log-level", "debug"]);
+    if !settings.iter().any(|setting| setting.starts_with("listeners=")) {
+        command.args(["--listen", "127.0.0.1:0"]);
+    }
     for setting in SETTINGS.iter().chain(settings) {
         command.args(["--set", setting]);
     }
@@ -126,6 +131,30 @@ impl Broker {
     /// Its data directory.
     pub fn data(&self) -> &Path {
         &self.data
+    }
+
+    /// What its files take on the disk.
+    pub fn disk_bytes(&self) -> u64 {
+        fn below(directory: &Path) -> u64 {
+            let entries = std::fs::read_dir(directory).expect("a directory").flatten();
+            // A file may be removed between the listing and the look.
+            let sizes = entries.filter_map(|entry| {
+                let metadata = entry.metadata().ok()?;
+                Some(if metadata.is_dir() { below(&entry.path()) } else { metadata.blocks() * 512 })
+            });
+            sizes.sum()
+        }
+        below(&self.data)
+    }
+
+    /// Does `step` until the files take no more than this.
+    pub fn wait_for_disk_bytes(&self, bytes_max: u64, mut step: impl FnMut()) {
+        let give_up = Instant::now() + PATIENCE;
+        while self.disk_bytes() > bytes_max {
+            assert!(Instant::now() < give_up, "still {} bytes on the disk", self.disk_bytes());
+            step();
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Resident memory.

@@ -1,6 +1,7 @@
 //! Claims about groups; helpers that speak as members do.
 
 mod commits;
+mod forgetting;
 mod joins;
 mod persistence;
 mod random;

@@ -68,6 +68,7 @@ fn a_loading_coordinator_answers_that_it_loads() {
         Event::OffsetFetch(token, OffsetFetchRequest { group_id: GROUP.to_owned(), topics: None }),
         Event::Describe(token, GROUP.to_owned()),
         Event::List(token),
+        Event::Delete(token, GROUP.to_owned()),
     ];
     for event in events {
         let effects = coordinator.handle(event, 0);

@@ -1,0 +1,84 @@
+//! Deleted groups and deleted topics.
+
+use super::*;
+
+fn delete(broker: &mut Broker) -> ReplyToken {
+    broker.send(|token| Event::Delete(token, GROUP.to_owned()))
+}
+
+fn deleted(broker: &mut Broker, token: ReplyToken) -> Result<(), GroupError> {
+    match broker.answer(token) {
+        Some(Response::Delete(outcome)) => outcome,
+        other => panic!("no delete answer: {other:?}"),
+    }
+}
+
+#[test]
+fn a_group_is_deleted_once_its_tombstones_are_durable() {
+    let mut broker = Broker::new(0);
+    broker.commit(commit("", -1, 7));
+    broker.persist();
+    let token = delete(&mut broker);
+    assert_eq!(broker.answer(token), None, "not before it is durable");
+    assert_eq!(broker.fetched().offset, 7);
+    broker.persist();
+    assert_eq!(deleted(&mut broker, token), Ok(()));
+    for mut broker in [broker.restarted(), broker] {
+        assert_eq!(broker.fetched().offset, -1);
+        assert_eq!(broker.state(), GroupState::Dead);
+        let again = delete(&mut broker);
+        assert_eq!(deleted(&mut broker, again), Err(GroupError::GroupIdNotFound));
+    }
+}
+
+#[test]
+fn a_commit_on_its_way_is_deleted_with_its_group() {
+    let mut broker = Broker::new(0);
+    broker.commit(commit("", -1, 7));
+    let token = delete(&mut broker);
+    broker.persist();
+    assert_eq!(deleted(&mut broker, token), Ok(()));
+    assert_eq!(broker.fetched().offset, -1);
+    assert_eq!(broker.restarted().fetched().offset, -1);
+}
+
+#[test]
+fn a_group_with_members_is_not_deleted_and_one_that_they_left_is() {
+    let (mut broker, ids, _) = Broker::stable(1);
+    let token = delete(&mut broker);
+    assert_eq!(deleted(&mut broker, token), Err(GroupError::NonEmptyGroup));
+    broker.leave(&[(&ids[0], None)]);
+    let token = delete(&mut broker);
+    broker.persist();
+    assert_eq!(deleted(&mut broker, token), Ok(()));
+    assert_eq!(broker.restarted().state(), GroupState::Dead);
+}
+
+#[test]
+fn a_delete_that_is_not_durable_changes_nothing_and_says_so() {
+    let mut broker = Broker::new(0);
+    broker.commit(commit("", -1, 7));
+    broker.persist();
+    let token = delete(&mut broker);
+    broker.fail_appends();
+    assert_eq!(deleted(&mut broker, token), Err(GroupError::CoordinatorNotAvailable));
+    assert_eq!(broker.fetched().offset, 7);
+}
+
+#[test]
+fn offsets_of_a_deleted_topic_are_forgotten_also_those_on_their_way() {
+    let mut broker = Broker::new(0);
+    let mut other = commit("", -1, 5);
+    other.topics[0].topic = "other".to_owned();
+    broker.commit(other);
+    broker.commit(commit("", -1, 7));
+    broker.persist();
+    let mut late = commit("", -1, 8);
+    late.topics[0].partitions[0].partition = 3;
+    broker.commit(late);
+    broker.handle(Event::TopicsDeleted(vec!["topic".to_owned()]));
+    broker.persist();
+    for broker in [broker.restarted(), broker] {
+        assert_eq!(broker.coordinator.committed_topics().into_iter().collect::<Vec<_>>(), ["other"]);
+    }
+}
