@@ -118,9 +118,8 @@ impl EmbeddedBroker {
 
     fn log_tail(&self) -> String {
         let log = fs::read_to_string(self.directory.path().join("broker.log")).unwrap_or_default();
-        let lines: Vec<&str> = log.lines().collect();
-        let tail = &lines[lines.len().saturating_sub(LOG_LINES_SHOWN)..];
-        if tail.is_empty() { String::new() } else { format!("; it said: {}", tail.join(" | ")) }
+        let said = last_words(&log);
+        if said.is_empty() { said } else { format!("; it said: {said}") }
     }
 }
 
@@ -137,6 +136,15 @@ impl Drop for EmbeddedBroker {
             thread::sleep(POLL_PAUSE);
         }
     }
+}
+
+/// The end of a log; what stands before the last line of mere information explains nothing.
+fn last_words(log: &str) -> String {
+    let mut lines: Vec<&str> = log.lines().rev().take_while(|line| !line.contains(" INFO ")).collect();
+    lines.retain(|line| !line.trim().is_empty());
+    lines.truncate(LOG_LINES_SHOWN);
+    lines.reverse();
+    lines.join(" | ")
 }
 
 /// `--data-dir`, or the temporary directory if that is a disk, or the build directory.
@@ -179,6 +187,17 @@ mod tests {
             assert!(matches!(refuse_memory(shared_memory), Err(Error::NotADisk { file_system: "tmpfs", .. })));
         }
         assert!(refuse_memory(Path::new(env!("CARGO_MANIFEST_DIR"))).is_ok());
+    }
+
+    #[test]
+    fn an_error_shows_the_last_words_and_no_chatter() {
+        let start = "port 9092\n\n2026 INFO server: ready\n";
+        assert_eq!(last_words(start), "");
+        assert_eq!(
+            last_words(&format!("{start}2026 ERROR engine: disk failed\n\nstopping\n")),
+            "2026 ERROR engine: disk failed | stopping"
+        );
+        assert_eq!(last_words("1\n2\n3\n4\n5\n6\n"), "2 | 3 | 4 | 5 | 6");
     }
 
     #[test]

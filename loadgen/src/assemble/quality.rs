@@ -31,7 +31,8 @@ pub(super) fn quality(
     let produce = summary.produce.as_ref();
     let offered = produce.and_then(|produce| produce.offered).map_or(0.0, |rate| rate.records_per_s);
     let achieved = produce.map_or(0.0, |produce| produce.achieved.records_per_s);
-    let saturated = offered > 0.0 && achieved < offered * SATURATED_BELOW;
+    // A run that was cut short says nothing of what the broker could have kept up with.
+    let saturated = evidence.error.is_none() && offered > 0.0 && achieved < offered * SATURATED_BELOW;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = (workload.producers as usize).min(cores).max((workload.consumers as usize).min(cores));
     let busy = resources.loadgen.as_ref().map_or(0.0, |used| used.cpu_secs() / summary.measured_secs.max(1e-9));
@@ -47,7 +48,7 @@ pub(super) fn quality(
 fn notes(evidence: &Evidence) -> Vec<String> {
     let mut notes = Vec::new();
     let unsent: u64 = evidence.reports.producers.values().map(|report| report.unsent_records).sum();
-    if unsent > 0 {
+    if unsent > 0 && evidence.error.is_none() {
         notes.push(format!(
             "{unsent} records were due but could not be sent before the window ended; their latency is in no histogram."
         ));

@@ -34,7 +34,6 @@ pub fn terminal_table(result: &RunResult, colour: Colour) -> String {
     push_wrapped(&mut table, "target", &target_line(result));
     push_wrapped(&mut table, "durability", result.target.durability.label());
     push_wrapped(&mut table, "load", &load_line(result));
-    table.push('\n');
     push_rates(&mut table, result);
     push_latencies(&mut table, result);
     push_resources(&mut table, result);
@@ -93,6 +92,7 @@ fn push_rates(table: &mut String, result: &RunResult) {
         ("consumed", consume.map(|stream| stream.achieved)),
     ];
     if rows.iter().any(|(_, rate)| rate.is_some()) {
+        table.push('\n');
         line(table, format_args!("{:WORD_COLUMNS$}{:>12}{:>12}", "throughput", "records/s", "MB/s"));
     }
     for (name, rate) in rows {
