@@ -189,12 +189,12 @@ mod tests {
         Wanted { goal, bytes_max, first_whole: true, visible: ALL }
     }
 
-    fn read(run: Run, bytes: &[u8], wanted: Wanted) -> Result<Vec<i64>, String> {
+    fn read(run: Run, bytes: &[u8], wanted: &Wanted) -> Result<Vec<i64>, String> {
         let part = plan(&[run], wanted.goal, ALL, 1 << 20).remove(0);
         let mut file = vec![0; (part.position + part.length as u64) as usize];
         file[run.place as usize..][..bytes.len()].copy_from_slice(bytes);
         let content = Bytes::from(file.split_off(part.position as usize));
-        let slices = collect(&[(part, content)], &wanted)?;
+        let slices = collect(&[(part, content)], wanted)?;
         Ok(slices
             .iter()
             .flat_map(|slice| walk(slice).map(|(_, header)| header.base_offset()).collect::<Vec<_>>())
@@ -204,24 +204,24 @@ mod tests {
     #[test]
     fn a_read_starts_with_the_batch_that_holds_the_offset() {
         let (run, bytes) = run_of(10, 5000, 4);
-        assert_eq!(read(run, &bytes, wanted(Goal::Offset(Offset(13)), 1 << 20)), Ok(vec![12, 14, 16]));
-        assert_eq!(read(run, &bytes, wanted(Goal::Timestamp(1_013), 1 << 20)), Ok(vec![14, 16]));
+        assert_eq!(read(run, &bytes, &wanted(Goal::Offset(Offset(13)), 1 << 20)), Ok(vec![12, 14, 16]));
+        assert_eq!(read(run, &bytes, &wanted(Goal::Timestamp(1_013), 1 << 20)), Ok(vec![14, 16]));
     }
 
     #[test]
     fn the_first_batch_is_whole_and_later_ones_obey_the_limit() {
         let (run, bytes) = run_of(10, 5000, 4);
-        assert_eq!(read(run, &bytes, wanted(Goal::Offset(Offset(10)), 1)), Ok(vec![10]));
-        assert_eq!(read(run, &bytes, wanted(Goal::Offset(Offset(10)), 261 * 2)), Ok(vec![10, 12]));
+        assert_eq!(read(run, &bytes, &wanted(Goal::Offset(Offset(10)), 1)), Ok(vec![10]));
+        assert_eq!(read(run, &bytes, &wanted(Goal::Offset(Offset(10)), 261 * 2)), Ok(vec![10, 12]));
         let strict = Wanted { first_whole: false, ..wanted(Goal::Offset(Offset(10)), 1) };
-        assert_eq!(read(run, &bytes, strict), Ok(vec![]));
+        assert_eq!(read(run, &bytes, &strict), Ok(vec![]));
     }
 
     #[test]
     fn nothing_at_or_above_the_visible_end_is_given() {
         let (run, bytes) = run_of(10, 5000, 4);
         let limited = Wanted { visible: Offset(0)..Offset(14), ..wanted(Goal::Offset(Offset(10)), 1 << 20) };
-        assert_eq!(read(run, &bytes, limited), Ok(vec![10, 12]));
+        assert_eq!(read(run, &bytes, &limited), Ok(vec![10, 12]));
     }
 
     #[test]
@@ -230,7 +230,7 @@ mod tests {
         for at in 0..bytes.len() {
             let mut bad = bytes.clone();
             bad[at] ^= 0x10;
-            let outcome = read(run, &bad, wanted(Goal::Offset(Offset(10)), 1 << 20));
+            let outcome = read(run, &bad, &wanted(Goal::Offset(Offset(10)), 1 << 20));
             assert!(outcome.is_err(), "byte {at} gave {outcome:?}");
         }
     }
