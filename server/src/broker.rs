@@ -63,9 +63,9 @@ impl Broker {
     }
 
     /// Takes over a newer view.
-    pub fn set_catalog(&self, catalog: Arc<Catalog>) {
-        let old = self.catalog.replace(Arc::clone(&catalog));
-        self.groups.topics_changed(&old, &catalog);
+    pub fn set_catalog(&self, catalog: &Arc<Catalog>) {
+        let old = self.catalog.replace(Arc::clone(catalog));
+        self.groups.topics_changed(&old, catalog);
     }
 
     /// Makes this shard the one that writes the catalog.

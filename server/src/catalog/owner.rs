@@ -249,7 +249,7 @@ impl CatalogOwner {
         let pending: Vec<_> = (0..self.core.shard_count())
             .map(|shard| {
                 let view = self.state();
-                self.core.on(ShardId(shard), move |_| async move { broker::local().set_catalog(view) })
+                self.core.on(ShardId(shard), move |_| async move { broker::local().set_catalog(&view) })
             })
             .collect();
         for installed in pending {

@@ -85,7 +85,7 @@ pub(super) enum Then {
 #[derive(Debug)]
 pub(super) struct Logged {
     pub(super) metadata: GroupMetadata,
-    order: u64,
+    pub(super) order: u64,
 }
 
 #[derive(Debug)]
@@ -335,8 +335,10 @@ impl Coordinator {
         self.next_expiry_ms = Some(now_ms.saturating_add(self.config.offsets_retention_check_interval_ms));
     }
 
-    pub(super) fn records_under_way(&self) -> impl Iterator<Item = &OffsetsRecord> {
-        self.continuations.values().flat_map(|continuation| &continuation.records)
+    /// Records on their way with the order of their append, oldest first.
+    pub(super) fn records_under_way(&self) -> impl Iterator<Item = (u64, &OffsetsRecord)> {
+        let under_way = self.continuations.iter();
+        under_way.flat_map(|(id, continuation)| continuation.records.iter().map(|record| (id.0, record)))
     }
 
     pub(super) fn ensure_group(&mut self, group_id: &str, now_ms: i64) {

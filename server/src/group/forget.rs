@@ -91,8 +91,10 @@ impl Coordinator {
 }
 
 /// Group, topic and partition of the offsets among records.
-fn offsets<'a>(records: impl Iterator<Item = &'a OffsetsRecord>) -> impl Iterator<Item = (&'a str, &'a str, i32)> {
-    records.filter_map(|record| match record {
+fn offsets<'a>(
+    records: impl Iterator<Item = (u64, &'a OffsetsRecord)>,
+) -> impl Iterator<Item = (&'a str, &'a str, i32)> {
+    records.filter_map(|(_, record)| match record {
         OffsetsRecord::Offset { group_id, topic, partition, .. } => {
             Some((group_id.as_str(), topic.as_str(), *partition))
         }

@@ -83,9 +83,11 @@ impl Coordinator {
     /// their way, since those lie before them and would otherwise be undone by older values.
     pub fn snapshot(&self, now_ms: i64) -> Vec<Vec<u8>> {
         let mut under_way = self.offsets_under_way();
+        let deletions = self.group_deletions_under_way();
         let mut snapshot = SnapshotBatches { batches: Vec::new(), open: None, now_ms };
         for (group_id, entry) in &self.groups {
-            if let Some(logged) = &entry.logged {
+            let deleted_at = deletions.get(group_id.as_str()).copied().unwrap_or(REPLAY_ORDER);
+            if let Some(logged) = entry.logged.as_ref().filter(|logged| logged.order >= deleted_at) {
                 let value = Some(logged.metadata.clone());
                 snapshot.push(&OffsetsRecord::Group { group_id: group_id.clone(), value });
             }
@@ -101,10 +103,21 @@ impl Coordinator {
         snapshot.finish()
     }
 
+    /// Groups whose tombstone is on its way, by the order of that: what was logged before it must not follow it.
+    fn group_deletions_under_way(&self) -> BTreeMap<&str, u64> {
+        let mut deletions = BTreeMap::new();
+        for (order, record) in self.records_under_way() {
+            if let OffsetsRecord::Group { group_id, value: None } = record {
+                deletions.insert(group_id.as_str(), order);
+            }
+        }
+        deletions
+    }
+
     /// The last word of the appends on their way on each partition.
     fn offsets_under_way(&self) -> BTreeMap<&str, BTreeMap<(&str, i32), Option<&CommittedOffset>>> {
         let mut under_way = BTreeMap::<_, BTreeMap<_, _>>::new();
-        for record in self.records_under_way() {
+        for (_, record) in self.records_under_way() {
             if let OffsetsRecord::Offset { group_id, topic, partition, value } = record {
                 let offsets = under_way.entry(group_id.as_str()).or_default();
                 offsets.insert((topic.as_str(), *partition), value.as_ref());

@@ -101,12 +101,7 @@ pub fn delete_group(client: &mut Client, group: &str) -> i16 {
 
 /// The log start offset.
 pub fn earliest(client: &mut Client, topic: &str, partition: i32) -> i64 {
-    let partitions = vec![ListOffsetsPartition {
-        partition_index: partition,
-        current_leader_epoch: -1,
-        timestamp: -2,
-        ..Default::default()
-    }];
+    let partitions = vec![ListOffsetsPartition { partition_index: partition, current_leader_epoch: -1, timestamp: -2 }];
     let topics = vec![ListOffsetsTopic { name: topic, partitions }];
     let frame = client.call(7, &ListOffsetsRequest { replica_id: -1, topics, ..Default::default() });
     let (_, response): (_, ListOffsetsResponse<'_>) =

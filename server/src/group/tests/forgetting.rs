@@ -82,3 +82,36 @@ fn offsets_of_a_deleted_topic_are_forgotten_also_those_on_their_way() {
         assert_eq!(broker.coordinator.committed_topics().into_iter().collect::<Vec<_>>(), ["other"]);
     }
 }
+
+#[test]
+fn a_snapshot_does_not_bring_back_a_group_whose_deletion_is_on_its_way() {
+    let (mut broker, ids, generation_id) = Broker::stable(1);
+    broker.commit(commit(&ids[0], generation_id, 7));
+    broker.leave(&[(&ids[0], None)]);
+    broker.persist();
+    delete(&mut broker);
+    // The tombstones come before the snapshot in the log.
+    let mut log = broker.log.clone();
+    for (_, batch) in &broker.appends {
+        log.extend_from_slice(batch);
+    }
+    log.extend_from_slice(&broker.coordinator.snapshot(broker.now_ms).concat());
+    let mut loaded = Broker::loaded_from(&log, config(0), broker.now_ms);
+    assert_eq!(loaded.state(), GroupState::Dead);
+    assert_eq!(loaded.fetched().offset, -1);
+}
+
+#[test]
+fn a_snapshot_holds_a_group_that_was_made_anew_behind_its_deletion() {
+    let (mut broker, ids, _) = Broker::stable(1);
+    broker.leave(&[(&ids[0], None)]);
+    broker.persist();
+    delete(&mut broker);
+    let token = broker.join(join(""));
+    broker.pass(300);
+    let joined = broker.joined(token);
+    broker.sync(sync(&joined.member_id, joined.generation_id, &[(&joined.member_id, "all")]));
+    let snapshot = broker.coordinator.snapshot(broker.now_ms).concat();
+    let mut loaded = Broker::loaded_from(&snapshot, config(0), broker.now_ms);
+    assert_eq!(loaded.heartbeat(&joined.member_id, joined.generation_id), Ok(()));
+}
