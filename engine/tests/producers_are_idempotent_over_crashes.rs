@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use engine::error::AppendError;
 use engine::io::sim::{Crash, Faults, SimDisk};
-use engine::limits::{PRODUCER_BATCHES_MAX, SEGMENT_BYTES_MIN};
+use engine::limits::SEGMENT_BYTES_MIN;
 use engine::offset::{CommitSequence, LogId};
 use engine::partition::config::LogConfig;
 use engine::shard::state::Refusal;
@@ -70,7 +70,7 @@ fn the_last_five_batches_of_a_producer_are_known_after_every_kind_of_stop() {
                 _ => machine.crash(Crash::Kill),
             };
             let end = machine.shard.view(LogId(1)).expect("is there").high_watermark;
-            for number in 8 - PRODUCER_BATCHES_MAX as i32..8 {
+            for number in 3..8 {
                 let receipt = machine.append(1, &numbered(7, number)).expect("one of the last five");
                 assert_eq!(receipt.appended.base_offset.0, i64::from(number) * 2, "rolls {rolls} stop {stop}");
             }

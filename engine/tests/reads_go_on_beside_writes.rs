@@ -147,3 +147,22 @@ fn a_time_is_found_in_visible_batches_only() {
     assert_eq!(first_at(&mut machine, 700), Some(15));
     assert_eq!(first_at(&mut machine, 105), Some(3));
 }
+
+#[test]
+fn what_a_reader_saw_survives_a_power_cut() {
+    for seed in 0..60 {
+        let mut machine = Machine::start(SimDisk::default(), seed, 1 << 20, 64 << 10);
+        let commit = machine.configure(1, LogConfig::default());
+        machine.until_durable(commit);
+        machine.set_faults(Faults { delay: 100, ..Faults::default() });
+        let mut seen = Offset(0);
+        for stamp in 0..20 + seed {
+            machine.append(1, &batch(1, 3_000, stamp)).expect("appends");
+            machine.tick();
+            seen = machine.shard.view(LOG).expect("is there").high_watermark;
+        }
+        let machine = machine.crash(Crash::PowerCut);
+        let end = machine.shard.view(LOG).expect("is there").high_watermark;
+        assert!(end >= seen, "seed {seed}: a reader saw {seen}, the log ends at {end}");
+    }
+}
