@@ -75,6 +75,8 @@ pub const DISK_READS_IN_FLIGHT_MAX: usize = 16;
 
 /// Batches of a producer remembered for duplicates, as Kafka's clients expect.
 pub const PRODUCER_BATCHES_MAX: usize = 5;
+/// Bytes of a producer with all its batches in a producers entry (FORMAT.md).
+pub const PRODUCER_BYTES_MAX: usize = 8 + 2 + 8 + 1 + PRODUCER_BATCHES_MAX * 32;
 /// Producers remembered by one log; beyond it the one that was silent longest is forgotten.
 pub const PRODUCERS_PER_LOG_MAX: usize = 10_000;
 /// A producer that was silent for longer is forgotten at the next checkpoint: Kafka's default `producer.id.expiration.ms`.

@@ -11,8 +11,6 @@ use crate::journal::commit::{Entry, EntryKind};
 use crate::limits::{EPOCHS_PER_LOG_MAX, PRODUCER_BATCHES_MAX, PRODUCERS_PER_LOG_MAX};
 use crate::offset::{CommitSequence, Offset, SegmentSequence};
 
-/// Bytes of a producer with all its batches in a producers entry (FORMAT.md).
-pub const PRODUCER_BYTES_MAX: usize = 8 + 2 + 8 + 1 + PRODUCER_BATCHES_MAX * 32;
 
 /// What one journal segment holds of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,9 +7,9 @@ use crate::io::Io;
 use crate::journal::commit::{ENTRY_BYTES, Entry, EntryKind};
 use crate::journal::operations::Operations;
 use crate::journal::writer::{Journal, Room, RoomFor, plain_entry};
-use crate::limits::LOGS_PER_SHARD_MAX;
+use crate::limits::{LOGS_PER_SHARD_MAX, PRODUCER_BYTES_MAX};
 use crate::offset::{CommitSequence, LogId, SegmentSequence};
-use crate::partition::log_state::{LogState, PRODUCER_BYTES_MAX, encode_producers};
+use crate::partition::log_state::{LogState, encode_producers};
 
 /// Leader epochs that a log keeps when checkpoints grow too large.
 const EPOCHS_KEPT: usize = 4;

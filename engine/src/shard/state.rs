@@ -61,8 +61,9 @@ pub struct LogView {
     pub high_watermark: Offset,
     /// Newest leader epoch.
     pub leader_epoch: i32,
-    /// Journal segments that hold data of this log (for owners that re-append live state at the head).
-    pub segments: usize,
+    /// Journal segments from the oldest that holds data of this log to the newest of the shard (for owners that re-append live state at
+    /// the head: one old record keeps a whole segment).
+    pub segments: u64,
     /// Bytes of batches that the log holds.
     pub bytes: u64,
     /// Largest timestamp of the data, ms; -1 for an empty log.
@@ -253,11 +254,12 @@ impl<I: Io> Shard<I> {
     pub fn view(&self, log: LogId) -> Option<LogView> {
         let partition = self.partitions.get(&log)?;
         let state = &partition.state;
+        let newest = self.journal.segments.newest().map_or(0, |newest| newest.0);
         Some(LogView {
             start: state.start,
             high_watermark: partition.high_watermark(),
             leader_epoch: state.epochs.latest(),
-            segments: state.spans.len(),
+            segments: state.spans.front().map_or(0, |oldest| newest - oldest.segment.0 + 1),
             bytes: state.bytes(),
             max_timestamp: state.spans.iter().map(|span| span.max_timestamp).max().unwrap_or(-1),
         })
