@@ -11,7 +11,6 @@ use crate::journal::commit::{Entry, EntryKind};
 use crate::limits::{EPOCHS_PER_LOG_MAX, PRODUCER_BATCHES_MAX, PRODUCERS_PER_LOG_MAX};
 use crate::offset::{CommitSequence, Offset, SegmentSequence};
 
-
 /// What one journal segment holds of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogSpan {
