@@ -1,6 +1,8 @@
 //! Claim: what was durable survives a power cut, and what was written survives a kill, byte for byte, at its offset, in order;
 //! nothing else than what was appended is ever read; over many rounds of one directory, on the simulated disk.
 
+mod simulated_shard;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -20,23 +22,9 @@ use rand_xoshiro::rand_core::{Rng, SeedableRng};
 
 const LOGS: u64 = 4;
 
-/// A batch of `records` records, filled from `stamp`, with a right CRC.
+/// A batch whose size and content follow from `stamp`.
 fn batch(records: i32, stamp: u64) -> Vec<u8> {
-    let mut raw = vec![0_u8; 61];
-    for _ in 0..records {
-        raw.extend_from_slice(&stamp.to_be_bytes().repeat(1 + (stamp % 90) as usize));
-    }
-    let length = (raw.len() - 12) as i32;
-    raw[8..12].copy_from_slice(&length.to_be_bytes());
-    raw[16] = 2;
-    raw[23..27].copy_from_slice(&(records - 1).to_be_bytes());
-    raw[43..51].copy_from_slice(&(-1_i64).to_be_bytes());
-    raw[51..53].copy_from_slice(&(-1_i16).to_be_bytes());
-    raw[53..57].copy_from_slice(&(-1_i32).to_be_bytes());
-    raw[57..61].copy_from_slice(&records.to_be_bytes());
-    let crc = crc32c::crc32c(&raw[21..]);
-    raw[17..21].copy_from_slice(&crc.to_be_bytes());
-    raw
+    simulated_shard::batch(records, records as usize * 8 * (1 + (stamp % 90) as usize), stamp)
 }
 
 /// One appended batch of the model.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use super::field::{array_at, i32_at, i64_at, u32_at, u64_at};
+pub use super::run::Run;
 use crate::limits::{BLOCK_BYTES, INDEX_RUN_BYTES_MAX, LOGS_PER_SHARD_MAX};
 use crate::offset::{CommitSequence, LogId, Offset, SegmentSequence, ShardId};
 
@@ -16,30 +17,6 @@ const SUMMARY_BYTES: usize = 48;
 const RUN_BYTES: usize = 32;
 /// Bytes of journal that the smallest run stands for: an empty batch and its entry.
 const JOURNAL_BYTES_PER_RUN_MIN: u64 = 61 + 64;
-
-/// Neighbouring batches of one log within one commit.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Run {
-    /// First offset.
-    pub base_offset: Offset,
-    /// Last offset minus first.
-    pub last_offset_delta: u32,
-    /// Place of the first byte in the segment.
-    pub place: u32,
-    /// Bytes.
-    pub length: u32,
-    /// Leader epoch of all its batches.
-    pub leader_epoch: i32,
-    /// Newest record, ms.
-    pub max_timestamp: i64,
-}
-
-impl Run {
-    /// The last offset.
-    pub fn last_offset(&self) -> Offset {
-        self.base_offset.plus(i64::from(self.last_offset_delta))
-    }
-}
 
 /// One log's part of a segment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -6,6 +6,7 @@ pub(crate) mod field;
 pub mod index;
 pub mod operations;
 pub mod reader;
+pub mod run;
 pub mod segment;
 pub mod segment_set;
 pub mod superblock;

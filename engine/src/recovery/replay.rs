@@ -181,15 +181,7 @@ pub(super) fn add_to_index(builder: &mut IndexBuilder, entry: &Entry, commit_pla
     if !builder.rises(entry.log, entry.base_offset) {
         return Err(format!("log {}: offset {} twice", entry.log, entry.base_offset));
     }
-    let run = Run {
-        base_offset: entry.base_offset,
-        last_offset_delta: entry.last_offset_delta,
-        place: commit_place + entry.place,
-        length: entry.length,
-        leader_epoch: entry.leader_epoch,
-        max_timestamp: entry.max_timestamp,
-    };
-    builder.add(entry.log, run);
+    builder.add(entry.log, Run::of_batch(entry, commit_place));
     Ok(())
 }
 

@@ -110,15 +110,7 @@ impl Journal {
         segment.first_commit.get_or_insert(commit.header.sequence);
         let builder = segment.index.as_mut().expect("a growing segment has its index in memory");
         for entry in commit.entries.iter().filter(|entry| entry.kind == EntryKind::Batch) {
-            let run = Run {
-                base_offset: entry.base_offset,
-                last_offset_delta: entry.last_offset_delta,
-                place: place + entry.place,
-                length: entry.length,
-                leader_epoch: entry.leader_epoch,
-                max_timestamp: entry.max_timestamp,
-            };
-            builder.add(entry.log, run);
+            builder.add(entry.log, Run::of_batch(entry, place));
         }
     }
 
