@@ -1,6 +1,7 @@
 //! CONTRACT: given record batches, keeps ordered durable logs on this machine. Knows nothing of Kafka's requests.
 
 pub mod batch;
+pub mod cleaner;
 pub mod data_directory;
 pub mod error;
 pub mod io;

@@ -206,8 +206,18 @@ pub fn validate<'a>(
 pub fn log_config(configs: &TopicConfigs, settings: &Settings) -> LogConfig {
     let text = |name: &str| configs.get(name).map(String::as_str);
     let number = |name: &str, default: i64| text(name).and_then(|value| value.parse().ok()).unwrap_or(default);
+    let policies = text("cleanup.policy").unwrap_or("delete");
+    let has_policy = |policy: &str| policies.split(',').any(|part| part.trim() == policy);
+    let dirty_ratio = text("min.cleanable.dirty.ratio").and_then(|value| value.parse().ok()).unwrap_or(0.5_f64);
     LogConfig {
         retention_bytes: number("retention.bytes", settings.log_retention_bytes),
+        retention_ms: number("retention.ms", 7 * 24 * 60 * 60 * 1000),
+        delete: has_policy("delete"),
+        compact: has_policy("compact"),
+        delete_retention_ms: number("delete.retention.ms", 24 * 60 * 60 * 1000),
+        min_compaction_lag_ms: number("min.compaction.lag.ms", 0),
+        max_compaction_lag_ms: number("max.compaction.lag.ms", i64::MAX),
+        min_dirty_permille: (dirty_ratio * 1000.0) as u32,
         message_bytes_max: usize::try_from(number("max.message.bytes", settings.message_max_bytes))
             .unwrap_or(0)
             .min(engine::limits::BATCH_BYTES_MAX),
@@ -257,5 +267,7 @@ mod tests {
         assert_eq!(config.message_bytes_max, 5000);
         assert_eq!(config.retention_bytes, 77);
         assert!(config.log_append_time && config.written_is_enough);
+        assert!(config.compact && config.delete);
+        assert_eq!((config.min_dirty_permille, config.retention_ms), (500, 604_800_000));
     }
 }

@@ -14,7 +14,7 @@ const CRATES: [(&str, &[&str]); 6] = [
 ];
 
 /// The stages of the engine's data path: each may name those before it, and its neighbour in the same row.
-const ENGINE_STAGES: [&[&str]; 10] = [
+const ENGINE_STAGES: [&[&str]; 11] = [
     &["limits"],
     &["offset"],
     &["error"],
@@ -23,6 +23,7 @@ const ENGINE_STAGES: [&[&str]; 10] = [
     &["journal"],
     &["tail"],
     &["partition"],
+    &["cleaner"],
     // An open error names the case of the recovery table that refused.
     &["data_directory", "recovery"],
     &["shard"],

@@ -1,0 +1,3 @@
+//! CONTRACT: gives space back without ever losing a live record.
+
+pub mod codec;
