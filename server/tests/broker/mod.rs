@@ -65,8 +65,14 @@ pub struct Broker {
 impl Broker {
     /// Starts one in a new directory.
     pub fn start(settings: &[&str]) -> Broker {
+        Broker::start_on(|_| {}, settings)
+    }
+
+    /// Starts one in a new directory that `prepare` fills.
+    pub fn start_on(prepare: impl FnOnce(&Path), settings: &[&str]) -> Broker {
         let files = directory();
         let data = files.path().join("data");
+        prepare(&data);
         let (child, address) = spawn(files.path(), &data, settings);
         Broker { child, files, data, settings: settings.iter().map(ToString::to_string).collect(), address }
     }
