@@ -3,6 +3,8 @@
 //! [`DirectoryLock`] keeps other processes out and must be held as long as any `Io` on the directory lives;
 //! [`DataDirectory`] reads or makes what all shards share.
 
+mod open_error;
+
 use std::fmt::Write as _;
 use std::fs::{File, TryLockError};
 use std::io;
@@ -11,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
+pub use self::open_error::OpenError;
 use crate::io::Io;
 use crate::journal::segment::SegmentGeometry;
 use crate::journal::superblock::{SUPERBLOCK_NAME, SuperblockFile};
@@ -29,86 +32,6 @@ const CLEAN_BYTES_MAX: usize = 128 * (SHARDS_MAX as usize + 1);
 /// How long a start waits for the lock: after kill -9 the kernel may hold a ring's files for a moment.
 pub const LOCK_WAIT_MAX: Duration = Duration::from_secs(10);
 const LOCK_POLL: Duration = Duration::from_millis(20);
-
-/// Why a start is refused. Each message is one line that says what to do.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// There is something else in it.
-    #[error("{path} is not empty and not a posthaste data directory: give an empty or a new directory")]
-    Foreign {
-        /// The directory.
-        path: PathBuf,
-    },
-    /// Written by a later release.
-    #[error("{path} has format version {found}, this program knows up to {known}: start a newer release")]
-    NewerFormat {
-        /// The directory.
-        path: PathBuf,
-        /// Its version.
-        found: u32,
-        /// The newest version this program knows.
-        known: u32,
-    },
-    /// The file system refuses to write.
-    #[error("{path} is not writable ({source}): check owner, mode and mount options")]
-    NotWritable {
-        /// What was written.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The file system is full.
-    #[error("no space left for {path}: free some space on its file system, nothing was lost")]
-    NoSpace {
-        /// What was written.
-        path: PathBuf,
-    },
-    /// Another process has it.
-    #[error("{path} is in use by another process (waited {waited_s} s): stop that process first")]
-    Locked {
-        /// The directory.
-        path: PathBuf,
-        /// Seconds waited.
-        waited_s: u64,
-    },
-    /// What is on disk contradicts itself or what was proven durable.
-    #[error("damaged data ({case}) at {place}: {detail}; restore it from a copy, or move it away to start without it")]
-    Damaged {
-        /// The row of the decision table.
-        case: Case,
-        /// File and place in it.
-        place: String,
-        /// What was found.
-        detail: String,
-    },
-    /// The settings do not fit the limits.
-    #[error("{0}")]
-    Settings(String),
-    /// The system refused something else.
-    #[error("{action} {path} failed: {source}")]
-    Failed {
-        /// What was tried.
-        action: &'static str,
-        /// On what.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-}
-
-impl OpenError {
-    /// Sorts what the system said about `action` on `path`.
-    pub(crate) fn of_io(action: &'static str, path: &Path, source: io::Error) -> OpenError {
-        let path = path.to_path_buf();
-        match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => OpenError::NoSpace { path },
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                OpenError::NotWritable { path, source }
-            }
-            _ => OpenError::Failed { action, path, source },
-        }
-    }
-}
 
 /// The exclusive right to a data directory, until it is dropped or the process ends.
 #[derive(Debug)]
@@ -194,15 +117,23 @@ impl DataDirectory {
         settings: DirectorySettings,
     ) -> Result<DataDirectory, OpenError> {
         io.create_directory(path).map_err(|error| OpenError::of_io("make directory", path, error))?;
+        match DataDirectory::open(io, path)? {
+            Some(directory) => Ok(directory),
+            None => DataDirectory::create(io, path, settings),
+        }
+    }
+
+    /// Reads the directory; None if it has no meta file, so that it never was one or has lost it.
+    pub fn open<I: Io>(io: &mut I, path: &Path) -> Result<Option<DataDirectory>, OpenError> {
         let meta_path = path.join(META_NAME);
         let meta =
             io.read_file(&meta_path, META_BYTES_MAX).map_err(|error| OpenError::of_io("read", &meta_path, error))?;
-        let mut directory = match meta {
-            Some(meta) => DataDirectory::from_meta(path, &meta)?,
-            None => DataDirectory::create(io, path, settings)?,
+        let Some(meta) = meta else {
+            return Ok(None);
         };
+        let mut directory = DataDirectory::from_meta(path, &meta)?;
         directory.clean_ends = directory.read_clean_marker(io)?;
-        Ok(directory)
+        Ok(Some(directory))
     }
 
     /// The folder of a shard.

@@ -22,9 +22,13 @@ enum Command {
     /// Run a broker until SIGTERM or Ctrl-C.
     #[command(after_help = EXIT_CODES)]
     Serve(ServeArguments),
+    /// Read every commit of a stopped data directory and print what is damaged. Changes nothing.
+    Check(CheckArguments),
+    /// Print the commits, entries and batches of one segment file.
+    Dump(DumpArguments),
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 stopped as asked; 2 wrong command line or configuration; 3 io_uring refused; \
+const EXIT_CODES: &str = "Exit codes: 0 stopped as asked; 1 check or dump found damage; 2 wrong command line or configuration; 3 io_uring refused; \
 4 data directory unusable; 5 address unusable; 6 catalog unreadable; 7 second signal, stopped at once; 74 journal write failed.";
 
 /// What `serve` takes.
@@ -53,6 +57,28 @@ pub struct ServeArguments {
     pub log_level: tracing::Level,
 }
 
+/// What `check` takes.
+#[derive(Args, Debug)]
+pub struct CheckArguments {
+    /// Data directory of a broker that is stopped.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+}
+
+/// What `dump` takes.
+#[derive(Args, Debug)]
+pub struct DumpArguments {
+    /// A segment file: DIR/shard-NNNN/NNNNNNNNNN.segment
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Only commits, without their entries.
+    #[arg(long)]
+    pub commits: bool,
+    /// Only what belongs to this log (the numbers are in the entries).
+    #[arg(long, value_name = "LOG")]
+    pub log: Option<u64>,
+}
+
 impl ServeArguments {
     /// Defaults, then the file, then `--set`, then `--listen`.
     pub fn resolve(&self) -> Result<Settings, ConfigError> {
@@ -78,8 +104,11 @@ impl ServeArguments {
 
 /// Runs the command of the process's arguments.
 pub fn run() -> ExitCode {
-    let Command::Serve(arguments) = Cli::parse().command;
-    serve_with(&arguments)
+    match Cli::parse().command {
+        Command::Serve(arguments) => serve_with(&arguments),
+        Command::Check(arguments) => crate::check::run(&arguments),
+        Command::Dump(arguments) => crate::dump::run(&arguments),
+    }
 }
 
 /// Runs a broker as the arguments say.

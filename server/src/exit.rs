@@ -2,6 +2,8 @@
 
 /// Stopped by a signal, or by the end of standard input, with everything flushed.
 pub const OK: u8 = 0;
+/// A check or a dump found something that is not what was written.
+pub const DAMAGED: u8 = 1;
 /// The command line or the configuration is wrong (also what the command-line parser gives).
 pub const CONFIGURATION: u8 = 2;
 /// `io_uring` is refused; the line names the command that changes it.

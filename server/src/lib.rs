@@ -8,10 +8,12 @@
 pub mod api;
 pub mod broker;
 pub mod catalog;
+mod check;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod connection;
+mod dump;
 pub mod exit;
 pub mod frame_budget;
 pub mod frame_reader;

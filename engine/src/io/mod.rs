@@ -7,6 +7,7 @@
 pub mod buffer;
 mod files;
 pub mod net;
+pub mod read_only;
 pub mod ring;
 pub mod runtime;
 pub mod sim;

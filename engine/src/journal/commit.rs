@@ -5,6 +5,7 @@
 
 use uuid::Uuid;
 
+pub use super::commit_error::CommitError;
 use super::field::{array_at, i32_at, i64_at, is_zero, u16_at, u32_at, u64_at};
 use crate::batch::{BATCH_HEADER_BYTES, BatchHeader, crc_is_valid};
 use crate::limits::{BLOCK_BYTES, COMMIT_BYTES_MAX, COMMIT_ENTRIES_MAX};
@@ -127,47 +128,6 @@ pub struct Entry {
     pub length: u32,
     /// A batch's own CRC, or CRC-32C of any other payload (0 when there is none).
     pub crc: u32,
-}
-
-/// Why bytes are not a commit.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum CommitError {
-    /// Fewer bytes than the header or the commit's own length needs.
-    #[error("the bytes end inside the commit")]
-    Short,
-    /// Not the start of a commit.
-    #[error("no commit magic")]
-    Magic,
-    /// A version that this code does not read.
-    #[error("unknown commit version")]
-    Version,
-    /// Flags that do not exist, or a checkpoint's end outside a checkpoint.
-    #[error("unknown commit flags")]
-    Flags,
-    /// Length, table place or entry count contradict each other or the limits.
-    #[error("commit bounds contradict each other")]
-    Bounds,
-    /// Header or table are not what was written.
-    #[error("commit header CRC mismatch")]
-    HeaderCrc,
-    /// An entry kind that does not exist.
-    #[error("unknown entry kind")]
-    Kind,
-    /// An entry that encode cannot make.
-    #[error("impossible entry")]
-    Entry,
-    /// A payload outside its area, out of order, overlapping or after a gap.
-    #[error("entry payload out of place")]
-    Place,
-    /// A batch whose header contradicts its entry.
-    #[error("record batch contradicts its entry")]
-    BatchHeader,
-    /// A payload is not what was written.
-    #[error("payload CRC mismatch")]
-    PayloadCrc,
-    /// The padding is not zero.
-    #[error("padding is not zero")]
-    Padding,
 }
 
 impl CommitHeader {
@@ -314,15 +274,17 @@ pub fn decode_entries(header: &CommitHeader, table: &[u8]) -> Result<Vec<Entry>,
 
 /// Checks that every payload of a commit is what its entry says.
 pub fn check_payloads(commit: &[u8], entries: &[Entry]) -> Result<(), CommitError> {
-    for entry in entries {
-        let payload = entry.payload(commit).ok_or(CommitError::Place)?;
-        match entry.kind {
-            EntryKind::Batch => check_batch(entry, payload)?,
-            _ if crc32c::crc32c(payload) != entry.crc => return Err(CommitError::PayloadCrc),
-            _ => {}
-        }
+    entries.iter().try_for_each(|entry| check_payload(commit, entry))
+}
+
+/// Checks that a payload is what its entry says.
+pub fn check_payload(commit: &[u8], entry: &Entry) -> Result<(), CommitError> {
+    let payload = entry.payload(commit).ok_or(CommitError::Place)?;
+    match entry.kind {
+        EntryKind::Batch => check_batch(entry, payload),
+        _ if crc32c::crc32c(payload) != entry.crc => Err(CommitError::PayloadCrc),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// Appends the table of a commit.

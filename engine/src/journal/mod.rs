@@ -2,6 +2,7 @@
 
 pub mod commit;
 pub mod commit_buffer;
+mod commit_error;
 pub(crate) mod field;
 pub mod index;
 pub mod operations;

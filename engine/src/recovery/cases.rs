@@ -113,3 +113,14 @@ impl fmt::Display for Case {
         f.write_str(self.name())
     }
 }
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Action::Accept => "in order",
+            Action::Cut => "cut as unacknowledged",
+            Action::Repair => "rebuilt",
+            Action::Refuse => "refused",
+        })
+    }
+}

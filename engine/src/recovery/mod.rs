@@ -12,6 +12,7 @@ mod replay;
 mod scan;
 mod sealed;
 mod slots;
+pub mod verify;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -119,6 +119,11 @@ impl<'a> SegmentReader<'a> {
         }
     }
 
+    /// The bytes of a commit whose header stands at `place`.
+    pub fn commit(&mut self, io: &mut impl Io, place: u32, header: &CommitHeader) -> Result<&[u8], OpenError> {
+        self.bytes(io, place, header.length as usize)
+    }
+
     fn probe(&mut self, io: &mut impl Io, place: u32) -> Result<Probe, OpenError> {
         let journal = self.journal;
         let Ok(header) = CommitHeader::decode_prefix(self.bytes(io, place, HEADER_BYTES)?) else {

@@ -3,6 +3,7 @@
 mod crashes;
 mod damage;
 mod rows;
+mod verify;
 mod writer;
 
 use std::path::{Path, PathBuf};
