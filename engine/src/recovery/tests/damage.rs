@@ -1,5 +1,6 @@
 //! Every prefix and every flipped byte of a small journal: recovery cuts or refuses, and never gives wrong data.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use super::super::cases::{Action, Case};
@@ -110,5 +111,50 @@ fn no_flipped_byte_of_the_superblock_loses_anything() {
         let mut flipped = disk.clone();
         assert!(flipped.damage(&shard_file(SUPERBLOCK_NAME), place, 1 << (place % 8)));
         assert_eq!(check(flipped, &commits, &format!("byte {place}")), Ok(last));
+    }
+}
+
+/// Puts a copy of one block over another.
+fn copy_block(disk: &mut SimDisk, from: usize, to: usize) {
+    let content = disk.content(&segment_file(1)).expect("there").to_vec();
+    for at in 0..BLOCK_BYTES {
+        let mask = content[from + at] ^ content[to + at];
+        if mask != 0 {
+            assert!(disk.damage(&segment_file(1), to + at, mask));
+        }
+    }
+}
+
+#[test]
+fn no_misdirected_or_duplicated_block_is_taken_for_what_it_replaced() {
+    let (disk, commits) = small_journal();
+    let last = commits.last().expect("some");
+    let last_place = last.place as usize;
+    let blocks = || (0..=last_place + 3 * BLOCK_BYTES).step_by(BLOCK_BYTES);
+    for (from, to) in blocks().flat_map(|from| blocks().map(move |to| (from, to))).filter(|(from, to)| from != to) {
+        let what = format!("block at {from} written over the one at {to}");
+        let mut misdirected = disk.clone();
+        copy_block(&mut misdirected, from, to);
+        let outcome = check(misdirected, &commits, &what);
+        match to.cmp(&last_place) {
+            Ordering::Less => assert!(outcome.is_err(), "{what}, which was proven durable: {outcome:?}"),
+            Ordering::Equal => assert_eq!(outcome, Ok(CommitSequence(last.sequence.0 - 1)), "{what}"),
+            Ordering::Greater => assert_eq!(outcome, Ok(last.sequence), "{what}"),
+        }
+    }
+}
+
+#[test]
+fn a_write_that_went_elsewhere_is_missed_where_it_belongs() {
+    let (disk, commits) = small_journal();
+    let last_place = commits.last().expect("some").place as usize;
+    let empty = last_place + BLOCK_BYTES;
+    for place in (BLOCK_BYTES..=last_place).step_by(BLOCK_BYTES) {
+        // The block stands behind the end, and zeros where it should.
+        let mut misdirected = disk.clone();
+        copy_block(&mut misdirected, place, empty + BLOCK_BYTES);
+        copy_block(&mut misdirected, empty, place);
+        let outcome = check(misdirected, &commits, &format!("block at {place} written behind the end"));
+        assert_eq!(outcome.is_err(), place < last_place, "block at {place}: {outcome:?}");
     }
 }
