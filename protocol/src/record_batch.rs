@@ -6,6 +6,7 @@
 mod builder;
 mod header;
 mod record;
+mod retain;
 mod varint;
 
 pub use builder::{BatchBuilder, ProducerFields};
@@ -15,6 +16,7 @@ pub use header::{
     MAX_TIMESTAMP_AT, PARTITION_LEADER_EPOCH_AT, PRODUCER_EPOCH_AT, PRODUCER_ID_AT, RECORD_COUNT_AT,
 };
 pub use record::{InvalidHeader, Record, RecordHeaders, Records, records};
+pub use retain::{Retained, retain, visit};
 
 /// Why bytes are not a batch of format v2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +41,12 @@ pub enum BatchError {
     /// A record, or one of its fields, is malformed.
     #[error("record {index} of the batch is malformed")]
     InvalidRecord {
+        /// Position of the record in its batch.
+        index: u32,
+    },
+    /// A record lies before its predecessor, or outside the offsets that the header states.
+    #[error("record {index} of the batch has no offset of its own in the batch")]
+    InvalidOffset {
         /// Position of the record in its batch.
         index: u32,
     },

@@ -41,6 +41,7 @@ const COMPRESSION_MASK: i16 = 0b111;
 const LOG_APPEND_TIME_BIT: i16 = 1 << 3;
 const TRANSACTIONAL_BIT: i16 = 1 << 4;
 const CONTROL_BIT: i16 = 1 << 5;
+const DELETE_HORIZON_BIT: i16 = 1 << 6;
 
 /// How the records of a batch are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +75,7 @@ pub struct BatchHeader {
     pub attributes: i16,
     /// Offset of the last record less the base offset.
     pub last_offset_delta: i32,
-    /// Timestamp that the records' deltas count from.
+    /// Timestamp that the records' deltas count from; once the batch has a delete horizon, that horizon.
     pub base_timestamp: i64,
     /// Largest timestamp, or the append time.
     pub max_timestamp: i64,
@@ -170,6 +171,17 @@ impl BatchHeader {
     /// Whether every record carries the append time (`max_timestamp`) instead of its own.
     pub fn has_log_append_time(&self) -> bool {
         self.attributes & LOG_APPEND_TIME_BIT != 0
+    }
+
+    /// When the tombstones of the batch may go (KIP-534); `None` before a cleaner has met them.
+    pub fn delete_horizon_ms(&self) -> Option<i64> {
+        (self.attributes & DELETE_HORIZON_BIT != 0).then_some(self.base_timestamp)
+    }
+
+    /// Sets the delete horizon, whose place in a header is the base timestamp: the records' deltas must be made to count from it.
+    pub fn set_delete_horizon_ms(&mut self, horizon_ms: i64) {
+        self.attributes |= DELETE_HORIZON_BIT;
+        self.base_timestamp = horizon_ms;
     }
 
     /// Offset of the last record. Wraps on hostile values instead of panicking.

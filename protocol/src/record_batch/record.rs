@@ -1,6 +1,6 @@
 //! The records of an uncompressed batch body, walked in place. Nothing is allocated: headers are decoded only when asked for.
 
-use super::varint::{take_int, take_long};
+use super::varint::{VARLONG_BYTES_MAX, encoded_bytes, take_int, take_long, write};
 use super::{BatchError, BatchHeader};
 
 /// One record, borrowed from its batch.
@@ -15,9 +15,23 @@ pub struct Record<'a> {
     /// Value; `None` is a tombstone.
     pub value: Option<&'a [u8]>,
     headers: &'a [u8],
+    attributes: u8,
+    /// Its bytes from the offset delta on.
+    from_offset_delta: &'a [u8],
 }
 
 impl<'a> Record<'a> {
+    /// Writes the record with another timestamp delta and everything else as it was.
+    pub(super) fn write_with_timestamp_delta(&self, timestamp_delta: i64, into: &mut Vec<u8>) {
+        let length = 1 + encoded_bytes(timestamp_delta) + self.from_offset_delta.len();
+        let mut fields = [0; 2 * VARLONG_BYTES_MAX + 1];
+        let mut at = write(&mut fields, 0, length as i64);
+        fields[at] = self.attributes;
+        at = write(&mut fields, at + 1, timestamp_delta);
+        into.extend_from_slice(&fields[..at]);
+        into.extend_from_slice(self.from_offset_delta);
+    }
+
     /// The headers in their order, duplicate keys kept.
     pub fn headers(&self) -> RecordHeaders<'a> {
         let mut rest = self.headers;
@@ -109,14 +123,23 @@ fn take_record<'a>(rest: &mut &'a [u8]) -> Option<Record<'a>> {
     let length = usize::try_from(take_int(rest)?).ok()?;
     let (mut record, after) = rest.split_at_checked(length)?;
     *rest = after;
-    let (_attributes, fields) = record.split_first()?;
+    let (&attributes, fields) = record.split_first()?;
     record = fields;
     let timestamp_delta = take_long(&mut record)?;
+    let from_offset_delta = record;
     let offset_delta = take_int(&mut record)?;
     let key = take_nullable_bytes(&mut record)?;
     let value = take_nullable_bytes(&mut record)?;
     // At least the header count must be there.
-    (!record.is_empty()).then_some(Record { offset_delta, timestamp_delta, key, value, headers: record })
+    (!record.is_empty()).then_some(Record {
+        offset_delta,
+        timestamp_delta,
+        key,
+        value,
+        headers: record,
+        attributes,
+        from_offset_delta,
+    })
 }
 
 /// Outer `None`: malformed. Inner `None`: null.
