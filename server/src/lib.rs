@@ -11,6 +11,7 @@ pub mod catalog;
 mod check;
 pub mod cli;
 pub mod clock;
+pub mod compaction;
 pub mod config;
 pub mod connection;
 mod dump;

@@ -41,8 +41,11 @@ pub const FETCH_WAIT_MAX: Duration = Duration::from_secs(300);
 
 /// What a fetch answer may hold when the budget is used up by slow readers: enough to go on, too little to hurt.
 pub const FETCH_BYTES_UNRESERVED: usize = 64 << 10;
-/// Output of one decompressed batch in a search by timestamp: bounds a decompression bomb.
+/// Output of one decompressed batch in a search by timestamp, at a produce to a compacted topic, and in its cleaner: bounds a decompression
+/// bomb.
 pub const DECOMPRESSED_BYTES_MAX: usize = 64 << 20;
+/// Records that one answer names as the reason of a refused batch; a client needs one to know what is wrong.
+pub const RECORD_ERRORS_MAX: usize = 100;
 
 // Topics and partitions.
 

@@ -202,18 +202,26 @@ pub fn validate<'a>(
     Ok(stored)
 }
 
+/// Whether only the newest record of a key is kept.
+pub fn is_compacted(configs: &TopicConfigs) -> bool {
+    has_cleanup_policy(configs, "compact")
+}
+
+fn has_cleanup_policy(configs: &TopicConfigs, policy: &str) -> bool {
+    let policies = configs.get("cleanup.policy").map_or("delete", String::as_str);
+    policies.split(',').any(|part| part.trim() == policy)
+}
+
 /// What the engine needs to know. Stored values were validated when they came in; one that is unreadable now has its default.
 pub fn log_config(configs: &TopicConfigs, settings: &Settings) -> LogConfig {
     let text = |name: &str| configs.get(name).map(String::as_str);
     let number = |name: &str, default: i64| text(name).and_then(|value| value.parse().ok()).unwrap_or(default);
-    let policies = text("cleanup.policy").unwrap_or("delete");
-    let has_policy = |policy: &str| policies.split(',').any(|part| part.trim() == policy);
     let dirty_ratio = text("min.cleanable.dirty.ratio").and_then(|value| value.parse().ok()).unwrap_or(0.5_f64);
     LogConfig {
         retention_bytes: number("retention.bytes", settings.log_retention_bytes),
         retention_ms: number("retention.ms", 7 * 24 * 60 * 60 * 1000),
-        delete: has_policy("delete"),
-        compact: has_policy("compact"),
+        delete: has_cleanup_policy(configs, "delete"),
+        compact: is_compacted(configs),
         delete_retention_ms: number("delete.retention.ms", 24 * 60 * 60 * 1000),
         min_compaction_lag_ms: number("min.compaction.lag.ms", 0),
         max_compaction_lag_ms: number("max.compaction.lag.ms", i64::MAX),

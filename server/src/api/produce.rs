@@ -1,5 +1,7 @@
 //! Produce: the batches of a request go to their logs in request order, at once; the answer follows when all have reached the asked end.
 
+mod batch_check;
+
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
@@ -8,20 +10,22 @@ use engine::shard::core::Acks;
 use engine::shard::state::Appended;
 use protocol::error_code::ErrorCode;
 use protocol::messages::produce::{
-    PartitionProduceData, PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceResponse,
+    BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, ProduceRequest, ProduceResponse,
+    TopicProduceResponse,
 };
-use protocol::record_batch::{BatchError, BatchHeader, Compression};
 
 use tokio::time::{Instant, sleep_until};
 
+use self::batch_check::{Refusal, check_batch};
 use super::error_map;
 use crate::request::{Answer, Call, Refused};
+use crate::topic_config;
 
 type Appending = Pin<Box<dyn Future<Output = Result<Appended, AppendError>>>>;
 
 /// What became of one partition: known at once, or when its append ends.
 enum Outcome {
-    Refused(ErrorCode, &'static str),
+    Refused(Refusal),
     Appending(Appending),
 }
 
@@ -29,9 +33,6 @@ struct Topic {
     name: String,
     partitions: Vec<(i32, Outcome)>,
 }
-
-/// First version that may carry zstd: older clients could not read it back.
-const FIRST_VERSION_WITH_ZSTD: i16 = 7;
 
 /// Queues all batches during the call, so that requests of a connection keep their order.
 pub fn begin(call: Call) -> Result<Pin<Box<dyn Future<Output = Answer>>>, Refused> {
@@ -57,7 +58,7 @@ pub fn begin(call: Call) -> Result<Pin<Box<dyn Future<Output = Answer>>>, Refuse
                 .map(|partition| {
                     let outcome = match request_error {
                         Ok(acks) => append(&call, topic.name, partition, acks),
-                        Err(code) => Outcome::Refused(code, ""),
+                        Err(code) => Outcome::Refused(Refusal::new(code, "")),
                     };
                     (partition.index, outcome)
                 })
@@ -76,45 +77,16 @@ fn answer_deadline(acks: i16, timeout_ms: i32) -> Option<Instant> {
 
 fn append(call: &Call, topic: &str, partition: &PartitionProduceData<'_>, acks: Acks) -> Outcome {
     let Some((topic, log)) = call.broker.partition(topic, partition.index) else {
-        return Outcome::Refused(ErrorCode::UnknownTopicOrPartition, "");
+        return Outcome::Refused(Refusal::new(ErrorCode::UnknownTopicOrPartition, ""));
     };
     if topic.internal {
-        return Outcome::Refused(ErrorCode::InvalidTopicException, "clients may not write an internal topic");
+        let reason = "clients may not write an internal topic";
+        return Outcome::Refused(Refusal::new(ErrorCode::InvalidTopicException, reason));
     }
     let bytes = partition.records.as_ref().and_then(protocol::Records::as_borrowed).unwrap_or_default();
-    match check_batch(bytes, call.version) {
+    match check_batch(bytes, call.version, topic_config::is_compacted(&topic.configs)) {
         Ok(()) => Outcome::Appending(Box::pin(call.broker.core.append(log, call.share(bytes), acks))),
-        Err((code, reason)) => Outcome::Refused(code, reason),
-    }
-}
-
-/// What only the request can tell; the engine checks size, CRC, counts, timestamps and sequences.
-fn check_batch(bytes: &[u8], version: i16) -> Result<(), (ErrorCode, &'static str)> {
-    if bytes.is_empty() {
-        return Err((ErrorCode::InvalidRecord, "a partition needs exactly one record batch, there is none"));
-    }
-    let header = match BatchHeader::parse(bytes) {
-        Ok(header) => header,
-        Err(BatchError::UnsupportedMagic(_)) => {
-            return Err((ErrorCode::InvalidRecord, "only record batches of magic 2 are accepted"));
-        }
-        Err(_) => return Err((ErrorCode::CorruptMessage, "the record batch is cut off")),
-    };
-    if header.total_bytes() > bytes.len() {
-        return Err((ErrorCode::CorruptMessage, "the record batch is longer than its field"));
-    }
-    if header.total_bytes() < bytes.len() {
-        return Err((ErrorCode::InvalidRecord, "a partition needs exactly one record batch, there are more"));
-    }
-    if header.base_offset != 0 {
-        return Err((ErrorCode::InvalidRecord, "the base offset of a produced batch must be 0"));
-    }
-    match header.compression() {
-        Ok(Compression::Zstd) if version < FIRST_VERSION_WITH_ZSTD => {
-            Err((ErrorCode::UnsupportedCompressionType, "zstd needs Produce version 7"))
-        }
-        Ok(_) => Ok(()),
-        Err(_) => Err((ErrorCode::InvalidRecord, "the compression codec is unknown")),
+        Err(refusal) => Outcome::Refused(refusal),
     }
 }
 
@@ -123,9 +95,9 @@ async fn finish(call: Call, topics: Vec<Topic>, answered: bool, deadline: Option
     let mut failed = false;
     for (topic, partitions) in &finished {
         for (partition, outcome) in partitions {
-            if let Err((code, reason)) = outcome {
+            if let Err(Refusal { code, reason, .. }) = outcome {
                 failed = true;
-                tracing::debug!(peer = %call.client.peer, topic, partition, ?code, reason, "produce refused");
+                tracing::debug!(peer = %call.client.peer, topic, partition, ?code, %reason, "produce refused");
             }
         }
     }
@@ -139,7 +111,7 @@ async fn finish(call: Call, topics: Vec<Topic>, answered: bool, deadline: Option
     Answer { close: failed.then_some("a produce with acks=0 failed"), ..Answer::default() }
 }
 
-type Finished = (String, Vec<(i32, Result<Appended, (ErrorCode, String)>)>);
+type Finished = (String, Vec<(i32, Result<Appended, Refusal>)>);
 
 /// Waits for all appends, until the deadline for all of them. Those that are late go on, only their answer is lost: a client that sends the
 /// batch again gets a duplicate, or as an idempotent producer the original offset. The timer is registered only where the first poll does
@@ -157,8 +129,8 @@ async fn outcomes(topics: Vec<Topic>, deadline: Option<Instant>) -> Vec<Finished
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for (index, outcome) in topic.partitions {
             let appending = match outcome {
-                Outcome::Refused(code, reason) => {
-                    partitions.push((index, Err((code, reason.to_owned()))));
+                Outcome::Refused(refusal) => {
+                    partitions.push((index, Err(refusal)));
                     continue;
                 }
                 Outcome::Appending(appending) => appending,
@@ -170,8 +142,10 @@ async fn outcomes(topics: Vec<Topic>, deadline: Option<Instant>) -> Vec<Finished
             };
             is_expired |= appended.is_none();
             let outcome = match appended {
-                Some(appended) => appended.map_err(|error| (error_map::append(&error), error.to_string())),
-                None => Err((ErrorCode::RequestTimedOut, "the disk took longer than the request's timeout".to_owned())),
+                Some(appended) => appended.map_err(|error| Refusal::new(error_map::append(&error), error.to_string())),
+                None => {
+                    Err(Refusal::new(ErrorCode::RequestTimedOut, "the disk took longer than the request's timeout"))
+                }
             };
             partitions.push((index, outcome));
         }
@@ -191,11 +165,18 @@ fn topic_response((name, partitions): &Finished) -> TopicProduceResponse<'_> {
                 log_start_offset: appended.log_start.0,
                 ..Default::default()
             },
-            Err((code, reason)) => PartitionProduceResponse {
+            Err(Refusal { code, reason, records }) => PartitionProduceResponse {
                 index: *index,
                 error_code: code.code(),
                 base_offset: -1,
-                error_message: Some(reason.as_str()).filter(|reason| !reason.is_empty()),
+                record_errors: records
+                    .iter()
+                    .map(|&batch_index| BatchIndexAndErrorMessage {
+                        batch_index,
+                        batch_index_error_message: Some(reason),
+                    })
+                    .collect(),
+                error_message: Some(&**reason).filter(|reason| !reason.is_empty()),
                 ..Default::default()
             },
         })
@@ -206,35 +187,8 @@ fn topic_response((name, partitions): &Finished) -> TopicProduceResponse<'_> {
 #[cfg(test)]
 mod tests {
     use engine::offset::Offset;
-    use protocol::record_batch::{BASE_OFFSET_AT, BatchBuilder, MAGIC_AT, ProducerFields};
 
     use super::*;
-
-    fn batch() -> Vec<u8> {
-        let mut builder = BatchBuilder::new(Vec::new(), 1, ProducerFields::NONE);
-        builder.append_payload(1, None, b"v");
-        builder.finish()
-    }
-
-    fn refusal(bytes: &[u8]) -> ErrorCode {
-        check_batch(bytes, 9).unwrap_err().0
-    }
-
-    #[test]
-    fn a_partition_takes_exactly_one_batch_of_magic_2() {
-        let batch = batch();
-        assert_eq!(check_batch(&batch, 9), Ok(()));
-        assert_eq!(refusal(&[]), ErrorCode::InvalidRecord);
-        assert_eq!(refusal(&[batch.clone(), batch.clone()].concat()), ErrorCode::InvalidRecord);
-        assert_eq!(refusal(&batch[..batch.len() - 1]), ErrorCode::CorruptMessage);
-        let with = |at: usize, byte: u8| {
-            let mut changed = batch.clone();
-            changed[at] = byte;
-            changed
-        };
-        assert_eq!(refusal(&with(MAGIC_AT, 1)), ErrorCode::InvalidRecord);
-        assert_eq!(refusal(&with(BASE_OFFSET_AT + 7, 5)), ErrorCode::InvalidRecord);
-    }
 
     fn appending(ends: impl Future<Output = i64> + 'static) -> Outcome {
         Outcome::Appending(Box::pin(async move {
@@ -245,9 +199,9 @@ mod tests {
 
     fn codes(finished: &[Finished]) -> Vec<(i32, Result<i64, ErrorCode>)> {
         let partitions = finished.iter().flat_map(|(_, partitions)| partitions);
-        let code = |outcome: &Result<Appended, (ErrorCode, String)>| match outcome {
+        let code = |outcome: &Result<Appended, Refusal>| match outcome {
             Ok(appended) => Ok(appended.base_offset.0),
-            Err((code, _)) => Err(*code),
+            Err(refusal) => Err(refusal.code),
         };
         partitions.map(|(index, outcome)| (*index, code(outcome))).collect()
     }
@@ -264,7 +218,11 @@ mod tests {
             Topic { name: "a".into(), partitions: vec![(0, appending(std::future::ready(3))), (1, never())] },
             Topic {
                 name: "b".into(),
-                partitions: vec![(0, in_time), (1, Outcome::Refused(ErrorCode::InvalidRecord, "")), (2, never())],
+                partitions: vec![
+                    (0, in_time),
+                    (1, Outcome::Refused(Refusal::new(ErrorCode::InvalidRecord, ""))),
+                    (2, never()),
+                ],
             },
         ];
         let deadline = answer_deadline(-1, 100);
@@ -288,13 +246,5 @@ mod tests {
         });
         let topics = vec![Topic { name: "t".into(), partitions: vec![(0, slow)] }];
         assert_eq!(codes(&outcomes(topics, None).await), [(0, Ok(4))]);
-    }
-
-    #[test]
-    fn zstd_needs_a_client_that_can_read_it_back() {
-        let mut batch = batch();
-        batch[protocol::record_batch::ATTRIBUTES_AT + 1] = 4;
-        assert_eq!(check_batch(&batch, 6).unwrap_err().0, ErrorCode::UnsupportedCompressionType);
-        assert_eq!(check_batch(&batch, 7), Ok(()));
     }
 }

@@ -49,12 +49,9 @@ fn any_time() -> impl Strategy<Value = i64> {
 fn any_batch() -> impl Strategy<Value = Batch> {
     let record = (any_time(), any_bytes(20), any_bytes(3_000), any_bytes(30));
     let flags = proptest::sample::select(vec![0, LOG_APPEND_TIME, TRANSACTIONAL, DELETE_HORIZON]);
-    let producer =
-        (0i64..1_000, 0i16..5, 0i32..1_000).prop_map(|(producer_id, producer_epoch, base_sequence)| ProducerFields {
-            producer_id,
-            producer_epoch,
-            base_sequence,
-        });
+    let producer = (0i64..1_000, 0i16..5, 0i32..1_000).prop_map(|(producer_id, producer_epoch, base_sequence)| {
+        ProducerFields { producer_id, producer_epoch, base_sequence }
+    });
     (0i64..1 << 50, any_time(), 0i32..9, producer, flags, proptest::collection::vec(record, 1..60)).prop_map(
         |(base_offset, base_timestamp, leader_epoch, producer, flags, records)| {
             let newest = records.iter().map(|record| record.0).max().unwrap_or(-1);
@@ -160,7 +157,9 @@ fn a_horizon_is_set_once_and_only_with_a_tombstone_that_stays() {
             panic!("a record goes")
         };
         assert_eq!(BatchHeader::parse(&without).expect("whole").delete_horizon_ms(), None, "{codec:?}");
-        let Retained::Rewritten(marked) = retain_at(&batch, Some(9_000), &[true; 3]) else { panic!("it gets a horizon") };
+        let Retained::Rewritten(marked) = retain_at(&batch, Some(9_000), &[true; 3]) else {
+            panic!("it gets a horizon")
+        };
         let header = BatchHeader::parse(&marked).expect("whole");
         assert_eq!((header.delete_horizon_ms(), header.base_timestamp), (Some(9_000), 9_000));
         assert_eq!(visited(&marked), three_records().records, "the records keep their times");

@@ -1,0 +1,148 @@
+//! What only the request and its topic can tell of a produced batch; the engine checks size, CRC, counts, timestamps and sequences.
+
+use std::borrow::Cow;
+
+use protocol::compression::CompressionError;
+use protocol::error_code::ErrorCode;
+use protocol::record_batch::{BatchError, BatchHeader, Compression};
+
+use crate::compaction::records_without_key;
+use crate::limits::RECORD_ERRORS_MAX;
+
+/// First version that may carry zstd: older clients could not read it back.
+const FIRST_VERSION_WITH_ZSTD: i16 = 7;
+
+/// Why a partition's batch was not taken.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Refusal {
+    /// What clients act on.
+    pub(super) code: ErrorCode,
+    /// For people; empty when the code says it all.
+    pub(super) reason: Cow<'static, str>,
+    /// The records that are to blame, by position in the batch; none when the batch is.
+    pub(super) records: Vec<i32>,
+}
+
+impl Refusal {
+    /// Of the batch as a whole.
+    pub(super) fn new(code: ErrorCode, reason: impl Into<Cow<'static, str>>) -> Refusal {
+        Refusal { code, reason: reason.into(), records: Vec::new() }
+    }
+}
+
+/// Checks what a request has for one partition. Only the batches of a compacted topic are looked into.
+pub(super) fn check_batch(bytes: &[u8], version: i16, is_compacted: bool) -> Result<(), Refusal> {
+    let refused = |code, reason: &'static str| Err(Refusal::new(code, reason));
+    if bytes.is_empty() {
+        return refused(ErrorCode::InvalidRecord, "a partition needs exactly one record batch, there is none");
+    }
+    let header = match BatchHeader::parse(bytes) {
+        Ok(header) => header,
+        Err(BatchError::UnsupportedMagic(_)) => {
+            return refused(ErrorCode::InvalidRecord, "only record batches of magic 2 are accepted");
+        }
+        Err(_) => return refused(ErrorCode::CorruptMessage, "the record batch is cut off"),
+    };
+    if header.total_bytes() > bytes.len() {
+        return refused(ErrorCode::CorruptMessage, "the record batch is longer than its field");
+    }
+    if header.total_bytes() < bytes.len() {
+        return refused(ErrorCode::InvalidRecord, "a partition needs exactly one record batch, there are more");
+    }
+    if header.base_offset != 0 {
+        return refused(ErrorCode::InvalidRecord, "the base offset of a produced batch must be 0");
+    }
+    match header.compression() {
+        Ok(Compression::Zstd) if version < FIRST_VERSION_WITH_ZSTD => {
+            refused(ErrorCode::UnsupportedCompressionType, "zstd needs Produce version 7")
+        }
+        Ok(_) if is_compacted => check_keys(&header, bytes),
+        Ok(_) => Ok(()),
+        Err(_) => refused(ErrorCode::InvalidRecord, "the compression codec is unknown"),
+    }
+}
+
+/// A compacted topic keeps the newest record of each key, so that one without a key has no place in it.
+fn check_keys(header: &BatchHeader, batch: &[u8]) -> Result<(), Refusal> {
+    match records_without_key(batch, RECORD_ERRORS_MAX) {
+        Ok(records) if records.is_empty() => Ok(()),
+        Ok(records) => {
+            let reason = "a compacted topic cannot take a record without a key".into();
+            Err(Refusal { code: ErrorCode::InvalidRecord, reason, records })
+        }
+        // Damage on the way is sent again; what the client made wrong is not.
+        Err(_) if !header.crc_is_valid(batch) => {
+            Err(Refusal::new(ErrorCode::CorruptMessage, "the CRC of the record batch is wrong"))
+        }
+        // Clients split the batch and try its parts.
+        Err(error @ CompressionError::OutputTooLarge { .. }) => {
+            Err(Refusal::new(ErrorCode::MessageTooLarge, error.to_string()))
+        }
+        Err(error) => Err(Refusal::new(ErrorCode::InvalidRecord, error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::record_batch::{
+        ATTRIBUTES_AT, BASE_OFFSET_AT, BatchBuilder, CRC_AT, CRC_COVERS_FROM, HEADER_BYTES, MAGIC_AT, ProducerFields,
+    };
+
+    use super::*;
+
+    fn batch(keys: &[Option<&[u8]>]) -> Vec<u8> {
+        let mut builder = BatchBuilder::new(Vec::new(), 1, ProducerFields::NONE);
+        for key in keys {
+            builder.append_payload(1, *key, b"v");
+        }
+        builder.finish()
+    }
+
+    fn refusal(bytes: &[u8]) -> ErrorCode {
+        check_batch(bytes, 9, false).unwrap_err().code
+    }
+
+    #[test]
+    fn a_partition_takes_exactly_one_batch_of_magic_2() {
+        let batch = batch(&[None]);
+        assert_eq!(check_batch(&batch, 9, false), Ok(()));
+        assert_eq!(refusal(&[]), ErrorCode::InvalidRecord);
+        assert_eq!(refusal(&[batch.clone(), batch.clone()].concat()), ErrorCode::InvalidRecord);
+        assert_eq!(refusal(&batch[..batch.len() - 1]), ErrorCode::CorruptMessage);
+        let with = |at: usize, byte: u8| {
+            let mut changed = batch.clone();
+            changed[at] = byte;
+            changed
+        };
+        assert_eq!(refusal(&with(MAGIC_AT, 1)), ErrorCode::InvalidRecord);
+        assert_eq!(refusal(&with(BASE_OFFSET_AT + 7, 5)), ErrorCode::InvalidRecord);
+    }
+
+    #[test]
+    fn zstd_needs_a_client_that_can_read_it_back() {
+        let mut batch = batch(&[None]);
+        batch[ATTRIBUTES_AT + 1] = 4;
+        assert_eq!(check_batch(&batch, 6, false).unwrap_err().code, ErrorCode::UnsupportedCompressionType);
+        assert_eq!(check_batch(&batch, 7, false), Ok(()));
+    }
+
+    #[test]
+    fn a_compacted_topic_names_the_records_without_a_key() {
+        assert_eq!(check_batch(&batch(&[Some(b"a"), Some(b"")]), 9, true), Ok(()));
+        let refused = check_batch(&batch(&[Some(b"a"), None, Some(b"b"), None]), 9, true).unwrap_err();
+        assert_eq!((refused.code, refused.records), (ErrorCode::InvalidRecord, vec![1, 3]));
+        let many = check_batch(&batch(&[None; 500]), 9, true).unwrap_err();
+        assert_eq!(many.records.len(), RECORD_ERRORS_MAX);
+    }
+
+    #[test]
+    fn a_compacted_topic_refuses_what_it_cannot_look_into() {
+        let mut damaged = batch(&[Some(b"a")]);
+        damaged[HEADER_BYTES] ^= 0x40;
+        let code = |batch: &[u8]| check_batch(batch, 9, true).unwrap_err().code;
+        assert_eq!(code(&damaged), ErrorCode::CorruptMessage);
+        let crc = crc32c::crc32c(&damaged[CRC_COVERS_FROM..]);
+        damaged[CRC_AT..CRC_COVERS_FROM].copy_from_slice(&crc.to_be_bytes());
+        assert_eq!(code(&damaged), ErrorCode::InvalidRecord, "the client made it so");
+    }
+}
