@@ -1,7 +1,7 @@
 //! CONTRACT: the only door to the kernel, and the only folder with unsafe.
 //!
 //! The engine of a shard is a synchronous state machine: it submits operations and is handed completions, in batches, at a
-//! place of its choosing. Two implementations: [`ring`] (`io_uring`) and [`sim`] (an in-memory double that delays, reorders,
+//! place of its choosing. Two implementations: [`ring`] (`io_uring`) and [`sim`] (an in-memory double that delays, stalls, reorders,
 //! shortens, fails and loses un-flushed sectors, from a seed).
 
 pub mod buffer;

@@ -1,11 +1,15 @@
 //! CONTRACT: [`Io`] on a simulated disk, deterministic from a seed: nothing completes but by [`SimIo::step`], and the faults of
 //! [`Faults`] strike with stated odds.
 //!
-//! A `SimIo` is a handle: the engine owns one, the test keeps a clone, drives it, and ends it with [`SimIo::crash`].
+//! A `SimIo` is a handle on one ring: the engine owns one, the test keeps a clone, drives it, and ends it with [`SimIo::crash`]. Several
+//! shards of one process have rings side by side ([`SimIo::beside`]) on the same disk and clock.
+
+mod faults;
+mod kernel;
 
 use std::cell::{RefCell, RefMut};
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{DefaultHasher, Hasher};
 use std::io;
 use std::path::Path;
 use std::rc::Rc;
@@ -14,36 +18,12 @@ use bytes::Bytes;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 
+pub use self::faults::{Fault, FaultCounts, Faults};
+use self::kernel::{InFlight, Kernel, check, file_of};
 use super::buffer::{AlignedBuffer, Pool};
 pub use super::sim_disk::SimDisk;
-use super::sim_disk::{NodeId, Stage, below};
-use super::{Completion, FileId, Io, Op, Outcome, Token};
-use crate::limits::{BLOCK_BYTES, RING_WRITE_BYTES_MAX};
-
-/// What goes wrong, in cases of a thousand. The default is a perfect disk that reorders.
-#[derive(Clone, Copy, Debug)]
-pub struct Faults {
-    /// Completions come in any order; else as submitted.
-    pub reorder: bool,
-    /// A step passes and nothing completes.
-    pub delay: u64,
-    /// A read fails (EIO).
-    pub read_error: u64,
-    /// A write fails (EIO), and any subset of its sectors is on the disk.
-    pub write_error: u64,
-    /// A flush fails (EIO), and what it covered never becomes durable, whatever a later flush says.
-    pub sync_error: u64,
-    /// A file cannot be created because the disk is full, though it is not.
-    pub disk_full: u64,
-    /// A read gives a flipped bit; the next one may not.
-    pub read_flip: u64,
-}
-
-impl Default for Faults {
-    fn default() -> Self {
-        Self { reorder: true, delay: 0, read_error: 0, write_error: 0, sync_error: 0, disk_full: 0, read_flip: 0 }
-    }
-}
+use super::sim_disk::{Stage, below};
+use super::{Completion, FileId, Io, Op, Token};
 
 /// How a process ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,28 +38,7 @@ pub enum Crash {
 #[derive(Clone)]
 pub struct SimIo {
     kernel: Rc<RefCell<Kernel>>,
-}
-
-struct Kernel {
-    disk: SimDisk,
-    random: Xoshiro256PlusPlus,
-    faults: Faults,
-    in_flight: Vec<InFlight>,
-    completed: Vec<Completion>,
-    open: BTreeMap<FileId, NodeId>,
-    next_file: u32,
-    pool: Pool,
-    now_ns: u64,
-    trace: DefaultHasher,
-    /// Blocking calls until the process is dead.
-    calls_left: Option<u64>,
-}
-
-struct InFlight {
-    token: Token,
-    op: Op,
-    /// A flush covers the writes that had completed when it was submitted.
-    covers: u64,
+    ring: usize,
 }
 
 impl SimIo {
@@ -89,16 +48,26 @@ impl SimIo {
             disk,
             random: Xoshiro256PlusPlus::seed_from_u64(seed),
             faults: Faults::default(),
+            counts: FaultCounts::new(),
             in_flight: Vec::new(),
-            completed: Vec::new(),
+            completed: vec![Vec::new()],
             open: BTreeMap::new(),
             next_file: 0,
             pool: Pool::new(),
             now_ns: 1,
+            stalled_until_ns: 0,
             trace: DefaultHasher::new(),
             calls_left: None,
         };
-        Self { kernel: Rc::new(RefCell::new(kernel)) }
+        Self { kernel: Rc::new(RefCell::new(kernel)), ring: 0 }
+    }
+
+    /// Another ring of the same process: its completions are its own.
+    #[must_use]
+    pub fn beside(&self) -> SimIo {
+        let mut kernel = self.kernel();
+        kernel.completed.push(Vec::new());
+        SimIo { kernel: Rc::clone(&self.kernel), ring: kernel.completed.len() - 1 }
     }
 
     /// Switches faults.
@@ -126,6 +95,16 @@ impl SimIo {
         self.kernel().in_flight.len()
     }
 
+    /// Bytes of buffers that the process holds outside of its pool.
+    pub fn outstanding_bytes(&self) -> usize {
+        self.kernel().pool.outstanding_bytes()
+    }
+
+    /// How often each kind of fault struck.
+    pub fn fault_counts(&self) -> FaultCounts {
+        self.kernel().counts.clone()
+    }
+
     /// A hash of all that happened so far: the same seed and calls give the same.
     pub fn trace(&self) -> u64 {
         self.kernel().trace.finish()
@@ -148,7 +127,7 @@ impl SimIo {
         let mut disk = std::mem::take(&mut kernel.disk);
         match crash {
             Crash::PowerCut => disk.power_cut(&mut kernel.random),
-            Crash::Kill => disk.forget_unnamed(),
+            Crash::Kill => disk.process_ended(&mut kernel.random),
         }
         disk
     }
@@ -185,11 +164,11 @@ impl Io for SimIo {
         }
         kernel.record(("submit", token));
         let covers = kernel.disk.next_write();
-        kernel.in_flight.push(InFlight { token, op, covers });
+        kernel.in_flight.push(InFlight { ring: self.ring, token, op, covers });
     }
 
     fn completions(&mut self, into: &mut Vec<Completion>) {
-        into.append(&mut self.kernel().completed);
+        into.append(&mut self.kernel().completed[self.ring]);
     }
 
     fn close(&mut self, file: FileId) {
@@ -271,178 +250,6 @@ impl Io for SimIo {
 
     fn free_bytes(&mut self, _path: &Path) -> io::Result<u64> {
         self.call(|kernel| Ok(kernel.disk.free_bytes()))
-    }
-}
-
-impl Kernel {
-    fn step(&mut self) -> bool {
-        if self.in_flight.is_empty() {
-            return false;
-        }
-        self.now_ns += 1_000 + below(&mut self.random, 100_000);
-        if self.strikes(self.faults.delay) {
-            return true;
-        }
-        let choices = if self.faults.reorder { self.in_flight.len() as u64 } else { 1 };
-        let index = below(&mut self.random, choices) as usize;
-        let InFlight { token, op, covers } = self.in_flight.remove(index);
-        let result = self.perform(op, covers);
-        self.record(("complete", token, result.as_ref().map_err(io::Error::kind).is_ok()));
-        self.completed.push(Completion { token, result });
-        true
-    }
-
-    fn perform(&mut self, op: Op, covers: u64) -> io::Result<Outcome> {
-        match op {
-            Op::Write { file, position, data } => self.write(file, position, data).map(|()| Outcome::Done),
-            Op::WriteZeroes { file, position, length } => {
-                let zeroes = Bytes::from(vec![0; length as usize]);
-                self.write(file, position, zeroes).map(|()| Outcome::Done)
-            }
-            Op::Read { file, position, length } => self.read(file, position, length).map(Outcome::Bytes),
-            Op::SyncData { file } => self.sync(file, covers).map(|()| Outcome::Done),
-            Op::CreateFile { path, bytes } => self.create(&path, bytes).map(Outcome::File),
-            Op::ReplaceFile { path, content } => self.replace(&path, &content).map(|()| Outcome::Done),
-            Op::RemoveFile { path } => {
-                self.disk.remove(&path, Stage::Durable);
-                Ok(Outcome::Done)
-            }
-            Op::ReadFile { path, bytes_max } => self.read_whole(&path, bytes_max).map(Outcome::Content),
-        }
-    }
-
-    fn write(&mut self, file: FileId, position: u64, data: Bytes) -> io::Result<()> {
-        let node = self.open[&file];
-        if self.strikes(self.faults.write_error) {
-            self.disk.write_torn(node, position, &data, &mut self.random);
-            return Err(input_output_error());
-        }
-        self.disk.write(node, position, data)
-    }
-
-    fn read(&mut self, file: FileId, position: u64, length: usize) -> io::Result<AlignedBuffer> {
-        if self.strikes(self.faults.read_error) {
-            return Err(input_output_error());
-        }
-        let mut buffer = self.pool.take(length);
-        self.disk.read(self.open[&file], position, &mut buffer)?;
-        if self.strikes(self.faults.read_flip) {
-            let bit = below(&mut self.random, buffer.len() as u64 * 8);
-            buffer[(bit / 8) as usize] ^= 1 << (bit % 8);
-        }
-        Ok(buffer)
-    }
-
-    fn sync(&mut self, file: FileId, covers: u64) -> io::Result<()> {
-        let node = self.open[&file];
-        if self.strikes(self.faults.sync_error) {
-            self.disk.sync_failed(node, covers);
-            return Err(input_output_error());
-        }
-        self.disk.sync(node, covers);
-        Ok(())
-    }
-
-    fn create(&mut self, path: &Path, bytes: u64) -> io::Result<FileId> {
-        if self.strikes(self.faults.disk_full) {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
-        let node = self.disk.create(path, bytes, Stage::Durable)?;
-        Ok(self.add_file(node))
-    }
-
-    fn replace(&mut self, path: &Path, content: &[u8]) -> io::Result<()> {
-        self.disk.replace(path, content, Stage::Durable, &mut self.random)
-    }
-
-    fn read_whole(&mut self, path: &Path, bytes_max: usize) -> io::Result<Vec<u8>> {
-        let node = self.disk.find(path)?;
-        if self.strikes(self.faults.read_error) {
-            return Err(input_output_error());
-        }
-        let length = self.disk.length(node) as usize;
-        if length > bytes_max {
-            return Err(io::ErrorKind::InvalidData.into());
-        }
-        let mut content = vec![0; length];
-        self.disk.read(node, 0, &mut content)?;
-        Ok(content)
-    }
-
-    fn add_file(&mut self, node: NodeId) -> FileId {
-        let file = FileId(self.next_file);
-        self.next_file += 1;
-        self.open.insert(file, node);
-        file
-    }
-
-    /// What is left of an operation that was under way when the process ended.
-    fn land_partly(&mut self, operation: InFlight) {
-        let stages = [None, Some(Stage::Begun), Some(Stage::Visible), Some(Stage::Durable)];
-        let stage = stages[below(&mut self.random, 4) as usize];
-        let Some(stage) = stage else { return };
-        let node = file_of(&operation.op).map(|file| self.open[&file]);
-        // An operation that is impossible (disk full, name taken) leaves nothing, which is what its error says.
-        match (operation.op, node) {
-            (Op::Write { position, data, .. }, Some(node)) => {
-                self.disk.write_torn(node, position, &data, &mut self.random);
-            }
-            (Op::WriteZeroes { position, length, .. }, Some(node)) => {
-                let zeroes = Bytes::from(vec![0; length as usize]);
-                self.disk.write_torn(node, position, &zeroes, &mut self.random);
-            }
-            (Op::SyncData { .. }, Some(node)) => self.disk.sync(node, operation.covers),
-            (Op::CreateFile { path, bytes }, _) => {
-                let _ = self.disk.create(&path, bytes, stage);
-            }
-            (Op::ReplaceFile { path, content }, _) => {
-                let _ = self.disk.replace(&path, &content, stage, &mut self.random);
-            }
-            (Op::RemoveFile { path }, _) => self.disk.remove(&path, stage),
-            _ => {}
-        }
-    }
-
-    fn strikes(&mut self, odds: u64) -> bool {
-        odds > 0 && below(&mut self.random, 1000) < odds
-    }
-
-    fn record(&mut self, event: impl Hash) {
-        (self.now_ns, event).hash(&mut self.trace);
-    }
-}
-
-fn input_output_error() -> io::Error {
-    io::Error::from_raw_os_error(libc::EIO)
-}
-
-fn file_of(op: &Op) -> Option<FileId> {
-    match op {
-        Op::Write { file, .. } | Op::WriteZeroes { file, .. } | Op::Read { file, .. } | Op::SyncData { file } => {
-            Some(*file)
-        }
-        _ => None,
-    }
-}
-
-/// The rules of direct I/O, which a memory double would otherwise forgive.
-fn check(op: &Op) {
-    let block = BLOCK_BYTES as u64;
-    match op {
-        Op::Write { position, data, .. } => {
-            assert!(position.is_multiple_of(block));
-            assert!(data.len().is_multiple_of(BLOCK_BYTES));
-            assert!((data.as_ptr() as usize).is_multiple_of(BLOCK_BYTES));
-            assert!(!data.is_empty() && data.len() <= RING_WRITE_BYTES_MAX);
-        }
-        Op::WriteZeroes { position, length, .. } => {
-            assert!(position.is_multiple_of(block) && length.is_multiple_of(block));
-        }
-        Op::Read { position, length, .. } => {
-            assert!(position.is_multiple_of(block) && length.is_multiple_of(BLOCK_BYTES));
-        }
-        Op::CreateFile { bytes, .. } => assert!(*bytes > 0 && bytes.is_multiple_of(block)),
-        Op::SyncData { .. } | Op::ReplaceFile { .. } | Op::RemoveFile { .. } | Op::ReadFile { .. } => {}
     }
 }
 

@@ -4,6 +4,9 @@
 //! writes between them, of which a power cut keeps any subset of sectors. Names likewise: a created, renamed or removed
 //! name is durable only after its directory was flushed.
 
+mod at_rest;
+mod crash;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -112,62 +115,6 @@ impl SimDisk {
         files.filter(|(_, entry)| matches!(entry, Entry::File(_))).map(|(path, _)| path.clone()).collect()
     }
 
-    /// Damage at rest: flips bits of one byte, in what is seen and in what is durable. False if the file has no such byte.
-    pub fn damage(&mut self, path: &Path, position: usize, mask: u8) -> bool {
-        let Ok(id) = self.find(path) else {
-            return false;
-        };
-        let node = self.node(id);
-        let Some(byte) = node.content.get_mut(position) else {
-            return false;
-        };
-        *byte ^= mask;
-        if let Some(byte) = node.durable.get_mut(position) {
-            *byte ^= mask;
-        }
-        true
-    }
-
-    /// Power returns after a cut: of what was not flushed any subset of sectors is there, each whole or not, and any subset of
-    /// the names.
-    pub(super) fn power_cut(&mut self, random: &mut Xoshiro256PlusPlus) {
-        // Evenly spread subsets rarely hold all or nothing, which are the frequent cases of a real device.
-        let survival = [0, 10, 50, 90, 100][below(random, 5) as usize];
-        let unit = [SECTOR_BYTES, BLOCK_BYTES][below(random, 2) as usize];
-        for node in self.nodes.values_mut() {
-            for write in std::mem::take(&mut node.unflushed) {
-                for (place, part) in parts(write.position, &write.data, unit) {
-                    if below(random, 100) < survival {
-                        overwrite(&mut node.durable, place, part);
-                    }
-                }
-            }
-            node.content.clone_from(&node.durable);
-        }
-        for change in std::mem::take(&mut self.unflushed_names) {
-            if below(random, 100) < survival {
-                change.apply(&mut self.durable_names);
-            }
-        }
-        self.names.clone_from(&self.durable_names);
-        self.forget_unnamed();
-    }
-
-    /// The process ended: files without a name are gone.
-    pub(super) fn forget_unnamed(&mut self) {
-        let named = [&self.names, &self.durable_names];
-        let kept: Vec<u64> = named
-            .into_iter()
-            .flat_map(BTreeMap::values)
-            .filter_map(|entry| match entry {
-                Entry::File(id) => Some(id.0),
-                Entry::Directory => None,
-            })
-            .chain(self.unflushed_names.iter().filter_map(NameChange::file))
-            .collect();
-        self.nodes.retain(|id, _| kept.contains(id));
-    }
-
     /// The number that the next write will get: a flush submitted now covers the ones below it.
     pub(super) fn next_write(&self) -> u64 {
         self.next_write
@@ -228,6 +175,12 @@ impl SimDisk {
         for write in &mut self.node(file).unflushed {
             write.doomed |= write.number < covers;
         }
+    }
+
+    /// A whole block as a process sees it.
+    pub(super) fn block(&self, file: NodeId, position: u64) -> Bytes {
+        let start = position as usize;
+        Bytes::copy_from_slice(&self.nodes[&file.0].content[start..start + BLOCK_BYTES])
     }
 
     pub(super) fn create(&mut self, path: &Path, bytes: u64, stage: Stage) -> io::Result<NodeId> {

@@ -282,3 +282,83 @@ fn a_dead_process_does_nothing_more() {
     let content = disk.content(&segment()).expect("there");
     assert!(content[..4096] == [7; 4096] && content[4096..8192] == [0; 4096]);
 }
+
+#[test]
+fn rings_of_one_process_share_the_disk_and_not_their_completions() {
+    let (mut io, file) = started(1);
+    let mut other = io.beside();
+    let mine = other.open_file(&segment()).expect("opens").0;
+    write(&mut io, 1, file, 0, 4096, 1);
+    write(&mut other, 1, mine, 4096, 4096, 2);
+    io.run_until_idle();
+    assert_eq!((results(&mut io), results(&mut other)), (vec![(1, true)], vec![(1, true)]));
+    let both = io.read_at(file, 0, 8192).expect("read");
+    assert!(both[..4096] == [1; 4096] && both[4096..8192] == [2; 4096]);
+}
+
+#[test]
+fn a_flush_that_lies_is_found_out_by_a_power_cut() {
+    let mut lost = 0;
+    for seed in 0..100 {
+        let (mut io, file) = started(seed);
+        io.set_faults(Faults { lying_flush: 1000, ..Faults::default() });
+        write(&mut io, 1, file, 0, 4096, 7);
+        settled(&mut io);
+        io.submit(Token(2), Op::SyncData { file });
+        assert_eq!(settled(&mut io), [(2, true)]);
+        assert_eq!(io.fault_counts()[&Fault::LyingFlush], 1);
+        let disk = io.crash(Crash::PowerCut);
+        lost += usize::from(disk.content(&segment()).expect("there")[..4096] != [7; 4096]);
+    }
+    assert!(lost > 20);
+}
+
+#[test]
+fn a_stalled_disk_completes_nothing_and_goes_on() {
+    let (mut io, file) = started(3);
+    io.set_faults(Faults { stall: 1000, ..Faults::default() });
+    write(&mut io, 1, file, 0, 4096, 7);
+    write(&mut io, 2, file, 4096, 4096, 7);
+    io.step();
+    let before = io.monotonic_ns();
+    assert_eq!(settled(&mut io).len(), 2);
+    assert!(io.monotonic_ns() - before > 10_000_000, "a stall takes long");
+}
+
+#[test]
+fn a_write_goes_astray_by_one_block() {
+    let (mut misdirected, mut duplicated) = (0, 0);
+    for seed in 0..100 {
+        for (faults, count) in [
+            (Faults { misdirected_write: 1000, ..Faults::default() }, &mut misdirected),
+            (Faults { duplicated_write: 1000, ..Faults::default() }, &mut duplicated),
+        ] {
+            let (mut io, file) = started(seed);
+            io.set_faults(faults);
+            write(&mut io, 1, file, 8192, 4096, 7);
+            settled(&mut io);
+            let content = io.read_at(file, 0, FILE_BYTES as usize).expect("read");
+            let (blocks, _) = content.as_chunks::<4096>();
+            *count += blocks.iter().filter(|block| **block == [7; 4096]).count();
+        }
+    }
+    assert!(misdirected == 100 && duplicated > 150, "{misdirected} {duplicated}");
+}
+
+#[test]
+fn after_a_failed_flush_the_next_process_sees_all_of_it_or_nothing() {
+    let (mut all, mut nothing) = (0, 0);
+    for seed in 0..100 {
+        let (mut io, file) = started(seed);
+        write(&mut io, 1, file, 0, 8192, 7);
+        settled(&mut io);
+        io.set_faults(Faults { sync_error: 1000, ..Faults::default() });
+        io.submit(Token(2), Op::SyncData { file });
+        settled(&mut io);
+        let disk = io.crash(Crash::Kill);
+        let content = &disk.content(&segment()).expect("there")[..8192];
+        all += usize::from(content == [7; 8192]);
+        nothing += usize::from(content == [0; 8192]);
+    }
+    assert!(all > 20 && nothing > 20 && all + nothing == 100);
+}
