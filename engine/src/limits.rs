@@ -15,6 +15,21 @@ pub const SEGMENT_BYTES_MAX: u64 = 1 << 30;
 /// half-megabyte commits at twice the speed of a new one (design section 1).
 pub const SPARE_SEGMENTS_MAX: usize = 8;
 
+/// Spare segments, a shard, that records of clients never get: on a full disk the broker's own state and deletions go on in them, and a start
+/// needs no other room.
+pub const RESERVE_SEGMENTS: usize = 1;
+/// The same once space is low. With two, state that is written for ever goes round: when one is full its live part has been written anew into
+/// the other, and it is free again.
+pub const RESERVE_SEGMENTS_LOW: usize = 2;
+/// Free space, in segments a shard, that records of clients never take: it stays for indexes, for the system, and for all shards that make a
+/// segment at the same moment.
+pub const DISK_KEPT_SEGMENTS: u64 = 1;
+/// Space is low below so many segments a shard (2 GiB for two shards of the default size): enough for the larger reserve, and for
+/// retention to be in time.
+pub const DISK_LOW_SEGMENTS: u64 = 8;
+/// Space is no longer low from so many segments a shard.
+pub const DISK_ROOMY_SEGMENTS: u64 = 12;
+
 /// A commit closes when it is this large even though the ring is busy; bounds the latency of one commit and the recovery scan.
 pub const COMMIT_BYTES_MAX: usize = 16 << 20;
 /// Payload bytes after which the open commit counts as full and the next append starts another.
@@ -102,4 +117,7 @@ const _: () = {
     assert!(UNDURABLE_BYTES_MAX >= COMMIT_BYTES_MAX * 2);
     assert!(SEGMENT_BYTES_MAX <= u32::MAX as u64);
     assert!(PRODUCER_BATCHES_MAX == 5);
+    assert!(RESERVE_SEGMENTS_LOW < SPARE_SEGMENTS_MAX && RESERVE_SEGMENTS <= RESERVE_SEGMENTS_LOW);
+    assert!(DISK_KEPT_SEGMENTS + RESERVE_SEGMENTS_LOW as u64 + 1 < DISK_LOW_SEGMENTS);
+    assert!(DISK_LOW_SEGMENTS < DISK_ROOMY_SEGMENTS);
 };

@@ -68,11 +68,13 @@ pub const PRODUCER_ID_BLOCK: i64 = 1000;
 pub const CATALOG_BATCH_BYTES_TARGET: usize = 256 << 10;
 /// Bytes of one read while a log is replayed at start.
 pub const REPLAY_READ_BYTES: usize = 1 << 20;
-/// Live state is appended anew, and the log start raised, when the state's log reaches back over more segments than this.
-pub const SNAPSHOT_AFTER_SEGMENTS: u64 = 2;
+/// Live state is appended anew, and the log start raised, when the state's log reaches back over more segments than this. Not more than one:
+/// on a full disk there are only the two of the reserve, and one of them can be had again only when nothing lives in it.
+pub const SNAPSHOT_AFTER_SEGMENTS: u64 = 1;
 /// ... or when it holds more bytes than this.
 pub const SNAPSHOT_AFTER_BYTES: u64 = 16 << 20;
-/// ... and, where the live state alone is near these, only at so many times its size: else it would be written at every look.
+/// ... and only after the log, or the whole journal, has grown by so many times the live state: else a large one would be written at every
+/// look.
 pub const SNAPSHOT_AFTER_LIVE_TIMES: u64 = 4;
 /// How often the owner of a state log looks at its size, unless set otherwise.
 pub const SNAPSHOT_CHECK_INTERVAL_MS: u64 = 10_000;

@@ -5,7 +5,7 @@ use std::cell::Cell;
 
 use bytes::Bytes;
 use engine::error::{AppendError, ReadError};
-use engine::offset::Offset;
+use engine::offset::{JournalPosition, Offset};
 use engine::shard::core::{Acks, Core, LogRef};
 use protocol::record_batch::{BatchBuilder, BatchError, HEADER_BYTES, ProducerFields, batches, records};
 use thiserror::Error;
@@ -57,16 +57,21 @@ pub struct StateLog {
 }
 
 /// How much of the journal a log takes.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Extent {
     segments: u64,
+    journal_end: JournalPosition,
     bytes: u64,
+}
+
+impl Extent {
+    const NONE: Extent = Extent { segments: 0, journal_end: JournalPosition(0), bytes: 0 };
 }
 
 impl StateLog {
     /// The log at `log`.
     pub fn new(core: Core, log: LogRef) -> StateLog {
-        StateLog { core, log, live: Cell::default() }
+        StateLog { core, log, live: Cell::new(Extent::NONE) }
     }
 
     /// Appends whole batches in order; they are queued during the call, and durable when the future ends. Gives the offset of the first record.
@@ -120,13 +125,18 @@ impl StateLog {
     pub async fn wants_snapshot(&self) -> bool {
         let live = self.live.get();
         let now = self.extent().await;
-        now.segments > SNAPSHOT_AFTER_SEGMENTS.max(live.segments * SNAPSHOT_AFTER_LIVE_TIMES)
+        let journal_grew_bytes = now.journal_end.0.saturating_sub(live.journal_end.0);
+        now.segments > SNAPSHOT_AFTER_SEGMENTS && journal_grew_bytes >= live.bytes * SNAPSHOT_AFTER_LIVE_TIMES
             || now.bytes > SNAPSHOT_AFTER_BYTES.max(live.bytes * SNAPSHOT_AFTER_LIVE_TIMES)
     }
 
     async fn extent(&self) -> Extent {
         let view = self.core.view(self.log).await;
-        view.map_or(Extent::default(), |view| Extent { segments: view.segments, bytes: view.bytes })
+        view.map_or(Extent::NONE, |view| Extent {
+            segments: view.segments,
+            journal_end: view.journal_end,
+            bytes: view.bytes,
+        })
     }
 
     /// Appends the whole live state and then forgets everything before it. Until the start is raised both are there: replaying the old

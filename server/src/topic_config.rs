@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use engine::partition::config::LogConfig;
 use thiserror::Error;
 
+use crate::catalog::Topic;
 use crate::config::Settings;
 use crate::limits::TOPIC_CONFIG_VALUE_BYTES_MAX;
 
@@ -213,7 +214,8 @@ fn has_cleanup_policy(configs: &TopicConfigs, policy: &str) -> bool {
 }
 
 /// What the engine needs to know. Stored values were validated when they came in; one that is unreadable now has its default.
-pub fn log_config(configs: &TopicConfigs, settings: &Settings) -> LogConfig {
+pub fn log_config(topic: &Topic, settings: &Settings) -> LogConfig {
+    let configs = &topic.configs;
     let text = |name: &str| configs.get(name).map(String::as_str);
     let number = |name: &str, default: i64| text(name).and_then(|value| value.parse().ok()).unwrap_or(default);
     let dirty_ratio = text("min.cleanable.dirty.ratio").and_then(|value| value.parse().ok()).unwrap_or(0.5_f64);
@@ -233,11 +235,14 @@ pub fn log_config(configs: &TopicConfigs, settings: &Settings) -> LogConfig {
         timestamp_before_max_ms: number("message.timestamp.before.max.ms", i64::MAX),
         timestamp_after_max_ms: number("message.timestamp.after.max.ms", 3_600_000),
         written_is_enough: text("posthaste.durability") == Some("written"),
+        uses_reserve: topic.internal,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
 
     #[test]
@@ -271,7 +276,9 @@ mod tests {
             .into_iter(),
         )
         .unwrap();
-        let config = log_config(&configs, &settings);
+        let topic = Topic { name: "t".into(), id: Uuid::nil(), internal: true, partitions: Vec::new(), configs };
+        let config = log_config(&topic, &settings);
+        assert!(config.uses_reserve);
         assert_eq!(config.message_bytes_max, 5000);
         assert_eq!(config.retention_bytes, 77);
         assert!(config.log_append_time && config.written_is_enough);

@@ -48,6 +48,8 @@ pub enum Op {
     RemoveFile { path: PathBuf },
     /// Reads a whole small file (buffered); fails if it is longer than `bytes_max`.
     ReadFile { path: PathBuf, bytes_max: usize },
+    /// Asks how much the file system of a directory still has for us.
+    FreeBytes { path: PathBuf },
 }
 
 /// What an operation gave.
@@ -61,6 +63,8 @@ pub enum Outcome {
     File(FileId),
     /// The content of a file that was read whole.
     Content(Vec<u8>),
+    /// So many bytes are free.
+    FreeBytes(u64),
 }
 
 /// The end of an operation.
@@ -112,6 +116,4 @@ pub trait Io {
     fn write_at(&mut self, file: FileId, position: u64, data: &AlignedBuffer, length: usize) -> io::Result<()>;
     /// As [`Op::SyncData`].
     fn sync_data(&mut self, file: FileId) -> io::Result<()>;
-    /// Bytes that the file system still has for us.
-    fn free_bytes(&mut self, path: &Path) -> io::Result<u64>;
 }

@@ -70,7 +70,4 @@ impl<I: Io> Io for ReadOnlyIo<I> {
     fn sync_data(&mut self, _file: FileId) -> io::Result<()> {
         Ok(())
     }
-    fn free_bytes(&mut self, path: &Path) -> io::Result<u64> {
-        self.inner.free_bytes(path)
-    }
 }

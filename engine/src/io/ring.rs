@@ -91,12 +91,14 @@ enum Command {
     Replace(PathBuf, Vec<u8>),
     Remove(PathBuf),
     Read(PathBuf, usize),
+    FreeBytes(PathBuf),
 }
 
 enum Made {
     Nothing,
     File(File),
     Content(Vec<u8>),
+    Count(u64),
 }
 
 impl RingIo {
@@ -237,13 +239,10 @@ impl Io for RingIo {
                 self.waiting.push_back(key);
             }
             Op::CreateFile { path, bytes } => self.command(token, Command::Create(path, bytes)),
-            Op::ReplaceFile { path, content } => {
-                self.command(token, Command::Replace(path, content));
-            }
+            Op::ReplaceFile { path, content } => self.command(token, Command::Replace(path, content)),
             Op::RemoveFile { path } => self.command(token, Command::Remove(path)),
-            Op::ReadFile { path, bytes_max } => {
-                self.command(token, Command::Read(path, bytes_max));
-            }
+            Op::ReadFile { path, bytes_max } => self.command(token, Command::Read(path, bytes_max)),
+            Op::FreeBytes { path } => self.command(token, Command::FreeBytes(path)),
         }
         self.kick();
     }
@@ -260,6 +259,7 @@ impl Io for RingIo {
                 Made::Nothing => Outcome::Done,
                 Made::File(file) => Outcome::File(self.add_file(file)),
                 Made::Content(content) => Outcome::Content(content),
+                Made::Count(bytes) => Outcome::FreeBytes(bytes),
             });
             into.push(Completion { token, result });
         }
@@ -331,10 +331,6 @@ impl Io for RingIo {
 
     fn sync_data(&mut self, file: FileId) -> io::Result<()> {
         self.file(file).sync_data()
-    }
-
-    fn free_bytes(&mut self, path: &Path) -> io::Result<u64> {
-        files::free_bytes(path)
     }
 }
 
@@ -498,6 +494,7 @@ fn run_commands(inbox: &Receiver<(Token, Command)>, outbox: &Sender<(Token, io::
             Command::Read(path, bytes_max) => files::read_small(&path, bytes_max)
                 .and_then(|content| content.ok_or_else(|| io::ErrorKind::NotFound.into()))
                 .map(Made::Content),
+            Command::FreeBytes(path) => files::free_bytes(&path).map(Made::Count),
         };
         if outbox.send((token, result)).is_err() {
             return;

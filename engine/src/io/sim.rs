@@ -247,10 +247,6 @@ impl Io for SimIo {
     fn sync_data(&mut self, file: FileId) -> io::Result<()> {
         self.call(|kernel| kernel.sync(file, kernel.disk.next_write()))
     }
-
-    fn free_bytes(&mut self, _path: &Path) -> io::Result<u64> {
-        self.call(|kernel| Ok(kernel.disk.free_bytes()))
-    }
 }
 
 #[cfg(test)]

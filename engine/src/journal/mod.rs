@@ -3,6 +3,7 @@
 pub mod commit;
 pub mod commit_buffer;
 mod commit_error;
+pub mod disk_space;
 pub(crate) mod field;
 pub mod index;
 pub mod operations;

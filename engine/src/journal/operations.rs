@@ -12,6 +12,8 @@ pub enum Purpose {
     CommitWrite(CommitSequence),
     /// The flush of one file of a group.
     Flush,
+    /// The file system is asked how much is free.
+    LookForSpace,
     /// A new segment file in this slot.
     CreateSegment {
         /// The slot.

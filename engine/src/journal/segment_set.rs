@@ -5,11 +5,12 @@ use std::path::PathBuf;
 
 use uuid::Uuid;
 
+use super::disk_space::{DiskLevel, DiskSpace, RoomFor};
 use super::index::IndexBuilder;
 use super::operations::{Operations, Purpose};
 use super::segment::{SegmentGeometry, index_name, segment_name};
 use crate::io::{FileId, Io, Op};
-use crate::limits::{RING_WRITE_BYTES_MAX, SPARE_SEGMENTS_MAX};
+use crate::limits::RING_WRITE_BYTES_MAX;
 use crate::offset::{CommitSequence, SegmentSequence, ShardId};
 
 /// A segment that holds commits.
@@ -52,20 +53,17 @@ pub struct SegmentSet {
     spares: VecDeque<Spare>,
     next_slot: u32,
     creating: bool,
-    /// The last attempt to make a segment failed for want of space; when to try again.
-    retry_at_ns: Option<u64>,
+    space: DiskSpace,
     /// Segments below have their state repeated in a durable checkpoint, so they may go when they hold no data.
     checkpointed_from: SegmentSequence,
 }
-
-/// How long a full disk is left alone before another attempt.
-const RETRY_NS: u64 = 500_000_000;
 
 impl SegmentSet {
     /// The segments of `directory`; `free` are files whose earlier life is over, `next_slot` is a number that no file has.
     pub fn new(
         directory: PathBuf,
         geometry: SegmentGeometry,
+        space: DiskSpace,
         segments: BTreeMap<SegmentSequence, Segment>,
         free: Vec<(u32, FileId)>,
         next_slot: u32,
@@ -81,7 +79,7 @@ impl SegmentSet {
             spares,
             next_slot,
             creating: false,
-            retry_at_ns: None,
+            space,
             checkpointed_from: SegmentSequence(0),
         }
     }
@@ -98,11 +96,23 @@ impl SegmentSet {
     pub fn newest(&self) -> Option<SegmentSequence> {
         self.segments.last_key_value().map(|(&sequence, _)| sequence)
     }
-    /// The disk had no room for another segment at the last attempt.
-    pub fn disk_is_full(&self) -> bool {
-        self.retry_at_ns.is_some() && self.spares.is_empty()
+    /// How much room the disk has.
+    pub fn disk_level(&self) -> DiskLevel {
+        self.space.level()
     }
-    /// The next segment is at hand.
+    /// Whether records must wait for the first look at the disk.
+    pub fn disk_is_unknown(&self) -> bool {
+        self.space.is_unknown()
+    }
+    /// Whether what found no segment will get none: the disk is full. Otherwise one is on its way.
+    pub fn refuses(&mut self, wanted: RoomFor) -> bool {
+        let refuses = self.space.is_refused() && self.spares.len() <= self.kept_spares(wanted);
+        if refuses && wanted == RoomFor::Records {
+            self.space.fill();
+        }
+        refuses
+    }
+    /// A segment is at hand.
     pub fn has_spare(&self) -> bool {
         !self.spares.is_empty()
     }
@@ -126,8 +136,22 @@ impl SegmentSet {
         self.checkpointed_from = self.checkpointed_from.max(sequence);
     }
 
-    /// Makes the best spare the newest segment; None if there is none.
-    pub fn activate(&mut self) -> Option<(SegmentSequence, FileId)> {
+    /// Spares that are not for this use: all before the first look, and the reserve as long as there is other room. The first segment of all
+    /// needs none.
+    fn kept_spares(&self, wanted: RoomFor) -> usize {
+        let may_use_reserve = wanted != RoomFor::Records && self.space.is_refused();
+        match (self.segments.is_empty() || may_use_reserve, self.space.is_unknown()) {
+            (true, _) => 0,
+            (false, true) => self.spares.len(),
+            (false, false) => self.space.reserve_segments(),
+        }
+    }
+
+    /// Makes the best spare the newest segment; None if there is none for this use.
+    pub fn activate(&mut self, wanted: RoomFor) -> Option<(SegmentSequence, FileId)> {
+        if self.spares.len() <= self.kept_spares(wanted) {
+            return None;
+        }
         let best =
             (0..self.spares.len()).filter(|&at| !self.spares[at].zeroing).max_by_key(|&at| self.spares[at].zeroed)?;
         let spare = self.spares.remove(best)?;
@@ -143,31 +167,44 @@ impl SegmentSet {
             index_writing: false,
         };
         self.segments.insert(sequence, segment);
+        if self.space.is_refused() && self.spares.len() < self.space.reserve_segments() {
+            self.space.fill();
+        }
         Some((sequence, spare.file))
     }
 
-    /// Adds a new file as a spare (at start-up).
-    pub fn add_spare(&mut self, slot: u32, file: FileId) {
+    fn add_spare(&mut self, slot: u32, file: FileId) {
         self.next_slot = self.next_slot.max(slot + 1);
         self.spares.push_back(Spare { slot, file, zeroed: 0, zeroing: false, synced: false });
     }
 
-    /// Keeps spares ahead of need: makes files, zeroes them while the journal is idle, takes back dead segments.
+    /// Keeps spares ahead of need: looks for room and makes files, zeroes them while the journal is idle, takes back dead segments.
     pub fn pump<I: Io>(&mut self, operations: &mut Operations<I>, idle: bool) {
         self.reclaim(operations);
-        if self.spares.is_empty()
-            && !self.creating
-            && self.retry_at_ns.is_none_or(|at| operations.io.monotonic_ns() >= at)
-        {
+        self.space.spares_are(self.spares.len());
+        let is_wanted = self.spares.len() <= self.space.reserve_segments();
+        if !self.creating && self.space.wants_look(is_wanted, operations.io.monotonic_ns()) {
+            self.space.look_begins();
+            operations.submit(Purpose::LookForSpace, Op::FreeBytes { path: self.directory.clone() });
+        }
+        if idle {
+            self.zero_a_step(operations);
+        }
+    }
+
+    /// The file system said how much is free. Where it does not say, the attempt shows it.
+    pub fn look_ended<I: Io>(&mut self, operations: &mut Operations<I>, free: std::io::Result<u64>) {
+        let free_bytes = free.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the file system does not say how much is free");
+            u64::MAX
+        });
+        if self.space.look_ended(free_bytes, self.spares.len(), operations.io.monotonic_ns()) {
             self.creating = true;
             let slot = self.next_slot;
             self.next_slot += 1;
             let path = self.path(&segment_name(slot));
             operations
                 .submit(Purpose::CreateSegment { slot }, Op::CreateFile { path, bytes: self.geometry.segment_bytes() });
-        }
-        if idle {
-            self.zero_a_step(operations);
         }
     }
 
@@ -209,23 +246,17 @@ impl SegmentSet {
     /// A new segment file was made, or could not be.
     pub fn created(&mut self, slot: u32, made: std::io::Result<FileId>, now_ns: u64) {
         self.creating = false;
+        let ok = made.is_ok();
         match made {
-            Ok(file) => {
-                self.retry_at_ns = None;
-                self.add_spare(slot, file);
-            }
-            Err(error) => {
-                if self.retry_at_ns.is_none() {
-                    tracing::warn!(slot, %error, "no journal segment can be made, produce requests are refused until there is space");
-                }
-                self.retry_at_ns = Some(now_ns + RETRY_NS);
-            }
+            Ok(file) => self.add_spare(slot, file),
+            Err(error) => tracing::debug!(slot, %error, "no journal segment was made"),
         }
+        self.space.segment_made(ok, self.spares.len(), now_ns);
     }
 
     /// When [`SegmentSet::pump`] wants to be called again although nothing completes.
     pub fn deadline_ns(&self) -> Option<u64> {
-        if self.spares.is_empty() && !self.creating { self.retry_at_ns } else { None }
+        self.space.next_look_ns().filter(|_| !self.creating)
     }
 
     /// Writes the indexes of sealed segments below `durable_below`, all of whose commits are durable.
@@ -280,7 +311,7 @@ impl SegmentSet {
             let Some(segment) = self.segments.remove(&sequence) else {
                 continue;
             };
-            if self.spares.len() < SPARE_SEGMENTS_MAX {
+            if self.spares.len() < self.space.spares_max() {
                 self.spares.push_back(Spare {
                     slot: segment.slot,
                     file: segment.file,

@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::commit::{Entry, EntryKind, FLAG_CHECKPOINT, FLAG_CHECKPOINT_END};
 use super::commit_buffer::{OpenCommit, SealedCommit};
+use super::disk_space::{DiskLevel, RoomFor};
 use super::operations::Operations;
 use super::segment::{FIRST_COMMIT_PLACE, SegmentGeometry};
 use super::segment_set::SegmentSet;
@@ -43,15 +44,6 @@ pub struct JournalFailure {
     pub what: &'static str,
     /// The kernel's reason.
     pub error: io::Error,
-}
-
-/// What room is asked for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum RoomFor {
-    /// Something that grows the journal.
-    Records,
-    /// A change that gives space back: on a full disk it may use the end of the active segment, which is kept for it.
-    Space,
 }
 
 /// Whether an entry can be pushed now.
@@ -160,6 +152,10 @@ impl Journal {
     pub fn owner(&self) -> (ShardId, Uuid) {
         (self.identity.shard, self.identity.directory_id)
     }
+    /// Where the open commit will lie.
+    pub fn end(&self) -> JournalPosition {
+        self.active.map_or(JournalPosition(0), |(segment, _)| self.identity.geometry.position(segment, self.place))
+    }
     /// Bytes of a segment.
     pub fn segment_bytes(&self) -> u64 {
         self.identity.geometry.segment_bytes()
@@ -199,6 +195,15 @@ impl Journal {
 
     /// Whether a payload can be pushed; closes a full commit and begins a new segment where needed.
     pub fn room<I: Io>(&mut self, operations: &mut Operations<I>, wanted: RoomFor, payload_bytes: usize) -> Room {
+        if wanted == RoomFor::Records {
+            // What is left of the active segment, and all that recovery or deletions find, belongs to the reserve then.
+            if self.segments.disk_level() == DiskLevel::Full {
+                return Room::DiskFull;
+            }
+            if self.segments.disk_is_unknown() {
+                return Room::Wait;
+            }
+        }
         if !self.in_checkpoint && self.undurable_bytes > 0 && self.undurable_bytes + payload_bytes > UNDURABLE_BYTES_MAX
         {
             return Room::Wait;
@@ -218,16 +223,19 @@ impl Journal {
         if self.active.is_some() && self.fits(operations, wanted, payload_bytes) {
             return Room::Ready;
         }
-        self.roll(operations)
+        self.roll(operations, wanted)
     }
 
-    /// Whether a payload fits the active segment, with a block left behind it for the watermark that proves the last commits, and
-    /// with an eighth of the segment left for deletions as long as there is no next segment.
+    /// Whether a payload fits the active segment, with a block left behind it for the watermark that proves the last commits. As long as
+    /// there is no next segment at all, the last eighth is for state and deletions, and its second half for deletions alone.
     fn fits<I: Io>(&mut self, operations: &mut Operations<I>, wanted: RoomFor, payload_bytes: usize) -> bool {
         let segment_bytes = self.identity.geometry.segment_bytes();
-        let keeps_reserve = wanted == RoomFor::Records && !self.segments.has_spare();
-        let kept = BLOCK_BYTES as u64 + if keeps_reserve { segment_bytes / 8 } else { 0 };
-        self.place_after(operations, payload_bytes) + kept <= segment_bytes
+        let kept = match wanted {
+            RoomFor::Records if !self.segments.has_spare() => segment_bytes / 8,
+            RoomFor::State if !self.segments.has_spare() => segment_bytes / 16,
+            _ => 0,
+        };
+        self.place_after(operations, payload_bytes) + kept + BLOCK_BYTES as u64 <= segment_bytes
     }
 
     fn place_after<I: Io>(&mut self, operations: &mut Operations<I>, payload_bytes: usize) -> u64 {
@@ -235,11 +243,11 @@ impl Journal {
         u64::from(self.place) + open.sealed_bytes(payload_bytes, 1) as u64
     }
 
-    fn roll<I: Io>(&mut self, operations: &mut Operations<I>) -> Room {
-        let Some((sequence, file)) = self.segments.activate() else {
+    fn roll<I: Io>(&mut self, operations: &mut Operations<I>, wanted: RoomFor) -> Room {
+        let Some((sequence, file)) = self.segments.activate(wanted) else {
             self.segment_wanted = true;
             self.segments.pump(operations, false);
-            return if self.segments.disk_is_full() { Room::DiskFull } else { Room::Wait };
+            return if self.segments.refuses(wanted) { Room::DiskFull } else { Room::Wait };
         };
         if let Some((ended, _)) = self.active.replace((sequence, file)) {
             self.segments.get_mut(ended).expect("the active segment is known").end_place = Some(self.place);

@@ -31,6 +31,8 @@ pub struct LogConfig {
     pub timestamp_after_max_ms: i64,
     /// `posthaste.durability=written`: acks=all answers, and readers see, at the write instead of the flush.
     pub written_is_enough: bool,
+    /// The log holds the broker's own state: on a full disk it may use what is kept in reserve.
+    pub uses_reserve: bool,
 }
 
 impl Default for LogConfig {
@@ -50,6 +52,7 @@ impl Default for LogConfig {
             timestamp_before_max_ms: i64::MAX,
             timestamp_after_max_ms: i64::MAX,
             written_is_enough: false,
+            uses_reserve: false,
         }
     }
 }

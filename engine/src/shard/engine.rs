@@ -12,6 +12,7 @@ use super::state::Shard;
 use crate::data_directory::{CleanEnd, DataDirectory, DirectoryLock, DirectorySettings, LOCK_WAIT_MAX, OpenError};
 use crate::io::ring::{CompletionSignal, RingIo};
 use crate::io::runtime::{RingSettings, run_on_core};
+use crate::journal::disk_space::DiskSpace;
 use crate::journal::segment_set::{Segment, SegmentSet};
 use crate::journal::writer::{Journal, JournalFailure, JournalIdentity};
 use crate::offset::{Incarnation, ShardId};
@@ -225,6 +226,7 @@ pub fn open_shard<I: crate::io::Io>(
     let set = SegmentSet::new(
         directory.shard_path(shard),
         directory.geometry,
+        DiskSpace::new(shard.0, directory.geometry.segment_bytes(), directory.shards),
         segments,
         recovered.free_slots,
         recovered.next_slot,

@@ -7,10 +7,11 @@ use crate::batch::{BATCH_HEADER_BYTES, BatchHeader};
 use crate::error::AppendError;
 use crate::io::Io;
 use crate::journal::commit::{Entry, EntryKind};
+use crate::journal::disk_space::{DiskLevel, RoomFor};
 use crate::journal::operations::Operations;
-use crate::journal::writer::{Journal, RoomFor, plain_entry};
+use crate::journal::writer::{Journal, plain_entry};
 use crate::limits::BATCH_BYTES_MAX;
-use crate::offset::{CommitSequence, Ends, LogId, Offset, ShardId};
+use crate::offset::{CommitSequence, Ends, JournalPosition, LogId, Offset, ShardId};
 use crate::partition::Partition;
 use crate::partition::config::LogConfig;
 use crate::partition::log_state::{LogSpan, LogState};
@@ -64,6 +65,8 @@ pub struct LogView {
     /// Journal segments from the oldest that holds data of this log to the newest of the shard (for owners that re-append live state at
     /// the head: one old record keeps a whole segment).
     pub segments: u64,
+    /// The end of the shard's journal: what was written between two looks is the difference.
+    pub journal_end: JournalPosition,
     /// Bytes of batches that the log holds.
     pub bytes: u64,
     /// Largest timestamp of the data, ms; -1 for an empty log.
@@ -138,6 +141,10 @@ impl<I: Io> Shard<I> {
     pub fn ends(&self) -> Ends<CommitSequence> {
         self.journal.ends()
     }
+    /// How much room the disk has for the journal.
+    pub fn disk_level(&self) -> DiskLevel {
+        self.journal.segments.disk_level()
+    }
     /// The logs of this shard.
     pub fn logs(&self) -> Vec<LogId> {
         self.partitions.keys().copied().collect()
@@ -145,15 +152,16 @@ impl<I: Io> Shard<I> {
 
     /// Appends a produced batch; offsets are given in call order. A duplicate gets the receipt of its original.
     pub fn append(&mut self, log: LogId, batch: &[u8]) -> Result<Receipt, Refusal> {
-        if !self.partitions.contains_key(&log) {
+        let Some(partition) = self.partitions.get(&log) else {
             return Err(Refusal::Error(AppendError::UnknownLog(log)));
-        }
+        };
+        let wanted = if partition.config.uses_reserve { RoomFor::State } else { RoomFor::Records };
         let bytes_max = self.journal.payload_bytes_max().min(BATCH_BYTES_MAX);
         if batch.len() > bytes_max {
             return Err(Refusal::Error(AppendError::TooLarge { bytes: batch.len(), limit: bytes_max }));
         }
         self.raise_owed_epochs()?;
-        self.room(RoomFor::Records, batch.len())?;
+        self.room(wanted, batch.len())?;
         let now_ms = self.operations.io.wall_clock_ms();
         let Some(partition) = self.partitions.get_mut(&log) else {
             return Err(Refusal::Error(AppendError::UnknownLog(log)));
@@ -212,7 +220,7 @@ impl<I: Io> Shard<I> {
         state.epochs.begin(0, Offset(0));
         let mut payload = Vec::new();
         state.encode(&mut payload);
-        let (commit, _) = self.push_control(RoomFor::Records, plain_entry(EntryKind::LogState, log), &payload)?;
+        let (commit, _) = self.push_control(RoomFor::State, plain_entry(EntryKind::LogState, log), &payload)?;
         self.partitions.insert(log, Partition::new(state, config));
         Ok(commit)
     }
@@ -260,6 +268,7 @@ impl<I: Io> Shard<I> {
             high_watermark: partition.high_watermark(),
             leader_epoch: state.epochs.latest(),
             segments: state.spans.front().map_or(0, |oldest| newest - oldest.segment.0 + 1),
+            journal_end: self.journal.end(),
             bytes: state.bytes(),
             max_timestamp: state.spans.iter().map(|span| span.max_timestamp).max().unwrap_or(-1),
         })
@@ -297,7 +306,7 @@ impl<I: Io> Shard<I> {
         };
         let (leader_epoch, base_offset) = (partition.state.epochs.latest() + 1, partition.state.next);
         let entry = Entry { base_offset, leader_epoch, ..plain_entry(EntryKind::Epoch, log) };
-        self.push_control(RoomFor::Records, entry, &[])?;
+        self.push_control(RoomFor::State, entry, &[])?;
         if let Some(partition) = self.partitions.get_mut(&log) {
             partition.state.epochs.begin(leader_epoch, base_offset);
         }

@@ -62,6 +62,13 @@ impl<I: Io> Shard<I> {
         match purpose {
             Purpose::CommitWrite(commit) => self.journal.write_completed(commit, result.map(drop))?,
             Purpose::Flush => self.journal.flush_completed(&mut self.operations, result.map(drop))?,
+            Purpose::LookForSpace => {
+                let free = result.and_then(|outcome| match outcome {
+                    Outcome::FreeBytes(bytes) => Ok(bytes),
+                    other => Err(std::io::Error::other(format!("free space came back as {other:?}"))),
+                });
+                self.journal.segments.look_ended(&mut self.operations, free);
+            }
             Purpose::CreateSegment { slot } => {
                 let made = result.and_then(|outcome| match outcome {
                     Outcome::File(file) => Ok(file),

@@ -78,7 +78,7 @@ impl CatalogOwner {
     pub async fn start(core: Core, settings: Arc<Settings>) -> Result<Rc<CatalogOwner>, ReplayError> {
         let log_ref = LogRef { shard: CATALOG_SHARD, log: CATALOG_LOG };
         // No retention of its own: its owner raises the start.
-        core.configure_log(log_ref, LogConfig::default()).await?;
+        core.configure_log(log_ref, LogConfig { uses_reserve: true, ..LogConfig::default() }).await?;
         let log = StateLog::new(core.clone(), log_ref);
         let mut catalog = Catalog::default();
         log.replay(|_, value| {
@@ -116,7 +116,7 @@ impl CatalogOwner {
         }
         let logs: Vec<LogRef> = topic.logs().collect();
         self.append(Change::Topic(topic.clone())).await?;
-        if let Err(error) = self.configure(&logs, topic_config::log_config(&topic.configs, &self.settings)).await {
+        if let Err(error) = self.configure(&logs, topic_config::log_config(&topic, &self.settings)).await {
             // The topic must not be there by half: clients would see partitions that never answer.
             self.append(Change::DeleteTopic { id: topic.id }).await?;
             return Err(error.into());
@@ -144,7 +144,7 @@ impl CatalogOwner {
         let logs: Vec<LogRef> = added.iter().map(|placement| (*placement).into()).collect();
         let mut topic = Topic::clone(current);
         topic.partitions.extend(added);
-        let config = topic_config::log_config(&topic.configs, &self.settings);
+        let config = topic_config::log_config(&topic, &self.settings);
         self.append(Change::Topic(topic)).await?;
         if let Err(error) = self.configure(&logs, config).await {
             self.append(Change::Topic(Topic::clone(current))).await?;
@@ -262,7 +262,7 @@ impl CatalogOwner {
         let state = self.state();
         for topic in state.topics() {
             let logs: Vec<_> = topic.logs().collect();
-            self.configure(&logs, topic_config::log_config(&topic.configs, &self.settings)).await?;
+            self.configure(&logs, topic_config::log_config(topic, &self.settings)).await?;
         }
         let known: std::collections::HashSet<u64> =
             state.topics().flat_map(|topic| topic.partitions.iter().map(|placement| placement.log)).collect();

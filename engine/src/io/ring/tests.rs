@@ -144,6 +144,8 @@ fn file_commands_complete_through_the_signal() {
         let remove = || Op::RemoveFile { path: path.clone() };
         done(&mut io, &signal, remove()).await.expect("removed");
         done(&mut io, &signal, remove()).await.expect("gone already");
+        let free = Op::FreeBytes { path: directory.path().to_owned() };
+        assert!(matches!(done(&mut io, &signal, free).await, Ok(Outcome::FreeBytes(1..))));
         let gone = done(&mut io, &signal, read(7)).await.expect_err("gone");
         assert_eq!(gone.kind(), io::ErrorKind::NotFound);
     });

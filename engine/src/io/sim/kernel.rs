@@ -85,6 +85,7 @@ impl Kernel {
                 Ok(Outcome::Done)
             }
             Op::ReadFile { path, bytes_max } => self.read_whole(&path, bytes_max).map(Outcome::Content),
+            Op::FreeBytes { .. } => Ok(Outcome::FreeBytes(self.disk.free_bytes())),
         }
     }
 
@@ -249,6 +250,10 @@ pub(super) fn check(op: &Op) {
             assert!(position.is_multiple_of(block) && length.is_multiple_of(BLOCK_BYTES));
         }
         Op::CreateFile { bytes, .. } => assert!(*bytes > 0 && bytes.is_multiple_of(block)),
-        Op::SyncData { .. } | Op::ReplaceFile { .. } | Op::RemoveFile { .. } | Op::ReadFile { .. } => {}
+        Op::SyncData { .. }
+        | Op::ReplaceFile { .. }
+        | Op::RemoveFile { .. }
+        | Op::ReadFile { .. }
+        | Op::FreeBytes { .. } => {}
     }
 }

@@ -246,7 +246,11 @@ fn a_file_whose_creation_was_cut_is_there_whole_short_or_not() {
 fn a_full_disk_refuses_files_and_nothing_else() {
     let (mut io, file) = started(1);
     io.with_disk(|disk| disk.set_capacity_bytes(FILE_BYTES + 4096));
-    assert_eq!(io.free_bytes(Path::new("/data")).expect("a number"), 4096);
+    io.submit(Token(7), Op::FreeBytes { path: PathBuf::from("/data") });
+    io.run_until_idle();
+    let mut answers = Vec::new();
+    io.completions(&mut answers);
+    assert!(matches!(answers[..], [Completion { token: Token(7), result: Ok(crate::io::Outcome::FreeBytes(4096)) }]));
     let refused = io.create_file(Path::new("/data/next"), 8192);
     assert_eq!(refused.expect_err("full").kind(), io::ErrorKind::StorageFull);
     write(&mut io, 1, file, 0, 8192, 1);
