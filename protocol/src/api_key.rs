@@ -25,12 +25,16 @@ macro_rules! for_each_api {
             ApiVersions = 18, 0..=4, 3, api_versions ApiVersionsRequest ApiVersionsResponse;
             CreateTopics = 19, 2..=7, 5, create_topics CreateTopicsRequest CreateTopicsResponse;
             DeleteTopics = 20, 1..=6, 4, delete_topics DeleteTopicsRequest DeleteTopicsResponse;
+            DeleteRecords = 21, 0..=2, 2, delete_records DeleteRecordsRequest DeleteRecordsResponse;
             InitProducerId = 22, 0..=5, 2, init_producer_id InitProducerIdRequest InitProducerIdResponse;
             OffsetForLeaderEpoch = 23, 2..=4, 4,
                 offset_for_leader_epoch OffsetForLeaderEpochRequest OffsetForLeaderEpochResponse;
             DescribeConfigs = 32, 1..=4, 4, describe_configs DescribeConfigsRequest DescribeConfigsResponse;
+            AlterConfigs = 33, 0..=2, 2, alter_configs AlterConfigsRequest AlterConfigsResponse;
             CreatePartitions = 37, 0..=3, 2, create_partitions CreatePartitionsRequest CreatePartitionsResponse;
             DeleteGroups = 42, 0..=2, 2, delete_groups DeleteGroupsRequest DeleteGroupsResponse;
+            IncrementalAlterConfigs = 44, 0..=1, 1,
+                incremental_alter_configs IncrementalAlterConfigsRequest IncrementalAlterConfigsResponse;
             DescribeCluster = 60, 0..=2, 0, describe_cluster DescribeClusterRequest DescribeClusterResponse;
         }
     };
