@@ -49,6 +49,15 @@ pub const CATALOG_LOG: LogId = LogId(0);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct ShardId(pub u32);
 
+/// Where a log lives.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct LogRef {
+    /// The shard that owns it.
+    pub shard: ShardId,
+    /// Its identity.
+    pub log: LogId,
+}
+
 impl fmt::Display for Offset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

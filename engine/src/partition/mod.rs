@@ -34,8 +34,10 @@ pub struct Partition {
     /// What the journal can rebuild.
     pub state: LogState,
     /// What its topic wants.
-    pub config: LogConfig,
+    pub(crate) config: LogConfig,
     ends: Ends<Offset>,
+    /// What readers were shown under an earlier configuration: the high watermark never falls below it.
+    shown: Offset,
     tail: VecDeque<TailBatch>,
 }
 
@@ -43,12 +45,19 @@ impl Partition {
     /// A log whose whole state is durable.
     pub fn new(state: LogState, config: LogConfig) -> Partition {
         let ends = Ends::at(state.next);
-        Partition { state, config, ends, tail: VecDeque::new() }
+        Partition { shown: state.next, state, config, ends, tail: VecDeque::new() }
     }
 
     /// Readers see everything below.
     pub fn high_watermark(&self) -> Offset {
-        if self.config.written_is_enough { self.ends.written } else { self.ends.durable }
+        self.shown.max(if self.config.written_is_enough { self.ends.written } else { self.ends.durable })
+    }
+
+    /// Takes over a configuration; true if readers see more.
+    pub fn configure(&mut self, config: LogConfig) -> bool {
+        self.shown = self.high_watermark();
+        self.config = config;
+        self.high_watermark() > self.shown
     }
 
     /// Checks a produced batch but for its sequence; gives the header as it will be stored, offsets not yet placed.

@@ -31,8 +31,7 @@ impl<I: Io> Shard<I> {
             Room::Ready => Ok(()),
             Room::Rolled => {
                 self.write_checkpoint();
-                let limited = self.partitions.iter().filter(|(_, partition)| partition.config.retention_bytes >= 0);
-                self.owed_retention.extend(limited.map(|(&log, _)| log));
+                self.check_retention();
                 self.room(wanted, payload_bytes)
             }
             Room::Wait => Err(Refusal::Wait),

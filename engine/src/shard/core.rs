@@ -22,17 +22,9 @@ use crate::error::{AppendError, ReadError};
 use crate::io::ring::{CompletionSignal, RingIo};
 use crate::journal::reader::Goal;
 use crate::limits::{MAILBOX_MESSAGES_MAX, STALLED_BYTES_MAX};
+pub use crate::offset::LogRef;
 use crate::offset::{CommitSequence, LogId, Offset, ShardId};
 pub use crate::partition::config::LogConfig;
-
-/// Where a log lives.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct LogRef {
-    /// The shard that owns it.
-    pub shard: ShardId,
-    /// Its identity.
-    pub log: LogId,
-}
 
 /// When an append is answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -361,6 +353,12 @@ impl Core {
     /// Deletes a log for ever; durable when the future ends. Unknown logs are fine.
     pub fn delete_log(&self, log: LogRef) -> impl Future<Output = Result<(), AppendError>> + 'static {
         self.change(log.shard, move |shard| shard.delete_log(log.log))
+    }
+
+    /// Looks for what retention may take from the logs of this shard.
+    pub fn check_retention(&self) {
+        self.inner.shard.borrow_mut().check_retention();
+        self.inner.kick.notify_one();
     }
 
     /// Raises the log start offset (`DeleteRecords`), at most to the high watermark; durable when the future ends. Gives the new start.

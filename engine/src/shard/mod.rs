@@ -8,6 +8,7 @@ pub mod core;
 pub mod engine;
 pub mod mailbox;
 pub mod reads;
+mod retention;
 pub mod state;
 pub mod turn;
 pub mod waiters;

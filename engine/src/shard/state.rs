@@ -87,7 +87,7 @@ pub struct Shard<I: Io> {
     /// Logs from which retention may have something to take.
     pub(super) owed_retention: VecDeque<LogId>,
     dead: VecDeque<Dead>,
-    /// Logs whose visible end moved since the last call of [`Shard::take_advanced`], and by how many bytes.
+    /// Logs whose visible end moved since the last call of [`Shard::take_advanced`], and by how many bytes; 0 = whoever waits must look again.
     pub(super) advanced: Vec<(LogId, usize)>,
 }
 
@@ -209,7 +209,10 @@ impl<I: Io> Shard<I> {
     /// Makes a log, or only sets the configuration of an existing one (then the commit is the last one: the log may have been made in it).
     pub fn configure_log(&mut self, log: LogId, config: LogConfig) -> Result<CommitSequence, Refusal> {
         if let Some(partition) = self.partitions.get_mut(&log) {
-            partition.config = config;
+            if partition.configure(config) {
+                // Readers that wait see more at once.
+                self.advanced.push((log, 1));
+            }
             self.owed_retention.push_back(log);
             return Ok(self.journal.ends().appended);
         }
@@ -254,6 +257,8 @@ impl<I: Io> Shard<I> {
             partition.state.raise_start(start);
             let spans = partition.state.take_dead_spans();
             self.dead.push_back(Dead { commit, spans });
+            // A reader that waits below the new start must be told.
+            self.advanced.push((log, 0));
         }
         Ok((start, commit))
     }
@@ -284,12 +289,7 @@ impl<I: Io> Shard<I> {
     pub(super) fn settle_owed(&mut self) {
         // Without room it is tried again at the next turn.
         let _ = self.raise_owed_epochs();
-        while let Some(&log) = self.owed_retention.front() {
-            if self.enforce_retention(log).is_err() {
-                return;
-            }
-            self.owed_retention.pop_front();
-        }
+        self.settle_retention();
     }
 
     fn raise_owed_epochs(&mut self) -> Result<(), Refusal> {
@@ -311,25 +311,6 @@ impl<I: Io> Shard<I> {
             partition.state.epochs.begin(leader_epoch, base_offset);
         }
         Ok(())
-    }
-
-    /// `retention.bytes`: whole spans go while what is left is still enough; the active segment stays.
-    fn enforce_retention(&mut self, log: LogId) -> Result<(), Refusal> {
-        let Some(partition) = self.partitions.get(&log).filter(|partition| partition.config.retention_bytes >= 0)
-        else {
-            return Ok(());
-        };
-        let mut excess = partition.state.bytes().saturating_sub(partition.config.retention_bytes as u64);
-        let mut start = None;
-        for span in partition.state.spans.iter().take_while(|span| Some(span.segment) != self.journal.active_segment())
-        {
-            if span.bytes > excess || span.last_offset >= partition.high_watermark() {
-                break;
-            }
-            excess -= span.bytes;
-            start = Some(span.last_offset.plus(1));
-        }
-        start.map_or(Ok(()), |start| self.raise_log_start(log, start).map(|_| ()))
     }
 
     /// Space whose end became durable is given back.
