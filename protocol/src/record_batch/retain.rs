@@ -17,7 +17,8 @@ pub enum Retained {
 
 /// Calls `visitor` for each record of one whole batch, in offset order. `output_bytes_max` bounds what decompression may give.
 ///
-/// The records of a control batch are markers, not data: it is passed over.
+/// All records are seen or, where one is malformed, none: what cannot be read whole must not supersede anything. The records of a control
+/// batch are markers, not data: it is passed over.
 pub fn visit(
     batch: &[u8],
     output_bytes_max: usize,
@@ -28,7 +29,8 @@ pub fn visit(
         return Ok(());
     }
     let body = decompress(header.compression()?, body, output_bytes_max)?;
-    ordered_records(&header, &body).try_for_each(|record| record.map(|record| visitor(&header, &record)))?;
+    ordered_records(&header, &body).try_for_each(|record| record.map(drop))?;
+    records(&header, &body).flatten().for_each(|record| visitor(&header, &record));
     Ok(())
 }
 

@@ -193,7 +193,10 @@ fn records_without_an_offset_of_their_own_are_an_error() {
     let of = |order: &[&Vec<u8>], last_offset_delta| {
         let header = BatchHeader { record_count: order.len() as i32, last_offset_delta, ..header };
         let body: Vec<u8> = order.iter().flat_map(|record| record.iter().copied()).collect();
-        visit(&assemble(header, &body).expect("small"), CAP, &mut |_, _| {})
+        let mut seen = 0;
+        let outcome = visit(&assemble(header, &body).expect("small"), CAP, &mut |_, _| seen += 1);
+        assert_eq!(seen, if outcome.is_ok() { order.len() } else { 0 }, "all or none");
+        outcome
     };
     let [a, b, c] = &order[..] else { panic!("three records") };
     assert!(of(&[a, b, c], 2).is_ok() && of(&[a, c], 2).is_ok() && of(&[b], 2).is_ok());
