@@ -33,6 +33,8 @@ pub struct Broker {
     pub producer_ids: ProducerIds,
     /// The groups whose offsets partitions live on this shard.
     pub groups: GroupEdge,
+    /// The settings overlaid by the dynamic configuration of the catalog.
+    effective_settings: RefCell<Arc<Settings>>,
     catalog: RefCell<Arc<Catalog>>,
     owner: OnceCell<Rc<CatalogOwner>>,
     draining: watch::Receiver<bool>,
@@ -43,6 +45,7 @@ impl Broker {
     pub fn install(core: Core, settings: Arc<Settings>, draining: watch::Receiver<bool>) -> Rc<Broker> {
         let broker = Rc::new(Broker {
             groups: GroupEdge::new(core.clone(), &settings),
+            effective_settings: RefCell::new(Arc::clone(&settings)),
             core,
             settings,
             frame_budget: Rc::new(FrameBudget::new(SHARD_BUDGET_BYTES)),
@@ -62,8 +65,14 @@ impl Broker {
         Arc::clone(&self.catalog.borrow())
     }
 
+    /// The settings as they are now, dynamic ones included: for what topics have by default.
+    pub fn effective_settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.effective_settings.borrow())
+    }
+
     /// Takes over a newer view.
     pub fn set_catalog(&self, catalog: &Arc<Catalog>) {
+        self.effective_settings.replace(self.settings.overlaid(catalog.broker_configs()));
         let old = self.catalog.replace(Arc::clone(catalog));
         self.groups.topics_changed(&old, catalog);
     }

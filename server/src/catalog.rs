@@ -2,6 +2,7 @@
 //! view by reference.
 
 mod change;
+mod configs;
 mod owner;
 
 use std::collections::{BTreeMap, HashMap};
@@ -14,6 +15,7 @@ use uuid::Uuid;
 
 pub use self::change::Change;
 pub use self::owner::{CATALOG_SHARD, CatalogError, CatalogOwner, NewTopic, check_topic_name};
+use crate::config_edits::StoredConfigs;
 use crate::topic_config::TopicConfigs;
 
 /// Name of the topic that holds groups and committed offsets.
@@ -74,6 +76,7 @@ pub struct Catalog {
     topics: BTreeMap<String, Arc<Topic>>,
     topics_by_id: HashMap<Uuid, Arc<Topic>>,
     partitions: usize,
+    broker_configs: StoredConfigs,
     next_log_id: u64,
     next_producer_id: i64,
 }
@@ -85,6 +88,7 @@ impl Default for Catalog {
             topics: BTreeMap::new(),
             topics_by_id: HashMap::new(),
             partitions: 0,
+            broker_configs: StoredConfigs::new(),
             // Log 0 is the catalog's own.
             next_log_id: engine::offset::CATALOG_LOG.0 + 1,
             next_producer_id: 0,
@@ -128,6 +132,11 @@ impl Catalog {
         self.topics.get(topic)?.log(partition)
     }
 
+    /// The broker's dynamic configuration, by name.
+    pub fn broker_configs(&self) -> &StoredConfigs {
+        &self.broker_configs
+    }
+
     /// The lowest log id that was never given away.
     pub fn next_log_id(&self) -> u64 {
         self.next_log_id
@@ -144,6 +153,7 @@ impl Catalog {
             Change::Cluster { id } => self.cluster_id = id,
             Change::NextLogId { next } => self.next_log_id = self.next_log_id.max(next),
             Change::NextProducerId { next } => self.next_producer_id = self.next_producer_id.max(next),
+            Change::BrokerConfigs { configs } => self.broker_configs = configs,
             Change::Topic(topic) => self.put_topic(topic),
             Change::DeleteTopic { id } => self.remove_topic(id),
         }
@@ -156,7 +166,13 @@ impl Catalog {
             Change::NextLogId { next: self.next_log_id },
             Change::NextProducerId { next: self.next_producer_id },
         ];
-        ids.into_iter().chain(self.topics.values().map(|topic| Change::Topic(Topic::clone(topic)))).collect()
+        // A catalog without dynamic configuration stays readable to releases that know none.
+        let configs = Some(self.broker_configs.clone()).filter(|configs| !configs.is_empty());
+        let configs = configs.map(|configs| Change::BrokerConfigs { configs });
+        ids.into_iter()
+            .chain(configs)
+            .chain(self.topics.values().map(|topic| Change::Topic(Topic::clone(topic))))
+            .collect()
     }
 
     fn put_topic(&mut self, topic: Topic) {
@@ -196,6 +212,7 @@ mod tests {
             Change::Cluster { id: "c".into() },
             Change::Topic(topic("a", 1, 1..3)),
             Change::NextProducerId { next: 1000 },
+            Change::BrokerConfigs { configs: StoredConfigs::from([("log.retention.ms".into(), "5".into())]) },
             Change::Topic(topic("b", 2, 3..7)),
             Change::DeleteTopic { id: Uuid::from_u128(1) },
             Change::Topic(topic("a", 3, 7..8)),

@@ -4,11 +4,13 @@ mod address;
 mod keys;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use thiserror::Error;
 
 pub use self::address::{Endpoint, HostPort, check_advertised};
-pub use self::keys::{BROKER_KEYS, BrokerKey, Effect, KeyValue, Shards};
+pub use self::keys::{BROKER_KEYS, BrokerKey, DYNAMIC_KEYS, Effect, KeyValue, Shards, UnlessUnset};
+use crate::config_edits::StoredConfigs;
 use crate::limits;
 
 /// Everything that a broker is started with.
@@ -42,6 +44,14 @@ pub struct Settings {
     pub max_connections: usize,
     /// `log.retention.bytes`.
     pub log_retention_bytes: i64,
+    /// `log.retention.ms`, which goes before the next two.
+    pub log_retention_ms: UnlessUnset,
+    /// `log.retention.minutes`, which goes before hours.
+    pub log_retention_minutes: UnlessUnset,
+    /// `log.retention.hours`.
+    pub log_retention_hours: i64,
+    /// `log.retention.check.interval.ms`.
+    pub log_retention_check_interval_ms: u64,
     /// `offsets.retention.minutes`.
     pub offsets_retention_minutes: i64,
     /// `group.initial.rebalance.delay.ms`.
@@ -93,6 +103,10 @@ impl Default for Settings {
             connections_max_idle_ms: 600_000,
             max_connections: limits::CONNECTIONS_MAX_DEFAULT,
             log_retention_bytes: -1,
+            log_retention_ms: UnlessUnset(None),
+            log_retention_minutes: UnlessUnset(None),
+            log_retention_hours: 168,
+            log_retention_check_interval_ms: 300_000,
             offsets_retention_minutes: 10_080,
             group_initial_rebalance_delay_ms: 3000,
             group_min_session_timeout_ms: 6000,
@@ -167,6 +181,36 @@ pub enum ConfigError {
 }
 
 impl Settings {
+    /// How long a topic keeps records when nothing is set for it, ms; -1 = for ever.
+    pub fn retention_ms(&self) -> i64 {
+        let minutes = self.log_retention_minutes.0.unwrap_or(self.log_retention_hours.saturating_mul(60));
+        let of_minutes = if minutes < 0 { -1 } else { minutes.saturating_mul(60_000) };
+        self.log_retention_ms.0.unwrap_or(of_minutes)
+    }
+
+    /// These settings overlaid by dynamic ones.
+    pub fn with_dynamic(&self, configs: &StoredConfigs) -> Result<Settings, ConfigError> {
+        let mut settings = self.clone();
+        for (name, value) in configs {
+            settings.apply(&[KeyValue { name: name.clone(), value: value.clone() }])?;
+        }
+        Ok(settings)
+    }
+
+    /// As [`Settings::with_dynamic`], for values that were checked when they came in: one that is refused now is said and left out.
+    pub fn overlaid(self: &Arc<Settings>, configs: &StoredConfigs) -> Arc<Settings> {
+        if configs.is_empty() {
+            return Arc::clone(self);
+        }
+        match self.with_dynamic(configs) {
+            Ok(settings) => Arc::new(settings),
+            Err(error) => {
+                tracing::warn!(%error, "the stored dynamic configuration is not used");
+                Arc::clone(self)
+            }
+        }
+    }
+
     /// Applies keys in order, the later ones over the earlier ones.
     pub fn apply(&mut self, keys: &[KeyValue]) -> Result<(), ConfigError> {
         keys.iter().try_for_each(|key| keys::apply(self, key))

@@ -13,6 +13,7 @@ pub mod cli;
 pub mod clock;
 pub mod compaction;
 pub mod config;
+pub mod config_edits;
 pub mod connection;
 mod dump;
 pub mod exit;

@@ -62,6 +62,7 @@ pub async fn run(core: Core, control: Arc<Control>) {
             }
         }
     }
+    core.spawn(retain(core.clone(), Duration::from_millis(control.settings.log_retention_check_interval_ms)));
     let (sender, receiver) = mpsc::channel(ACCEPTED_SOCKETS_MAX);
     let inbox = ShardInbox { sockets: sender, connections: Arc::new(AtomicUsize::new(0)) };
     let _ = control.events.send(Event::ShardReady(core.shard().0, inbox));
@@ -97,6 +98,15 @@ async fn take_sockets(core: &Core, broker: &Rc<Broker>, mut sockets: mpsc::Recei
     }
     if tokio::time::timeout(DRAIN_DEADLINE, open.none()).await.is_err() {
         tracing::warn!(connections = open.count.get(), shard = %core.shard(), "stopping although connections have not ended");
+    }
+}
+
+/// Age comes without an event, so this shard's logs are looked at every while.
+async fn retain(core: Core, every: Duration) {
+    let mut next_check = tokio::time::interval_at(tokio::time::Instant::now() + every, every);
+    loop {
+        next_check.tick().await;
+        core.check_retention();
     }
 }
 

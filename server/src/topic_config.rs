@@ -1,16 +1,15 @@
 //! Kafka's topic configuration names: one table of types, defaults and checks. A key acts, or is stored and logged as not acting yet.
 
-use std::collections::BTreeMap;
-
 use engine::partition::config::LogConfig;
 use thiserror::Error;
 
 use crate::catalog::Topic;
 use crate::config::Settings;
+use crate::config_edits::StoredConfigs;
 use crate::limits::TOPIC_CONFIG_VALUE_BYTES_MAX;
 
 /// Values that a client set for a topic, by name. Stored with the topic; what is missing has its default.
-pub type TopicConfigs = BTreeMap<String, String>;
+pub type TopicConfigs = StoredConfigs;
 
 /// The type that `DescribeConfigs` reports.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -119,7 +118,7 @@ pub const TOPIC_KEYS: &[TopicKey] = {
         key("remote.log.delete.on.disable", Boolean, false, "false", C::Boolean),
         key("remote.storage.enable", Boolean, false, "false", C::OneOf(&["false"])),
         key("retention.bytes", Long, true, "-1", C::Integer(-1, i64::MAX)),
-        key("retention.ms", Long, false, "604800000", C::Integer(-1, i64::MAX)),
+        key("retention.ms", Long, true, "604800000", C::Integer(-1, i64::MAX)),
         key("segment.bytes", Int, false, "1073741824", C::Integer(1 << 20, INT_MAX)),
         key("segment.index.bytes", Int, false, "10485760", C::Integer(4, INT_MAX)),
         key("segment.jitter.ms", Long, false, "0", C::Integer(0, i64::MAX)),
@@ -134,12 +133,29 @@ pub fn topic_key(name: &str) -> Option<&'static TopicKey> {
     TOPIC_KEYS.iter().find(|key| key.name == name)
 }
 
+/// The default of a key that holds a list; None for any other.
+pub fn list_default(name: &str, settings: &Settings) -> Option<String> {
+    let key = topic_key(name).filter(|key| key.kind == ConfigType::List)?;
+    Some(key.default_value(settings))
+}
+
 impl TopicKey {
+    /// The broker's key that gives the default of this one.
+    pub fn broker_key(&self) -> Option<&'static str> {
+        match self.name {
+            "max.message.bytes" => Some("message.max.bytes"),
+            "retention.bytes" => Some("log.retention.bytes"),
+            "retention.ms" => Some("log.retention.ms"),
+            _ => None,
+        }
+    }
+
     /// The value that a topic has when nothing was set: the broker's setting where there is one, or Kafka's default.
     pub fn default_value(&self, settings: &Settings) -> String {
         match self.name {
             "max.message.bytes" => settings.message_max_bytes.to_string(),
             "retention.bytes" => settings.log_retention_bytes.to_string(),
+            "retention.ms" => settings.retention_ms().to_string(),
             _ => self.default.to_owned(),
         }
     }
@@ -221,7 +237,7 @@ pub fn log_config(topic: &Topic, settings: &Settings) -> LogConfig {
     let dirty_ratio = text("min.cleanable.dirty.ratio").and_then(|value| value.parse().ok()).unwrap_or(0.5_f64);
     LogConfig {
         retention_bytes: number("retention.bytes", settings.log_retention_bytes),
-        retention_ms: number("retention.ms", 7 * 24 * 60 * 60 * 1000),
+        retention_ms: number("retention.ms", settings.retention_ms()),
         delete: has_cleanup_policy(configs, "delete"),
         compact: is_compacted(configs),
         delete_retention_ms: number("delete.retention.ms", 24 * 60 * 60 * 1000),

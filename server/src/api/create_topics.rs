@@ -107,11 +107,12 @@ fn partition_count(call: &Call, topic: &CreatableTopic<'_>) -> Result<i32, Refus
 
 /// Name, value and whether the topic itself says so.
 fn described_configs(call: &Call, topic: &Topic) -> Vec<(&'static str, String, i8)> {
+    let settings = call.broker.effective_settings();
     TOPIC_KEYS
         .iter()
         .map(|key| match topic.configs.get(key.name) {
             Some(value) => (key.name, value.clone(), SOURCE_TOPIC),
-            None => (key.name, key.default_value(&call.broker.settings), SOURCE_DEFAULT),
+            None => (key.name, key.default_value(&settings), SOURCE_DEFAULT),
         })
         .collect()
 }

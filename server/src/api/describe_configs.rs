@@ -6,23 +6,30 @@ use protocol::messages::describe_configs::{
     DescribeConfigsResult, DescribeConfigsSynonym,
 };
 
+use super::resource_configs::{BROKER, TOPIC, is_this_broker};
+use crate::config::DYNAMIC_KEYS;
 use crate::request::{Answer, Call};
-use crate::topic_config::{ConfigType, TOPIC_KEYS};
+use crate::topic_config::{ConfigType, TOPIC_KEYS, TopicKey};
 
-const TOPIC: i8 = 2;
-const BROKER: i8 = 4;
 const SOURCE_TOPIC: i8 = 1;
+const SOURCE_DYNAMIC_BROKER: i8 = 2;
 const SOURCE_STATIC_BROKER: i8 = 4;
 const SOURCE_DEFAULT: i8 = 5;
 
 /// One setting, ready to be answered.
 struct Setting {
     name: &'static str,
-    value: String,
-    default: Option<String>,
-    source: i8,
+    /// Where a value is said, the one that counts first.
+    places: Vec<Place>,
     kind: i8,
     read_only: bool,
+}
+
+/// One place that says a value.
+struct Place {
+    name: &'static str,
+    value: String,
+    source: i8,
 }
 
 pub fn handle(call: &Call, request: &DescribeConfigsRequest<'_>) -> Answer {
@@ -64,72 +71,54 @@ fn settings_of(call: &Call, resource: &DescribeConfigsResource<'_>) -> Result<Ve
 fn topic_settings(call: &Call, name: &str) -> Result<Vec<Setting>, (ErrorCode, &'static str)> {
     let catalog = call.broker.catalog();
     let topic = catalog.topic(name).ok_or((ErrorCode::UnknownTopicOrPartition, "there is no such topic"))?;
-    let setting = |key: &crate::topic_config::TopicKey| {
-        let default = key.default_value(&call.broker.settings);
-        let set = topic.configs.get(key.name);
-        Setting {
-            name: key.name,
-            value: set.cloned().unwrap_or_else(|| default.clone()),
-            source: if set.is_some() { SOURCE_TOPIC } else { SOURCE_DEFAULT },
-            default: Some(default),
-            kind: wire_type(key.kind),
-            read_only: false,
-        }
+    let fixed = &call.broker.settings;
+    let setting = |key: &TopicKey| {
+        let of_topic = topic.configs.get(key.name).map(|value| place(key.name, value, SOURCE_TOPIC));
+        let of_broker = key
+            .broker_key()
+            .and_then(|name| catalog.broker_configs().get(name).map(|value| place(name, value, SOURCE_DYNAMIC_BROKER)));
+        let default = place(key.broker_key().unwrap_or(key.name), &key.default_value(fixed), SOURCE_DEFAULT);
+        let places = of_topic.into_iter().chain(of_broker).chain([default]).collect();
+        Setting { name: key.name, places, kind: wire_type(key.kind), read_only: false }
     };
     Ok(TOPIC_KEYS.iter().map(setting).collect())
 }
 
 fn broker_settings(call: &Call, name: &str) -> Result<Vec<Setting>, (ErrorCode, &'static str)> {
-    let settings = &call.broker.settings;
-    if !name.is_empty() && name != settings.node_id.to_string() {
+    if !is_this_broker(call, name) {
         return Err((ErrorCode::InvalidRequest, "the resource name is not this node's id"));
     }
-    let string = wire_type(ConfigType::String);
-    let fixed = |name, value: &str| Setting {
-        name,
-        value: value.to_owned(),
-        default: None,
-        source: SOURCE_DEFAULT,
-        kind: string,
-        read_only: true,
-    };
-    let resolved = settings.resolved().map(|(name, value)| Setting {
-        name,
-        value,
-        default: None,
-        source: SOURCE_STATIC_BROKER,
-        kind: string,
-        read_only: true,
+    let catalog = call.broker.catalog();
+    let kind = wire_type(ConfigType::String);
+    let resolved = call.broker.settings.resolved().map(|(name, value)| {
+        let dynamic = catalog.broker_configs().get(name).map(|value| place(name, value, SOURCE_DYNAMIC_BROKER));
+        let places = dynamic.into_iter().chain([place(name, &value, SOURCE_STATIC_BROKER)]).collect();
+        Setting { name, places, kind, read_only: !DYNAMIC_KEYS.contains(&name) }
     });
     // What admin tools read of every broker although it is a matter of course here.
-    let expected = [
-        fixed("default.replication.factor", "1"),
-        fixed("min.insync.replicas", "1"),
-        fixed("delete.topic.enable", "true"),
-    ];
+    let expected = [("default.replication.factor", "1"), ("min.insync.replicas", "1"), ("delete.topic.enable", "true")]
+        .map(|(name, value)| Setting { name, places: vec![place(name, value, SOURCE_DEFAULT)], kind, read_only: true });
     Ok(resolved.chain(expected).collect())
 }
 
+fn place(name: &'static str, value: &str, source: i8) -> Place {
+    Place { name, value: value.to_owned(), source }
+}
+
 fn config(setting: &Setting, include_synonyms: bool) -> DescribeConfigsResourceResult<'_> {
-    let own = DescribeConfigsSynonym { name: setting.name, value: Some(&setting.value), source: setting.source };
-    let default = setting.default.as_deref().filter(|_| setting.source == SOURCE_TOPIC);
-    let synonyms = if include_synonyms {
-        let default = default.map(|value| DescribeConfigsSynonym {
-            name: setting.name,
-            value: Some(value),
-            source: SOURCE_DEFAULT,
-        });
-        std::iter::once(own).chain(default).collect()
-    } else {
-        Vec::new()
-    };
+    let synonyms = setting.places.iter().filter(|_| include_synonyms).map(|place| DescribeConfigsSynonym {
+        name: place.name,
+        value: Some(&place.value),
+        source: place.source,
+    });
+    let first = &setting.places[0];
     DescribeConfigsResourceResult {
         name: setting.name,
-        value: Some(&setting.value),
+        value: Some(&first.value),
         read_only: setting.read_only,
-        config_source: setting.source,
+        config_source: first.source,
         is_sensitive: false,
-        synonyms,
+        synonyms: synonyms.collect(),
         config_type: setting.kind,
         documentation: None,
     }

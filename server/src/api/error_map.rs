@@ -4,6 +4,7 @@ use engine::error::{AppendError, ReadError};
 use protocol::error_code::ErrorCode;
 
 use crate::catalog::CatalogError;
+use crate::config_edits::EditError;
 use crate::group::GroupError;
 
 /// Why a batch was not appended.
@@ -44,6 +45,8 @@ pub fn catalog(error: &CatalogError) -> ErrorCode {
         CatalogError::InvalidName(_) => ErrorCode::InvalidTopicException,
         CatalogError::InvalidPartitions(_) => ErrorCode::InvalidPartitions,
         CatalogError::Limit(_) => ErrorCode::PolicyViolation,
+        CatalogError::Config(EditError::Duplicate(_) | EditError::NotDynamic(_)) => ErrorCode::InvalidRequest,
+        CatalogError::Config(EditError::NotAList(_) | EditError::Invalid(_)) => ErrorCode::InvalidConfig,
         CatalogError::Storage(error) => append(error),
         CatalogError::Stopping => ErrorCode::NotController,
     }

@@ -1,9 +1,11 @@
 //! The APIs: one file each, and the one table from which requests are served and `ApiVersions` answers.
 
+mod alter_configs;
 mod api_versions;
 mod create_partitions;
 mod create_topics;
 mod delete_groups;
+mod delete_records;
 mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
@@ -12,6 +14,7 @@ pub mod error_map;
 mod fetch;
 mod find_coordinator;
 mod heartbeat;
+mod incremental_alter_configs;
 mod init_producer_id;
 mod join_group;
 mod leave_group;
@@ -22,6 +25,7 @@ mod offset_commit;
 mod offset_fetch;
 mod offset_for_leader_epoch;
 mod produce;
+mod resource_configs;
 mod sync_group;
 
 use std::pin::Pin;
@@ -96,11 +100,14 @@ const APIS: &[Api] = &[
     },
     serial!(CreateTopics, create_topics),
     serial!(DeleteTopics, delete_topics),
+    serial!(DeleteRecords, delete_records),
     serial!(InitProducerId, init_producer_id),
     serial!(OffsetForLeaderEpoch, offset_for_leader_epoch),
     at_once!(DescribeConfigs, describe_configs),
+    serial!(AlterConfigs, alter_configs),
     serial!(CreatePartitions, create_partitions),
     serial!(DeleteGroups, delete_groups),
+    serial!(IncrementalAlterConfigs, incremental_alter_configs),
     at_once!(DescribeCluster, describe_cluster),
 ];
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Topic;
+use crate::config_edits::StoredConfigs;
 
 /// What became true. Every change is an assignment, so that replaying it twice does no harm.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -21,6 +22,11 @@ pub enum Change {
     DeleteTopic {
         /// Its id.
         id: Uuid,
+    },
+    /// The broker's dynamic configuration is this.
+    BrokerConfigs {
+        /// Values by name.
+        configs: StoredConfigs,
     },
     /// Log ids below this were given away.
     NextLogId {

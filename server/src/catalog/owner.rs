@@ -17,6 +17,7 @@ use super::{Catalog, Change, Placement, Topic};
 use crate::broker;
 use crate::clock::wall_clock_ms;
 use crate::config::Settings;
+use crate::config_edits::EditError;
 use crate::limits::{PARTITIONS_PER_TOPIC_MAX, PRODUCER_ID_BLOCK, TOPIC_NAME_BYTES_MAX};
 use crate::state_log::{ReplayError, StateLog, StateRecord, build_batches};
 use crate::topic_config::{self, TopicConfigs};
@@ -42,6 +43,9 @@ pub enum CatalogError {
     /// A cap of the broker.
     #[error("{0}")]
     Limit(String),
+    /// An edit of a configuration that is refused.
+    #[error("{0}")]
+    Config(#[from] EditError),
     /// The journal did not take it.
     #[error("{0}")]
     Storage(#[from] AppendError),
@@ -66,10 +70,10 @@ pub struct NewTopic {
 /// The writer. Changes happen one after another.
 pub struct CatalogOwner {
     core: Core,
-    settings: Arc<Settings>,
+    pub(super) settings: Arc<Settings>,
     log: StateLog,
     state: RefCell<Arc<Catalog>>,
-    writing: Mutex<()>,
+    pub(super) writing: Mutex<()>,
 }
 
 impl CatalogOwner {
@@ -116,7 +120,7 @@ impl CatalogOwner {
         }
         let logs: Vec<LogRef> = topic.logs().collect();
         self.append(Change::Topic(topic.clone())).await?;
-        if let Err(error) = self.configure(&logs, topic_config::log_config(&topic, &self.settings)).await {
+        if let Err(error) = self.configure(&logs, topic_config::log_config(&topic, &self.effective_settings())).await {
             // The topic must not be there by half: clients would see partitions that never answer.
             self.append(Change::DeleteTopic { id: topic.id }).await?;
             return Err(error.into());
@@ -144,7 +148,7 @@ impl CatalogOwner {
         let logs: Vec<LogRef> = added.iter().map(|placement| (*placement).into()).collect();
         let mut topic = Topic::clone(current);
         topic.partitions.extend(added);
-        let config = topic_config::log_config(&topic, &self.settings);
+        let config = topic_config::log_config(&topic, &self.effective_settings());
         self.append(Change::Topic(topic)).await?;
         if let Err(error) = self.configure(&logs, config).await {
             self.append(Change::Topic(Topic::clone(current))).await?;
@@ -228,7 +232,7 @@ impl CatalogOwner {
         Ok((first..first + count as u64).map(|log| Placement { shard: (log % shards) as u32, log }).collect())
     }
 
-    async fn append(&self, change: Change) -> Result<(), AppendError> {
+    pub(super) async fn append(&self, change: Change) -> Result<(), AppendError> {
         self.log.append(build_batches(&[record(&change)], wall_clock_ms())).await?;
         let mut next = Catalog::clone(&self.state.borrow());
         next.apply(change);
@@ -236,7 +240,7 @@ impl CatalogOwner {
         Ok(())
     }
 
-    async fn configure(&self, logs: &[LogRef], config: LogConfig) -> Result<(), AppendError> {
+    pub(super) async fn configure(&self, logs: &[LogRef], config: LogConfig) -> Result<(), AppendError> {
         let pending: Vec<_> = logs.iter().map(|log| self.core.configure_log(*log, config)).collect();
         for configured in pending {
             configured.await?;
@@ -245,7 +249,7 @@ impl CatalogOwner {
     }
 
     /// Gives every shard the newest view, and ends when all have it.
-    async fn broadcast(&self) {
+    pub(super) async fn broadcast(&self) {
         let pending: Vec<_> = (0..self.core.shard_count())
             .map(|shard| {
                 let view = self.state();
@@ -260,10 +264,7 @@ impl CatalogOwner {
 
     async fn reconcile_logs(&self) -> Result<(), AppendError> {
         let state = self.state();
-        for topic in state.topics() {
-            let logs: Vec<_> = topic.logs().collect();
-            self.configure(&logs, topic_config::log_config(topic, &self.settings)).await?;
-        }
+        self.configure_all().await?;
         let known: std::collections::HashSet<u64> =
             state.topics().flat_map(|topic| topic.partitions.iter().map(|placement| placement.log)).collect();
         for shard in (0..self.core.shard_count()).map(ShardId) {

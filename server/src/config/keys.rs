@@ -120,6 +120,10 @@ pub const BROKER_KEYS: &[BrokerKey] = &[
     acts!("connections.max.idle.ms", connections_max_idle_ms, |key| key.integer(1, i64::MAX).map(i64::cast_unsigned)),
     acts!("max.connections", max_connections, |key| key.bytes(1, MS_MAX)),
     acts!("log.retention.bytes", log_retention_bytes, |key| key.integer(-1, i64::MAX)),
+    acts!("log.retention.ms", log_retention_ms, |key| UnlessUnset::read(key, -1)),
+    acts!("log.retention.minutes", log_retention_minutes, |key| UnlessUnset::read(key, -1)),
+    acts!("log.retention.hours", log_retention_hours, |key| key.integer(-1, MS_MAX)),
+    acts!("log.retention.check.interval.ms", log_retention_check_interval_ms, KeyValue::milliseconds),
     acts!("offsets.retention.minutes", offsets_retention_minutes, |key| key.integer(1, MS_MAX)),
     acts!("group.initial.rebalance.delay.ms", group_initial_rebalance_delay_ms, |key| key.integer(0, MS_MAX)),
     acts!("group.min.session.timeout.ms", group_min_session_timeout_ms, |key| key.integer(1, MS_MAX)),
@@ -167,10 +171,6 @@ pub const BROKER_KEYS: &[BrokerKey] = &[
     not_yet("log.message.timestamp.after.max.ms"),
     not_yet("log.message.timestamp.before.max.ms"),
     not_yet("log.message.timestamp.type"),
-    not_yet("log.retention.check.interval.ms"),
-    not_yet("log.retention.hours"),
-    not_yet("log.retention.minutes"),
-    not_yet("log.retention.ms"),
     not_yet("log.roll.hours"),
     not_yet("log.roll.ms"),
     not_yet("log.segment.bytes"),
@@ -211,6 +211,25 @@ impl std::fmt::Display for Shards {
         }
     }
 }
+
+/// A key that others stand in for as long as it is not set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct UnlessUnset(pub Option<i64>);
+
+impl UnlessUnset {
+    fn read(key: &KeyValue, min: i64) -> Result<UnlessUnset, ConfigError> {
+        key.integer(min, i64::MAX).map(|number| UnlessUnset(Some(number)))
+    }
+}
+
+impl std::fmt::Display for UnlessUnset {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.map_or(Ok(()), |number| number.fmt(f))
+    }
+}
+
+/// Keys that `IncrementalAlterConfigs` may change while the broker runs: the defaults of topics.
+pub const DYNAMIC_KEYS: &[&str] = &["log.retention.bytes", "log.retention.ms", "message.max.bytes"];
 
 /// Applies one key to the settings.
 pub fn apply(settings: &mut Settings, key: &KeyValue) -> Result<(), ConfigError> {

@@ -26,6 +26,8 @@ const SETTINGS: &[&str] = &[
     "posthaste.tail.bytes=8388608",
     "posthaste.pin=false",
     "group.initial.rebalance.delay.ms=0",
+    // The records of tests have times of long ago.
+    "log.retention.ms=-1",
 ];
 
 /// A directory on the file system of the build, which is a real one.

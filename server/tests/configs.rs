@@ -1,0 +1,216 @@
+//! Configurations change while the broker serves, act at once, and survive a restart; records are deleted up to an offset.
+
+mod broker;
+
+use broker::requests::{delete_topic, earliest};
+use broker::{Broker, Client, FETCH, batch, fetch_request, fetched};
+use protocol::api_key::ApiKey;
+use protocol::error_code::ErrorCode;
+use protocol::frame::decode_response;
+use protocol::messages::alter_configs::{
+    AlterConfigsRequest, AlterConfigsResource, AlterConfigsResponse, AlterableConfig,
+};
+use protocol::messages::delete_records::{
+    DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsResponse, DeleteRecordsTopic,
+};
+use protocol::messages::describe_configs::{DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResponse};
+use protocol::messages::incremental_alter_configs::{
+    IncrementalAlterConfigsRequest, IncrementalAlterConfigsResource, IncrementalAlterConfigsResponse,
+    IncrementalAlterableConfig,
+};
+
+const TOPIC: i8 = 2;
+const BROKER: i8 = 4;
+const SET: i8 = 0;
+const DELETE: i8 = 1;
+const APPEND: i8 = 2;
+const SUBTRACT: i8 = 3;
+
+/// Deletes below an offset; gives the error code and the low watermark.
+fn delete_records(client: &mut Client, topic: &str, partition: i32, offset: i64) -> (i16, i64) {
+    let partitions = vec![DeleteRecordsPartition { partition_index: partition, offset }];
+    let topics = vec![DeleteRecordsTopic { name: topic, partitions }];
+    let frame = client.call(2, &DeleteRecordsRequest { topics, timeout_ms: 30_000 });
+    let (_, response): (_, DeleteRecordsResponse<'_>) =
+        decode_response(&frame, ApiKey::DeleteRecords, 2).expect("an answer");
+    let found = &response.topics[0].partitions[0];
+    (found.error_code, found.low_watermark)
+}
+
+/// Single edits of one resource; gives the error code.
+fn alter(client: &mut Client, kind: i8, name: &str, edits: &[(&str, i8, Option<&str>)], validate_only: bool) -> i16 {
+    let configs = edits
+        .iter()
+        .map(|&(name, config_operation, value)| IncrementalAlterableConfig { name, config_operation, value })
+        .collect();
+    let resource = IncrementalAlterConfigsResource { resource_type: kind, resource_name: name, configs };
+    let frame = client.call(1, &IncrementalAlterConfigsRequest { resources: vec![resource], validate_only });
+    let (_, response): (_, IncrementalAlterConfigsResponse<'_>) =
+        decode_response(&frame, ApiKey::IncrementalAlterConfigs, 1).expect("an answer");
+    response.responses[0].error_code
+}
+
+fn replace_all(client: &mut Client, topic: &str, configs: &[(&str, &str)]) -> i16 {
+    let configs = configs.iter().map(|(name, value)| AlterableConfig { name, value: Some(value) }).collect();
+    let resource = AlterConfigsResource { resource_type: TOPIC, resource_name: topic, configs };
+    let frame = client.call(2, &AlterConfigsRequest { resources: vec![resource], validate_only: false });
+    let (_, response): (_, AlterConfigsResponse<'_>) =
+        decode_response(&frame, ApiKey::AlterConfigs, 2).expect("an answer");
+    response.responses[0].error_code
+}
+
+/// Value, source, and (name, source) of every synonym of one setting.
+fn described(client: &mut Client, kind: i8, name: &str, key: &str) -> (String, i8, Vec<(String, i8)>) {
+    let resource =
+        DescribeConfigsResource { resource_type: kind, resource_name: name, configuration_keys: Some(vec![key]) };
+    let request =
+        DescribeConfigsRequest { resources: vec![resource], include_synonyms: true, include_documentation: false };
+    let frame = client.call(4, &request);
+    let (_, response): (_, DescribeConfigsResponse<'_>) =
+        decode_response(&frame, ApiKey::DescribeConfigs, 4).expect("an answer");
+    let found = &response.results[0].configs[0];
+    let synonyms = found.synonyms.iter().map(|synonym| (synonym.name.to_owned(), synonym.source)).collect();
+    (found.value.unwrap_or_default().to_owned(), found.config_source, synonyms)
+}
+
+#[test]
+fn records_below_an_offset_go_and_stay_gone() {
+    let mut broker = Broker::start(&[]);
+    let mut client = broker.connect();
+    assert_eq!(client.create_topic("t", 2, &[]), 0);
+    for at in 0..10 {
+        assert_eq!(client.produce("t", 1, &batch(&[&format!("value-{at}")])), (0, at));
+    }
+    assert_eq!(delete_records(&mut client, "t", 1, 4), (0, 4));
+    assert_eq!(delete_records(&mut client, "t", 1, 2), (0, 4), "it never falls");
+    assert_eq!(earliest(&mut client, "t", 1), 4);
+    assert_eq!(client.fetch("t", 1, 3).0, ErrorCode::OffsetOutOfRange.code());
+    assert_eq!(client.fetch("t", 1, 4).0, 0);
+
+    let refused = |code: ErrorCode| (code.code(), -1);
+    assert_eq!(delete_records(&mut client, "t", 1, 11), refused(ErrorCode::OffsetOutOfRange));
+    assert_eq!(delete_records(&mut client, "t", 1, -2), refused(ErrorCode::OffsetOutOfRange));
+    assert_eq!(delete_records(&mut client, "t", 2, 0), refused(ErrorCode::UnknownTopicOrPartition));
+    assert_eq!(delete_records(&mut client, "none", 0, 0), refused(ErrorCode::UnknownTopicOrPartition));
+    assert_eq!(client.create_topic("keys", 1, &[("cleanup.policy", "compact")]), 0);
+    assert_eq!(delete_records(&mut client, "keys", 0, -1), refused(ErrorCode::PolicyViolation));
+
+    broker.kill_and_restart();
+    let mut client = broker.connect();
+    assert_eq!(earliest(&mut client, "t", 1), 4);
+    assert_eq!(delete_records(&mut client, "t", 1, -1), (0, 10), "up to the high watermark");
+    broker.kill_and_restart();
+    let mut client = broker.connect();
+    assert_eq!(earliest(&mut client, "t", 1), 10);
+    assert_eq!(client.produce("t", 1, &batch(&["next"])), (0, 10));
+}
+
+/// A reader that asked for more bytes than there are waits; records that are deleted under it are no silence.
+#[test]
+fn a_reader_that_waits_below_a_new_log_start_is_told() {
+    let broker = Broker::start(&[]);
+    let (mut client, mut waiting) = (broker.connect(), broker.connect());
+    assert_eq!(client.create_topic("t", 1, &[]), 0);
+    for at in 0..5 {
+        assert_eq!(client.produce("t", 0, &batch(&["v"])), (0, at));
+    }
+    let mut request = fetch_request("t", 0, 1, 60_000);
+    request.min_bytes = 1 << 20;
+    waiting.send(FETCH, &request);
+    // The answer may come before or after the wait began: both must say it.
+    assert_eq!(delete_records(&mut client, "t", 0, 3), (0, 3));
+    assert_eq!(fetched(&waiting.receive().expect("an answer")).0, ErrorCode::OffsetOutOfRange.code());
+}
+
+#[test]
+fn topic_configs_change_live_and_survive() {
+    let mut broker = Broker::start(&[]);
+    let mut client = broker.connect();
+    assert_eq!(client.create_topic("t", 1, &[("segment.ms", "70000")]), 0);
+    let large = batch(&[&"x".repeat(5_000)]);
+    assert_eq!(client.produce("t", 0, &large).0, 0);
+    let set = [("max.message.bytes", SET, Some("1000"))];
+    assert_eq!(alter(&mut client, TOPIC, "t", &set, true), 0, "only asked");
+    assert_eq!(client.produce("t", 0, &large).0, 0);
+    assert_eq!(alter(&mut client, TOPIC, "t", &set, false), 0);
+    assert_eq!(client.produce("t", 0, &large).0, ErrorCode::MessageTooLarge.code());
+    assert_eq!(described(&mut client, TOPIC, "t", "max.message.bytes").0, "1000");
+    assert_eq!(described(&mut client, TOPIC, "t", "segment.ms").0, "70000");
+
+    assert_eq!(alter(&mut client, TOPIC, "t", &[("cleanup.policy", APPEND, Some("compact"))], false), 0);
+    assert_eq!(described(&mut client, TOPIC, "t", "cleanup.policy").0, "delete,compact");
+    assert_eq!(alter(&mut client, TOPIC, "t", &[("cleanup.policy", SUBTRACT, Some("compact"))], false), 0);
+    assert_eq!(described(&mut client, TOPIC, "t", "cleanup.policy").0, "delete");
+
+    broker.kill_and_restart();
+    let mut client = broker.connect();
+    assert_eq!(client.produce("t", 0, &large).0, ErrorCode::MessageTooLarge.code());
+    assert_eq!(alter(&mut client, TOPIC, "t", &[("max.message.bytes", DELETE, None)], false), 0);
+    assert_eq!(client.produce("t", 0, &large).0, 0);
+    assert_eq!(replace_all(&mut client, "t", &[("retention.ms", "60000")]), 0);
+    assert_eq!(described(&mut client, TOPIC, "t", "retention.ms").0, "60000");
+    assert_eq!(described(&mut client, TOPIC, "t", "segment.ms").0, "604800000", "what is not named has its default");
+}
+
+#[test]
+fn wrong_edits_change_nothing() {
+    let broker = Broker::start(&[]);
+    let mut client = broker.connect();
+    assert_eq!(client.create_topic("t", 1, &[]), 0);
+    let mut refused = |kind, name, edits: &[(&str, i8, Option<&str>)]| alter(&mut client, kind, name, edits, false);
+    let (config, request) = (ErrorCode::InvalidConfig.code(), ErrorCode::InvalidRequest.code());
+    assert_eq!(refused(TOPIC, "t", &[("no.such.key", SET, Some("1"))]), config);
+    assert_eq!(refused(TOPIC, "t", &[("no.such.key", DELETE, None)]), config);
+    assert_eq!(refused(TOPIC, "t", &[("retention.ms", SET, Some("soon"))]), config);
+    assert_eq!(refused(TOPIC, "t", &[("retention.ms", APPEND, Some("5"))]), config);
+    assert_eq!(refused(TOPIC, "t", &[("cleanup.policy", SUBTRACT, Some("delete"))]), config, "an empty list");
+    assert_eq!(refused(TOPIC, "t", &[("retention.ms", SET, None)]), request);
+    assert_eq!(refused(TOPIC, "t", &[("retention.ms", 9, Some("5"))]), request);
+    let twice = [("retention.ms", SET, Some("5")), ("retention.ms", DELETE, None)];
+    assert_eq!(refused(TOPIC, "t", &twice), request);
+    assert_eq!(refused(TOPIC, "none", &[("retention.ms", SET, Some("5"))]), ErrorCode::UnknownTopicOrPartition.code());
+    assert_eq!(refused(BROKER, "77", &[("log.retention.ms", SET, Some("5"))]), request);
+    assert_eq!(refused(BROKER, "", &[("node.id", SET, Some("5"))]), request);
+    assert_eq!(refused(BROKER, "", &[("message.max.bytes", SET, Some("-5"))]), config);
+    assert_eq!(refused(16, "t", &[("retention.ms", SET, Some("5"))]), request);
+    assert_eq!(described(&mut client, TOPIC, "t", "retention.ms").1, 5, "still the default");
+}
+
+#[test]
+fn dynamic_broker_configs_are_the_defaults_of_topics_at_once_and_after_a_restart() {
+    let mut broker = Broker::start(&[]);
+    let mut client = broker.connect();
+    assert_eq!(client.create_topic("t", 1, &[]), 0);
+    let large = batch(&[&"x".repeat(5_000)]);
+    assert_eq!(alter(&mut client, BROKER, "1", &[("message.max.bytes", SET, Some("1000"))], false), 0);
+    for kill in [false, true] {
+        if kill {
+            broker.kill_and_restart();
+            client = broker.connect();
+        }
+        assert_eq!(client.produce("t", 0, &large).0, ErrorCode::MessageTooLarge.code());
+        let places = vec![("message.max.bytes".to_owned(), 2), ("message.max.bytes".to_owned(), 5)];
+        assert_eq!(described(&mut client, TOPIC, "t", "max.message.bytes"), ("1000".to_owned(), 2, places));
+        let (value, source, _) = described(&mut client, BROKER, "1", "message.max.bytes");
+        assert_eq!((value.as_str(), source), ("1000", 2));
+    }
+    assert_eq!(alter(&mut client, BROKER, "", &[("message.max.bytes", DELETE, None)], false), 0);
+    assert_eq!(client.produce("t", 0, &large).0, 0);
+}
+
+#[test]
+fn retention_by_time_acts_and_a_reader_below_is_told() {
+    let broker = Broker::start(&["log.retention.check.interval.ms=20"]);
+    let mut client = broker.connect();
+    assert_eq!(client.create_topic("t", 1, &[("retention.ms", "-1")]), 0);
+    for at in 0..3 {
+        // The records of tests are years old.
+        assert_eq!(client.produce("t", 0, &batch(&["old"])), (0, at));
+    }
+    assert_eq!(alter(&mut client, TOPIC, "t", &[("retention.ms", SET, Some("60000"))], false), 0);
+    while earliest(&mut client, "t", 0) < 3 {}
+    assert_eq!(client.fetch("t", 0, 2).0, ErrorCode::OffsetOutOfRange.code());
+    assert_eq!(client.produce("t", 0, &batch(&["old as well"])), (0, 3));
+    while earliest(&mut client, "t", 0) < 4 {}
+    assert_eq!(delete_topic(&mut client, "t"), 0);
+}
