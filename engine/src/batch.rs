@@ -64,6 +64,10 @@ impl BatchHeader {
     pub fn last_offset_delta(&self) -> i32 {
         self.i32_at(23)
     }
+    /// Timestamp that the records' are relative to, ms, or the delete horizon of a compacted batch.
+    pub fn base_timestamp(&self) -> i64 {
+        self.i64_at(27)
+    }
     /// Largest record timestamp, ms.
     pub fn max_timestamp(&self) -> i64 {
         self.i64_at(35)

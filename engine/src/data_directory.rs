@@ -3,16 +3,17 @@
 //! [`DirectoryLock`] keeps other processes out and must be held as long as any `Io` on the directory lives;
 //! [`DataDirectory`] reads or makes what all shards share.
 
+mod lock;
 mod open_error;
 
 use std::fmt::Write as _;
-use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use uuid::Uuid;
 
+pub use self::lock::DirectoryLock;
 pub use self::open_error::OpenError;
 use crate::io::Io;
 use crate::journal::segment::SegmentGeometry;
@@ -26,54 +27,12 @@ const META_NAME: &str = "meta";
 const CLEAN_NAME: &str = "clean";
 /// What an interrupted replacement of the meta file leaves.
 const META_UNFINISHED_NAME: &str = ".meta.new";
-const FORMAT_VERSION: u32 = 1;
+const FORMAT_VERSION: u32 = 2;
 const META_BYTES_MAX: usize = 4096;
 const CLEAN_BYTES_MAX: usize = 128 * (SHARDS_MAX as usize + 1);
 /// How long a start waits for the lock: after kill -9 the kernel may hold a ring's files for a moment.
 pub const LOCK_WAIT_MAX: Duration = Duration::from_secs(10);
 const LOCK_POLL: Duration = Duration::from_millis(20);
-
-/// The exclusive right to a data directory, until it is dropped or the process ends.
-#[derive(Debug)]
-pub struct DirectoryLock {
-    _file: File,
-}
-
-impl DirectoryLock {
-    /// Makes the directory if needed and waits at most `wait_max` for its lock.
-    pub fn acquire(path: &Path, wait_max: Duration) -> Result<DirectoryLock, OpenError> {
-        std::fs::create_dir_all(path).map_err(|error| OpenError::of_io("make directory", path, error))?;
-        let lock_path = path.join(LOCK_NAME);
-        let is_empty =
-            std::fs::read_dir(path).map_err(|error| OpenError::of_io("list directory", path, error))?.next().is_none();
-        // A foreign directory is left exactly as it is.
-        if !is_empty && !lock_path.exists() && !path.join(META_NAME).exists() {
-            return Err(OpenError::Foreign { path: path.to_path_buf() });
-        }
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&lock_path)
-            .map_err(|error| OpenError::of_io("open", &lock_path, error))?;
-        let started = Instant::now();
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(DirectoryLock { _file: file }),
-                Err(TryLockError::WouldBlock) if started.elapsed() < wait_max => {
-                    std::thread::sleep(LOCK_POLL);
-                }
-                Err(TryLockError::WouldBlock) => {
-                    let (path, waited_s) = (path.to_path_buf(), wait_max.as_secs());
-                    return Err(OpenError::Locked { path, waited_s });
-                }
-                Err(TryLockError::Error(error)) => {
-                    return Err(OpenError::of_io("lock", &lock_path, error));
-                }
-            }
-        }
-    }
-}
 
 /// What a new directory is made with; an existing one keeps its own.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -107,6 +66,8 @@ pub struct DataDirectory {
     /// Segment size.
     pub geometry: SegmentGeometry,
     clean_ends: Vec<CleanEnd>,
+    /// What the meta file says.
+    format_version: u32,
 }
 
 impl DataDirectory {
@@ -118,9 +79,21 @@ impl DataDirectory {
     ) -> Result<DataDirectory, OpenError> {
         io.create_directory(path).map_err(|error| OpenError::of_io("make directory", path, error))?;
         match DataDirectory::open(io, path)? {
-            Some(directory) => Ok(directory),
+            Some(directory) => directory.upgrade(io),
             None => DataDirectory::create(io, path, settings),
         }
+    }
+
+    /// From here on older versions of this program refuse the directory; what its files hold is rewritten as they grow.
+    fn upgrade(mut self, io: &mut impl Io) -> Result<DataDirectory, OpenError> {
+        if self.format_version < FORMAT_VERSION {
+            let path = self.path.join(META_NAME);
+            let (from, to) = (self.format_version, FORMAT_VERSION);
+            tracing::info!(path = %path.display(), from, to, "the data directory is upgraded");
+            io.replace_file(&path, self.meta().as_bytes()).map_err(|error| OpenError::of_io("write", &path, error))?;
+            self.format_version = FORMAT_VERSION;
+        }
+        Ok(self)
     }
 
     /// Reads the directory; None if it has no meta file, so that it never was one or has lost it.
@@ -193,6 +166,7 @@ impl DataDirectory {
             shards: settings.shards,
             geometry,
             clean_ends: Vec::new(),
+            format_version: FORMAT_VERSION,
         };
         directory.check_that_nothing_is_lost(io)?;
         for shard in (0..settings.shards).map(ShardId) {
@@ -259,10 +233,11 @@ impl DataDirectory {
             path: path.to_path_buf(),
             id: value(lines, "directory_id").ok_or_else(missing)?,
             shards: value(lines, "shards")
-                .filter(|shards| found == FORMAT_VERSION && (1..=SHARDS_MAX).contains(shards))
+                .filter(|shards| found > 0 && (1..=SHARDS_MAX).contains(shards))
                 .ok_or_else(missing)?,
             geometry: value(lines, "segment_bytes").and_then(SegmentGeometry::new).ok_or_else(missing)?,
             clean_ends: Vec::new(),
+            format_version: found,
         })
     }
 }

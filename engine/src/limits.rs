@@ -88,6 +88,27 @@ pub const DISK_READ_GAP_BYTES_MAX: usize = 64 << 10;
 /// Disk reads in flight, a shard, so that a backfill cannot take all memory.
 pub const DISK_READS_IN_FLIGHT_MAX: usize = 16;
 
+/// Segments that one job of the cleaner turns into one: bounds the indexes that it holds.
+pub const CLEANER_VICTIMS_MAX: usize = 16;
+/// Bytes of live batches that the cleaner holds at once, a shard. It sorts so many by log in one sweep over its victims: more means fewer sweeps.
+pub const CLEANER_GATHER_BYTES_MAX: usize = 16 << 20;
+/// Reads of the cleaner in flight, and as many writes.
+pub const CLEANER_OPERATIONS_IN_FLIGHT_MAX: usize = 2;
+/// Bytes that the cleaner checks and copies in one turn: about a tenth of a millisecond of the core.
+pub const CLEANER_TURN_BYTES_MAX: usize = 256 << 10;
+/// Bytes a second that the cleaner reads and writes, a shard, while no append waits for the disk.
+pub const CLEANER_BYTES_PER_SECOND: u64 = 256 << 20;
+/// The same while appends wait.
+pub const CLEANER_BUSY_BYTES_PER_SECOND: u64 = 32 << 20;
+/// Spans of logs that the cleaner looks at in one turn when it looks for work.
+pub const CLEANER_SURVEY_SPANS_MAX: usize = 4096;
+/// Between two looks for work.
+pub const CLEANER_LOOK_MS: u64 = 1_000;
+/// After a job failed for want of space or by the disk, the cleaner rests this long.
+pub const CLEANER_RETRY_MS: u64 = 10_000;
+/// Keys of one pass of compaction: 2^20 places of 33 bytes in the map, 33 MiB a shard while a pass runs.
+pub const CLEANER_KEYS_MAX: usize = 900_000;
+
 /// Batches of a producer remembered for duplicates, as Kafka's clients expect.
 pub const PRODUCER_BATCHES_MAX: usize = 5;
 /// Bytes of a producer with all its batches in a producers entry (FORMAT.md).

@@ -33,6 +33,7 @@ fn on_an_engine<F: Future<Output = ()> + 'static>(directory: &Path, work: impl F
         segment_bytes: SEGMENT_BYTES_MIN * 8,
         tail_bytes: 1 << 20,
         pin: false,
+        record_codec: None,
     };
     let engine = Engine::start(&config, move |core: Core| {
         let mine = (core.shard() == ShardId(0)).then(|| work(core.clone()));

@@ -109,6 +109,7 @@ fn start_engine(settings: &Settings, control: &Arc<Control>) -> Result<Engine, F
         segment_bytes: settings.segment_bytes,
         tail_bytes: settings.tail_bytes,
         pin: settings.pin,
+        record_codec: Some(crate::compaction::CODEC),
     };
     let control = Arc::clone(control);
     Engine::start(&config, move |core| shard_service::run(core, Arc::clone(&control)))

@@ -18,6 +18,7 @@ fn append_to_catalog(data: &std::path::Path, records: Vec<u8>) {
         segment_bytes: engine::limits::SEGMENT_BYTES_DEFAULT,
         tail_bytes: engine::limits::TAIL_BYTES_DEFAULT,
         pin: false,
+        record_codec: None,
     };
     let records = Arc::new(Mutex::new(Some(Bytes::from(records))));
     let append = move |core: Core| {

@@ -6,8 +6,9 @@
 use uuid::Uuid;
 
 pub use super::commit_error::CommitError;
+pub use super::entry_kind::EntryKind;
 use super::field::{array_at, i32_at, i64_at, is_zero, u16_at, u32_at, u64_at};
-use crate::batch::{BATCH_HEADER_BYTES, BatchHeader, crc_is_valid};
+use crate::batch::{BatchHeader, crc_is_valid};
 use crate::limits::{BLOCK_BYTES, COMMIT_BYTES_MAX, COMMIT_ENTRIES_MAX};
 use crate::offset::{CommitSequence, Incarnation, JournalPosition, LogId, Offset, SegmentSequence, ShardId};
 
@@ -21,7 +22,8 @@ pub const FLAG_CHECKPOINT: u16 = 1;
 pub const FLAG_CHECKPOINT_END: u16 = 2;
 
 const MAGIC: [u8; 8] = *b"PHCOMIT1";
-const VERSION: u16 = 1;
+/// Versions that are read; the newest is written. Version 1 has no entry of the kinds from 9 on, nor of kind 7.
+const VERSIONS: std::ops::RangeInclusive<u16> = 1..=2;
 /// What the header CRC leaves out: the magic and the CRC itself.
 const CRC_COVERS_FROM: usize = 12;
 
@@ -52,57 +54,6 @@ pub struct CommitHeader {
     pub table_place: u32,
     /// The data directory.
     pub directory_id: Uuid,
-}
-
-/// What an entry stands for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-pub enum EntryKind {
-    /// One Kafka record batch.
-    Batch = 1,
-    /// The whole state of a log at this place.
-    LogState = 2,
-    /// The log start offset rises to the entry's base offset.
-    LogStart = 3,
-    /// The log is gone for ever.
-    LogDelete = 4,
-    /// A leader epoch begins at the entry's base offset.
-    Epoch = 5,
-    /// The producer table of a log.
-    Producers = 6,
-    /// Reserved for the cleaner: a batch that was copied forward. Version 1 neither writes nor reads it.
-    Relocation = 7,
-    /// Nothing but the header's `durable_upto`.
-    Watermark = 8,
-}
-
-impl EntryKind {
-    fn decode(byte: u8) -> Option<EntryKind> {
-        Some(match byte {
-            1 => EntryKind::Batch,
-            2 => EntryKind::LogState,
-            3 => EntryKind::LogStart,
-            4 => EntryKind::LogDelete,
-            5 => EntryKind::Epoch,
-            6 => EntryKind::Producers,
-            8 => EntryKind::Watermark,
-            _ => return None,
-        })
-    }
-
-    /// Least bytes of a payload of this kind, or None for a kind that carries none.
-    fn payload_bytes_min(self) -> Option<usize> {
-        match self {
-            EntryKind::Batch => Some(BATCH_HEADER_BYTES),
-            EntryKind::LogState => Some(12),
-            EntryKind::Producers => Some(4),
-            EntryKind::LogStart
-            | EntryKind::LogDelete
-            | EntryKind::Epoch
-            | EntryKind::Relocation
-            | EntryKind::Watermark => None,
-        }
-    }
 }
 
 /// One row of a commit's table.
@@ -144,7 +95,7 @@ impl CommitHeader {
         assert_eq!(table.len(), self.entry_count as usize * ENTRY_BYTES);
         assert_eq!(self.check_bounds(), Ok(()), "commit header {self:?}");
         into[0..8].copy_from_slice(&MAGIC);
-        into[12..14].copy_from_slice(&VERSION.to_le_bytes());
+        into[12..14].copy_from_slice(&VERSIONS.end().to_le_bytes());
         into[14..16].copy_from_slice(&self.flags.to_le_bytes());
         into[16..20].copy_from_slice(&self.shard.0.to_le_bytes());
         into[20..24].copy_from_slice(&self.entry_count.to_le_bytes());
@@ -169,7 +120,7 @@ impl CommitHeader {
         if bytes[0..8] != MAGIC {
             return Err(CommitError::Magic);
         }
-        if u16_at(bytes, 12) != VERSION {
+        if !VERSIONS.contains(&u16_at(bytes, 12)) {
             return Err(CommitError::Version);
         }
         let header = CommitHeader {
@@ -347,9 +298,6 @@ impl Entry {
     }
 
     fn check(&self) -> Result<(), CommitError> {
-        if self.kind == EntryKind::Relocation {
-            return Err(CommitError::Kind);
-        }
         let payload_fits = match self.kind.payload_bytes_min() {
             Some(bytes_min) => self.length as usize >= bytes_min,
             None => self.length == 0 && self.crc == 0,

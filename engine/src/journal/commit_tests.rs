@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::batch::BATCH_HEADER_BYTES;
 use crate::batch::tests::batch;
 
 /// A batch as the broker stores it, and its entry.
@@ -156,7 +157,7 @@ proptest! {
     fn arbitrary_bytes_never_panic(mut bytes in proptest::collection::vec(any::<u8>(), 0..9000), magic in any::<bool>()) {
         if magic && bytes.len() > 14 {
             bytes[..8].copy_from_slice(&MAGIC);
-            bytes[12..14].copy_from_slice(&VERSION.to_le_bytes());
+            bytes[12..14].copy_from_slice(&VERSIONS.end().to_le_bytes());
         }
         prop_assert!(decode(&bytes).is_err());
     }

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::field::{array_at, i32_at, i64_at, u32_at, u64_at};
 pub use super::run::Run;
+use super::segment::is_clustered;
 use crate::limits::{BLOCK_BYTES, INDEX_RUN_BYTES_MAX, LOGS_PER_SHARD_MAX};
 use crate::offset::{CommitSequence, LogId, Offset, SegmentSequence, ShardId};
 
@@ -76,6 +77,8 @@ pub enum IndexError {
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct IndexBuilder {
     logs: BTreeMap<LogId, Vec<Run>>,
+    /// Of a clustered segment: the offsets of each log that it stands for, also where no batch is left.
+    covered: BTreeMap<LogId, (Offset, Offset)>,
 }
 
 impl IndexBuilder {
@@ -94,6 +97,12 @@ impl IndexBuilder {
             }
         }
         runs.push(run);
+    }
+
+    /// The segment stands for these offsets of a log, first and last, whatever batches are left of them.
+    pub fn cover(&mut self, log: LogId, first: Offset, last: Offset) {
+        self.logs.entry(log).or_default();
+        self.covered.insert(log, (first, last));
     }
 
     /// Whether a batch may be added: its offsets lie above the log's last.
@@ -122,7 +131,7 @@ impl IndexBuilder {
         };
         for (&log, runs) in &self.logs {
             let first_run = index.runs.len();
-            index.summaries.extend(summarise(log, first_run, runs));
+            index.summaries.extend(summarise(log, first_run, runs, self.covered.get(&log).copied()));
             index.runs.extend_from_slice(runs);
         }
         index
@@ -133,7 +142,11 @@ impl From<&SegmentIndex> for IndexBuilder {
     /// Goes on with a segment that was recovered.
     fn from(index: &SegmentIndex) -> IndexBuilder {
         let runs_of = |summary: &Summary| (summary.log, index.runs_of(summary).to_vec());
-        IndexBuilder { logs: index.summaries.iter().map(runs_of).collect() }
+        let covered = index.summaries.iter().filter(|_| index.is_clustered());
+        IndexBuilder {
+            logs: index.summaries.iter().map(runs_of).collect(),
+            covered: covered.map(|summary| (summary.log, (summary.first_offset, summary.last_offset))).collect(),
+        }
     }
 }
 
@@ -217,12 +230,19 @@ impl SegmentIndex {
         if index.is_consistent() { Ok(index) } else { Err(IndexError::Damaged) }
     }
 
+    fn is_clustered(&self) -> bool {
+        is_clustered(self.first_commit)
+    }
+
     /// Every summary is the sum of its runs: a later reader need not ask again.
     fn is_consistent(&self) -> bool {
         let mut next_run = 0;
         for summary in &self.summaries {
             let runs = self.runs_of(summary);
-            if summarise(summary.log, next_run, runs) != Some(*summary)
+            let covered = self.is_clustered().then_some((summary.first_offset, summary.last_offset));
+            if summarise(summary.log, next_run, runs, covered) != Some(*summary)
+                || runs.first().is_some_and(|run| run.base_offset < summary.first_offset)
+                || runs.last().is_some_and(|run| run.last_offset() > summary.last_offset)
                 || runs.windows(2).any(|pair| pair[0].last_offset() >= pair[1].base_offset)
                 || runs.iter().any(|run| u64::from(run.place) + u64::from(run.length) > u64::from(self.end_place))
             {
@@ -340,129 +360,21 @@ fn find(runs: &[Run], offset: Offset) -> Option<usize> {
     (found < runs.len()).then_some(found)
 }
 
-/// None for a log without runs.
-fn summarise(log: LogId, first_run: usize, runs: &[Run]) -> Option<Summary> {
-    let (first, last) = (runs.first()?, runs.last()?);
+/// None for a log without runs, unless the segment stands for some of its offsets.
+fn summarise(log: LogId, first_run: usize, runs: &[Run], covered: Option<(Offset, Offset)>) -> Option<Summary> {
+    let ends = runs.first().zip(runs.last()).map(|(first, last)| (first.base_offset, last.last_offset()));
+    let (first_offset, last_offset) = covered.or(ends)?;
     Some(Summary {
         log,
-        first_offset: first.base_offset,
-        last_offset: last.last_offset(),
+        first_offset,
+        last_offset,
         bytes: runs.iter().map(|run| u64::from(run.length)).sum(),
-        max_timestamp: runs.iter().map(|run| run.max_timestamp).max()?,
+        max_timestamp: runs.iter().map(|run| run.max_timestamp).max().unwrap_or(-1),
         first_run: first_run as u32,
         run_count: runs.len() as u32,
     })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const SEGMENT: SegmentSequence = SegmentSequence(4);
-    const SHARD: ShardId = ShardId(1);
-    const DIRECTORY: Uuid = Uuid::from_u128(5);
-
-    fn run(base_offset: i64, records: u32, place: u32, length: u32) -> Run {
-        Run {
-            base_offset: Offset(base_offset),
-            last_offset_delta: records - 1,
-            place,
-            length,
-            leader_epoch: 0,
-            max_timestamp: base_offset,
-        }
-    }
-
-    fn sample() -> SegmentIndex {
-        let mut builder = IndexBuilder::default();
-        builder.add(LogId(9), run(100, 10, 4192, 50));
-        builder.add(LogId(2), run(0, 5, 4242, 50));
-        builder.add(LogId(9), run(110, 10, 4292, 50));
-        builder.add(LogId(9), run(120, 10, 4342, 50));
-        builder.build(SEGMENT, CommitSequence(8), 8192)
-    }
-
-    #[test]
-    fn neighbours_join_and_strangers_do_not() {
-        let index = sample();
-        assert_eq!(index.runs(LogId(9)).len(), 2);
-        assert_eq!(index.runs(LogId(9))[1].length, 100);
-        assert_eq!(index.runs(LogId(9))[1].last_offset(), Offset(129));
-        assert_eq!(index.summaries()[1].bytes, 150);
-        let mut builder = IndexBuilder::from(&index);
-        builder.add(LogId(9), Run { leader_epoch: 1, ..run(130, 1, 4392, 50) });
-        assert_eq!(builder.runs(LogId(9)).len(), 3, "another leader epoch");
-    }
-
-    #[test]
-    fn find_gives_the_run_that_ends_at_or_above_the_offset() {
-        let index = sample();
-        assert_eq!(index.find(LogId(9), Offset(0)), Some(0));
-        assert_eq!(index.find(LogId(9), Offset(109)), Some(0));
-        assert_eq!(index.find(LogId(9), Offset(110)), Some(1));
-        assert_eq!(index.find(LogId(9), Offset(129)), Some(1));
-        assert_eq!(index.find(LogId(9), Offset(130)), None);
-        assert_eq!(index.find(LogId(3), Offset(0)), None);
-    }
-
-    #[test]
-    fn no_flipped_byte_and_no_prefix_changes_what_is_read() {
-        let index = sample();
-        let bytes = index.encode(SHARD, DIRECTORY);
-        let content = HEADER_BYTES + 2 * SUMMARY_BYTES + 3 * RUN_BYTES;
-        for at in 0..content {
-            let mut flipped = bytes.clone();
-            flipped[at] ^= 8;
-            assert!(SegmentIndex::decode(&flipped, SEGMENT, SHARD, DIRECTORY).is_err(), "byte {at}");
-            assert!(SegmentIndex::decode(&bytes[..at], SEGMENT, SHARD, DIRECTORY).is_err(), "prefix {at}");
-        }
-        assert_eq!(SegmentIndex::decode(&bytes, SEGMENT, SHARD, DIRECTORY), Ok(index));
-    }
-
-    #[test]
-    fn an_index_of_another_segment_shard_or_directory_is_foreign() {
-        let bytes = sample().encode(SHARD, DIRECTORY);
-        let foreign = Err(IndexError::Foreign);
-        assert_eq!(SegmentIndex::decode(&bytes, SegmentSequence(5), SHARD, DIRECTORY), foreign);
-        assert_eq!(SegmentIndex::decode(&bytes, SEGMENT, ShardId(0), DIRECTORY), foreign);
-        assert_eq!(SegmentIndex::decode(&bytes, SEGMENT, SHARD, Uuid::nil()), foreign);
-    }
-
-    #[test]
-    fn the_summaries_are_read_from_the_head_alone() {
-        let index = sample();
-        let bytes = index.encode(SHARD, DIRECTORY);
-        let needed = summaries_bytes(&bytes[..HEADER_BYTES]).expect("an index");
-        let head = decode_summaries(&bytes[..needed], SEGMENT, SHARD, DIRECTORY).expect("intact");
-        assert_eq!(head.summaries, index.summaries());
-        assert_eq!((head.end_place, head.first_commit), (8192, CommitSequence(8)));
-    }
-
-    proptest! {
-        #[test]
-        fn any_index_reads_back(batches in proptest::collection::vec((0..5_u64, 1..9_u32, any::<bool>()), 0..200)) {
-            let mut builder = IndexBuilder::default();
-            let (mut next, mut place) = ([0_i64; 5], 4192);
-            for (log, records, gap) in batches {
-                builder.add(LogId(log), run(next[log as usize], records, place, 70));
-                next[log as usize] += i64::from(records);
-                place += 70 + if gap { 96 } else { 0 };
-            }
-            let index = builder.build(SEGMENT, CommitSequence(1), place);
-            let bytes = index.encode(SHARD, DIRECTORY);
-            prop_assert!(bytes.len() as u64 <= SegmentIndex::file_bytes_max(u64::from(place)).max(4096 * 4));
-            prop_assert_eq!(&SegmentIndex::decode(&bytes, SEGMENT, SHARD, DIRECTORY).expect("intact"), &index);
-            prop_assert_eq!(&IndexBuilder::from(&index), &builder);
-        }
-
-        #[test]
-        fn arbitrary_bytes_never_panic(mut bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
-            prop_assert!(SegmentIndex::decode(&bytes, SEGMENT, SHARD, DIRECTORY).is_err());
-            if bytes.len() >= 8 {
-                bytes[..8].copy_from_slice(&MAGIC);
-                prop_assert!(SegmentIndex::decode(&bytes, SEGMENT, SHARD, DIRECTORY).is_err());
-            }
-        }
-    }
-}
+#[path = "index_tests.rs"]
+mod tests;

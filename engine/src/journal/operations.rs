@@ -2,6 +2,7 @@
 
 use slab::Slab;
 
+use super::live_segments::SegmentName;
 use crate::io::{Completion, Io, Op, Token};
 use crate::offset::{CommitSequence, SegmentSequence};
 
@@ -34,7 +35,9 @@ pub enum Purpose {
     /// A file is removed.
     Remove,
     /// The index of a sealed segment is read for lookups.
-    IndexRead(SegmentSequence),
+    IndexRead(SegmentName),
+    /// A step of the cleaner's job.
+    Clean(CleanStep),
     /// A part of a read behind the tail.
     Read {
         /// The read.
@@ -42,6 +45,23 @@ pub enum Purpose {
         /// Which of its parts.
         part: usize,
     },
+}
+
+/// What the cleaner's job does with an operation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CleanStep {
+    /// Reads the index of this victim.
+    Index(usize),
+    /// This read of the present sweep.
+    Read(usize),
+    /// Makes the output's file, of so many bytes.
+    Create(u64),
+    /// Writes a part of the output.
+    Write,
+    /// Flushes it.
+    Sync,
+    /// Writes its index.
+    IndexFile,
 }
 
 /// The shard's `Io` with the meaning of every token in flight.

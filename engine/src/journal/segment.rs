@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::field::{array_at, is_zero, u32_at, u64_at};
 use crate::limits::{BLOCK_BYTES, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
-use crate::offset::{Incarnation, JournalPosition, SegmentSequence, ShardId};
+use crate::offset::{CommitSequence, Incarnation, JournalPosition, SegmentSequence, ShardId};
 
 /// Place of the first commit in a segment: behind the header block.
 pub const FIRST_COMMIT_PLACE: u32 = BLOCK_BYTES as u32;
@@ -62,6 +62,20 @@ pub struct SegmentHeader {
     pub segment_bytes: u64,
     /// The start of the shard that opened it.
     pub incarnation: Incarnation,
+    /// 0 for a segment of the journal; a clustered segment has one that no other of its shard ever had.
+    pub generation: u32,
+    /// Of a clustered segment: place of the byte after its last commit. 0 for a segment of the journal, which grows.
+    pub end_place: u32,
+}
+
+/// Sequence of the first commit of a clustered segment. Each has a chain of its own, so that its commits fit no other file.
+pub fn clustered_chain(generation: u32) -> CommitSequence {
+    CommitSequence(1 << 63 | u64::from(generation) << 31 | 1)
+}
+
+/// Whether a commit is one of a clustered segment.
+pub fn is_clustered(commit: CommitSequence) -> bool {
+    commit.0 >> 63 == 1
 }
 
 /// Why a block is not a segment's header.
@@ -86,6 +100,8 @@ impl SegmentHeader {
         into[32..40].copy_from_slice(&self.sequence.0.to_le_bytes());
         into[40..48].copy_from_slice(&self.segment_bytes.to_le_bytes());
         into[48..56].copy_from_slice(&self.incarnation.0.to_le_bytes());
+        into[56..60].copy_from_slice(&self.generation.to_le_bytes());
+        into[60..64].copy_from_slice(&self.end_place.to_le_bytes());
         let crc = crc32c::crc32c(&into[12..HEADER_BYTES]);
         into[8..12].copy_from_slice(&crc.to_le_bytes());
     }
@@ -99,7 +115,8 @@ impl SegmentHeader {
             && block[0..8] == MAGIC
             && u32_at(block, 8) == crc32c::crc32c(&block[12..HEADER_BYTES])
             && u64_at(block, 32) != 0
-            && is_zero(&block[56..]);
+            && (u32_at(block, 56) == 0) == (u32_at(block, 60) == 0)
+            && is_zero(&block[HEADER_BYTES..]);
         if !intact {
             return Err(SegmentHeaderError::Damaged);
         }
@@ -109,6 +126,8 @@ impl SegmentHeader {
             sequence: SegmentSequence(u64_at(block, 32)),
             segment_bytes: u64_at(block, 40),
             incarnation: Incarnation(u64_at(block, 48)),
+            generation: u32_at(block, 56),
+            end_place: u32_at(block, 60),
         })
     }
 }
@@ -116,6 +135,17 @@ impl SegmentHeader {
 /// File name of the segment in a slot.
 pub fn segment_name(slot: u32) -> String {
     format!("{slot:010}.segment")
+}
+
+/// File name of the clustered segment in a slot.
+pub fn clustered_name(slot: u32) -> String {
+    format!("{slot:010}.clustered")
+}
+
+/// The slot of a clustered segment's file name; None for any other file.
+pub fn clustered_slot(name: &str) -> Option<u32> {
+    let slot = name.strip_suffix(".clustered")?.parse().ok()?;
+    (clustered_name(slot) == name).then_some(slot)
 }
 
 /// File name of the index of the segment in a slot.
@@ -140,6 +170,8 @@ mod tests {
             sequence: SegmentSequence(9),
             segment_bytes: SEGMENT_BYTES_MIN,
             incarnation: Incarnation(4),
+            generation: 6,
+            end_place: 8192,
         }
     }
 

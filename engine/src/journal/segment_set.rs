@@ -1,5 +1,7 @@
 //! The segment files of a shard: the active one, spares made ahead of need, sealed ones, and how their space comes back.
 
+mod swap;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 
@@ -7,8 +9,9 @@ use uuid::Uuid;
 
 use super::disk_space::{DiskLevel, DiskSpace, RoomFor};
 use super::index::IndexBuilder;
+use super::live_segments::SegmentName;
 use super::operations::{Operations, Purpose};
-use super::segment::{SegmentGeometry, index_name, segment_name};
+use super::segment::{SegmentGeometry, clustered_name, index_name, segment_name};
 use crate::io::{FileId, Io, Op};
 use crate::limits::RING_WRITE_BYTES_MAX;
 use crate::offset::{CommitSequence, SegmentSequence, ShardId};
@@ -20,6 +23,10 @@ pub struct Segment {
     pub slot: u32,
     /// Its file.
     pub file: FileId,
+    /// 0, or that of a clustered segment.
+    pub generation: u32,
+    /// Bytes of its file.
+    pub file_bytes: u64,
     /// Logs with data in it.
     pub live_logs: usize,
     /// Reads that need it.
@@ -159,6 +166,8 @@ impl SegmentSet {
         let segment = Segment {
             slot: spare.slot,
             file: spare.file,
+            generation: 0,
+            file_bytes: self.geometry.segment_bytes(),
             live_logs: 0,
             leases: 0,
             index: Some(IndexBuilder::default()),
@@ -200,8 +209,7 @@ impl SegmentSet {
         });
         if self.space.look_ended(free_bytes, self.spares.len(), operations.io.monotonic_ns()) {
             self.creating = true;
-            let slot = self.next_slot;
-            self.next_slot += 1;
+            let slot = self.take_slot();
             let path = self.path(&segment_name(slot));
             operations
                 .submit(Purpose::CreateSegment { slot }, Op::CreateFile { path, bytes: self.geometry.segment_bytes() });
@@ -296,48 +304,80 @@ impl SegmentSet {
         }
     }
 
-    /// Sealed segments without data become spares; more than a few are given back to the file system.
+    /// Sealed segments without data become spares. A clustered one stays until the journal says that it is gone.
     fn reclaim<I: Io>(&mut self, operations: &mut Operations<I>) {
         let dead: Vec<SegmentSequence> = self
             .segments
             .iter()
             .take_while(|(sequence, _)| **sequence < self.checkpointed_from)
             .filter(|(_, segment)| {
-                segment.live_logs == 0 && segment.leases == 0 && segment.end_place.is_some() && !segment.index_writing
+                segment.generation == 0
+                    && segment.live_logs == 0
+                    && segment.leases == 0
+                    && segment.end_place.is_some()
+                    && !segment.index_writing
             })
             .map(|(&sequence, _)| sequence)
             .collect();
         for sequence in dead {
-            let Some(segment) = self.segments.remove(&sequence) else {
-                continue;
-            };
-            if self.spares.len() < self.space.spares_max() {
-                self.spares.push_back(Spare {
-                    slot: segment.slot,
-                    file: segment.file,
-                    zeroed: self.geometry.segment_bytes(),
-                    zeroing: false,
-                    synced: true,
-                });
-            } else {
-                operations.io.close(segment.file);
-                for name in [segment_name(segment.slot), index_name(segment.slot)] {
-                    operations.submit(Purpose::Remove, Op::RemoveFile { path: self.directory.join(name) });
-                }
+            if let Some(segment) = self.segments.remove(&sequence) {
+                self.give_back(operations, &segment);
             }
         }
+    }
+
+    /// The file of a segment that nobody needs: a spare, if there are few and it has their size; else the file system gets it back.
+    fn give_back<I: Io>(&mut self, operations: &mut Operations<I>, segment: &Segment) {
+        let (slot, file) = (segment.slot, segment.file);
+        if segment.generation == 0 && self.spares.len() < self.space.spares_max() {
+            let zeroed = self.geometry.segment_bytes();
+            self.spares.push_back(Spare { slot, file, zeroed, zeroing: false, synced: true });
+            return;
+        }
+        operations.io.close(file);
+        let name = if segment.generation == 0 { segment_name(slot) } else { clustered_name(slot) };
+        // The index first: a file without its index is understood, an index without its file would be taken for another's.
+        for name in [index_name(slot), name] {
+            operations.submit(Purpose::Remove, Op::RemoveFile { path: self.directory.join(name) });
+        }
+    }
+
+    /// A number that no file has.
+    pub fn take_slot(&mut self) -> u32 {
+        self.next_slot += 1;
+        self.next_slot - 1
+    }
+
+    /// Number of segments.
+    pub fn len(&self) -> usize {
+        self.segments.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.segments.is_empty()
     }
 }
 
 impl Segment {
-    /// A segment found at start-up.
-    pub fn recovered(
-        slot: u32,
-        file: FileId,
-        index: Option<IndexBuilder>,
-        first_commit: Option<CommitSequence>,
-        end_place: Option<u32>,
-    ) -> Segment {
-        Segment { slot, file, live_logs: 0, leases: 0, index, first_commit, end_place, index_writing: false }
+    /// A whole segment: found at start-up, or made by the cleaner.
+    pub fn sealed(name: SegmentName, slot: u32, file: (FileId, u64), first_commit: Option<CommitSequence>) -> Segment {
+        Segment {
+            slot,
+            file: file.0,
+            generation: name.generation,
+            file_bytes: file.1,
+            live_logs: 0,
+            leases: 0,
+            index: None,
+            first_commit,
+            end_place: None,
+            index_writing: false,
+        }
+    }
+
+    /// Its index is in its file.
+    pub fn has_index_file(&self) -> bool {
+        self.index.is_none() && !self.index_writing && self.end_place.is_some()
     }
 }

@@ -156,6 +156,10 @@ impl Journal {
     pub fn end(&self) -> JournalPosition {
         self.active.map_or(JournalPosition(0), |(segment, _)| self.identity.geometry.position(segment, self.place))
     }
+    /// Who writes.
+    pub fn identity(&self) -> JournalIdentity {
+        self.identity
+    }
     /// Bytes of a segment.
     pub fn segment_bytes(&self) -> u64 {
         self.identity.geometry.segment_bytes()

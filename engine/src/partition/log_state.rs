@@ -8,6 +8,7 @@ use super::epochs::EpochTable;
 use super::producers::{Producer, ProducerBatch, ProducerTable};
 use crate::batch::BatchHeader;
 use crate::journal::commit::{Entry, EntryKind};
+use crate::journal::index::Summary;
 use crate::limits::{EPOCHS_PER_LOG_MAX, PRODUCER_BATCHES_MAX, PRODUCERS_PER_LOG_MAX};
 use crate::offset::{CommitSequence, Offset, SegmentSequence};
 
@@ -24,6 +25,17 @@ pub struct LogSpan {
     pub bytes: u64,
     /// Largest timestamp, ms.
     pub max_timestamp: i64,
+}
+
+/// What a segment's index says of a log.
+pub fn span_of(segment: SegmentSequence, summary: &Summary) -> LogSpan {
+    LogSpan {
+        segment,
+        first_offset: summary.first_offset,
+        last_offset: summary.last_offset,
+        bytes: summary.bytes,
+        max_timestamp: summary.max_timestamp,
+    }
 }
 
 /// An entry that does not fit the state: the journal is not what this engine writes.
@@ -53,6 +65,8 @@ pub struct LogState {
     pub epochs: EpochTable,
     /// Idempotent producers.
     pub producers: ProducerTable,
+    /// A compacted log holds one record of a key at most below this offset, but for tombstones and their like.
+    pub cleaned_upto: Offset,
     /// Segments that hold its data, oldest first.
     pub spans: VecDeque<LogSpan>,
 }
@@ -78,7 +92,12 @@ impl LogState {
             EntryKind::Producers => {
                 self.producers = decode_producers(payload).ok_or(ApplyError::Malformed("producers"))?;
             }
-            EntryKind::LogDelete | EntryKind::Relocation | EntryKind::Watermark => {}
+            EntryKind::Cleaned => self.cleaned_upto = entry.base_offset,
+            EntryKind::LogDelete
+            | EntryKind::Watermark
+            | EntryKind::Replacement
+            | EntryKind::Segments
+            | EntryKind::Covered => {}
         }
         Ok(())
     }
@@ -145,6 +164,7 @@ impl LogState {
             into.extend_from_slice(&epoch.to_le_bytes());
             into.extend_from_slice(&start.0.to_le_bytes());
         }
+        into.extend_from_slice(&self.cleaned_upto.0.to_le_bytes());
     }
 
     fn restore(&mut self, start: Offset, payload: &[u8]) -> Result<(), ApplyError> {
@@ -159,9 +179,12 @@ impl LogState {
             .map(|_| Some((fields.i32()?, Offset(fields.i64()?))))
             .collect::<Option<Vec<_>>>()
             .ok_or(malformed)?;
+        // Version 1 ends here.
+        let cleaned_upto = if fields.0.is_empty() { 0 } else { fields.i64().ok_or(malformed)? };
         if !fields.0.is_empty() {
             return Err(malformed);
         }
+        self.cleaned_upto = Offset(cleaned_upto);
         self.epochs = EpochTable::from_starts(starts).ok_or(malformed)?;
         (self.start, self.next) = (start, next);
         Ok(())
@@ -297,7 +320,9 @@ mod tests {
         let mut state = LogState::default();
         let mut payload = Vec::new();
         state.encode(&mut payload);
-        for length in 0..payload.len() {
+        let version_1 = payload.len() - 8;
+        assert!(state.restore(Offset(0), &payload[..version_1]).is_ok());
+        for length in (0..payload.len()).filter(|length| *length != version_1) {
             assert!(state.restore(Offset(0), &payload[..length]).is_err());
         }
         assert!(decode_producers(&u32::MAX.to_le_bytes()).is_none());

@@ -49,7 +49,7 @@ fn look(
     start: JournalPosition,
     proven_upto: &mut JournalPosition,
 ) -> Result<bool, OpenError> {
-    let mut reader = SegmentReader::new(journal, &segment.at.path, segment.at.file);
+    let mut reader = SegmentReader::new(journal, &segment.at);
     let (mut place, mut in_checkpoint, mut complete) = (FIRST_COMMIT_PLACE, true, false);
     while !(complete && *proven_upto > start) {
         let Some(header) = reader.header_at(io, place)? else {

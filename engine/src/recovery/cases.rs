@@ -45,6 +45,8 @@ cases! {
     FreshShard => "fresh shard", Accept;
     /// At the end no commit of this segment begins, and none follows.
     CleanEnd => "clean end", Accept;
+    /// A segment before the base that its checkpoint does not list, or that was replaced since: its file is free.
+    SegmentDead => "segment no longer alive", Accept;
 
     /// At the end a commit begins whose header, table, payloads or padding are not whole; no valid commit follows.
     TornTail => "torn tail", Cut;
@@ -61,6 +63,8 @@ cases! {
 
     /// A slot's file has no bytes or no content: its creation was interrupted. It is removed.
     FileUnfinished => "unfinished segment file", Repair;
+    /// A clustered segment that the journal does not name: its swap never became durable, or it was replaced since. It is removed.
+    ClusteredOrphan => "clustered segment without a name", Repair;
     /// A sealed segment has no index: it is rebuilt.
     IndexMissing => "index missing", Repair;
     /// A sealed segment's index is damaged: it is rebuilt.
@@ -98,6 +102,10 @@ cases! {
     SegmentWrongLength => "segment of a wrong length", Refuse;
     /// No segment begins with a complete checkpoint, although older ones were recycled.
     CheckpointMissing => "checkpoint missing", Refuse;
+    /// A clustered segment that the journal names is not there, or its header block is damaged.
+    ClusteredMissing => "clustered segment missing", Refuse;
+    /// A clustered segment without a usable index does not hold all of its commits.
+    ClusteredDamaged => "clustered segment not whole", Refuse;
     /// A commit or segment is of a start that the superblock does not know.
     IncarnationAhead => "incarnation ahead of the superblock", Refuse;
     /// A commit with a right header CRC says what this engine never writes.

@@ -170,7 +170,7 @@ impl Search<'_> {
 
     /// Looks at every block of a segment from `from` on for commits of its present life; the end of the last one.
     fn every_block(&mut self, io: &mut impl Io, segment: &SegmentSlot, from: u32) -> Result<Option<u32>, OpenError> {
-        let mut reader = SegmentReader::new(self.journal, &segment.at.path, segment.at.file);
+        let mut reader = SegmentReader::new(self.journal, &segment.at);
         let (mut place, mut last) = (from, None);
         while u64::from(place) < self.journal.geometry.segment_bytes() {
             let header = reader.header_at(io, place)?;
@@ -185,7 +185,7 @@ impl Search<'_> {
 
     /// Follows the commits of a file without a header from its first one; where they end.
     fn back_to_back(&mut self, io: &mut impl Io, slot: &Slot) -> Result<u32, OpenError> {
-        let mut reader = SegmentReader::new(self.journal, &slot.path, slot.file);
+        let mut reader = SegmentReader::new(self.journal, slot);
         let mut place = FIRST_COMMIT_PLACE;
         while let Some(header) = reader.header_at(io, place)?.filter(|header| header.position >= self.end) {
             self.note(header, slot);

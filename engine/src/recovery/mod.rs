@@ -8,6 +8,7 @@ mod base;
 pub mod cases;
 mod cut;
 mod end;
+mod live;
 mod replay;
 mod scan;
 mod sealed;
@@ -19,6 +20,7 @@ use std::path::Path;
 
 use self::cases::{Action, Case};
 use self::end::Judged;
+use self::live::{Named, Resolved};
 use self::replay::Replayed;
 use self::scan::{Journal, damaged};
 use self::slots::Slots;
@@ -43,6 +45,8 @@ pub struct Recovered {
     pub free_slots: Vec<(u32, FileId)>,
     /// The first slot number that no file has.
     pub next_slot: u32,
+    /// The highest generation of a clustered segment that anything names.
+    pub last_generation: u32,
     /// The sequence of the next commit.
     pub next_commit: CommitSequence,
     /// Something at the end was not whole and was cut off.
@@ -58,6 +62,10 @@ pub struct Recovered {
 pub struct RecoveredSegment {
     /// Its number in the journal.
     pub sequence: SegmentSequence,
+    /// 0, or that of a clustered segment.
+    pub generation: u32,
+    /// Bytes of its file.
+    pub file_bytes: u64,
     /// The slot of its file.
     pub slot: u32,
     /// Its file.
@@ -103,13 +111,14 @@ pub fn recover<I: Io>(io: &mut I, directory: &DataDirectory, shard: ShardId) -> 
         incarnation_max: superblock.incarnation_max(),
     };
     let slots = slots::read(io, &journal, &folder, &mut findings)?;
-    let (sealed, replayed) = replay_from_base(io, &journal, &folder, &slots, &mut findings)?;
+    let (older, sealed, replayed) = replay_from_base(io, &journal, &folder, &slots, &mut findings)?;
     let newest = superblock.newest().incarnation;
     let judged = end::judge(io, &journal, &slots, &replayed, directory.clean_end(shard), newest, &mut findings)?;
     check_that_state_is_whole(&slots, &replayed)?;
+    older.check_that_none_is_missing(&folder)?;
     replay::check_that_logs_are_whole(&journal, &folder, &replayed.logs)?;
 
-    let recovered = settle(io, &slots, sealed, replayed, &judged, &mut findings)?;
+    let recovered = settle(io, &slots, &older, sealed, replayed, &judged, &mut findings)?;
     write_indexes(io, &journal, &folder, &recovered.segments);
     let lowest = recovered.segments.first().map_or(SegmentSequence(1), |segment| segment.sequence);
     let superblock_path = folder.join(SUPERBLOCK_NAME);
@@ -127,19 +136,20 @@ fn replay_from_base(
     folder: &Path,
     slots: &Slots,
     findings: &mut Findings,
-) -> Result<(Vec<RecoveredSegment>, Replayed), OpenError> {
+) -> Result<(Resolved, Vec<RecoveredSegment>, Replayed), OpenError> {
     let mut limit = slots.segments.len();
     while let Some(base) = base::find(io, journal, &slots.segments, limit)? {
-        let (older, rest) = slots.segments.split_at(base);
-        let sealed = sealed::read(io, journal, folder, older, rest.first(), findings)?;
-        let replayed = replay::run(io, journal, &slots.segments, base, &sealed)?;
+        let mut replayed = replay::run(io, journal, &slots.segments, base)?;
         let holds = replayed.segments.first().is_some_and(|first| first.has_checkpoint);
         if holds || base == 0 {
-            return Ok((sealed, replayed));
+            let older = live::resolve(slots, base, &replayed.named);
+            let sealed = sealed::read(io, journal, folder, &older.sealed, slots.segments.get(base), findings)?;
+            replayed.add_sealed_spans(&sealed);
+            return Ok((older, sealed, replayed));
         }
         limit = base;
     }
-    Ok((Vec::new(), Replayed::nothing()))
+    Ok((live::resolve(slots, 0, &Named::default()), Vec::new(), Replayed::nothing()))
 }
 
 /// Without a complete checkpoint there is no state, unless the journal was only just begun.
@@ -150,6 +160,11 @@ fn check_that_state_is_whole(slots: &Slots, replayed: &Replayed) -> Result<(), O
             let detail = "the checkpoint of the oldest segment is damaged".to_owned();
             Err(damaged(Case::CheckpointMissing, &first.at.path, replayed.end_place, detail))
         }
+        // The journal that named them is gone.
+        _ if !holds => slots.clustered.first().map_or(Ok(()), |clustered| {
+            let detail = "clustered segments are there without a checkpoint that could name them".to_owned();
+            Err(damaged(Case::CheckpointMissing, &clustered.at.path, 0, detail))
+        }),
         _ => Ok(()),
     }
 }
@@ -184,6 +199,7 @@ fn open_superblock(
 fn settle(
     io: &mut impl Io,
     slots: &Slots,
+    older: &Resolved,
     sealed: Vec<RecoveredSegment>,
     mut replayed: Replayed,
     judged: &Judged,
@@ -207,6 +223,7 @@ fn settle(
         }
     }
     cut::run(io, slots, replayed.end_index, replayed.end_place, &leftovers)?;
+    older.remove_orphans(io, findings)?;
     let next_commit = replayed.last_commit().next();
     let mut segments = sealed;
     for segment in replayed.segments {
@@ -214,6 +231,8 @@ fn settle(
         io.sync_data(slot.at.file).map_err(|error| OpenError::of_io("flush", &slot.at.path, error))?;
         segments.push(RecoveredSegment {
             sequence: slot.sequence,
+            generation: 0,
+            file_bytes: slot.at.bytes,
             slot: slot.at.number,
             file: slot.at.file,
             end_place: segment.built.end_place,
@@ -222,8 +241,14 @@ fn settle(
         });
     }
     let given_back = leftovers.segments.iter().map(|&(index, _)| &slots.segments[index].at);
-    let mut free_slots: Vec<_> =
-        slots.free.iter().map(|free| &free.at).chain(given_back).map(|slot| (slot.number, slot.file)).collect();
+    let mut free_slots: Vec<_> = slots
+        .free
+        .iter()
+        .map(|free| &free.at)
+        .chain(given_back)
+        .chain(&older.dead)
+        .map(|slot| (slot.number, slot.file))
+        .collect();
     free_slots.sort_unstable();
     let used = segments.iter().map(|segment| segment.slot).chain(free_slots.iter().map(|&(slot, _)| slot));
     Ok(Recovered {
@@ -232,6 +257,7 @@ fn settle(
         next_slot: used.max().map_or(1, |slot| slot + 1),
         segments,
         free_slots,
+        last_generation: older.last_generation,
         next_commit,
         cut: judged.cut || unfinished.is_some(),
         clean: judged.clean,

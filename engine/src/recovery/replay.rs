@@ -4,19 +4,23 @@ use std::collections::BTreeMap;
 
 use super::RecoveredSegment;
 use super::cases::Case;
+use super::live::Named;
 use super::scan::{Chain, Journal, Miss, SegmentReader, Step, damaged, malformed};
 use super::slots::SegmentSlot;
 use crate::data_directory::OpenError;
 use crate::io::Io;
 use crate::journal::commit::{CommitHeader, Entry, EntryKind, FLAG_CHECKPOINT, FLAG_CHECKPOINT_END};
-use crate::journal::index::{IndexBuilder, Run, SegmentIndex, Summary};
+use crate::journal::index::{IndexBuilder, Run, SegmentIndex};
+use crate::journal::live_segments::{LiveSegments, Replacement, decode_covered};
 use crate::journal::segment::FIRST_COMMIT_PLACE;
 use crate::limits::LOGS_PER_SHARD_MAX;
 use crate::offset::{CommitSequence, Incarnation, LogId, SegmentSequence};
-use crate::partition::log_state::{LogSpan, LogState};
+use crate::partition::log_state::{LogState, span_of};
 
 /// What the replay gave.
 pub(super) struct Replayed {
+    /// Which older segments are alive.
+    pub named: Named,
     pub logs: BTreeMap<LogId, LogState>,
     /// The segments with at least one valid commit, in order.
     pub segments: Vec<ReplayedSegment>,
@@ -42,11 +46,24 @@ impl Replayed {
     /// Nothing on disk.
     pub fn nothing() -> Replayed {
         Replayed {
+            named: Named::default(),
             logs: BTreeMap::new(),
             segments: Vec::new(),
             end_index: 0,
             end_place: FIRST_COMMIT_PLACE,
             miss: Miss::Zero,
+        }
+    }
+
+    /// Puts what older segments hold of the logs before what was replayed. What was deleted since is not there any more.
+    pub fn add_sealed_spans(&mut self, sealed: &[RecoveredSegment]) {
+        for segment in sealed.iter().rev() {
+            for summary in &segment.summaries {
+                let log = self.logs.get_mut(&summary.log);
+                if let Some(log) = log.filter(|log| summary.last_offset >= log.start) {
+                    log.spans.push_front(span_of(segment.sequence, summary));
+                }
+            }
         }
     }
 
@@ -56,19 +73,17 @@ impl Replayed {
     }
 }
 
-/// Reads all commits from the first one of `segments[base]` on. `sealed` are the segments before it.
+/// Reads all commits from the first one of `segments[base]` on.
 pub(super) fn run(
     io: &mut impl Io,
     journal: &Journal,
     segments: &[SegmentSlot],
     base: usize,
-    sealed: &[RecoveredSegment],
 ) -> Result<Replayed, OpenError> {
     // The first commit of all has a known number; the base of a longer journal says itself where it goes on.
     let is_first = segments[base].sequence == SegmentSequence(1);
     let mut replay = Replay {
         journal,
-        sealed: Some(sealed),
         now_ms: io.wall_clock_ms(),
         chain: Chain { next: is_first.then_some(CommitSequence(1)), incarnation: Incarnation(0) },
         replayed: Replayed { end_index: base, ..Replayed::nothing() },
@@ -84,8 +99,6 @@ pub(super) fn run(
 
 struct Replay<'a> {
     journal: &'a Journal,
-    /// Until they are added, at the end of the base's checkpoint.
-    sealed: Option<&'a [RecoveredSegment]>,
     now_ms: i64,
     chain: Chain,
     replayed: Replayed,
@@ -94,7 +107,7 @@ struct Replay<'a> {
 impl Replay<'_> {
     /// Applies a segment's commits; false if its first one does not continue the journal.
     fn segment(&mut self, io: &mut impl Io, slot: &SegmentSlot, index: usize) -> Result<bool, OpenError> {
-        let mut reader = SegmentReader::new(self.journal, &slot.at.path, slot.at.file);
+        let mut reader = SegmentReader::new(self.journal, &slot.at);
         let mut builder = IndexBuilder::default();
         let (mut place, mut first_commit, mut in_checkpoint) = (FIRST_COMMIT_PLACE, None, true);
         let miss = loop {
@@ -109,7 +122,6 @@ impl Replay<'_> {
             self.commit(&header, &entries, commit, place, &mut builder).map_err(|what| refuse(&what))?;
             if header.flags & FLAG_CHECKPOINT_END != 0 {
                 in_checkpoint = false;
-                self.add_sealed_spans();
             }
             first_commit.get_or_insert(header.sequence);
             self.chain = Chain { next: Some(header.sequence.next()), incarnation: header.incarnation };
@@ -142,10 +154,22 @@ impl Replay<'_> {
     ) -> Result<(), String> {
         for entry in entries {
             let payload = entry.payload(commit).ok_or("a payload lies outside")?;
-            add_to_index(builder, entry, place)?;
+            add_to_index(builder, entry, payload, place)?;
             let logs = &mut self.replayed.logs;
             match entry.kind {
                 EntryKind::Watermark => {}
+                EntryKind::Covered => return Err("what only a clustered segment holds".to_owned()),
+                EntryKind::Segments => {
+                    let listed = LiveSegments::decode(payload).ok_or("a malformed list of segments")?;
+                    // Later checkpoints repeat what this one and the replacements say.
+                    if self.replayed.segments.is_empty() {
+                        self.replayed.named.listed = Some(listed);
+                    }
+                }
+                EntryKind::Replacement => {
+                    let replacement = Replacement::decode(payload).ok_or("a malformed replacement")?;
+                    self.replayed.named.replacements.push(replacement);
+                }
                 EntryKind::LogDelete => drop(logs.remove(&entry.log)),
                 _ => {
                     let log = logs.entry(entry.log).or_default();
@@ -159,22 +183,19 @@ impl Replay<'_> {
         }
         Ok(())
     }
-
-    /// What older segments hold of the logs that the base's checkpoint names. Later batches follow it.
-    fn add_sealed_spans(&mut self) {
-        for segment in self.sealed.take().unwrap_or_default() {
-            for summary in &segment.summaries {
-                let log = self.replayed.logs.get_mut(&summary.log);
-                if let Some(log) = log.filter(|log| summary.last_offset >= log.start) {
-                    log.add_span(span(segment.sequence, summary));
-                }
-            }
-        }
-    }
 }
 
-/// Adds a batch to the index of its segment; other entries are not in it.
-pub(super) fn add_to_index(builder: &mut IndexBuilder, entry: &Entry, commit_place: u32) -> Result<(), String> {
+/// Adds what an entry says of its segment's batches to the index; other entries are not in it.
+pub(super) fn add_to_index(
+    builder: &mut IndexBuilder,
+    entry: &Entry,
+    payload: &[u8],
+    commit_place: u32,
+) -> Result<(), String> {
+    if entry.kind == EntryKind::Covered {
+        let last = decode_covered(payload).filter(|last| *last >= entry.base_offset).ok_or("a malformed range")?;
+        builder.cover(entry.log, entry.base_offset, last);
+    }
     if entry.kind != EntryKind::Batch {
         return Ok(());
     }
@@ -183,16 +204,6 @@ pub(super) fn add_to_index(builder: &mut IndexBuilder, entry: &Entry, commit_pla
     }
     builder.add(entry.log, Run::of_batch(entry, commit_place));
     Ok(())
-}
-
-fn span(segment: SegmentSequence, summary: &Summary) -> LogSpan {
-    LogSpan {
-        segment,
-        first_offset: summary.first_offset,
-        last_offset: summary.last_offset,
-        bytes: summary.bytes,
-        max_timestamp: summary.max_timestamp,
-    }
 }
 
 /// Every offset between a log's start and its end must be in some segment, or a segment is missing.

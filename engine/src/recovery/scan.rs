@@ -5,7 +5,7 @@ use std::path::Path;
 use uuid::Uuid;
 
 use super::cases::Case;
-use super::slots::SegmentSlot;
+use super::slots::{SegmentSlot, Slot};
 use crate::data_directory::OpenError;
 use crate::io::{FileId, Io};
 use crate::journal::commit::{CommitError, CommitHeader, Entry, HEADER_BYTES, check_payloads, decode_entries};
@@ -63,6 +63,7 @@ pub(super) struct SegmentReader<'a> {
     journal: &'a Journal,
     path: &'a Path,
     file: FileId,
+    file_bytes: u64,
     window: Vec<u8>,
     window_place: usize,
     /// Grows, so that a look at one header does not cost a large read.
@@ -70,8 +71,16 @@ pub(super) struct SegmentReader<'a> {
 }
 
 impl<'a> SegmentReader<'a> {
-    pub fn new(journal: &'a Journal, path: &'a Path, file: FileId) -> SegmentReader<'a> {
-        SegmentReader { journal, path, file, window: Vec::new(), window_place: 0, read_bytes: READ_BYTES_FIRST }
+    pub fn new(journal: &'a Journal, slot: &'a Slot) -> SegmentReader<'a> {
+        SegmentReader {
+            journal,
+            path: &slot.path,
+            file: slot.file,
+            file_bytes: slot.bytes,
+            window: Vec::new(),
+            window_place: 0,
+            read_bytes: READ_BYTES_FIRST,
+        }
     }
 
     /// Judges whether the next commit of the journal stands at `place` of `segment`. Damage that no crash can make is an error.
@@ -82,7 +91,7 @@ impl<'a> SegmentReader<'a> {
         segment: &SegmentSlot,
         place: u32,
     ) -> Result<Step<'_>, OpenError> {
-        if u64::from(place) + BLOCK_BYTES as u64 > self.journal.geometry.segment_bytes() {
+        if u64::from(place) + BLOCK_BYTES as u64 > self.file_bytes {
             return Ok(Step::Miss(Miss::Full));
         }
         let header = match self.probe(io, place)? {
@@ -110,7 +119,7 @@ impl<'a> SegmentReader<'a> {
 
     /// The commit header at `place`, of whatever life of the file, if its CRC is right and it stands where it says.
     pub fn header_at(&mut self, io: &mut impl Io, place: u32) -> Result<Option<CommitHeader>, OpenError> {
-        if u64::from(place) + BLOCK_BYTES as u64 > self.journal.geometry.segment_bytes() {
+        if u64::from(place) + BLOCK_BYTES as u64 > self.file_bytes {
             return Ok(None);
         }
         match self.probe(io, place)? {
@@ -132,7 +141,7 @@ impl<'a> SegmentReader<'a> {
         let stands_here = header.shard == journal.shard
             && header.directory_id == journal.directory_id
             && journal.geometry.checked_position(header.segment, place) == Some(header.position)
-            && u64::from(place) + u64::from(header.length) <= journal.geometry.segment_bytes();
+            && u64::from(place) + u64::from(header.length) <= self.file_bytes;
         if !stands_here {
             return Ok(Probe::Nothing);
         }
@@ -163,11 +172,11 @@ impl<'a> SegmentReader<'a> {
             self.window.drain(..place - self.window_place);
             self.window_place = place;
         }
-        let segment_bytes = self.journal.geometry.segment_bytes() as usize;
-        assert!(end <= segment_bytes, "read beyond the segment");
+        let file_bytes = self.file_bytes as usize;
+        assert!(end <= file_bytes, "read beyond the segment");
         while self.window_place + self.window.len() < end {
             let at = self.window_place + self.window.len();
-            let step = self.read_bytes.min(segment_bytes - at);
+            let step = self.read_bytes.min(file_bytes - at);
             self.read_bytes = (self.read_bytes * 2).min(DISK_READ_BYTES_MAX);
             let read =
                 io.read_at(self.file, at as u64, step).map_err(|error| OpenError::of_io("read", self.path, error))?;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::cases::Case;
 use super::replay::add_to_index;
-use super::scan::{Chain, Journal, SegmentReader, Step, malformed};
+use super::scan::{Chain, Journal, SegmentReader, Step, damaged, malformed};
 use super::slots::SegmentSlot;
 use super::{Findings, RecoveredSegment};
 use crate::data_directory::OpenError;
@@ -12,7 +12,7 @@ use crate::io::Io;
 use crate::journal::index::{
     IndexBuilder, IndexError, IndexSummaries, SegmentIndex, decode_summaries, summaries_bytes,
 };
-use crate::journal::segment::{FIRST_COMMIT_PLACE, index_name};
+use crate::journal::segment::{FIRST_COMMIT_PLACE, clustered_chain, index_name};
 use crate::limits::BLOCK_BYTES;
 use crate::offset::Incarnation;
 
@@ -33,6 +33,11 @@ pub(super) fn read(
             Err(case) => {
                 findings.note(case, &path, 0);
                 let (built, is_whole) = rebuild(io, journal, segment, sealed.get(index + 1).or(next))?;
+                if !is_whole && segment.generation > 0 {
+                    // What it covers says nothing of what it holds: compaction leaves holes.
+                    let detail = format!("its commits end here instead of at byte {}", segment.clustered_end);
+                    return Err(damaged(Case::ClusteredDamaged, &segment.at.path, built.end_place, detail));
+                }
                 if !is_whole {
                     findings.note(Case::SealedSegmentDamaged, &segment.at.path, built.end_place);
                 }
@@ -41,6 +46,8 @@ pub(super) fn read(
         };
         recovered.push(RecoveredSegment {
             sequence: segment.sequence,
+            generation: segment.generation,
+            file_bytes: segment.at.bytes,
             slot: segment.at.number,
             file: segment.at.file,
             end_place,
@@ -110,17 +117,27 @@ fn rebuild(
     next: Option<&SegmentSlot>,
 ) -> Result<(SegmentIndex, bool), OpenError> {
     let path = &segment.at.path;
-    let mut reader = SegmentReader::new(journal, path, segment.at.file);
+    let is_clustered = segment.generation > 0;
+    let mut reader = SegmentReader::new(journal, &segment.at);
     let mut builder = IndexBuilder::default();
     let mut chain = Chain { next: None, incarnation: Incarnation(0) };
     let (mut place, mut first_commit) = (FIRST_COMMIT_PLACE, None);
-    while let Step::Commit(header, entries, _) = reader.step(io, chain, segment, place)? {
+    if is_clustered {
+        chain.next = Some(clustered_chain(segment.generation));
+    }
+    while let Step::Commit(header, entries, commit) = reader.step(io, chain, segment, place)? {
         for entry in &entries {
-            add_to_index(&mut builder, entry, place).map_err(|what| malformed(path, place, &header, &what))?;
+            add_to_index(&mut builder, entry, entry.payload(commit).unwrap_or_default(), place)
+                .map_err(|what| malformed(path, place, &header, &what))?;
         }
         first_commit.get_or_insert(header.sequence);
         chain = Chain { next: Some(header.sequence.next()), incarnation: header.incarnation };
         place += header.length;
+    }
+    let first_commit_known = first_commit.unwrap_or_default();
+    if is_clustered {
+        let is_whole = place == segment.clustered_end;
+        return Ok((builder.build(segment.sequence, first_commit_known, place), is_whole));
     }
     let follower = next
         .filter(|next| next.sequence.0 == segment.sequence.0 + 1)
@@ -128,10 +145,9 @@ fn rebuild(
         .map(|first| first.sequence);
     let mut is_whole = first_commit.is_some() && (follower.is_none() || follower == chain.next);
     let mut later = place;
-    while is_whole && u64::from(later) < journal.geometry.segment_bytes() {
+    while is_whole && u64::from(later) < segment.at.bytes {
         is_whole = !reader.header_at(io, later)?.is_some_and(|found| segment.owns(&found));
         later += BLOCK_BYTES as u32;
     }
-    let first_commit = first_commit.unwrap_or_default();
-    Ok((builder.build(segment.sequence, first_commit, place), is_whole))
+    Ok((builder.build(segment.sequence, first_commit_known, place), is_whole))
 }

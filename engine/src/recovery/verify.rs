@@ -76,7 +76,8 @@ pub fn check<I: Io>(io: I, directory: &DataDirectory, shard: ShardId) -> Result<
     };
     let live = live_segments(&recovered);
     for segment in recovered.segments.iter().filter(|segment| live.contains(&segment.sequence)) {
-        let Some(slot) = slots.segments.iter().find(|slot| slot.sequence == segment.sequence) else {
+        let Some(slot) = slots.segments.iter().chain(&slots.clustered).find(|slot| slot.at.number == segment.slot)
+        else {
             continue;
         };
         report.segments += 1;
@@ -100,19 +101,20 @@ fn check_segment(
     segment: &RecoveredSegment,
     report: &mut ShardReport,
 ) -> Result<IndexBuilder, OpenError> {
-    let mut reader = SegmentReader::new(journal, &slot.at.path, slot.at.file);
+    let mut reader = SegmentReader::new(journal, &slot.at);
     let mut builder = IndexBuilder::default();
     let mut chain = Chain { next: None, incarnation: Incarnation(0) };
     let mut place = FIRST_COMMIT_PLACE;
     while place < segment.end_place {
         match reader.step(io, chain, slot, place)? {
-            Step::Commit(header, entries, _) => {
+            Step::Commit(header, entries, commit) => {
                 report.commits += 1;
-                for entry in entries.iter().filter(|entry| entry.kind == EntryKind::Batch) {
-                    report.batches += 1;
-                    report.batch_bytes += u64::from(entry.length);
+                for entry in &entries {
+                    let is_batch = entry.kind == EntryKind::Batch;
+                    report.batches += u64::from(is_batch);
+                    report.batch_bytes += if is_batch { u64::from(entry.length) } else { 0 };
                     // What recovery refuses of an entry it has refused already.
-                    let _ = add_to_index(&mut builder, entry, place);
+                    let _ = add_to_index(&mut builder, entry, entry.payload(commit).unwrap_or_default(), place);
                 }
                 chain = Chain { next: Some(header.sequence.next()), incarnation: header.incarnation };
                 place += header.length;

@@ -6,6 +6,7 @@ use crate::error::AppendError;
 use crate::io::Io;
 use crate::journal::commit::{ENTRY_BYTES, Entry, EntryKind};
 use crate::journal::disk_space::RoomFor;
+use crate::journal::live_segments::SEGMENT_NAME_BYTES;
 use crate::journal::operations::Operations;
 use crate::journal::writer::{Journal, Room, plain_entry};
 use crate::limits::{LOGS_PER_SHARD_MAX, PRODUCER_BYTES_MAX};
@@ -53,7 +54,10 @@ impl<I: Io> Shard<I> {
 
     fn write_checkpoint(&mut self) {
         self.bound_the_checkpoint();
-        let mut payload = Vec::new();
+        let active = self.journal.active_segment().expect("a checkpoint begins a segment");
+        let mut payload = self.journal.segments.live_before(active, self.pending_replacement()).encode();
+        let entry = plain_entry(EntryKind::Segments, LogId(0));
+        push_to_checkpoint(&mut self.journal, &mut self.operations, entry, &payload);
         for (&log, partition) in &self.partitions {
             let state = &partition.state;
             payload.clear();
@@ -77,7 +81,8 @@ impl<I: Io> Shard<I> {
         for partition in self.partitions.values_mut() {
             partition.state.producers.expire(now_ms);
         }
-        let bytes_max = self.journal.segment_bytes() / 4;
+        let names_bytes = (ENTRY_BYTES + 4 + self.journal.segments.len() * SEGMENT_NAME_BYTES) as u64;
+        let bytes_max = (self.journal.segment_bytes() / 4).saturating_sub(names_bytes);
         if self.partitions.values().map(|partition| checkpoint_bytes(&partition.state)).sum::<u64>() <= bytes_max {
             return;
         }

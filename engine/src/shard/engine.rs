@@ -9,10 +9,12 @@ use std::thread::JoinHandle;
 use super::core::Core;
 use super::mailbox::Mailboxes;
 use super::state::Shard;
+use crate::cleaner::codec::RecordCodec;
 use crate::data_directory::{CleanEnd, DataDirectory, DirectoryLock, DirectorySettings, LOCK_WAIT_MAX, OpenError};
 use crate::io::ring::{CompletionSignal, RingIo};
 use crate::io::runtime::{RingSettings, run_on_core};
 use crate::journal::disk_space::DiskSpace;
+use crate::journal::live_segments::SegmentName;
 use crate::journal::segment_set::{Segment, SegmentSet};
 use crate::journal::writer::{Journal, JournalFailure, JournalIdentity};
 use crate::offset::{Incarnation, ShardId};
@@ -34,6 +36,8 @@ pub struct EngineConfig {
     pub tail_bytes: usize,
     /// Pin each shard's thread to a core.
     pub pin: bool,
+    /// Looks into batches for compaction; without one, compacted logs only grow.
+    pub record_codec: Option<RecordCodec>,
 }
 
 /// Why an engine did not start.
@@ -90,6 +94,7 @@ impl Engine {
                 shard,
                 directory: directory.clone(),
                 tail_bytes: config.tail_bytes / directory.shards as usize,
+                record_codec: config.record_codec,
                 pinned_to: config.pin.then_some((shard.0 % cores) as usize),
                 mailboxes: Arc::clone(&mailboxes),
                 started: started.clone(),
@@ -151,6 +156,7 @@ struct ShardThread {
     directory: DataDirectory,
     tail_bytes: usize,
     pinned_to: Option<usize>,
+    record_codec: Option<RecordCodec>,
     mailboxes: Arc<Mailboxes>,
     started: mpsc::Sender<Started>,
 }
@@ -196,7 +202,10 @@ impl ShardThread {
             RingIo::new().map_err(|error| StartError::Thread { shard: self.shard.0, reason: error.to_string() })?;
         let recovered = recover(&mut io, &self.directory, self.shard)?;
         let incarnation = recovered.incarnation;
-        let shard = open_shard(io, &self.directory, self.shard, recovered, self.tail_bytes);
+        let mut shard = open_shard(io, &self.directory, self.shard, recovered, self.tail_bytes);
+        if let Some(codec) = self.record_codec {
+            shard.set_record_codec(codec);
+        }
         Ok((Core::new(shard, self.directory.shards, Arc::clone(&self.mailboxes)), signal, incarnation))
     }
 }
@@ -217,11 +226,12 @@ pub fn open_shard<I: crate::io::Io>(
         if is_active {
             active = Some((segment.sequence, segment.file, segment.end_place));
         }
-        let index = segment.index.as_ref().map(Into::into);
-        let end_place = (!is_active).then_some(segment.end_place);
         let first_commit = segment.index.as_ref().map(|index| index.first_commit);
-        segments
-            .insert(segment.sequence, Segment::recovered(segment.slot, segment.file, index, first_commit, end_place));
+        let name = SegmentName { sequence: segment.sequence, generation: segment.generation };
+        let mut known = Segment::sealed(name, segment.slot, (segment.file, segment.file_bytes), first_commit);
+        known.index = segment.index.as_ref().map(Into::into);
+        known.end_place = (!is_active).then_some(segment.end_place);
+        segments.insert(segment.sequence, known);
     }
     let set = SegmentSet::new(
         directory.shard_path(shard),
@@ -238,5 +248,5 @@ pub fn open_shard<I: crate::io::Io>(
         geometry: directory.geometry,
     };
     let journal = Journal::new(identity, set, active, recovered.next_commit);
-    Shard::new(shard, io, journal, recovered.logs, !recovered.clean, tail_bytes)
+    Shard::new(shard, io, journal, recovered.logs, !recovered.clean, recovered.last_generation, tail_bytes)
 }

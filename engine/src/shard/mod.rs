@@ -4,6 +4,8 @@
 //! thread, [`mailbox`] the only path between threads, [`engine::Engine`] what starts and ends them.
 
 mod checkpoint;
+mod cleaning;
+mod compacting;
 pub mod core;
 pub mod engine;
 pub mod mailbox;

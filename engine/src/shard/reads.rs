@@ -12,6 +12,7 @@ use super::state::{LogView, Shard};
 use crate::error::ReadError;
 use crate::io::{Io, Op, Outcome};
 use crate::journal::index::{Run, SegmentIndex};
+use crate::journal::live_segments::SegmentName;
 use crate::journal::operations::Purpose;
 use crate::journal::reader::{Goal, Part, Wanted, collect, plan};
 use crate::journal::segment::index_name;
@@ -59,6 +60,8 @@ struct Job {
     id: ReadId,
     request: ReadRequest,
     segment: SegmentSequence,
+    /// Its parts are being read, so the segment's file must stay.
+    is_leased: bool,
     /// What the log showed when the parts were asked for: runs outside may not be written yet, or lie below the log start.
     visible: Range<Offset>,
     /// Last offset of the runs that were asked for.
@@ -75,7 +78,7 @@ pub struct Reads {
     /// Jobs that wait for their index, or for their turn.
     waiting: VecDeque<usize>,
     running: usize,
-    segments_asked: Vec<SegmentSequence>,
+    segments_asked: Vec<SegmentName>,
     ids_given: u64,
     finished: Vec<(ReadId, Result<ReadBatches, ReadError>)>,
 }
@@ -89,6 +92,12 @@ pub struct IndexCache {
 }
 
 impl IndexCache {
+    fn forget(&mut self, segment: SegmentSequence) {
+        if let Some(at) = self.indexes.iter().position(|index| index.segment == segment) {
+            self.bytes -= self.indexes.remove(at).memory_bytes();
+        }
+    }
+
     fn get(&mut self, segment: SegmentSequence) -> Option<Rc<SegmentIndex>> {
         let at = self.indexes.iter().position(|index| index.segment == segment)?;
         let index = self.indexes.remove(at);
@@ -144,13 +153,11 @@ impl<I: Io> Shard<I> {
     }
 
     fn wait_for_disk(&mut self, id: ReadId, request: ReadRequest, segment: SegmentSequence, from: Offset) {
-        if let Some(segment) = self.journal.segments.get_mut(segment) {
-            segment.leases += 1;
-        }
         let job = self.reads.jobs.insert(Job {
             id,
             request,
             segment,
+            is_leased: false,
             visible: from..from,
             searched_upto: None,
             parts: Vec::new(),
@@ -181,14 +188,27 @@ impl<I: Io> Shard<I> {
         self.reads.waiting = without_index;
     }
 
-    /// The requests of a read; None while the index of its segment is being read.
+    /// The requests of a read; None while the index of its segment is being read, or another segment is put in its place.
     fn plan(&mut self, id: usize) -> Option<Result<Vec<Part>, ReadError>> {
-        let (request, segment) = (self.reads.jobs[id].request, self.reads.jobs[id].segment);
-        let Some(partition) = self.partitions.get(&request.log) else {
+        let (request, from) = (self.reads.jobs[id].request, self.reads.jobs[id].visible.start);
+        let Some(view) = self.view(request.log) else {
             return Some(Err(ReadError::UnknownLog(request.log)));
         };
-        let visible = self.reads.jobs[id].visible.start..partition.high_watermark();
+        if let Goal::Offset(offset) = request.goal
+            && offset < view.start
+        {
+            return Some(Err(ReadError::OutOfRange { offset, start: view.start, end: view.high_watermark }));
+        }
+        let visible = from..view.high_watermark;
         self.reads.jobs[id].visible = visible.clone();
+        // While it waited the cleaner may have put the data elsewhere, or the log start may have passed it.
+        let Some(segment) = self.segment_for(request, from) else {
+            return Some(Ok(Vec::new()));
+        };
+        if self.is_being_swapped(segment) {
+            return None;
+        }
+        self.reads.jobs[id].segment = segment;
         let Some(known) = self.journal.segments.get(segment) else {
             return Some(Err(ReadError::Damaged(format!("segment {} is missing", segment.0))));
         };
@@ -198,29 +218,26 @@ impl<I: Io> Shard<I> {
         if let Some(index) = self.indexes.get(segment) {
             return Some(Ok(plan(index.runs(request.log), request.goal, visible, request.bytes_max)));
         }
-        if !self.reads.segments_asked.contains(&segment) {
-            self.reads.segments_asked.push(segment);
+        let name = SegmentName { sequence: segment, generation: known.generation };
+        if !self.reads.segments_asked.contains(&name) {
+            self.reads.segments_asked.push(name);
             let path = self.journal.segments.path(&index_name(known.slot));
             let bytes_max = SegmentIndex::file_bytes_max(self.journal.segment_bytes()) as usize;
-            self.operations.submit(Purpose::IndexRead(segment), Op::ReadFile { path, bytes_max });
+            self.operations.submit(Purpose::IndexRead(name), Op::ReadFile { path, bytes_max });
         }
         None
     }
 
     fn submit_parts(&mut self, id: usize, parts: Vec<Part>) {
         let job = &mut self.reads.jobs[id];
-        let file = self.journal.segments.get(job.segment).map(|segment| segment.file);
-        let Some(file) = file.filter(|_| !parts.is_empty()) else {
-            // An offset that is visible is in the index; a time may be that of a batch that is not visible.
-            let outcome = match job.request.goal {
-                Goal::Timestamp(_) => self.assemble(id),
-                Goal::Offset(_) => Err(ReadError::Damaged(format!(
-                    "segment {} has no runs for log {}",
-                    job.segment.0, job.request.log
-                ))),
-            };
+        let Some(segment) = self.journal.segments.get_mut(job.segment).filter(|_| !parts.is_empty()) else {
+            // A time may be that of a batch that is not visible, and behind an offset compaction may have left nothing here.
+            let outcome = self.assemble(id);
             return self.finish(id, outcome);
         };
+        segment.leases += 1;
+        job.is_leased = true;
+        let file = segment.file;
         job.left = parts.len();
         job.searched_upto = parts.last().and_then(|part| part.runs.last()).map(Run::last_offset);
         self.reads.running += 1;
@@ -234,8 +251,13 @@ impl<I: Io> Shard<I> {
     }
 
     /// An index file was read. If it is unusable the segment's readers get an error; a restart rebuilds it.
-    pub(super) fn index_was_read(&mut self, segment: SegmentSequence, result: io::Result<Outcome>) {
-        self.reads.segments_asked.retain(|&reading| reading != segment);
+    pub(super) fn index_was_read(&mut self, name: SegmentName, result: io::Result<Outcome>) {
+        self.reads.segments_asked.retain(|&reading| reading != name);
+        let segment = name.sequence;
+        if self.journal.segments.get(segment).is_none_or(|known| known.generation != name.generation) {
+            // It was replaced meanwhile: whoever waits asks for the new one.
+            return;
+        }
         let (shard, directory_id) = self.journal.owner();
         let index = match result {
             Ok(Outcome::Content(content)) => {
@@ -255,6 +277,11 @@ impl<I: Io> Shard<I> {
                 }
             }
         }
+    }
+
+    /// Another segment is put in this one's place.
+    pub(super) fn forget_index(&mut self, segment: SegmentSequence) {
+        self.indexes.forget(segment);
     }
 
     /// A part of a read came back.
@@ -309,9 +336,11 @@ impl<I: Io> Shard<I> {
 
     fn finish(&mut self, id: usize, outcome: Result<ReadBatches, ReadError>) {
         let is_unfound = outcome.as_ref().is_ok_and(|batches| batches.bytes == 0);
-        let goes_on = is_unfound && matches!(self.reads.jobs[id].request.goal, Goal::Timestamp(_)) && self.goes_on(id);
+        let job = &self.reads.jobs[id];
+        let may_lie_behind = matches!(job.request.goal, Goal::Timestamp(_)) || job.searched_upto.is_none();
+        let goes_on = is_unfound && may_lie_behind && self.goes_on(id);
         let job = self.reads.jobs.remove(id);
-        if let Some(segment) = self.journal.segments.get_mut(job.segment) {
+        if let Some(segment) = self.journal.segments.get_mut(job.segment).filter(|_| job.is_leased) {
             segment.leases -= 1;
         }
         if let Err(error @ (ReadError::Damaged(_) | ReadError::Failed(_))) = &outcome {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::reads::{IndexCache, Reads};
 use crate::batch::{BATCH_HEADER_BYTES, BatchHeader};
+use crate::cleaner::Cleaner;
 use crate::error::AppendError;
 use crate::io::Io;
 use crate::journal::commit::{Entry, EntryKind};
@@ -48,9 +49,10 @@ pub enum Refusal {
 }
 
 /// Data that is gone once this commit is durable.
-struct Dead {
+pub(super) struct Dead {
+    pub log: LogId,
     commit: CommitSequence,
-    spans: Vec<LogSpan>,
+    pub spans: VecDeque<LogSpan>,
 }
 
 /// The visible ends of a log.
@@ -82,23 +84,26 @@ pub struct Shard<I: Io> {
     pub(super) tail: Tail,
     pub(super) reads: Reads,
     pub(super) indexes: IndexCache,
+    pub(super) cleaner: Cleaner,
     /// Logs that an unclean stop may have cut: their leader epochs rise before anything is appended.
     pub(super) owed_epochs: VecDeque<LogId>,
     /// Logs from which retention may have something to take.
     pub(super) owed_retention: VecDeque<LogId>,
-    dead: VecDeque<Dead>,
+    pub(super) dead: VecDeque<Dead>,
     /// Logs whose visible end moved since the last call of [`Shard::take_advanced`], and by how many bytes; 0 = whoever waits must look again.
     pub(super) advanced: Vec<(LogId, usize)>,
 }
 
 impl<I: Io> Shard<I> {
     /// A shard over a recovered journal. `may_be_cut` says that commits may be gone from its end: the last stop was not clean.
+    /// `last_generation` is the highest of a clustered segment that anything names.
     pub fn new(
         id: ShardId,
         io: I,
         mut journal: Journal,
         logs: BTreeMap<LogId, LogState>,
         may_be_cut: bool,
+        last_generation: u32,
         tail_bytes: usize,
     ) -> Shard<I> {
         let mut owed_epochs = VecDeque::new();
@@ -114,8 +119,10 @@ impl<I: Io> Shard<I> {
             }
             partitions.insert(log, Partition::new(state, LogConfig::default()));
         }
+        let cleaner = Cleaner::new(io.monotonic_ns(), last_generation);
         Shard {
             id,
+            cleaner,
             operations: Operations::new(io),
             journal,
             partitions,
@@ -235,7 +242,7 @@ impl<I: Io> Shard<I> {
         }
         let (commit, _) = self.push_control(RoomFor::Space, plain_entry(EntryKind::LogDelete, log), &[])?;
         if let Some(partition) = self.partitions.remove(&log) {
-            self.dead.push_back(Dead { commit, spans: partition.state.spans.into() });
+            self.dead.push_back(Dead { log, commit, spans: partition.state.spans });
             self.advanced.push((log, 0));
         }
         Ok(commit)
@@ -256,7 +263,7 @@ impl<I: Io> Shard<I> {
         if let Some(partition) = self.partitions.get_mut(&log) {
             partition.state.raise_start(start);
             let spans = partition.state.take_dead_spans();
-            self.dead.push_back(Dead { commit, spans });
+            self.dead.push_back(Dead { log, commit, spans: spans.into() });
             // A reader that waits below the new start must be told.
             self.advanced.push((log, 0));
         }

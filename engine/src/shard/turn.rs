@@ -19,6 +19,7 @@ impl<I: Io> Shard<I> {
         }
         self.advance();
         self.settle_owed();
+        self.clean();
         self.pump();
         Ok(())
     }
@@ -39,7 +40,7 @@ impl<I: Io> Shard<I> {
 
     /// When [`Shard::turn`] wants to be called although nothing completes, ns of the monotonic clock.
     pub fn deadline_ns(&self) -> Option<u64> {
-        self.journal.deadline_ns()
+        self.journal.deadline_ns().into_iter().chain(self.cleaner.deadline_ns()).min()
     }
 
     /// Logs whose visible end moved (or that are gone) since the last call, with the bytes that became visible.
@@ -89,6 +90,7 @@ impl<I: Io> Shard<I> {
                 }
             }
             Purpose::IndexRead(segment) => self.index_was_read(segment, result),
+            Purpose::Clean(step) => self.cleaning_completed(step, result)?,
             Purpose::Read { read, part } => self.part_was_read(read, part, result),
         }
         Ok(())

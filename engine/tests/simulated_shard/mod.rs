@@ -175,7 +175,26 @@ impl Machine {
         found
     }
 
-    /// Bytes of segment files on the disk.
+    /// Bytes of all segment files on the disk.
+    pub fn disk_bytes(&self) -> u64 {
+        self.io.with_disk(|disk| {
+            let files = disk.files();
+            let of_segments = files.iter().filter(|path| is_segment(path) || is_clustered(path));
+            of_segments.map(|path| disk.content(path).map_or(0, |content| content.len() as u64)).sum()
+        })
+    }
+
+    /// Segments that logs have data in, and the newest one.
+    pub fn live_segments(&self) -> usize {
+        self.shard.segment_count()
+    }
+
+    /// Files of clustered segments.
+    pub fn clustered_files(&self) -> usize {
+        self.io.with_disk(|disk| disk.files().iter().filter(|path| is_clustered(path)).count())
+    }
+
+    /// Number of segment files on the disk.
     pub fn segment_files(&self) -> usize {
         self.io.with_disk(|disk| disk.files().iter().filter(|path| is_segment(path)).count())
     }
@@ -187,4 +206,8 @@ impl Machine {
 
 fn is_segment(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "segment")
+}
+
+fn is_clustered(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "clustered")
 }

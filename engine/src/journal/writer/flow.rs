@@ -98,8 +98,16 @@ impl Journal {
     ) {
         let JournalIdentity { shard, directory_id, incarnation, geometry } = self.identity;
         let mut block = operations.io.buffer(BLOCK_BYTES);
-        SegmentHeader { shard, directory_id, sequence: segment, segment_bytes: geometry.segment_bytes(), incarnation }
-            .encode(&mut block[..BLOCK_BYTES]);
+        SegmentHeader {
+            shard,
+            directory_id,
+            sequence: segment,
+            segment_bytes: geometry.segment_bytes(),
+            incarnation,
+            generation: 0,
+            end_place: 0,
+        }
+        .encode(&mut block[..BLOCK_BYTES]);
         let data = block.into_bytes().slice(..BLOCK_BYTES);
         operations.submit(Purpose::CommitWrite(sequence), Op::Write { file, position: 0, data });
     }

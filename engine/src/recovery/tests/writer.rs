@@ -289,6 +289,8 @@ impl Writer {
             directory_id: self.directory.id,
             sequence,
             segment_bytes: self.directory.geometry.segment_bytes(),
+            generation: 0,
+            end_place: 0,
             incarnation: self.incarnation,
         }
         .encode(&mut block);
