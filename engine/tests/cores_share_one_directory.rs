@@ -72,7 +72,9 @@ fn appends_of_any_core_are_ordered_durable_and_there_after_a_restart() {
     on_an_engine(directory.path(), |core| async move {
         for log in logs() {
             core.configure_log(log, LogConfig::default()).await.expect("makes the log");
-            let pending: Vec<_> = (0..BATCHES).map(|_| core.append(log, batch(10_000), Acks::Durable)).collect();
+            let source = core.new_source();
+            let pending: Vec<_> =
+                (0..BATCHES).map(|_| core.append(source, log, batch(10_000), Acks::Durable)).collect();
             for (expected, append) in (0..).zip(pending) {
                 assert_eq!(append.await.expect("appends").base_offset, Offset(expected));
             }
@@ -99,7 +101,7 @@ fn a_waiting_reader_wakes_when_records_become_visible_on_another_core() {
             let [_, log] = logs();
             core.configure_log(log, LogConfig::default()).await.expect("makes the log");
             let waiting = core.wait_for_records(log.shard, vec![(log.log, Offset(0))], 1, Duration::from_secs(60));
-            let appended = core.append(log, batch(10), Acks::Durable);
+            let appended = core.append(core.new_source(), log, batch(10), Acks::Durable);
             waiting.await;
             appended.await.expect("appends");
             *woken.lock().expect("no panic holds it") = true;
@@ -116,7 +118,8 @@ fn a_deleted_log_gives_its_segments_back() {
         for round in 0..6 {
             let log = LogRef { shard: ShardId(0), log: LogId(10 + round) };
             core.configure_log(log, LogConfig::default()).await.expect("makes the log");
-            let pending: Vec<_> = (0..300).map(|_| core.append(log, batch(20_000), Acks::Durable)).collect();
+            let source = core.new_source();
+            let pending: Vec<_> = (0..300).map(|_| core.append(source, log, batch(20_000), Acks::Durable)).collect();
             for append in pending {
                 append.await.expect("appends");
             }
@@ -127,4 +130,24 @@ fn a_deleted_log_gives_its_segments_back() {
     let segments = files.filter(|file| file.path().extension().is_some_and(|extension| extension == "segment")).count();
     // 36 MB went through segments of 2 MiB; a deleted round's come back for the next.
     assert!(segments <= 14, "{segments} segments are left");
+}
+
+/// A quiet producer beside one that had more on its way than there is room: it used to wait behind everything of the other.
+#[test]
+fn a_quiet_source_passes_what_a_flood_has_waiting() {
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
+    on_an_engine(directory.path(), |core| async move {
+        let [log, _] = logs();
+        core.configure_log(log, LogConfig::default()).await.expect("makes the log");
+        let (flooding, quiet) = (core.new_source(), core.new_source());
+        // More than there are segments, all in this call: the later ones wait for room.
+        let flood: Vec<_> = (0..400).map(|_| core.append(flooding, log, batch(20_000), Acks::Durable)).collect();
+        let passed = core.append(quiet, log, batch(10), Acks::Durable).await.expect("appends").base_offset.0;
+        let mut offsets = Vec::new();
+        for append in flood {
+            offsets.push(append.await.expect("appends").base_offset.0);
+        }
+        assert!(offsets.is_sorted(), "one source keeps its order");
+        assert!(passed < offsets[399], "the quiet append is at {passed}, behind all of the flood");
+    });
 }

@@ -5,10 +5,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use engine::shard::core::{Core, LogRef, ShardGone};
+use protocol::error_code::ErrorCode;
 use tokio::sync::{Semaphore, watch};
 
 use crate::catalog::{Catalog, CatalogOwner, Topic};
-use crate::config::Settings;
+use crate::config::{ListenerMode, Settings};
 use crate::frame_budget::FrameBudget;
 use crate::group_edge::GroupEdge;
 use crate::limits::SHARD_BUDGET_BYTES;
@@ -102,16 +103,39 @@ impl Broker {
         self.core.on(crate::catalog::CATALOG_SHARD, run).await?.ok_or(ShardGone)
     }
 
-    /// The topic and log of a partition.
-    pub fn partition(&self, topic: &str, partition: i32) -> Option<(Arc<Topic>, LogRef)> {
+    /// The topic and log of a partition that this shard's node leads.
+    pub fn partition(&self, topic: &str, partition: i32) -> Result<(Arc<Topic>, LogRef), ErrorCode> {
         let catalog = self.catalog.borrow();
-        let topic = catalog.topic(topic)?;
-        Some((Arc::clone(topic), topic.log(partition)?))
+        let found = catalog.topic(topic).and_then(|topic| Some((Arc::clone(topic), topic.log(partition)?)));
+        let (topic, log) = found.ok_or(ErrorCode::UnknownTopicOrPartition)?;
+        if self.leads(log) { Ok((topic, log)) } else { Err(ErrorCode::NotLeaderOrFollower) }
     }
 
-    /// The log of a partition.
+    /// The log of a partition, wherever it lives.
     pub fn log(&self, topic: &str, partition: i32) -> Option<LogRef> {
         self.catalog.borrow().log(topic, partition)
+    }
+
+    /// Whether this shard's node leads the log. With a node a shard, requests for the others' logs are refused instead of forwarded: a client
+    /// with old metadata then asks for new at once, and no request crosses cores.
+    pub fn leads(&self, log: LogRef) -> bool {
+        match self.settings.listener_mode {
+            ListenerMode::Shared => true,
+            ListenerMode::PerCore => log.shard == self.core.shard(),
+        }
+    }
+
+    /// The log of a partition that this shard's node leads.
+    pub fn led_log(&self, topic: &str, partition: i32) -> Result<LogRef, ErrorCode> {
+        self.partition(topic, partition).map(|(_, log)| log)
+    }
+
+    /// The node that this shard is, or belongs to.
+    pub fn node_id(&self) -> i32 {
+        match self.settings.listener_mode {
+            ListenerMode::Shared => self.settings.node_id,
+            ListenerMode::PerCore => self.settings.node_id + self.core.shard().0 as i32,
+        }
     }
 
     /// Whether the broker is stopping: nothing new is begun, waits end early.

@@ -4,6 +4,7 @@
 mod change;
 mod configs;
 mod owner;
+mod placement;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -77,6 +78,7 @@ pub struct Catalog {
     topics_by_id: HashMap<Uuid, Arc<Topic>>,
     partitions: usize,
     broker_configs: StoredConfigs,
+    node_per_shard: bool,
     next_log_id: u64,
     next_producer_id: i64,
 }
@@ -89,6 +91,7 @@ impl Default for Catalog {
             topics_by_id: HashMap::new(),
             partitions: 0,
             broker_configs: StoredConfigs::new(),
+            node_per_shard: false,
             // Log 0 is the catalog's own.
             next_log_id: engine::offset::CATALOG_LOG.0 + 1,
             next_producer_id: 0,
@@ -137,6 +140,11 @@ impl Catalog {
         &self.broker_configs
     }
 
+    /// Whether each shard was a node of its own when partitions last got their leaders.
+    pub fn node_per_shard(&self) -> bool {
+        self.node_per_shard
+    }
+
     /// The lowest log id that was never given away.
     pub fn next_log_id(&self) -> u64 {
         self.next_log_id
@@ -151,6 +159,7 @@ impl Catalog {
     pub fn apply(&mut self, change: Change) {
         match change {
             Change::Cluster { id } => self.cluster_id = id,
+            Change::NodePerShard { enabled } => self.node_per_shard = enabled,
             Change::NextLogId { next } => self.next_log_id = self.next_log_id.max(next),
             Change::NextProducerId { next } => self.next_producer_id = self.next_producer_id.max(next),
             Change::BrokerConfigs { configs } => self.broker_configs = configs,
@@ -166,11 +175,13 @@ impl Catalog {
             Change::NextLogId { next: self.next_log_id },
             Change::NextProducerId { next: self.next_producer_id },
         ];
-        // A catalog without dynamic configuration stays readable to releases that know none.
+        // A catalog without dynamic configuration, or without a node a shard, stays readable to releases that know none.
         let configs = Some(self.broker_configs.clone()).filter(|configs| !configs.is_empty());
         let configs = configs.map(|configs| Change::BrokerConfigs { configs });
+        let nodes = self.node_per_shard.then_some(Change::NodePerShard { enabled: true });
         ids.into_iter()
             .chain(configs)
+            .chain(nodes)
             .chain(self.topics.values().map(|topic| Change::Topic(Topic::clone(topic))))
             .collect()
     }
@@ -213,6 +224,7 @@ mod tests {
             Change::Topic(topic("a", 1, 1..3)),
             Change::NextProducerId { next: 1000 },
             Change::BrokerConfigs { configs: StoredConfigs::from([("log.retention.ms".into(), "5".into())]) },
+            Change::NodePerShard { enabled: true },
             Change::Topic(topic("b", 2, 3..7)),
             Change::DeleteTopic { id: Uuid::from_u128(1) },
             Change::Topic(topic("a", 3, 7..8)),

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{ConfigError, Endpoint, Settings, read_file, read_pair};
+use crate::config::{ConfigError, Endpoint, ListenerMode, Settings, read_file, read_pair};
 use crate::exit;
 
 /// A message broker that speaks the Kafka protocol and flushes before it acknowledges.
@@ -40,10 +40,13 @@ pub struct ServeArguments {
     /// Address to listen on; several with commas, IPv6 in brackets, port 0 for any. Goes before `listeners` of the file.
     #[arg(long, value_name = "HOST:PORT")]
     pub listen: Option<String>,
+    /// shared: one node and one port for all shards; per-core: every shard is a node with its own port, PORT + shard.
+    #[arg(long, value_name = "MODE")]
+    pub listeners: Option<ListenerMode>,
     /// TOML file with Kafka's names for broker settings.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Where to write {"bootstrap":"HOST:PORT","pid":N} once the broker listens.
+    /// Where to write {"bootstrap":"HOST:PORT","pid":N,"nodes":[{"id":N,"address":"HOST:PORT"}]} once the broker listens.
     #[arg(long, value_name = "FILE")]
     pub ready_file: Option<PathBuf>,
     /// One setting, over the file's; may be repeated. Example: --set num.partitions=8
@@ -80,7 +83,7 @@ pub struct DumpArguments {
 }
 
 impl ServeArguments {
-    /// Defaults, then the file, then `--set`, then `--listen`.
+    /// Defaults, then the file, then `--set`, then `--listen` and `--listeners`.
     pub fn resolve(&self) -> Result<Settings, ConfigError> {
         let mut settings = Settings {
             data: self.data.clone(),
@@ -96,6 +99,9 @@ impl ServeArguments {
         }
         if let Some(listen) = &self.listen {
             settings.listeners = Endpoint::parse_list(listen)?;
+        }
+        if let Some(mode) = self.listeners {
+            settings.listener_mode = mode;
         }
         settings.check()?;
         Ok(settings)

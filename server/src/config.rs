@@ -2,6 +2,7 @@
 
 mod address;
 mod keys;
+mod listener_mode;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use thiserror::Error;
 
 pub use self::address::{Endpoint, HostPort, check_advertised};
 pub use self::keys::{BROKER_KEYS, BrokerKey, DYNAMIC_KEYS, Effect, KeyValue, Shards, UnlessUnset};
+pub use self::listener_mode::ListenerMode;
 use crate::config_edits::StoredConfigs;
 use crate::limits;
 
@@ -26,7 +28,9 @@ pub struct Settings {
     pub listeners: Vec<Endpoint>,
     /// `advertised.listeners`; a listener without one advertises the address that the client connected to.
     pub advertised_listeners: Vec<Endpoint>,
-    /// `node.id`.
+    /// `posthaste.listeners`: one node for all shards, or one a shard.
+    pub listener_mode: ListenerMode,
+    /// `node.id`; with a node a shard the first one's.
     pub node_id: i32,
     /// `auto.create.topics.enable`.
     pub auto_create_topics: bool,
@@ -94,6 +98,7 @@ impl Default for Settings {
             stop_on_stdin_eof: false,
             listeners: Vec::new(),
             advertised_listeners: Vec::new(),
+            listener_mode: ListenerMode::Shared,
             node_id: 1,
             auto_create_topics: true,
             num_partitions: 1,

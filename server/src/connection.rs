@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use engine::io::net::Socket;
+use engine::shard::core::Source;
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 use tokio::time::timeout;
 
@@ -18,17 +19,17 @@ use crate::broker::Broker;
 use crate::frame_budget::FrameMemory;
 use crate::frame_reader::{Closed, Frame, FrameReader};
 use crate::limits::{PENDING_ANSWERS_MAX, SEND_BYTES_TARGET, SEND_STEP_BYTES};
+use crate::nodes::Nodes;
 use crate::request::{Answer, Call, Refused};
 
 /// Who is at the other end, and how this broker is reached from there.
-#[derive(Debug)]
 pub struct Client {
     /// The client's address.
     pub peer: SocketAddr,
-    /// The host that this listener advertises.
-    pub advertised_host: String,
-    /// Its port.
-    pub advertised_port: u16,
+    /// The nodes of this broker, as its listener advertises them.
+    pub nodes: Nodes,
+    /// What it appends shares the room of a journal with what others append.
+    pub source: Source,
 }
 
 /// An answer in the queue: finished, or a Produce whose batches are on their way.

@@ -17,7 +17,7 @@ use crate::api::error_map;
 use crate::broker::{self, Broker};
 use crate::catalog::{Catalog, CatalogError, NewTopic, OFFSETS_TOPIC};
 use crate::clock::SteadyClock;
-use crate::config::Settings;
+use crate::config::{ListenerMode, Settings};
 use crate::group::{Coordinator, Effect, Event, GroupConfig, GroupError, ReplyToken, Response, partition_for};
 use crate::limits::{GROUP_MEMBERS_MAX, OFFSETS_BATCH_BYTES_MAX, OFFSETS_TOPIC_PARTITIONS};
 use crate::state_log::{ReplayError, StateLog};
@@ -90,10 +90,10 @@ impl GroupEdge {
         event: impl FnOnce(ReplyToken) -> Event + Send + 'static,
     ) -> Result<Response, GroupError> {
         self.ensure_offsets_topic(broker).await.map_err(|_| GroupError::CoordinatorNotAvailable)?;
-        let catalog = broker.catalog();
-        let topic = catalog.topic(OFFSETS_TOPIC).ok_or(GroupError::CoordinatorNotAvailable)?;
-        let partition = partition_for(group_id, topic.partition_count());
-        let log = topic.log(partition).ok_or(GroupError::CoordinatorNotAvailable)?;
+        let (partition, log) = place_of(broker, group_id).ok_or(GroupError::CoordinatorNotAvailable)?;
+        if !broker.leads(log) {
+            return Err(GroupError::NotCoordinator);
+        }
         let asked = self.core.on(log.shard, move |_| async move {
             let keeper = broker::local().groups.keepers.borrow().get(&partition).cloned();
             match keeper {
@@ -108,12 +108,23 @@ impl GroupEdge {
         }
     }
 
-    /// Asks every coordinator of every shard, for `ListGroups`.
+    /// The log that holds a group; none before the offsets topic is made.
+    pub fn log_of(&self, broker: &Broker, group_id: &str) -> Option<LogRef> {
+        place_of(broker, group_id).map(|(_, log)| log)
+    }
+
+    /// Asks every coordinator of this node, for `ListGroups`: whoever wants all groups asks every node.
     pub async fn ask_all(
         &self,
+        broker: &Broker,
         event: impl Fn(ReplyToken) -> Event + Send + Copy + 'static,
     ) -> Vec<Result<Response, GroupError>> {
-        let pending: Vec<_> = (0..self.core.shard_count())
+        let here = self.core.shard().0;
+        let shards = match broker.settings.listener_mode {
+            ListenerMode::Shared => 0..self.core.shard_count(),
+            ListenerMode::PerCore => here..here + 1,
+        };
+        let pending: Vec<_> = shards
             .map(|shard| {
                 self.core.on(ShardId(shard), move |_| async move {
                     let keepers: Vec<_> = broker::local().groups.keepers.borrow().values().cloned().collect();
@@ -131,6 +142,14 @@ impl GroupEdge {
         }
         answers
     }
+}
+
+/// The partition of the offsets topic that holds a group, and its log.
+fn place_of(broker: &Broker, group_id: &str) -> Option<(i32, LogRef)> {
+    let catalog = broker.catalog();
+    let topic = catalog.topic(OFFSETS_TOPIC)?;
+    let partition = partition_for(group_id, topic.partition_count());
+    Some((partition, topic.log(partition)?))
 }
 
 /// One coordinator with its log.

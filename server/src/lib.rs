@@ -23,6 +23,7 @@ pub mod group;
 pub mod group_edge;
 pub mod limits;
 pub mod listener;
+pub mod nodes;
 pub mod producer_ids;
 pub mod request;
 mod serve;

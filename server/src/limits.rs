@@ -4,6 +4,8 @@ use std::time::Duration;
 
 // Connections and frames.
 
+/// Largest `node.id`: with a node a shard the ids count up from it, and all must fit an i32.
+pub const NODE_ID_MAX: i64 = i32::MAX as i64 - engine::limits::SHARDS_MAX as i64;
 /// Largest request frame that can be configured (`socket.request.max.bytes`); Kafka's own default.
 pub const REQUEST_BYTES_MAX: usize = 100 << 20;
 /// Smallest valid frame: api key, version and correlation id.

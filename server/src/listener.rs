@@ -1,23 +1,26 @@
-//! `Listeners`: one accepting thread an address; every socket goes to the shard with the fewest connections.
+//! `Listeners`: one accepting thread an address. A socket goes to the shard whose node's port it came to, or, where all shards are one node, to
+//! the shard with the fewest connections.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use engine::io::net::Acceptor;
+use engine::io::net::{Acceptor, listen};
 use thiserror::Error;
 use tokio::sync::mpsc;
 
-use crate::config::{Endpoint, Settings};
-use crate::connection::Client;
+use crate::config::{Endpoint, ListenerMode, Settings};
+use crate::nodes::Nodes;
 
 /// A socket on its way to a shard.
 pub struct Accepted {
     /// The connection, blocking, as std made it.
     pub stream: TcpStream,
-    /// Who is there, and what to advertise.
-    pub client: Client,
+    /// Who is there.
+    pub peer: SocketAddr,
+    /// What to advertise.
+    pub nodes: Nodes,
     /// Counts the connection until it is dropped.
     pub slot: ConnectionSlot,
 }
@@ -51,7 +54,9 @@ pub struct ListenError {
 
 /// Everything that accepts.
 pub struct Listeners {
-    acceptors: Vec<(Endpoint, Acceptor)>,
+    first_node_id: i32,
+    /// With the node, counted from the first.
+    acceptors: Vec<(usize, Acceptor)>,
 }
 
 impl Listeners {
@@ -61,31 +66,41 @@ impl Listeners {
         shards: &Arc<Vec<ShardInbox>>,
         connections_max: usize,
     ) -> Result<Listeners, ListenError> {
+        let nodes = match settings.listener_mode {
+            ListenerMode::Shared => 1,
+            ListenerMode::PerCore => shards.len(),
+        };
         let mut acceptors = Vec::new();
         for endpoint in &settings.listeners {
             let refuse = |error| ListenError { endpoint: endpoint.clone(), error };
-            for address in resolve(endpoint).map_err(refuse)? {
+            let bound = bind(endpoint, nodes).map_err(refuse)?;
+            let advertised = settings.advertised_listeners.iter().find(|advertised| advertised.name == endpoint.name);
+            let advertised_ports = match advertised {
+                Some(advertised) if advertised.port != 0 => (0..nodes).map(|node| port_of(advertised, node)).collect(),
+                _ => ports_of(&bound),
+            };
+            let advertised_ports = advertised_ports.map_err(refuse)?;
+            for Bound { node, listener } in bound {
                 let mut dealer = Dealer {
                     shards: Arc::clone(shards),
+                    only: (nodes > 1).then_some(node),
                     connections_max,
-                    advertised: settings
-                        .advertised_listeners
-                        .iter()
-                        .find(|advertised| advertised.name == endpoint.name)
-                        .cloned(),
+                    first_node_id: settings.node_id,
+                    advertised_host: advertised.map(|advertised| advertised.host.clone()),
+                    advertised_ports: Arc::clone(&advertised_ports),
                     next: 0,
                 };
                 let acceptor =
-                    Acceptor::start(address, move |stream, peer| dealer.deal(stream, peer)).map_err(refuse)?;
-                acceptors.push((endpoint.clone(), acceptor));
+                    Acceptor::start(listener, move |stream, peer| dealer.deal(stream, peer)).map_err(refuse)?;
+                acceptors.push((node, acceptor));
             }
         }
-        Ok(Listeners { acceptors })
+        Ok(Listeners { first_node_id: settings.node_id, acceptors })
     }
 
-    /// The real addresses, in the order of the configuration.
-    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
-        self.acceptors.iter().map(|(_, acceptor)| acceptor.address())
+    /// The real addresses with the node that each belongs to, in the order of the configuration.
+    pub fn addresses(&self) -> impl Iterator<Item = (i32, SocketAddr)> {
+        self.acceptors.iter().map(|(node, acceptor)| (self.first_node_id + *node as i32, acceptor.address()))
     }
 
     /// Accepts no more.
@@ -109,11 +124,58 @@ fn resolve(endpoint: &Endpoint) -> io::Result<Vec<SocketAddr>> {
     Ok(addresses)
 }
 
+/// A port that is taken.
+struct Bound {
+    /// Counted from the first.
+    node: usize,
+    listener: TcpListener,
+}
+
+/// Binds an endpoint for every node before anybody is served: whoever is asked for the nodes must know all ports.
+fn bind(endpoint: &Endpoint, nodes: usize) -> io::Result<Vec<Bound>> {
+    let mut bound = Vec::with_capacity(nodes);
+    for node in 0..nodes {
+        let endpoint = Endpoint { port: port_of(endpoint, node)?, ..endpoint.clone() };
+        for address in resolve(&endpoint)? {
+            let listener = listen(address)
+                .map_err(|error| io::Error::new(error.kind(), format!("port {}: {error}", endpoint.port)))?;
+            bound.push(Bound { node, listener });
+        }
+    }
+    Ok(bound)
+}
+
+/// The ports of the nodes follow the first one's; 0 stays 0.
+fn port_of(endpoint: &Endpoint, node: usize) -> io::Result<u16> {
+    if endpoint.port == 0 {
+        return Ok(0);
+    }
+    let port = u16::try_from(node).ok().and_then(|node| endpoint.port.checked_add(node));
+    port.ok_or_else(|| io::Error::other(format!("node {node} has no port, they end at 65535")))
+}
+
+/// The real port of each node; all addresses of a node have the same.
+fn ports_of(bound: &[Bound]) -> io::Result<Arc<[u16]>> {
+    let mut ports = Vec::new();
+    for Bound { node, listener } in bound {
+        if *node == ports.len() {
+            ports.push(listener.local_addr()?.port());
+        }
+    }
+    Ok(ports.into())
+}
+
 /// Deals sockets on the accepting thread.
 struct Dealer {
     shards: Arc<Vec<ShardInbox>>,
+    /// The shard whose node this is; none where all shards are one node.
+    only: Option<usize>,
     connections_max: usize,
-    advertised: Option<Endpoint>,
+    first_node_id: i32,
+    /// None advertises the address that a client has connected to.
+    advertised_host: Option<String>,
+    /// A port for each node.
+    advertised_ports: Arc<[u16]>,
     /// Where the search for the emptiest shard begins, so that equal ones take turns.
     next: usize,
 }
@@ -125,33 +187,30 @@ impl Dealer {
             tracing::warn!(%peer, connections_max = self.connections_max, "closing a connection, there are too many");
             return;
         }
-        let client = match self.client(&stream, peer) {
-            Ok(client) => client,
+        let host = match self.host(&stream) {
+            Ok(host) => host,
             Err(error) => {
                 tracing::debug!(%peer, %error, "a connection ended before it was dealt");
                 return;
             }
         };
-        let chosen = emptiest(&loads, self.next);
+        let nodes = Nodes::new(self.first_node_id, host, Arc::clone(&self.advertised_ports));
+        let chosen = self.only.unwrap_or_else(|| emptiest(&loads, self.next));
         self.next = (chosen + 1) % loads.len();
         let shard = &self.shards[chosen];
         shard.connections.fetch_add(1, Ordering::Relaxed);
         let slot = ConnectionSlot { connections: Arc::clone(&shard.connections) };
         // A full queue stops this thread, and the kernel's backlog fills: the shard is busy with work, not lost. An error says that it
         // is stopping; the socket is then closed.
-        let _ = shard.sockets.blocking_send(Accepted { stream, client, slot });
+        let _ = shard.sockets.blocking_send(Accepted { stream, peer, nodes, slot });
     }
 
     /// A listener without an advertised address advertises the one that the client has just used.
-    fn client(&self, stream: &TcpStream, peer: SocketAddr) -> io::Result<Client> {
-        let local = stream.local_addr()?;
-        let (advertised_host, advertised_port) = match &self.advertised {
-            Some(advertised) => {
-                (advertised.host.clone(), if advertised.port == 0 { local.port() } else { advertised.port })
-            }
-            None => (local.ip().to_canonical().to_string(), local.port()),
-        };
-        Ok(Client { peer, advertised_host, advertised_port })
+    fn host(&self, stream: &TcpStream) -> io::Result<String> {
+        match &self.advertised_host {
+            Some(host) => Ok(host.clone()),
+            None => Ok(stream.local_addr()?.ip().to_canonical().to_string()),
+        }
     }
 }
 
@@ -170,5 +229,13 @@ mod tests {
         assert_eq!(emptiest(&[1, 1, 1], 0), 0);
         assert_eq!(emptiest(&[1, 1, 1], 2), 2);
         assert_eq!(emptiest(&[1, 2, 1], 1), 2);
+    }
+
+    #[test]
+    fn the_ports_of_nodes_follow_the_first_and_end_where_ports_end() {
+        let endpoint = |port| Endpoint { name: "PLAINTEXT".into(), host: "h".into(), port };
+        assert_eq!(port_of(&endpoint(9092), 3).unwrap(), 9095);
+        assert_eq!(port_of(&endpoint(0), 3).unwrap(), 0);
+        assert!(port_of(&endpoint(65_534), 2).is_err());
     }
 }

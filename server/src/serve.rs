@@ -1,5 +1,6 @@
 //! `serve`: a broker's life on the main thread: start the engine, listen, wait for a reason to stop, stop gracefully.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -82,10 +83,11 @@ fn run(settings: Settings) -> Result<(), Failure> {
         }
         Err(error) => Err(Failure { code: exit::LISTEN, line: error.to_string() }),
     };
+    let requests_between_shards: u64 = engine.requests_between_shards().sum();
     control.draining.send_replace(true);
     drop(shards);
     engine.join().map_err(|error| Failure { code: exit::DATA_DIRECTORY, line: error.to_string() })?;
-    tracing::info!("stopped, everything is flushed");
+    tracing::info!(requests_between_shards, "stopped, everything is flushed");
     outcome
 }
 
@@ -189,19 +191,24 @@ fn watch_for_stop(settings: &Settings, events: &mpsc::Sender<Event>, serving: &A
 
 /// Writes the ready file and says so.
 fn announce(settings: &Settings, listeners: &Listeners) -> Result<(), Failure> {
-    let Some(first) = listeners.addresses().next() else { return Ok(()) };
-    let bootstrap = reachable(first);
-    tracing::info!(bootstrap, "ready");
+    // A node's first address is enough for a program that wants to connect.
+    let mut nodes = BTreeMap::new();
+    for (node, address) in listeners.addresses() {
+        nodes.entry(node).or_insert_with(|| reachable(address));
+    }
+    let Some(bootstrap) = nodes.values().next() else { return Ok(()) };
+    tracing::info!(bootstrap, nodes = nodes.len(), "ready");
     let Some(path) = &settings.ready_file else { return Ok(()) };
-    write_ready_file(path, &bootstrap).map_err(|error| Failure {
+    write_ready_file(path, bootstrap, &nodes).map_err(|error| Failure {
         code: exit::CONFIGURATION,
         line: format!("cannot write the ready file {}: {error}", path.display()),
     })
 }
 
 /// Whoever sees the file sees all of it.
-fn write_ready_file(path: &Path, bootstrap: &str) -> std::io::Result<()> {
-    let content = serde_json::json!({ "bootstrap": bootstrap, "pid": std::process::id() }).to_string();
+fn write_ready_file(path: &Path, bootstrap: &str, nodes: &BTreeMap<i32, String>) -> std::io::Result<()> {
+    let nodes: Vec<_> = nodes.iter().map(|(id, address)| serde_json::json!({ "id": id, "address": address })).collect();
+    let content = serde_json::json!({ "bootstrap": bootstrap, "pid": std::process::id(), "nodes": nodes }).to_string();
     let unfinished = path.with_extension("unfinished");
     std::fs::write(&unfinished, content)?;
     std::fs::rename(&unfinished, path)

@@ -13,7 +13,7 @@ use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use crate::broker::Broker;
 use crate::catalog::{CATALOG_SHARD, CatalogOwner};
 use crate::config::Settings;
-use crate::connection;
+use crate::connection::{self, Client};
 use crate::limits::{ACCEPTED_SOCKETS_MAX, DRAIN_DEADLINE};
 use crate::listener::{Accepted, ShardInbox};
 use crate::state_log::ReplayError;
@@ -83,12 +83,13 @@ async fn take_sockets(core: &Core, broker: &Rc<Broker>, mut sockets: mpsc::Recei
         let socket = match Socket::from_std(accepted.stream) {
             Ok(socket) => socket,
             Err(error) => {
-                tracing::debug!(peer = %accepted.client.peer, %error, "a connection ended before it was served");
+                tracing::debug!(peer = %accepted.peer, %error, "a connection ended before it was served");
                 continue;
             }
         };
-        tracing::debug!(peer = %accepted.client.peer, "connection accepted");
-        let serving = connection::serve(Rc::clone(broker), socket, accepted.client);
+        tracing::debug!(peer = %accepted.peer, "connection accepted");
+        let client = Client { peer: accepted.peer, nodes: accepted.nodes, source: core.new_source() };
+        let serving = connection::serve(Rc::clone(broker), socket, client);
         let counted = open.count();
         core.spawn(async move {
             serving.await;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use engine::io::runtime::{RingReport, file_system_report};
 
-use crate::config::{HostPort, Settings};
+use crate::config::{HostPort, ListenerMode, Settings};
 
 /// Width of the first column: the longest name of a setting and two blanks.
 const NAME_CHARS: usize = 40;
@@ -23,8 +23,8 @@ pub struct StartReport<'a> {
     pub descriptors_max: u64,
     /// Connections that are taken.
     pub connections_max: usize,
-    /// Where it listens.
-    pub addresses: Vec<SocketAddr>,
+    /// Where it listens, and as which node.
+    pub addresses: Vec<(i32, SocketAddr)>,
 }
 
 impl StartReport<'_> {
@@ -43,14 +43,19 @@ impl StartReport<'_> {
         line("cores / shards", &format!("{cores} / {}", self.shards));
         line("descriptors", &self.descriptors_max.to_string());
         line("connections at most", &self.connections_max.to_string());
-        for address in &self.addresses {
-            line("listening on", &address.to_string());
+        for (node, address) in &self.addresses {
+            line("listening on", &format!("{address} (node {node})"));
         }
         if self.settings.advertised_listeners.is_empty() {
             line("advertised", "the address that a client has connected to");
         }
         for advertised in &self.settings.advertised_listeners {
-            line("advertised", &format!("{} ({})", HostPort(&advertised.host, advertised.port), advertised.name));
+            let address = HostPort(&advertised.host, advertised.port);
+            let ports = match self.settings.listener_mode {
+                ListenerMode::PerCore => ", and the ports behind it, one a node",
+                ListenerMode::Shared => "",
+            };
+            line("advertised", &format!("{address} ({}){ports}", advertised.name));
         }
         for (name, value) in self.settings.resolved() {
             line(name, &value);

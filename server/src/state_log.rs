@@ -6,7 +6,7 @@ use std::cell::Cell;
 use bytes::Bytes;
 use engine::error::{AppendError, ReadError};
 use engine::offset::{JournalPosition, Offset};
-use engine::shard::core::{Acks, Core, LogRef};
+use engine::shard::core::{Acks, Core, LogRef, Source};
 use protocol::record_batch::{BatchBuilder, BatchError, HEADER_BYTES, ProducerFields, batches, records};
 use thiserror::Error;
 
@@ -53,6 +53,7 @@ pub enum ReplayError {
 pub struct StateLog {
     core: Core,
     log: LogRef,
+    source: Source,
     live: Cell<Extent>,
 }
 
@@ -71,13 +72,13 @@ impl Extent {
 impl StateLog {
     /// The log at `log`.
     pub fn new(core: Core, log: LogRef) -> StateLog {
-        StateLog { core, log, live: Cell::new(Extent::NONE) }
+        StateLog { source: core.new_source(), core, log, live: Cell::new(Extent::NONE) }
     }
 
     /// Appends whole batches in order; they are queued during the call, and durable when the future ends. Gives the offset of the first record.
     pub fn append(&self, batches: Vec<Bytes>) -> impl Future<Output = Result<Option<Offset>, AppendError>> + 'static {
         let appends: Vec<_> =
-            batches.into_iter().map(|batch| self.core.append(self.log, batch, Acks::Durable)).collect();
+            batches.into_iter().map(|batch| self.core.append(self.source, self.log, batch, Acks::Durable)).collect();
         async move {
             let mut first = None;
             for append in appends {

@@ -27,7 +27,7 @@ fn append_to_catalog(data: &std::path::Path, records: Vec<u8>) {
             if core.shard() == ShardId(0) {
                 let batch = records.lock().expect("not poisoned").take().expect("once");
                 let log = LogRef { shard: ShardId(0), log: CATALOG_LOG };
-                core.append(log, batch, Acks::Durable).await.expect("durable");
+                core.append(core.new_source(), log, batch, Acks::Durable).await.expect("durable");
             }
         }
     };

@@ -23,7 +23,8 @@ fn has_ipv6() -> bool {
 fn addresses(broker: &Broker) -> Vec<SocketAddr> {
     let log = broker.log();
     let lines = log.lines().filter_map(|line| line.trim().strip_prefix("listening on"));
-    lines.map(|address| address.trim().parse().expect("an address")).collect()
+    let address = |line: &str| line.split_whitespace().next().expect("a word").parse().expect("an address");
+    lines.map(address).collect()
 }
 
 /// Host and port that each API with an address in it names; they must agree.

@@ -38,12 +38,12 @@ pub struct Acceptor {
 }
 
 impl Acceptor {
-    /// Listens on `address` (port 0: any) and hands every connection to `deal`, on the acceptor's thread.
+    /// Hands every connection of a listener to `deal`, on the acceptor's thread.
     pub fn start(
-        address: SocketAddr,
+        listener: TcpListener,
         mut deal: impl FnMut(TcpStream, SocketAddr) + Send + 'static,
     ) -> io::Result<Self> {
-        let listener = Arc::new(listen(address)?);
+        let listener = Arc::new(listener);
         let address = listener.local_addr()?;
         let stopped = Arc::new(AtomicBool::new(false));
         let (accepting, stop) = (Arc::clone(&listener), Arc::clone(&stopped));
@@ -340,8 +340,8 @@ fn count_of(entry: &cqueue::Entry) -> io::Result<usize> {
     }
 }
 
-/// No `SO_REUSEPORT`: its hashing piles few connections on one core, and a second broker could share the port unseen.
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+/// Listens on `address` (port 0: any). No `SO_REUSEPORT`: it piles few connections on one core, and a second broker could share the port unseen.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
@@ -404,7 +404,7 @@ mod tests {
     #[test]
     fn an_acceptor_deals_connections_and_frees_its_port_when_stopped() {
         let (dealt, connections) = mpsc::channel();
-        let acceptor = Acceptor::start(any_port(), move |stream, peer| {
+        let acceptor = Acceptor::start(listen(any_port()).expect("bound"), move |stream, peer| {
             let _ = dealt.send((stream, peer));
         })
         .expect("started");
@@ -417,13 +417,13 @@ mod tests {
         }
         acceptor.stop();
         assert!(TcpStream::connect(address).is_err());
-        Acceptor::start(address, |_, _| {}).expect("the port is free again");
+        listen(address).expect("the port is free again");
     }
 
     #[test]
     fn a_port_in_use_is_refused() {
-        let first = Acceptor::start(any_port(), |_, _| {}).expect("started");
-        let second = Acceptor::start(first.address(), |_, _| {});
+        let first = listen(any_port()).expect("bound");
+        let second = listen(first.local_addr().expect("bound"));
         assert_eq!(second.expect_err("in use").kind(), io::ErrorKind::AddrInUse);
     }
 

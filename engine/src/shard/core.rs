@@ -12,6 +12,9 @@ use bytes::Bytes;
 use slab::Slab;
 use tokio::sync::{Notify, oneshot};
 
+use super::appends::Append;
+use super::fair_queue::FairQueue;
+pub use super::fair_queue::Source;
 use super::mailbox::{Mailboxes, Reply, Work};
 pub use super::reads::ReadBatches;
 use super::reads::{ReadRequest, ReadStart};
@@ -21,7 +24,7 @@ use super::waiters::{CommitWaiters, ReadWaiters, Watches};
 use crate::error::{AppendError, ReadError};
 use crate::io::ring::{CompletionSignal, RingIo};
 use crate::journal::reader::Goal;
-use crate::limits::{MAILBOX_MESSAGES_MAX, STALLED_BYTES_MAX};
+use crate::limits::MAILBOX_MESSAGES_MAX;
 pub use crate::offset::LogRef;
 use crate::offset::{CommitSequence, LogId, Offset, ShardId};
 pub use crate::partition::config::LogConfig;
@@ -41,31 +44,24 @@ pub enum Acks {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ShardGone;
 
-/// An append that waits for room, in order.
-struct Stalled {
-    log: LogId,
-    batch: Bytes,
-    acks: Acks,
-    sender: oneshot::Sender<Result<Appended, AppendError>>,
-}
-
-struct Inner {
-    id: ShardId,
+pub(super) struct Inner {
+    pub(super) id: ShardId,
     shard_count: u32,
-    shard: RefCell<Shard<RingIo>>,
+    pub(super) shard: RefCell<Shard<RingIo>>,
     mailboxes: Arc<Mailboxes>,
     /// Requests without an answer, and those that wait until there are fewer, by target.
     unanswered: RefCell<Vec<usize>>,
     unsent: RefCell<Vec<VecDeque<Work>>>,
     slots: RefCell<Slab<oneshot::Sender<Box<dyn Any + Send>>>>,
-    written: RefCell<CommitWaiters>,
-    durable: RefCell<CommitWaiters>,
-    stalled: RefCell<VecDeque<Stalled>>,
-    stalled_bytes: Cell<usize>,
+    pub(super) written: RefCell<CommitWaiters>,
+    pub(super) durable: RefCell<CommitWaiters>,
+    /// Appends that wait for room.
+    pub(super) stalled: RefCell<FairQueue<Append>>,
+    pub(super) sources: Cell<u64>,
     reads: RefCell<ReadWaiters>,
     watches: RefCell<Watches>,
     /// Something was appended or asked for: a turn is wanted soon.
-    kick: Notify,
+    pub(super) kick: Notify,
     /// A turn has ended: refused changes may be tried again.
     turned: Notify,
 }
@@ -73,7 +69,7 @@ struct Inner {
 /// Handle of the shard whose thread this is. Cheap to clone, never leaves its thread.
 #[derive(Clone)]
 pub struct Core {
-    inner: Rc<Inner>,
+    pub(super) inner: Rc<Inner>,
 }
 
 impl Core {
@@ -89,7 +85,7 @@ impl Core {
             written: RefCell::default(),
             durable: RefCell::default(),
             stalled: RefCell::default(),
-            stalled_bytes: Cell::new(0),
+            sources: Cell::new(0),
             reads: RefCell::default(),
             watches: RefCell::default(),
             kick: Notify::new(),
@@ -173,79 +169,6 @@ impl Core {
             *unanswered += 1;
             self.inner.mailboxes.send(self.inner.id, to, work);
         }
-    }
-
-    /// Appends a batch to a log wherever it lives. The order of calls is the order of offsets; the future ends at the asked end.
-    /// `batch` is one whole v2 record batch, a slice of the received frame; it is copied once, into the commit buffer.
-    pub fn append(
-        &self,
-        log: LogRef,
-        batch: Bytes,
-        acks: Acks,
-    ) -> impl Future<Output = Result<Appended, AppendError>> + 'static {
-        let (here, there) = if log.shard == self.inner.id {
-            (Some(self.append_here(log.log, batch, acks)), None)
-        } else {
-            (None, Some(self.on(log.shard, move |core| core.append_here(log.log, batch, acks))))
-        };
-        async move {
-            match (here, there) {
-                (Some(local), _) => local.await,
-                (None, Some(remote)) => remote.await.unwrap_or(Err(AppendError::Stopping)),
-                (None, None) => Err(AppendError::Stopping),
-            }
-        }
-    }
-
-    fn append_here(
-        &self,
-        log: LogId,
-        batch: Bytes,
-        acks: Acks,
-    ) -> impl Future<Output = Result<Appended, AppendError>> + use<> {
-        let (sender, receiver) = oneshot::channel();
-        self.inner.kick.notify_one();
-        let stalled = Stalled { log, batch, acks, sender };
-        if !self.inner.stalled.borrow().is_empty() {
-            self.stall(stalled);
-        } else if let Err(stalled) = self.try_append(stalled) {
-            self.stall(stalled);
-        }
-        async move { receiver.await.unwrap_or(Err(AppendError::Stopping)) }
-    }
-
-    /// Appends and arranges the answer, or gives the append back because there is no room now.
-    fn try_append(&self, append: Stalled) -> Result<(), Stalled> {
-        let outcome = self.inner.shard.borrow_mut().append(append.log, &append.batch);
-        let receipt = match outcome {
-            Err(Refusal::Wait) => return Err(append),
-            Err(Refusal::Error(error)) => {
-                let _ = append.sender.send(Err(error));
-                return Ok(());
-            }
-            Ok(receipt) => receipt,
-        };
-        let ends = self.inner.shard.borrow().ends();
-        match append.acks {
-            Acks::Written if ends.written < receipt.commit => {
-                self.inner.written.borrow_mut().answer(receipt, append.sender);
-            }
-            Acks::Durable if ends.durable < receipt.commit => {
-                self.inner.durable.borrow_mut().answer(receipt, append.sender);
-            }
-            _ => drop(append.sender.send(Ok(receipt.appended))),
-        }
-        Ok(())
-    }
-
-    fn stall(&self, append: Stalled) {
-        let bytes = self.inner.stalled_bytes.get() + append.batch.len();
-        if bytes > STALLED_BYTES_MAX {
-            let _ = append.sender.send(Err(AppendError::Overloaded));
-            return;
-        }
-        self.inner.stalled_bytes.set(bytes);
-        self.inner.stalled.borrow_mut().push_back(append);
     }
 
     /// Ends when the commit is durable.
@@ -361,6 +284,11 @@ impl Core {
         self.inner.kick.notify_one();
     }
 
+    /// Begins a new leader epoch of a log; durable when the future ends.
+    pub fn raise_leader_epoch(&self, log: LogRef) -> impl Future<Output = Result<(), AppendError>> + 'static {
+        self.change(log.shard, move |shard| shard.raise_leader_epoch(log.log))
+    }
+
     /// Raises the log start offset (`DeleteRecords`), at most to the high watermark; durable when the future ends. Gives the new start.
     pub fn raise_log_start(
         &self,
@@ -435,7 +363,7 @@ impl Core {
             super::engine::stop_the_process(inner.id, &failure);
         }
         self.tell_waiters();
-        self.retry_stalled();
+        self.admit_stalled();
         inner.shard.borrow_mut().pump();
         inner.turned.notify_waiters();
     }
@@ -453,20 +381,6 @@ impl Core {
         }
         for (log, bytes) in shard.take_advanced() {
             inner.watches.borrow_mut().advanced(log, bytes);
-        }
-    }
-
-    fn retry_stalled(&self) {
-        loop {
-            let Some(append) = self.inner.stalled.borrow_mut().pop_front() else {
-                return;
-            };
-            let bytes = append.batch.len();
-            if let Err(append) = self.try_append(append) {
-                self.inner.stalled.borrow_mut().push_front(append);
-                return;
-            }
-            self.inner.stalled_bytes.set(self.inner.stalled_bytes.get() - bytes);
         }
     }
 }

@@ -59,6 +59,7 @@ pub enum StartError {
 /// A running engine.
 pub struct Engine {
     directory: DataDirectory,
+    mailboxes: Arc<Mailboxes>,
     threads: Vec<JoinHandle<Option<CleanEnd>>>,
     _lock: DirectoryLock,
 }
@@ -121,12 +122,17 @@ impl Engine {
             // A shard whose thread is gone has printed why.
             let _ = gate.send(());
         }
-        Ok(Engine { directory, threads, _lock: lock })
+        Ok(Engine { directory, mailboxes, threads, _lock: lock })
     }
 
     /// The data directory.
     pub fn directory(&self) -> &DataDirectory {
         &self.directory
+    }
+
+    /// Requests that shards have sent to each other since the start, one count a shard: what crosses cores.
+    pub fn requests_between_shards(&self) -> impl Iterator<Item = u64> {
+        (0..self.directory.shards).map(|shard| self.mailboxes.requests_sent(ShardId(shard)))
     }
 
     /// Waits until every shard has ended, then writes the clean marker.

@@ -4,7 +4,7 @@
 //! has room, and two shards never wait for each other.
 
 use std::any::Any;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use crossbeam::queue::ArrayQueue;
 use tokio::sync::Notify;
@@ -37,6 +37,8 @@ pub struct Mailboxes {
     requests: Vec<ArrayQueue<Work>>,
     replies: Vec<ArrayQueue<Reply>>,
     bells: Vec<Bell>,
+    /// Requests that each shard has sent to another.
+    sent: Vec<AtomicU64>,
     services_running: AtomicUsize,
 }
 
@@ -49,6 +51,7 @@ impl Mailboxes {
             requests: (0..pairs).map(|_| ArrayQueue::new(MAILBOX_MESSAGES_MAX)).collect(),
             replies: (0..pairs).map(|_| ArrayQueue::new(MAILBOX_MESSAGES_MAX)).collect(),
             bells: (0..shards).map(|_| Bell::default()).collect(),
+            sent: (0..shards).map(|_| AtomicU64::new(0)).collect(),
             services_running: AtomicUsize::new(shards),
         }
     }
@@ -63,6 +66,7 @@ impl Mailboxes {
             self.requests[self.pair(from, to)].push(work).is_ok(),
             "more requests than the sender may have unanswered"
         );
+        self.sent[from.0 as usize].fetch_add(1, Ordering::Relaxed);
         self.ring(to);
     }
 
@@ -70,6 +74,11 @@ impl Mailboxes {
     pub fn reply(&self, from: ShardId, to: ShardId, reply: Reply) {
         assert!(self.replies[self.pair(from, to)].push(reply).is_ok(), "more answers than requests");
         self.ring(to);
+    }
+
+    /// Requests that a shard has sent to others since the start.
+    pub fn requests_sent(&self, from: ShardId) -> u64 {
+        self.sent[from.0 as usize].load(Ordering::Relaxed)
     }
 
     /// The next request for a shard, from any other.

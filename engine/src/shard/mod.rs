@@ -3,11 +3,13 @@
 //! [`state::Shard`] is a synchronous state machine over [`crate::io::Io`]; [`core::Core`] is its asynchronous edge on a real
 //! thread, [`mailbox`] the only path between threads, [`engine::Engine`] what starts and ends them.
 
+mod appends;
 mod checkpoint;
 mod cleaning;
 mod compacting;
 pub mod core;
 pub mod engine;
+mod fair_queue;
 pub mod mailbox;
 pub mod reads;
 mod retention;

@@ -301,23 +301,27 @@ impl<I: Io> Shard<I> {
 
     fn raise_owed_epochs(&mut self) -> Result<(), Refusal> {
         while let Some(&log) = self.owed_epochs.front() {
-            self.raise_epoch(log)?;
-            self.owed_epochs.pop_front();
+            match self.raise_leader_epoch(log) {
+                // A log that was deleted before its turn came is owed nothing.
+                Ok(_) | Err(Refusal::Error(AppendError::UnknownLog(_))) => self.owed_epochs.pop_front(),
+                Err(refusal) => return Err(refusal),
+            };
         }
         Ok(())
     }
 
-    fn raise_epoch(&mut self, log: LogId) -> Result<(), Refusal> {
+    /// Begins a new leader epoch at the end of a log: its end may have been cut, or another node leads it now.
+    pub fn raise_leader_epoch(&mut self, log: LogId) -> Result<CommitSequence, Refusal> {
         let Some(partition) = self.partitions.get(&log) else {
-            return Ok(());
+            return Err(Refusal::Error(AppendError::UnknownLog(log)));
         };
         let (leader_epoch, base_offset) = (partition.state.epochs.latest() + 1, partition.state.next);
         let entry = Entry { base_offset, leader_epoch, ..plain_entry(EntryKind::Epoch, log) };
-        self.push_control(RoomFor::State, entry, &[])?;
+        let (commit, _) = self.push_control(RoomFor::State, entry, &[])?;
         if let Some(partition) = self.partitions.get_mut(&log) {
             partition.state.epochs.begin(leader_epoch, base_offset);
         }
-        Ok(())
+        Ok(commit)
     }
 
     /// Space whose end became durable is given back.

@@ -5,6 +5,7 @@ use protocol::messages::create_partitions::{
     CreatePartitionsRequest, CreatePartitionsResponse, CreatePartitionsTopic, CreatePartitionsTopicResult,
 };
 
+use super::create_topics::wrong_assignment;
 use super::error_map;
 use crate::catalog::CatalogError;
 use crate::request::{Answer, Call};
@@ -30,14 +31,10 @@ async fn grow(call: &Call, topic: &CreatePartitionsTopic<'_>, validate_only: boo
     if catalog.topic(topic.name).is_some_and(|topic| topic.internal) {
         return Err((ErrorCode::InvalidTopicException, "an internal topic keeps its partitions".into()));
     }
-    if let Some(assignments) = topic.assignments.as_ref().filter(|assignments| !assignments.is_empty()) {
-        let node_id = call.broker.settings.node_id;
-        if assignments.iter().any(|assignment| assignment.broker_ids != [node_id]) {
-            return Err((
-                ErrorCode::InvalidReplicaAssignment,
-                "every partition must be assigned to this only node".into(),
-            ));
-        }
+    if let Some(assignments) = topic.assignments.as_ref().filter(|assignments| !assignments.is_empty())
+        && let Some(reason) = wrong_assignment(call, assignments.iter().map(|assignment| &*assignment.broker_ids))
+    {
+        return Err((ErrorCode::InvalidReplicaAssignment, reason.into()));
     }
     let (name, count) = (topic.name.to_owned(), topic.count);
     let grown = call

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::error_map;
 use crate::catalog::{CatalogError, NewTopic, OFFSETS_TOPIC, Topic};
+use crate::config::ListenerMode;
 use crate::request::{Answer, Call};
 use crate::topic_config::{self, TOPIC_KEYS};
 
@@ -99,10 +100,19 @@ fn partition_count(call: &Call, topic: &CreatableTopic<'_>) -> Result<i32, Refus
     if !indexes.iter().copied().eq(0..indexes.len() as i32) {
         return refuse(ErrorCode::InvalidReplicaAssignment, "partitions must be consecutive and start at 0");
     }
-    if topic.assignments.iter().any(|assignment| assignment.broker_ids != [call.broker.settings.node_id]) {
-        return refuse(ErrorCode::InvalidReplicaAssignment, "every partition must be assigned to this only node");
+    match wrong_assignment(call, topic.assignments.iter().map(|assignment| &*assignment.broker_ids)) {
+        Some(reason) => refuse(ErrorCode::InvalidReplicaAssignment, reason),
+        None => Ok(indexes.len() as i32),
     }
-    Ok(indexes.len() as i32)
+}
+
+/// Why partitions cannot be assigned so.
+pub fn wrong_assignment<'a>(call: &Call, mut nodes: impl Iterator<Item = &'a [i32]>) -> Option<&'static str> {
+    match call.broker.settings.listener_mode {
+        ListenerMode::Shared if nodes.all(|nodes| nodes == [call.broker.settings.node_id]) => None,
+        ListenerMode::Shared => Some("every partition must be assigned to this only node"),
+        ListenerMode::PerCore => Some("the broker itself spreads partitions over its nodes"),
+    }
 }
 
 /// Name, value and whether the topic itself says so.

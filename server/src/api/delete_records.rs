@@ -38,7 +38,7 @@ pub async fn handle(call: &Call, request: DeleteRecordsRequest<'_>) -> Answer {
 
 async fn delete(call: &Call, name: &str, partition: &DeleteRecordsPartition) -> Result<Offset, ErrorCode> {
     let unknown = ErrorCode::UnknownTopicOrPartition;
-    let (topic, log) = call.broker.partition(name, partition.partition_index).ok_or(unknown)?;
+    let (topic, log) = call.broker.partition(name, partition.partition_index)?;
     if topic.internal {
         return Err(ErrorCode::InvalidTopicException);
     }

@@ -1,8 +1,9 @@
-//! `DescribeCluster`: this one node.
+//! `DescribeCluster`: the nodes of this broker.
 
 use protocol::error_code::ErrorCode;
 use protocol::messages::describe_cluster::{DescribeClusterBroker, DescribeClusterRequest, DescribeClusterResponse};
 
+use crate::nodes::Node;
 use crate::request::{Answer, Call};
 
 const BROKERS: i8 = 1;
@@ -16,19 +17,22 @@ pub fn handle(call: &Call, request: &DescribeClusterRequest) -> Answer {
             ..Default::default()
         });
     }
-    let node_id = call.broker.settings.node_id;
     let catalog = call.broker.catalog();
     call.answer(&DescribeClusterResponse {
         endpoint_type: BROKERS,
         cluster_id: catalog.cluster_id(),
-        controller_id: node_id,
-        brokers: vec![DescribeClusterBroker {
-            broker_id: node_id,
-            host: &call.client.advertised_host,
-            port: i32::from(call.client.advertised_port),
-            rack: None,
-            is_fenced: false,
-        }],
+        controller_id: call.client.nodes.controller().id,
+        brokers: call.client.nodes.all().map(broker).collect(),
         ..Default::default()
     })
+}
+
+fn broker(node: Node<'_>) -> DescribeClusterBroker<'_> {
+    DescribeClusterBroker {
+        broker_id: node.id,
+        host: node.host,
+        port: i32::from(node.port),
+        rack: None,
+        is_fenced: false,
+    }
 }

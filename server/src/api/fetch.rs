@@ -23,7 +23,7 @@ use crate::request::{Answer, Call};
 /// One partition of the request.
 #[derive(Clone, Copy)]
 struct Wanted {
-    log: Option<LogRef>,
+    log: Result<LogRef, ErrorCode>,
     offset: Offset,
     bytes_max: usize,
     leader_epoch: i32,
@@ -71,12 +71,11 @@ pub async fn handle(call: &Call, request: FetchRequest<'_>) -> Answer {
 }
 
 fn wanted(call: &Call, request: &FetchRequest<'_>) -> Vec<Wanted> {
-    let catalog = call.broker.catalog();
     let partitions =
         request.topics.iter().flat_map(|topic| topic.partitions.iter().map(|partition| (topic.topic, partition)));
     partitions
         .map(|(topic, partition)| Wanted {
-            log: catalog.log(topic, partition.partition),
+            log: call.broker.led_log(topic, partition.partition),
             offset: Offset(partition.fetch_offset),
             bytes_max: clamp(partition.partition_max_bytes),
             leader_epoch: partition.current_leader_epoch,
@@ -100,10 +99,12 @@ fn shrink(mut memory: OwnedSemaphorePermit, bytes: usize) -> Option<OwnedSemapho
 
 /// Reads everything once. Every shard reads its part in order, all at the same time, each within the whole budget.
 async fn read_all(call: &Call, wanted: &[Wanted], bytes_max: usize) -> Vec<Read> {
-    let mut reads = vec![Read::failed(ErrorCode::UnknownTopicOrPartition); wanted.len()];
+    let mut reads: Vec<Read> = Vec::with_capacity(wanted.len());
     let mut shards: BTreeMap<ShardId, Vec<(usize, Wanted, LogRef)>> = BTreeMap::new();
     for (index, wanted) in wanted.iter().enumerate() {
-        if let Some(log) = wanted.log {
+        // Until its shard has answered. One that is gone leaves its partitions unknown, and the client looks for another leader.
+        reads.push(Read::failed(wanted.log.err().unwrap_or(ErrorCode::UnknownTopicOrPartition)));
+        if let Ok(log) = wanted.log {
             shards.entry(log.shard).or_default().push((index, *wanted, log));
         }
     }
@@ -122,7 +123,6 @@ async fn read_all(call: &Call, wanted: &[Wanted], bytes_max: usize) -> Vec<Read>
         place(&mut reads, read_part(&call.broker.core, part, bytes_max).await);
     }
     for part in elsewhere {
-        // A shard that is gone leaves its partitions unknown, and the client looks for another leader.
         if let Ok(part) = part.await {
             place(&mut reads, part);
         }
@@ -187,7 +187,7 @@ fn apply_size_rule(reads: &mut [Read], bytes_max: usize) {
 async fn wait_for_more(call: &Call, wanted: &[Wanted], reads: &[Read], missing: usize, deadline: Instant) {
     let mut shards: BTreeMap<ShardId, Vec<(LogId, Offset)>> = BTreeMap::new();
     for (wanted, read) in wanted.iter().zip(reads) {
-        if let (Some(log), Some(view)) = (wanted.log, read.view) {
+        if let (Ok(log), Some(view)) = (wanted.log, read.view) {
             shards.entry(log.shard).or_default().push((log.log, view.high_watermark));
         }
     }

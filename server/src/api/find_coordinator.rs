@@ -1,4 +1,4 @@
-//! `FindCoordinator`: this broker coordinates every group; the request is also what makes the offsets topic.
+//! `FindCoordinator`: the node that coordinates a group; the request is also what makes the offsets topic.
 
 use protocol::error_code::ErrorCode;
 use protocol::messages::find_coordinator::{Coordinator, FindCoordinatorRequest, FindCoordinatorResponse};
@@ -23,22 +23,26 @@ pub async fn handle(call: &Call, request: FindCoordinatorRequest<'_>) -> Answer 
         TRANSACTION => Some("transactions are not supported yet"),
         _ => None,
     };
-    let (node_id, host, port) = if error == ErrorCode::None {
-        (call.broker.settings.node_id, call.client.advertised_host.as_str(), i32::from(call.client.advertised_port))
-    } else {
-        (NO_NODE, "", -1)
-    };
-    let coordinators = keys
-        .iter()
-        .map(|key| Coordinator { key, node_id, host, port, error_code: error.code(), error_message: message })
-        .collect();
+    let coordinators: Vec<_> = keys.iter().map(|key| coordinator(call, key, error, message)).collect();
+    // Old versions ask for one, and find it beside the list.
+    let first = coordinators.first().cloned().unwrap_or_default();
     call.answer(&FindCoordinatorResponse {
         error_code: error.code(),
         error_message: message,
-        node_id,
-        host,
-        port,
+        node_id: first.node_id,
+        host: first.host,
+        port: first.port,
         coordinators,
         ..Default::default()
     })
+}
+
+/// The node of the shard that owns the group's partition of the offsets topic.
+fn coordinator<'a>(call: &'a Call, key: &'a str, error: ErrorCode, message: Option<&'a str>) -> Coordinator<'a> {
+    let log = if error == ErrorCode::None { call.broker.groups.log_of(&call.broker, key) } else { None };
+    let (node_id, host, port) = match log.map(|log| call.client.nodes.of_shard(log.shard)) {
+        Some(node) => (node.id, node.host, i32::from(node.port)),
+        None => (NO_NODE, "", -1),
+    };
+    Coordinator { key, node_id, host, port, error_code: error.code(), error_message: message }
 }

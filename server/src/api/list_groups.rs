@@ -1,4 +1,4 @@
-//! `ListGroups`: the groups of every coordinator of this broker.
+//! `ListGroups`: the groups of every coordinator of this node.
 
 use protocol::error_code::ErrorCode;
 use protocol::messages::list_groups::{ListGroupsRequest, ListGroupsResponse, ListedGroup};
@@ -13,7 +13,7 @@ const CLASSIC: &str = "classic";
 pub async fn handle(call: &Call, request: ListGroupsRequest<'_>) -> Answer {
     let mut listings = Vec::new();
     let mut error_code = ErrorCode::None.code();
-    for answer in call.broker.groups.ask_all(Event::List).await {
+    for answer in call.broker.groups.ask_all(&call.broker, Event::List).await {
         match answer {
             Ok(Response::List(Ok(part))) => listings.extend(part),
             Ok(Response::List(Err(error))) | Err(error) => error_code = error_map::group(error),

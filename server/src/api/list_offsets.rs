@@ -46,8 +46,9 @@ async fn find(call: &Call, topic: &str, partition: &ListOffsetsPartition) -> Lis
         error_code: error.code(),
         ..Default::default()
     };
-    let Some(log) = call.broker.log(topic, partition.partition_index) else {
-        return failed(ErrorCode::UnknownTopicOrPartition);
+    let log = match call.broker.led_log(topic, partition.partition_index) {
+        Ok(log) => log,
+        Err(error) => return failed(error),
     };
     let Some(view) = call.broker.core.view(log).await else { return failed(ErrorCode::UnknownTopicOrPartition) };
     let epoch_error = error_map::leader_epoch(partition.current_leader_epoch, view.leader_epoch);

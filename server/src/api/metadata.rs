@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use engine::offset::ShardId;
 use protocol::error_code::ErrorCode;
 use protocol::messages::metadata::{
     MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataResponseBroker, MetadataResponsePartition,
@@ -10,6 +11,7 @@ use protocol::messages::metadata::{
 
 use super::error_map;
 use crate::catalog::{CatalogError, NewTopic, OFFSETS_TOPIC, Topic, check_topic_name};
+use crate::nodes::{Node, Nodes};
 use crate::request::{Answer, Call};
 use crate::topic_config::TopicConfigs;
 
@@ -26,22 +28,20 @@ pub async fn handle(call: &Call, request: MetadataRequest<'_>) -> Answer {
             found
         }
     };
-    let node_id = call.broker.settings.node_id;
     let epochs = LeaderEpochs::of(call, &found).await;
-    let topics = found.iter().map(|found| topic_response(found, node_id, &epochs)).collect();
+    let topics = found.iter().map(|found| topic_response(found, &call.client.nodes, &epochs)).collect();
     let catalog = call.broker.catalog();
     call.answer(&MetadataResponse {
-        brokers: vec![MetadataResponseBroker {
-            node_id,
-            host: &call.client.advertised_host,
-            port: i32::from(call.client.advertised_port),
-            rack: None,
-        }],
+        brokers: call.client.nodes.all().map(broker).collect(),
         cluster_id: Some(catalog.cluster_id()),
-        controller_id: node_id,
+        controller_id: call.client.nodes.controller().id,
         topics,
         ..Default::default()
     })
+}
+
+fn broker(node: Node<'_>) -> MetadataResponseBroker<'_> {
+    MetadataResponseBroker { node_id: node.id, host: node.host, port: i32::from(node.port), rack: None }
 }
 
 /// A topic, or why there is none, with what it was asked by.
@@ -141,7 +141,7 @@ impl LeaderEpochs {
 
 const FIRST_VERSION_WITH_EPOCHS: i16 = 7;
 
-fn topic_response<'a>(found: &'a Found<'a>, node_id: i32, epochs: &LeaderEpochs) -> MetadataResponseTopic<'a> {
+fn topic_response<'a>(found: &'a Found<'a>, nodes: &Nodes, epochs: &LeaderEpochs) -> MetadataResponseTopic<'a> {
     match found {
         Found::Missing(asked, error) => MetadataResponseTopic {
             error_code: error.code(),
@@ -156,14 +156,17 @@ fn topic_response<'a>(found: &'a Found<'a>, node_id: i32, epochs: &LeaderEpochs)
             is_internal: topic.internal,
             partitions: (0..)
                 .zip(&topic.partitions)
-                .map(|(partition_index, placement)| MetadataResponsePartition {
-                    error_code: ErrorCode::None.code(),
-                    partition_index,
-                    leader_id: node_id,
-                    leader_epoch: epochs.0.get(&placement.log).copied().unwrap_or(-1),
-                    replica_nodes: vec![node_id],
-                    isr_nodes: vec![node_id],
-                    offline_replicas: Vec::new(),
+                .map(|(partition_index, placement)| {
+                    let leader_id = nodes.of_shard(ShardId(placement.shard)).id;
+                    MetadataResponsePartition {
+                        error_code: ErrorCode::None.code(),
+                        partition_index,
+                        leader_id,
+                        leader_epoch: epochs.0.get(&placement.log).copied().unwrap_or(-1),
+                        replica_nodes: vec![leader_id],
+                        isr_nodes: vec![leader_id],
+                        offline_replicas: Vec::new(),
+                    }
                 })
                 .collect(),
             ..Default::default()

@@ -27,8 +27,9 @@ async fn find(call: &Call, topic: &str, partition: &OffsetForLeaderPartition) ->
         partition: partition.partition,
         ..Default::default()
     };
-    let Some(log) = call.broker.log(topic, partition.partition) else {
-        return failed(ErrorCode::UnknownTopicOrPartition);
+    let log = match call.broker.led_log(topic, partition.partition) {
+        Ok(log) => log,
+        Err(error) => return failed(error),
     };
     let Some(view) = call.broker.core.view(log).await else { return failed(ErrorCode::UnknownTopicOrPartition) };
     let epoch_error = error_map::leader_epoch(partition.current_leader_epoch, view.leader_epoch);

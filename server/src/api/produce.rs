@@ -76,8 +76,9 @@ fn answer_deadline(acks: i16, timeout_ms: i32) -> Option<Instant> {
 }
 
 fn append(call: &Call, topic: &str, partition: &PartitionProduceData<'_>, acks: Acks) -> Outcome {
-    let Some((topic, log)) = call.broker.partition(topic, partition.index) else {
-        return Outcome::Refused(Refusal::new(ErrorCode::UnknownTopicOrPartition, ""));
+    let (topic, log) = match call.broker.partition(topic, partition.index) {
+        Ok(found) => found,
+        Err(code) => return Outcome::Refused(Refusal::new(code, "")),
     };
     if topic.internal {
         let reason = "clients may not write an internal topic";
@@ -85,7 +86,9 @@ fn append(call: &Call, topic: &str, partition: &PartitionProduceData<'_>, acks: 
     }
     let bytes = partition.records.as_ref().and_then(protocol::Records::as_borrowed).unwrap_or_default();
     match check_batch(bytes, call.version, topic_config::is_compacted(&topic.configs)) {
-        Ok(()) => Outcome::Appending(Box::pin(call.broker.core.append(log, call.share(bytes), acks))),
+        Ok(()) => {
+            Outcome::Appending(Box::pin(call.broker.core.append(call.client.source, log, call.share(bytes), acks)))
+        }
         Err(refusal) => Outcome::Refused(refusal),
     }
 }

@@ -17,7 +17,7 @@ pub type Refusal = (ErrorCode, String);
 
 /// Whether a broker resource means this broker: its node id, or empty for all brokers of the cluster.
 pub fn is_this_broker(call: &Call, name: &str) -> bool {
-    name.is_empty() || name == call.broker.settings.node_id.to_string()
+    name.is_empty() || name == call.broker.node_id().to_string()
 }
 
 /// Carries out the edits of one resource.

@@ -28,6 +28,11 @@ pub enum Change {
         /// Values by name.
         configs: StoredConfigs,
     },
+    /// Who leads partitions: the one node of all shards, or a node a shard.
+    NodePerShard {
+        /// A node a shard.
+        enabled: bool,
+    },
     /// Log ids below this were given away.
     NextLogId {
         /// The lowest free one.

@@ -13,10 +13,11 @@ use thiserror::Error;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
+use super::placement::spread;
 use super::{Catalog, Change, Placement, Topic};
 use crate::broker;
 use crate::clock::wall_clock_ms;
-use crate::config::Settings;
+use crate::config::{ListenerMode, Settings};
 use crate::config_edits::EditError;
 use crate::limits::{PARTITIONS_PER_TOPIC_MAX, PRODUCER_ID_BLOCK, TOPIC_NAME_BYTES_MAX};
 use crate::state_log::{ReplayError, StateLog, StateRecord, build_batches};
@@ -102,6 +103,7 @@ impl CatalogOwner {
             owner.append(Change::Cluster { id }).await?;
         }
         owner.reconcile_logs().await?;
+        owner.settle_leaders().await?;
         owner.broadcast().await;
         Ok(owner)
     }
@@ -141,7 +143,7 @@ impl CatalogOwner {
                 "The topic {name} currently has {old_count} partition(s); {count} would not be an increase."
             )));
         }
-        let added = self.place(count - old_count)?;
+        let added = self.place(Some(current), current.internal, count - old_count)?;
         if validate_only {
             return Ok(());
         }
@@ -206,12 +208,12 @@ impl CatalogOwner {
                 self.settings.topics_max
             )));
         }
-        let partitions = self.place(new.partitions)?;
+        let partitions = self.place(None, new.internal, new.partitions)?;
         Ok(Topic { name: new.name, id: Uuid::new_v4(), internal: new.internal, partitions, configs: new.configs })
     }
 
-    /// Places new partitions: log ids count up, so their remainder deals them to the shards in turn.
-    fn place(&self, count: i32) -> Result<Vec<Placement>, CatalogError> {
+    /// Places new partitions of a topic that there is, or of a new one.
+    fn place(&self, placed: Option<&Topic>, internal: bool, count: i32) -> Result<Vec<Placement>, CatalogError> {
         if count < 1 {
             return Err(CatalogError::InvalidPartitions("Number of partitions must be larger than 0.".into()));
         }
@@ -228,8 +230,8 @@ impl CatalogOwner {
             )));
         }
         let first = state.next_log_id();
-        let shards = u64::from(self.core.shard_count());
-        Ok((first..first + count as u64).map(|log| Placement { shard: (log % shards) as u32, log }).collect())
+        let shards = spread(&state, placed, internal, count as usize, self.core.shard_count());
+        Ok((first..).zip(shards).map(|(log, shard)| Placement { shard, log }).collect())
     }
 
     pub(super) async fn append(&self, change: Change) -> Result<(), AppendError> {
@@ -260,6 +262,22 @@ impl CatalogOwner {
             // A shard that has ended needs no view.
             let _ = installed.await;
         }
+    }
+
+    /// Where shards became nodes of their own, or one node again, partitions have other leaders: their epochs rise, so that clients take the new
+    /// leader although they know the old one. A crash before the change is stored raises them once more.
+    async fn settle_leaders(&self) -> Result<(), AppendError> {
+        let enabled = self.settings.listener_mode == ListenerMode::PerCore;
+        let state = self.state();
+        if state.node_per_shard() == enabled {
+            return Ok(());
+        }
+        let logs = state.topics().flat_map(|topic| topic.logs());
+        let pending: Vec<_> = logs.map(|log| self.core.raise_leader_epoch(log)).collect();
+        for raised in pending {
+            raised.await?;
+        }
+        self.append(Change::NodePerShard { enabled }).await
     }
 
     async fn reconcile_logs(&self) -> Result<(), AppendError> {

@@ -109,7 +109,10 @@ pub const BROKER_KEYS: &[BrokerKey] = &[
             |settings| join(&settings.advertised_listeners),
         ),
     },
-    acts!("node.id", node_id, |key| Ok(key.integer(0, MS_MAX)? as i32)),
+    acts!("posthaste.listeners", listener_mode, |key| {
+        key.value.trim().parse().map_err(|reason: &str| key.refused(reason.into()))
+    }),
+    acts!("node.id", node_id, |key| Ok(key.integer(0, limits::NODE_ID_MAX)? as i32)),
     acts!("auto.create.topics.enable", auto_create_topics, KeyValue::boolean),
     acts!("num.partitions", num_partitions, |key| Ok(
         key.integer(1, i64::from(limits::PARTITIONS_PER_TOPIC_MAX))? as i32

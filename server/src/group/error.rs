@@ -17,6 +17,9 @@ pub enum GroupError {
     /// The caller speaks of another generation.
     #[error("generation is not the current one")]
     IllegalGeneration,
+    /// Another node coordinates the group.
+    #[error("another node coordinates the group")]
+    NotCoordinator,
     /// No protocol is common to all members, or the type differs.
     #[error("protocol is inconsistent with the group's")]
     InconsistentGroupProtocol,
@@ -63,6 +66,7 @@ impl GroupError {
             Self::CoordinatorLoadInProgress => ErrorCode::CoordinatorLoadInProgress,
             Self::CoordinatorNotAvailable => ErrorCode::CoordinatorNotAvailable,
             Self::IllegalGeneration => ErrorCode::IllegalGeneration,
+            Self::NotCoordinator => ErrorCode::NotCoordinator,
             Self::InconsistentGroupProtocol => ErrorCode::InconsistentGroupProtocol,
             Self::InvalidGroupId => ErrorCode::InvalidGroupId,
             Self::UnknownMemberId => ErrorCode::UnknownMemberId,

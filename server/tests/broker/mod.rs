@@ -62,6 +62,8 @@ pub struct Broker {
     data: PathBuf,
     settings: Vec<String>,
     pub address: SocketAddr,
+    /// Where each node listens, by id.
+    pub nodes: Vec<(i32, SocketAddr)>,
 }
 
 impl Broker {
@@ -75,23 +77,35 @@ impl Broker {
         let files = directory();
         let data = files.path().join("data");
         prepare(&data);
-        let (child, address) = spawn(files.path(), &data, settings);
-        Broker { child, files, data, settings: settings.iter().map(ToString::to_string).collect(), address }
+        let (child, nodes) = spawn(files.path(), &data, settings);
+        let settings = settings.iter().map(ToString::to_string).collect();
+        Broker { child, files, data, settings, address: nodes[0].1, nodes }
     }
 
     /// SIGKILL, and a new process on the same directory.
     pub fn kill_and_restart(&mut self) {
         self.child.kill().expect("it runs");
         self.child.wait().expect("it was killed");
-        let settings: Vec<&str> = self.settings.iter().map(String::as_str).collect();
-        (self.child, self.address) = spawn(self.files.path(), &self.data, &settings);
+        self.start_again();
     }
 
     /// SIGTERM, and a new process on the same directory.
     pub fn stop_and_restart(&mut self) {
         assert_eq!(self.terminate().code(), Some(0));
+        self.start_again();
+    }
+
+    /// SIGTERM, and a new process on the same directory with other settings.
+    pub fn restart_with(&mut self, settings: &[&str]) {
+        self.settings = settings.iter().map(ToString::to_string).collect();
+        self.stop_and_restart();
+    }
+
+    /// A new process on the same directory, after one that has ended.
+    pub fn start_again(&mut self) {
         let settings: Vec<&str> = self.settings.iter().map(String::as_str).collect();
-        (self.child, self.address) = spawn(self.files.path(), &self.data, &settings);
+        (self.child, self.nodes) = spawn(self.files.path(), &self.data, &settings);
+        self.address = self.nodes[0].1;
     }
 
     /// SIGTERM, and how it ended.
@@ -190,7 +204,7 @@ impl Drop for Broker {
     }
 }
 
-fn spawn(files: &Path, data: &Path, settings: &[&str]) -> (Child, SocketAddr) {
+fn spawn(files: &Path, data: &Path, settings: &[&str]) -> (Child, Vec<(i32, SocketAddr)>) {
     let ready = files.join("ready");
     let _ = std::fs::remove_file(&ready);
     let log = std::fs::OpenOptions::new().create(true).append(true).open(files.join("log")).expect("a log file");
@@ -202,8 +216,7 @@ fn spawn(files: &Path, data: &Path, settings: &[&str]) -> (Child, SocketAddr) {
             let ready: serde_json::Value =
                 serde_json::from_str(&text).expect("whoever sees the ready file sees all of it");
             assert_eq!(ready["pid"], child.id());
-            let address = ready["bootstrap"].as_str().expect("a string").parse().expect("an address");
-            return (child, address);
+            return (child, nodes_of(&ready));
         }
         let log = || std::fs::read_to_string(files.join("log")).unwrap_or_default();
         if let Some(status) = child.try_wait().expect("it is our child") {
@@ -212,4 +225,16 @@ fn spawn(files: &Path, data: &Path, settings: &[&str]) -> (Child, SocketAddr) {
         assert!(Instant::now() < give_up, "the broker is not ready:\n{}", log());
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+fn nodes_of(ready: &serde_json::Value) -> Vec<(i32, SocketAddr)> {
+    let nodes = ready["nodes"].as_array().expect("a list").iter();
+    let nodes: Vec<(i32, SocketAddr)> = nodes
+        .map(|node| {
+            let id = i32::try_from(node["id"].as_i64().expect("a number")).expect("an id");
+            (id, node["address"].as_str().expect("a string").parse().expect("an address"))
+        })
+        .collect();
+    assert_eq!(ready["bootstrap"], nodes[0].1.to_string(), "the bootstrap address is the first node's");
+    nodes
 }
