@@ -28,6 +28,9 @@ pub enum AppendError {
     /// The timestamp is out of the log's bounds, or its type bit was set by the producer.
     #[error("invalid timestamp: {0}")]
     InvalidTimestamp(&'static str),
+    /// Records of the log are damaged on disk; it takes no more until they are deleted.
+    #[error("damaged records below offset {0} are quarantined: delete them (DeleteRecords) or the topic")]
+    Quarantined(Offset),
     /// An idempotent producer's sequence has a gap.
     #[error("out of order sequence number: expected {expected}, got {got}")]
     OutOfOrderSequence {

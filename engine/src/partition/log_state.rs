@@ -67,6 +67,8 @@ pub struct LogState {
     pub producers: ProducerTable,
     /// A compacted log holds one record of a key at most below this offset, but for tombstones and their like.
     pub cleaned_upto: Offset,
+    /// A batch below this offset was damaged when a start replayed it. 0 = none.
+    pub damaged_below: Offset,
     /// Segments that hold its data, oldest first.
     pub spans: VecDeque<LogSpan>,
 }
@@ -114,10 +116,32 @@ impl LogState {
         if entry.base_offset < self.next {
             return Err(ApplyError::BelowEnd { batch: entry.base_offset, next: self.next });
         }
-        let last_offset = entry.base_offset.plus(i64::from(entry.last_offset_delta));
+        self.producers.note(header, entry.base_offset, commit, now_ms);
+        self.extend(entry, segment);
+        Ok(())
+    }
+
+    /// [`LogState::apply`] for a batch that is not what was written: its entry says what it covered, its producer is unknown, and the log
+    /// is quarantined.
+    pub fn apply_damaged_batch(&mut self, entry: &Entry, segment: SegmentSequence) -> Result<(), ApplyError> {
+        if entry.base_offset < self.next {
+            return Err(ApplyError::BelowEnd { batch: entry.base_offset, next: self.next });
+        }
+        self.extend(entry, segment);
+        self.damaged_below = self.next;
+        Ok(())
+    }
+
+    /// Records that it holds are damaged. It takes no more until they are deleted: what their producers sent is not known, so a retry could be
+    /// stored twice.
+    pub fn is_quarantined(&self) -> bool {
+        self.start < self.damaged_below
+    }
+
+    fn extend(&mut self, entry: &Entry, segment: SegmentSequence) {
+        let last_offset = entry.last_offset();
         self.next = last_offset.plus(1);
         self.epochs.begin(entry.leader_epoch, entry.base_offset);
-        self.producers.note(header, entry.base_offset, commit, now_ms);
         self.add_span(LogSpan {
             segment,
             first_offset: entry.base_offset,
@@ -125,7 +149,6 @@ impl LogState {
             bytes: u64::from(entry.length),
             max_timestamp: entry.max_timestamp,
         });
-        Ok(())
     }
 
     /// Adds data of a segment behind what is known; the same segment's grow together.
@@ -165,6 +188,7 @@ impl LogState {
             into.extend_from_slice(&start.0.to_le_bytes());
         }
         into.extend_from_slice(&self.cleaned_upto.0.to_le_bytes());
+        into.extend_from_slice(&self.damaged_below.0.to_le_bytes());
     }
 
     fn restore(&mut self, start: Offset, payload: &[u8]) -> Result<(), ApplyError> {
@@ -180,11 +204,13 @@ impl LogState {
             .collect::<Option<Vec<_>>>()
             .ok_or(malformed)?;
         // Version 1 ends here.
-        let cleaned_upto = if fields.0.is_empty() { 0 } else { fields.i64().ok_or(malformed)? };
+        let is_first_version = fields.0.is_empty();
+        let mut later = || if is_first_version { Ok(0) } else { fields.i64().ok_or(malformed) };
+        let (cleaned_upto, damaged_below) = (later()?, later()?);
         if !fields.0.is_empty() {
             return Err(malformed);
         }
-        self.cleaned_upto = Offset(cleaned_upto);
+        (self.cleaned_upto, self.damaged_below) = (Offset(cleaned_upto), Offset(damaged_below));
         self.epochs = EpochTable::from_starts(starts).ok_or(malformed)?;
         (self.start, self.next) = (start, next);
         Ok(())
@@ -320,7 +346,7 @@ mod tests {
         let mut state = LogState::default();
         let mut payload = Vec::new();
         state.encode(&mut payload);
-        let version_1 = payload.len() - 8;
+        let version_1 = payload.len() - 16;
         assert!(state.restore(Offset(0), &payload[..version_1]).is_ok());
         for length in (0..payload.len()).filter(|length| *length != version_1) {
             assert!(state.restore(Offset(0), &payload[..length]).is_err());

@@ -13,6 +13,9 @@ pub enum Action {
     Cut,
     /// Puts right what holds no data of its own.
     Repair,
+    /// Starts, but for the partitions whose batches lie there: they take no records until the damaged ones are deleted, and reads of those
+    /// fail. Nothing is cut.
+    Quarantine,
     /// Does not start, and changes nothing.
     Refuse,
 }
@@ -78,6 +81,9 @@ cases! {
     /// The clean marker is of an earlier start, or the journal goes on behind it: it is ignored.
     CleanMarkerStale => "clean marker out of date", Repair;
 
+    /// A later commit proves a commit whose header and table are whole, but batches in it are not what was written.
+    DurableBatchDamaged => "durable batch damaged", Quarantine;
+
     /// The meta file is missing but a journal exists.
     MetaLost => "meta file lost", Refuse;
     /// The meta file is not what was written.
@@ -86,7 +92,7 @@ cases! {
     SuperblockDamaged => "superblock damaged", Refuse;
     /// The superblock belongs to another shard or directory.
     SuperblockForeign => "superblock of another shard or directory", Refuse;
-    /// A later commit proves the end, where a damaged commit stands.
+    /// A later commit proves the end, where a commit stands that is damaged elsewhere than in its batches.
     DurableCommitDamaged => "durable commit damaged", Refuse;
     /// A later commit proves the end, where only zeros stand.
     DurableCommitZeroed => "durable commit zeroed", Refuse;
@@ -128,6 +134,7 @@ impl fmt::Display for Action {
             Action::Accept => "in order",
             Action::Cut => "cut as unacknowledged",
             Action::Repair => "rebuilt",
+            Action::Quarantine => "its partitions are quarantined",
             Action::Refuse => "refused",
         })
     }

@@ -44,7 +44,7 @@ pub(super) fn judge(
     newest_incarnation: Incarnation,
     findings: &mut Findings,
 ) -> Result<Judged, OpenError> {
-    let mut search = Search { journal, end: end_position(journal, slots, replayed), proof: None, found: 0 };
+    let mut search = Search::new(journal, slots, replayed);
     let leftovers = search.leftovers(io, slots, replayed)?;
     let path = slots.segments.get(replayed.end_index).map(|segment| segment.at.path.as_path());
     if let Some(proof) = &search.proof {
@@ -68,6 +68,18 @@ pub(super) fn judge(
     Ok(Judged { leftovers, cut, clean })
 }
 
+/// The highest place that a commit behind the end proves; 0 if none is there.
+pub(super) fn proven_upto(
+    io: &mut impl Io,
+    journal: &Journal,
+    slots: &Slots,
+    replayed: &Replayed,
+) -> Result<JournalPosition, OpenError> {
+    let mut search = Search::new(journal, slots, replayed);
+    search.leftovers(io, slots, replayed)?;
+    Ok(search.proven_upto)
+}
+
 fn end_position(journal: &Journal, slots: &Slots, replayed: &Replayed) -> JournalPosition {
     slots
         .segments
@@ -78,7 +90,7 @@ fn end_position(journal: &Journal, slots: &Slots, replayed: &Replayed) -> Journa
 fn end_case(replayed: &Replayed, has_later_commits: bool) -> Case {
     match replayed.miss {
         _ if has_later_commits => Case::LostWrite,
-        Miss::Torn(_) => Case::TornTail,
+        Miss::Torn(_) | Miss::Payload(_) => Case::TornTail,
         Miss::Stale => Case::StaleCommit,
         Miss::Full | Miss::Zero | Miss::Other if replayed.segments.is_empty() => Case::FreshShard,
         Miss::Full | Miss::Zero | Miss::Other => Case::CleanEnd,
@@ -141,17 +153,24 @@ struct Search<'a> {
     journal: &'a Journal,
     end: JournalPosition,
     proof: Option<Proof>,
+    /// The highest place that any of them proves.
+    proven_upto: JournalPosition,
     /// Commits behind the end; the one that stands at it is not counted.
     found: usize,
 }
 
-impl Search<'_> {
+impl<'a> Search<'a> {
+    fn new(journal: &'a Journal, slots: &Slots, replayed: &Replayed) -> Search<'a> {
+        let end = end_position(journal, slots, replayed);
+        Search { journal, end, proof: None, proven_upto: JournalPosition(0), found: 0 }
+    }
+
     fn leftovers(&mut self, io: &mut impl Io, slots: &Slots, replayed: &Replayed) -> Result<Leftovers, OpenError> {
         let mut leftovers = Leftovers::default();
         if let Some(segment) = slots.segments.get(replayed.end_index) {
             let last = self.every_block(io, segment, replayed.end_place)?;
             let torn = match replayed.miss {
-                Miss::Torn(length) => Some(replayed.end_place + length),
+                Miss::Torn(length) | Miss::Payload(length) => Some(replayed.end_place + length),
                 _ => None,
             };
             leftovers.end_segment_upto = last.max(torn);
@@ -196,6 +215,7 @@ impl Search<'_> {
 
     fn note(&mut self, header: CommitHeader, slot: &Slot) {
         self.found += usize::from(header.position > self.end);
+        self.proven_upto = self.proven_upto.max(header.durable_upto);
         if header.durable_upto > self.end && self.proof.is_none() {
             self.proof = Some(Proof { header, path: slot.path.clone() });
         }

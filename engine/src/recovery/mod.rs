@@ -22,14 +22,14 @@ use self::cases::{Action, Case};
 use self::end::Judged;
 use self::live::{Named, Resolved};
 use self::replay::Replayed;
-use self::scan::{Journal, damaged};
+use self::scan::{Journal, Miss, damaged};
 use self::slots::Slots;
 use crate::data_directory::{DataDirectory, OpenError};
 use crate::io::{FileId, Io};
 use crate::journal::index::{SegmentIndex, Summary};
 use crate::journal::segment::{FIRST_COMMIT_PLACE, index_name};
 use crate::journal::superblock::{SUPERBLOCK_NAME, SuperblockError, SuperblockFile};
-use crate::offset::{CommitSequence, Incarnation, LogId, SegmentSequence, ShardId};
+use crate::offset::{CommitSequence, Incarnation, JournalPosition, LogId, SegmentSequence, ShardId};
 use crate::partition::log_state::LogState;
 
 /// A shard as its journal has it, durable, ready to be appended to.
@@ -114,6 +114,9 @@ pub fn recover<I: Io>(io: &mut I, directory: &DataDirectory, shard: ShardId) -> 
     let (older, sealed, replayed) = replay_from_base(io, &journal, &folder, &slots, &mut findings)?;
     let newest = superblock.newest().incarnation;
     let judged = end::judge(io, &journal, &slots, &replayed, directory.clean_end(shard), newest, &mut findings)?;
+    for &(index, place) in &replayed.damaged {
+        findings.note(Case::DurableBatchDamaged, &slots.segments[index].at.path, place);
+    }
     check_that_state_is_whole(&slots, &replayed)?;
     older.check_that_none_is_missing(&folder)?;
     replay::check_that_logs_are_whole(&journal, &folder, &replayed.logs)?;
@@ -139,7 +142,7 @@ fn replay_from_base(
 ) -> Result<(Resolved, Vec<RecoveredSegment>, Replayed), OpenError> {
     let mut limit = slots.segments.len();
     while let Some(base) = base::find(io, journal, &slots.segments, limit)? {
-        let mut replayed = replay::run(io, journal, &slots.segments, base)?;
+        let mut replayed = replay_over_damage(io, journal, slots, base)?;
         let holds = replayed.segments.first().is_some_and(|first| first.has_checkpoint);
         if holds || base == 0 {
             let older = live::resolve(slots, base, &replayed.named);
@@ -150,6 +153,23 @@ fn replay_from_base(
         limit = base;
     }
     Ok((live::resolve(slots, 0, &Named::default()), Vec::new(), Replayed::nothing()))
+}
+
+/// Replays, and where damaged batches end the journal below what a later commit proves, again over them: the partitions whose batches lie
+/// there are quarantined, the others are whole.
+fn replay_over_damage(io: &mut impl Io, journal: &Journal, slots: &Slots, base: usize) -> Result<Replayed, OpenError> {
+    let mut proven_upto = JournalPosition(0);
+    loop {
+        let replayed = replay::run(io, journal, &slots.segments, base, proven_upto)?;
+        if !matches!(replayed.miss, Miss::Payload(_)) {
+            return Ok(replayed);
+        }
+        let proven_now = end::proven_upto(io, journal, slots, &replayed)?;
+        if proven_now <= proven_upto {
+            return Ok(replayed);
+        }
+        proven_upto = proven_now;
+    }
 }
 
 /// Without a complete checkpoint there is no state, unless the journal was only just begun.

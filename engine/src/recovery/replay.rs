@@ -9,12 +9,14 @@ use super::scan::{Chain, Journal, Miss, SegmentReader, Step, damaged, malformed}
 use super::slots::SegmentSlot;
 use crate::data_directory::OpenError;
 use crate::io::Io;
-use crate::journal::commit::{CommitHeader, Entry, EntryKind, FLAG_CHECKPOINT, FLAG_CHECKPOINT_END};
+use crate::journal::commit::{
+    CommitHeader, Entry, EntryKind, FLAG_CHECKPOINT, FLAG_CHECKPOINT_END, check_payload, decode_entries,
+};
 use crate::journal::index::{IndexBuilder, Run, SegmentIndex};
 use crate::journal::live_segments::{LiveSegments, Replacement, decode_covered};
 use crate::journal::segment::FIRST_COMMIT_PLACE;
 use crate::limits::LOGS_PER_SHARD_MAX;
-use crate::offset::{CommitSequence, Incarnation, LogId, SegmentSequence};
+use crate::offset::{CommitSequence, Incarnation, JournalPosition, LogId, SegmentSequence};
 use crate::partition::log_state::{LogState, span_of};
 
 /// What the replay gave.
@@ -30,6 +32,8 @@ pub(super) struct Replayed {
     pub end_place: u32,
     /// What stands there.
     pub miss: Miss,
+    /// Commits with damaged batches, below what is proven: place of the segment among all, place in it.
+    pub damaged: Vec<(usize, u32)>,
 }
 
 /// A segment that was read from its first commit to its last.
@@ -52,6 +56,7 @@ impl Replayed {
             end_index: 0,
             end_place: FIRST_COMMIT_PLACE,
             miss: Miss::Zero,
+            damaged: Vec::new(),
         }
     }
 
@@ -73,18 +78,21 @@ impl Replayed {
     }
 }
 
-/// Reads all commits from the first one of `segments[base]` on.
+/// Reads all commits from the first one of `segments[base]` on. Below `proven_upto` a damaged batch does not end the journal: its log is
+/// quarantined.
 pub(super) fn run(
     io: &mut impl Io,
     journal: &Journal,
     segments: &[SegmentSlot],
     base: usize,
+    proven_upto: JournalPosition,
 ) -> Result<Replayed, OpenError> {
     // The first commit of all has a known number; the base of a longer journal says itself where it goes on.
     let is_first = segments[base].sequence == SegmentSequence(1);
     let mut replay = Replay {
         journal,
         now_ms: io.wall_clock_ms(),
+        proven_upto,
         chain: Chain { next: is_first.then_some(CommitSequence(1)), incarnation: Incarnation(0) },
         replayed: Replayed { end_index: base, ..Replayed::nothing() },
     };
@@ -100,6 +108,7 @@ pub(super) fn run(
 struct Replay<'a> {
     journal: &'a Journal,
     now_ms: i64,
+    proven_upto: JournalPosition,
     chain: Chain,
     replayed: Replayed,
 }
@@ -111,15 +120,22 @@ impl Replay<'_> {
         let mut builder = IndexBuilder::default();
         let (mut place, mut first_commit, mut in_checkpoint) = (FIRST_COMMIT_PLACE, None, true);
         let miss = loop {
-            let (header, entries, commit) = match reader.step(io, self.chain, slot, place)? {
-                Step::Commit(header, entries, commit) => (header, entries, commit),
+            let (header, entries, commit, is_damaged) = match reader.step(io, self.chain, slot, place)? {
+                Step::Commit(header, entries, commit) => (header, entries, commit, false),
+                Step::Miss(miss @ Miss::Payload(_)) => match self.damaged_batches(io, &mut reader, place)? {
+                    Some((header, entries)) => (header, entries, reader.commit(io, place, &header)?, true),
+                    None => break miss,
+                },
                 Step::Miss(miss) => break miss,
             };
+            if is_damaged {
+                self.replayed.damaged.push((index, place));
+            }
             let refuse = |what: &str| malformed(&slot.at.path, place, &header, what);
             if in_checkpoint == (header.flags & FLAG_CHECKPOINT == 0) {
                 return Err(refuse("a segment does not begin with one whole checkpoint"));
             }
-            self.commit(&header, &entries, commit, place, &mut builder).map_err(|what| refuse(&what))?;
+            self.commit(&header, &entries, (commit, is_damaged), place, &mut builder).map_err(|what| refuse(&what))?;
             if header.flags & FLAG_CHECKPOINT_END != 0 {
                 in_checkpoint = false;
             }
@@ -144,11 +160,30 @@ impl Replay<'_> {
         Ok(true)
     }
 
+    /// A commit that was proven durable and of which only batches are not what was written.
+    fn damaged_batches(
+        &self,
+        io: &mut impl Io,
+        reader: &mut SegmentReader<'_>,
+        place: u32,
+    ) -> Result<Option<(CommitHeader, Vec<Entry>)>, OpenError> {
+        let Some(header) = reader.header_at(io, place)?.filter(|header| header.end() <= self.proven_upto) else {
+            return Ok(None);
+        };
+        let commit = reader.commit(io, place, &header)?;
+        let Ok(entries) = decode_entries(&header, &commit[header.table_place as usize..header.table_end()]) else {
+            return Ok(None);
+        };
+        let only_batches =
+            entries.iter().all(|entry| entry.kind == EntryKind::Batch || check_payload(commit, entry).is_ok());
+        Ok(only_batches.then_some((header, entries)))
+    }
+
     fn commit(
         &mut self,
         header: &CommitHeader,
         entries: &[Entry],
-        commit: &[u8],
+        (commit, is_damaged): (&[u8], bool),
         place: u32,
         builder: &mut IndexBuilder,
     ) -> Result<(), String> {
@@ -173,8 +208,12 @@ impl Replay<'_> {
                 EntryKind::LogDelete => drop(logs.remove(&entry.log)),
                 _ => {
                     let log = logs.entry(entry.log).or_default();
-                    log.apply(entry, payload, header.sequence, header.segment, self.now_ms)
-                        .map_err(|error| format!("log {}: {error}", entry.log))?;
+                    let applied = if is_damaged && check_payload(commit, entry).is_err() {
+                        log.apply_damaged_batch(entry, header.segment)
+                    } else {
+                        log.apply(entry, payload, header.sequence, header.segment, self.now_ms)
+                    };
+                    applied.map_err(|error| format!("log {}: {error}", entry.log))?;
                     if logs.len() > LOGS_PER_SHARD_MAX {
                         return Err(format!("more than {LOGS_PER_SHARD_MAX} logs"));
                     }

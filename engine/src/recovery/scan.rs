@@ -46,6 +46,8 @@ pub(super) enum Miss {
     Other,
     /// A commit of this segment that is not whole; what length it claims.
     Torn(u32),
+    /// The next commit, with whole header and table, but a payload is not what was written; its length.
+    Payload(u32),
     /// A whole commit of this segment that does not continue the chain.
     Stale,
 }
@@ -113,8 +115,11 @@ impl<'a> SegmentReader<'a> {
         // The CRC over header and table was right, so no torn write explains an impossible table.
         let entries =
             decode_entries(&header, table).map_err(|error| malformed(path, place, &header, &error.to_string()))?;
-        let whole = check_payloads(commit, &entries).is_ok() && is_zero(&commit[header.table_end()..]);
-        if whole { Ok(Step::Commit(header, entries, commit)) } else { Ok(Step::Miss(Miss::Torn(header.length))) }
+        if !is_zero(&commit[header.table_end()..]) {
+            return Ok(Step::Miss(Miss::Torn(header.length)));
+        }
+        let whole = check_payloads(commit, &entries).is_ok();
+        if whole { Ok(Step::Commit(header, entries, commit)) } else { Ok(Step::Miss(Miss::Payload(header.length))) }
     }
 
     /// The commit header at `place`, of whatever life of the file, if its CRC is right and it stands where it says.

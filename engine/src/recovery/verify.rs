@@ -122,7 +122,7 @@ fn check_segment(
             Step::Miss(miss) => {
                 let header = reader.header_at(io, place)?.filter(|header| slot.owns(header));
                 let (what, logs) = match &header {
-                    Some(header) if matches!(miss, Miss::Torn(_)) => {
+                    Some(header) if matches!(miss, Miss::Payload(_)) => {
                         damaged_payloads(reader.commit(io, place, header)?, header)
                     }
                     _ => (name(miss).to_owned(), Vec::new()),
@@ -146,7 +146,8 @@ fn name(miss: Miss) -> &'static str {
         Miss::Full => "the segment ends before its last commit",
         Miss::Zero => "a commit is zeroed",
         Miss::Other => "no commit stands where one was written",
-        Miss::Torn(_) => "header or entry table of a commit is not what was written",
+        Miss::Payload(_) => "a payload of a commit is not what was written",
+        Miss::Torn(_) => "header, entry table or padding entry table of a commit is not what was written",
         Miss::Stale => "a commit that does not continue the one before it",
     }
 }

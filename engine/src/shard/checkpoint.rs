@@ -16,7 +16,7 @@ use crate::partition::log_state::{LogState, encode_producers};
 /// Leader epochs that a log keeps when checkpoints grow too large.
 const EPOCHS_KEPT: usize = 4;
 /// What a log with so many epochs takes in a checkpoint, its producers aside.
-const LOG_BYTES: u64 = (ENTRY_BYTES + 12 + EPOCHS_KEPT * 12) as u64;
+const LOG_BYTES: u64 = (ENTRY_BYTES + 28 + EPOCHS_KEPT * 12) as u64;
 /// What a table of producers takes beside its producers.
 const TABLE_BYTES: u64 = (ENTRY_BYTES + 4) as u64;
 

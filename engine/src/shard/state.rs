@@ -173,6 +173,9 @@ impl<I: Io> Shard<I> {
         let Some(partition) = self.partitions.get_mut(&log) else {
             return Err(Refusal::Error(AppendError::UnknownLog(log)));
         };
+        if partition.state.is_quarantined() {
+            return Err(Refusal::Error(AppendError::Quarantined(partition.state.damaged_below)));
+        }
         let mut header = partition.check(batch, bytes_max, now_ms).map_err(Refusal::Error)?;
         if header.producer_id() >= 0
             && let Sequence::Duplicate(original) = partition.state.producers.check(&header).map_err(Refusal::Error)?

@@ -19,7 +19,7 @@ pub fn append(error: &AppendError) -> ErrorCode {
         AppendError::InvalidProducerEpoch { .. } => ErrorCode::InvalidProducerEpoch,
         AppendError::Transactional => ErrorCode::InvalidTxnState,
         // Retriable, and clients look for another leader in between.
-        AppendError::DiskFull => ErrorCode::KafkaStorageError,
+        AppendError::DiskFull | AppendError::Quarantined(_) => ErrorCode::KafkaStorageError,
         // Retriable without a metadata refresh.
         AppendError::Overloaded => ErrorCode::RequestTimedOut,
         AppendError::TooManyLogs => ErrorCode::PolicyViolation,

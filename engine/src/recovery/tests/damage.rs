@@ -37,7 +37,7 @@ fn batches_upto(commits: &[Submitted], last: CommitSequence) -> BTreeMap<LogId, 
     logs
 }
 
-/// The start gives exactly the commits up to some place, or refuses; says which commits.
+/// The start gives exactly the commits up to some place, or refuses, or quarantines the logs that are damaged; says which commits.
 fn check(disk: SimDisk, commits: &[Submitted], what: &str) -> Result<CommitSequence, Case> {
     let mut io = SimIo::new(1, disk);
     let (directory, recovered) = match start(&mut io) {
@@ -49,14 +49,23 @@ fn check(disk: SimDisk, commits: &[Submitted], what: &str) -> Result<CommitSeque
         Err(error) => panic!("{what}: {error}"),
     };
     let last = CommitSequence(recovered.next_commit.0 - 1);
-    let found: BTreeMap<_, _> =
-        recovered.logs.keys().map(|&log| (log, read_log(&mut io, &directory, &recovered, log))).collect();
-    assert!(found == batches_upto(commits, last), "{what}: wrong data, {:?}", recovered.cases);
+    let is_whole = |log: &LogId| recovered.logs.get(log).is_none_or(|state| !state.is_quarantined());
+    let logs = recovered.logs.keys().copied().filter(is_whole);
+    let found: BTreeMap<_, _> = logs.map(|log| (log, read_log(&mut io, &directory, &recovered, log))).collect();
+    let mut expected = batches_upto(commits, last);
+    expected.retain(|log, _| is_whole(log));
+    assert!(found == expected, "{what}: wrong data, {:?}", recovered.cases);
+    if recovered.cases.contains(&Case::DurableBatchDamaged) {
+        let newest = commits.last().map(|commit| commit.sequence);
+        assert_eq!(Some(last), newest, "{what}: nothing is cut");
+        assert!(recovered.logs.keys().any(|log| !is_whole(log)), "{what}: a log is quarantined");
+        return Err(Case::DurableBatchDamaged);
+    }
     Ok(last)
 }
 
 #[test]
-fn every_flipped_byte_of_the_journal_is_cut_or_refused() {
+fn every_flipped_byte_of_the_journal_is_cut_refused_or_quarantined() {
     let (disk, commits) = small_journal();
     let last = commits.last().expect("some").clone();
     let end = last.place as usize + BLOCK_BYTES;

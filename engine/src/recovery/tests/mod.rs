@@ -2,6 +2,7 @@
 
 mod crashes;
 mod damage;
+mod proven_damage;
 mod rows;
 mod verify;
 mod writer;
