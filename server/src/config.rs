@@ -56,6 +56,16 @@ pub struct Settings {
     pub log_retention_hours: i64,
     /// `log.retention.check.interval.ms`.
     pub log_retention_check_interval_ms: u64,
+    /// `log.cleanup.policy`.
+    pub log_cleanup_policy: String,
+    /// `log.cleaner.min.cleanable.ratio`.
+    pub log_cleaner_min_cleanable_ratio: f64,
+    /// `log.cleaner.delete.retention.ms`.
+    pub log_cleaner_delete_retention_ms: i64,
+    /// `log.cleaner.min.compaction.lag.ms`.
+    pub log_cleaner_min_compaction_lag_ms: i64,
+    /// `log.cleaner.max.compaction.lag.ms`.
+    pub log_cleaner_max_compaction_lag_ms: i64,
     /// `offsets.retention.minutes`.
     pub offsets_retention_minutes: i64,
     /// `group.initial.rebalance.delay.ms`.
@@ -112,6 +122,11 @@ impl Default for Settings {
             log_retention_minutes: UnlessUnset(None),
             log_retention_hours: 168,
             log_retention_check_interval_ms: 300_000,
+            log_cleanup_policy: "delete".to_owned(),
+            log_cleaner_min_cleanable_ratio: 0.5,
+            log_cleaner_delete_retention_ms: 24 * 60 * 60 * 1000,
+            log_cleaner_min_compaction_lag_ms: 0,
+            log_cleaner_max_compaction_lag_ms: i64::MAX,
             offsets_retention_minutes: 10_080,
             group_initial_rebalance_delay_ms: 3000,
             group_min_session_timeout_ms: 6000,

@@ -85,7 +85,7 @@ pub const TOPIC_KEYS: &[TopicKey] = {
     use Check as C;
     use ConfigType::{Boolean, Double, Int, List, Long, String};
     &[
-        key("cleanup.policy", List, false, "delete", C::ListOf(&["delete", "compact"])),
+        key("cleanup.policy", List, true, "delete", C::ListOf(&["delete", "compact"])),
         key("compression.gzip.level", Int, false, "-1", C::Integer(-1, 9)),
         key("compression.lz4.level", Int, false, "9", C::Integer(1, 17)),
         key(
@@ -96,7 +96,7 @@ pub const TOPIC_KEYS: &[TopicKey] = {
             C::OneOf(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]),
         ),
         key("compression.zstd.level", Int, false, "3", C::Integer(-131_072, 22)),
-        key("delete.retention.ms", Long, false, "86400000", C::Integer(0, i64::MAX)),
+        key("delete.retention.ms", Long, true, "86400000", C::Integer(0, i64::MAX)),
         key("file.delete.delay.ms", Long, false, "60000", C::Integer(0, i64::MAX)),
         key("flush.messages", Long, false, LONG_MAX, C::Integer(1, i64::MAX)),
         key("flush.ms", Long, false, LONG_MAX, C::Integer(0, i64::MAX)),
@@ -105,13 +105,13 @@ pub const TOPIC_KEYS: &[TopicKey] = {
         key("leader.replication.throttled.replicas", List, false, "", C::Text),
         key("local.retention.bytes", Long, false, "-2", C::Integer(-2, i64::MAX)),
         key("local.retention.ms", Long, false, "-2", C::Integer(-2, i64::MAX)),
-        key("max.compaction.lag.ms", Long, false, LONG_MAX, C::Integer(1, i64::MAX)),
+        key("max.compaction.lag.ms", Long, true, LONG_MAX, C::Integer(1, i64::MAX)),
         key("max.message.bytes", Int, true, "1048588", C::Integer(0, engine::limits::BATCH_BYTES_MAX as i64)),
         key("message.timestamp.after.max.ms", Long, true, "3600000", C::Integer(0, i64::MAX)),
         key("message.timestamp.before.max.ms", Long, true, LONG_MAX, C::Integer(0, i64::MAX)),
         key("message.timestamp.type", String, true, "CreateTime", C::OneOf(&["CreateTime", "LogAppendTime"])),
-        key("min.cleanable.dirty.ratio", Double, false, "0.5", C::Fraction),
-        key("min.compaction.lag.ms", Long, false, "0", C::Integer(0, i64::MAX)),
+        key("min.cleanable.dirty.ratio", Double, true, "0.5", C::Fraction),
+        key("min.compaction.lag.ms", Long, true, "0", C::Integer(0, i64::MAX)),
         key("min.insync.replicas", Int, false, "1", C::Integer(1, INT_MAX)),
         key("preallocate", Boolean, false, "false", C::Boolean),
         key("remote.log.copy.disable", Boolean, false, "false", C::Boolean),
@@ -133,6 +133,11 @@ pub fn topic_key(name: &str) -> Option<&'static TopicKey> {
     TOPIC_KEYS.iter().find(|key| key.name == name)
 }
 
+/// Whether a topic's key takes a value.
+pub fn check(name: &str, value: &str) -> Result<(), TopicConfigError> {
+    topic_key(name).ok_or_else(|| TopicConfigError::Unknown(name.to_owned()))?.validate(value)
+}
+
 /// The default of a key that holds a list; None for any other.
 pub fn list_default(name: &str, settings: &Settings) -> Option<String> {
     let key = topic_key(name).filter(|key| key.kind == ConfigType::List)?;
@@ -143,7 +148,12 @@ impl TopicKey {
     /// The broker's key that gives the default of this one.
     pub fn broker_key(&self) -> Option<&'static str> {
         match self.name {
+            "cleanup.policy" => Some("log.cleanup.policy"),
+            "delete.retention.ms" => Some("log.cleaner.delete.retention.ms"),
+            "max.compaction.lag.ms" => Some("log.cleaner.max.compaction.lag.ms"),
             "max.message.bytes" => Some("message.max.bytes"),
+            "min.cleanable.dirty.ratio" => Some("log.cleaner.min.cleanable.ratio"),
+            "min.compaction.lag.ms" => Some("log.cleaner.min.compaction.lag.ms"),
             "retention.bytes" => Some("log.retention.bytes"),
             "retention.ms" => Some("log.retention.ms"),
             _ => None,
@@ -153,7 +163,12 @@ impl TopicKey {
     /// The value that a topic has when nothing was set: the broker's setting where there is one, or Kafka's default.
     pub fn default_value(&self, settings: &Settings) -> String {
         match self.name {
+            "cleanup.policy" => settings.log_cleanup_policy.clone(),
+            "delete.retention.ms" => settings.log_cleaner_delete_retention_ms.to_string(),
+            "max.compaction.lag.ms" => settings.log_cleaner_max_compaction_lag_ms.to_string(),
             "max.message.bytes" => settings.message_max_bytes.to_string(),
+            "min.cleanable.dirty.ratio" => settings.log_cleaner_min_cleanable_ratio.to_string(),
+            "min.compaction.lag.ms" => settings.log_cleaner_min_compaction_lag_ms.to_string(),
             "retention.bytes" => settings.log_retention_bytes.to_string(),
             "retention.ms" => settings.retention_ms().to_string(),
             _ => self.default.to_owned(),
@@ -220,12 +235,12 @@ pub fn validate<'a>(
 }
 
 /// Whether only the newest record of a key is kept.
-pub fn is_compacted(configs: &TopicConfigs) -> bool {
-    has_cleanup_policy(configs, "compact")
+pub fn is_compacted(configs: &TopicConfigs, settings: &Settings) -> bool {
+    has_cleanup_policy(configs, settings, "compact")
 }
 
-fn has_cleanup_policy(configs: &TopicConfigs, policy: &str) -> bool {
-    let policies = configs.get("cleanup.policy").map_or("delete", String::as_str);
+fn has_cleanup_policy(configs: &TopicConfigs, settings: &Settings, policy: &str) -> bool {
+    let policies = configs.get("cleanup.policy").unwrap_or(&settings.log_cleanup_policy);
     policies.split(',').any(|part| part.trim() == policy)
 }
 
@@ -234,15 +249,17 @@ pub fn log_config(topic: &Topic, settings: &Settings) -> LogConfig {
     let configs = &topic.configs;
     let text = |name: &str| configs.get(name).map(String::as_str);
     let number = |name: &str, default: i64| text(name).and_then(|value| value.parse().ok()).unwrap_or(default);
-    let dirty_ratio = text("min.cleanable.dirty.ratio").and_then(|value| value.parse().ok()).unwrap_or(0.5_f64);
+    let dirty_ratio: f64 = text("min.cleanable.dirty.ratio")
+        .and_then(|value| value.parse().ok())
+        .unwrap_or(settings.log_cleaner_min_cleanable_ratio);
     LogConfig {
         retention_bytes: number("retention.bytes", settings.log_retention_bytes),
         retention_ms: number("retention.ms", settings.retention_ms()),
-        delete: has_cleanup_policy(configs, "delete"),
-        compact: is_compacted(configs),
-        delete_retention_ms: number("delete.retention.ms", 24 * 60 * 60 * 1000),
-        min_compaction_lag_ms: number("min.compaction.lag.ms", 0),
-        max_compaction_lag_ms: number("max.compaction.lag.ms", i64::MAX),
+        delete: has_cleanup_policy(configs, settings, "delete"),
+        compact: is_compacted(configs, settings),
+        delete_retention_ms: number("delete.retention.ms", settings.log_cleaner_delete_retention_ms),
+        min_compaction_lag_ms: number("min.compaction.lag.ms", settings.log_cleaner_min_compaction_lag_ms),
+        max_compaction_lag_ms: number("max.compaction.lag.ms", settings.log_cleaner_max_compaction_lag_ms),
         min_dirty_permille: (dirty_ratio * 1000.0) as u32,
         message_bytes_max: usize::try_from(number("max.message.bytes", settings.message_max_bytes))
             .unwrap_or(0)
@@ -260,6 +277,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::config::KeyValue;
 
     #[test]
     fn every_default_passes_its_own_check() {
@@ -300,5 +318,33 @@ mod tests {
         assert!(config.log_append_time && config.written_is_enough);
         assert!(config.compact && config.delete);
         assert_eq!((config.min_dirty_permille, config.retention_ms), (500, 604_800_000));
+    }
+
+    #[test]
+    fn the_brokers_cleaner_settings_are_the_defaults_of_topics() {
+        let mut settings = Settings::default();
+        let keys = [
+            ("log.cleanup.policy", "compact"),
+            ("log.cleaner.min.cleanable.ratio", "0.25"),
+            ("log.cleaner.delete.retention.ms", "7"),
+            ("log.cleaner.min.compaction.lag.ms", "8"),
+            ("log.cleaner.max.compaction.lag.ms", "9"),
+        ];
+        let keys = keys.map(|(name, value)| KeyValue { name: name.into(), value: value.into() });
+        settings.apply(&keys).unwrap();
+        let config = |policy: Option<&str>| {
+            let configs = policy.map(|policy| ("cleanup.policy".to_owned(), policy.to_owned())).into_iter().collect();
+            let topic = Topic { name: "t".into(), id: Uuid::nil(), internal: false, partitions: Vec::new(), configs };
+            assert_eq!(is_compacted(&topic.configs, &settings), log_config(&topic, &settings).compact);
+            log_config(&topic, &settings)
+        };
+        let by_broker = config(None);
+        assert!(by_broker.compact && !by_broker.delete);
+        assert_eq!((by_broker.min_dirty_permille, by_broker.delete_retention_ms), (250, 7));
+        assert_eq!((by_broker.min_compaction_lag_ms, by_broker.max_compaction_lag_ms), (8, 9));
+        let by_topic = config(Some("delete"));
+        assert!(by_topic.delete && !by_topic.compact);
+        let wrong = KeyValue { name: "log.cleanup.policy".into(), value: "shred".into() };
+        assert!(settings.apply(&[wrong]).is_err());
     }
 }

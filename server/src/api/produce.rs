@@ -85,7 +85,8 @@ fn append(call: &Call, topic: &str, partition: &PartitionProduceData<'_>, acks: 
         return Outcome::Refused(Refusal::new(ErrorCode::InvalidTopicException, reason));
     }
     let bytes = partition.records.as_ref().and_then(protocol::Records::as_borrowed).unwrap_or_default();
-    match check_batch(bytes, call.version, topic_config::is_compacted(&topic.configs)) {
+    let is_compacted = topic_config::is_compacted(&topic.configs, &call.broker.effective_settings());
+    match check_batch(bytes, call.version, is_compacted) {
         Ok(()) => {
             Outcome::Appending(Box::pin(call.broker.core.append(call.client.source, log, call.share(bytes), acks)))
         }

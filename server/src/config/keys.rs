@@ -1,7 +1,9 @@
 //! The table of broker configuration keys: each acts, is refused with a reason, or is logged as not acting yet.
 
+use std::str::FromStr;
+
 use super::{ConfigError, Endpoint, Settings};
-use crate::limits;
+use crate::{limits, topic_config};
 
 /// What a key does here.
 #[derive(Clone, Copy)]
@@ -49,6 +51,13 @@ impl KeyValue {
 
     fn boolean(&self) -> Result<bool, ConfigError> {
         self.value.trim().parse().map_err(|_| self.refused("must be true or false".into()))
+    }
+
+    /// The default of a topic's key: what that key takes.
+    fn of_topic<T: FromStr>(&self, topic_key: &'static str) -> Result<T, ConfigError> {
+        let value = self.value.trim();
+        topic_config::check(topic_key, value).map_err(|error| self.refused(error.to_string()))?;
+        value.parse().map_err(|_| self.refused(format!("is no value of {topic_key}")))
     }
 
     fn refused(&self, reason: String) -> ConfigError {
@@ -127,6 +136,18 @@ pub const BROKER_KEYS: &[BrokerKey] = &[
     acts!("log.retention.minutes", log_retention_minutes, |key| UnlessUnset::read(key, -1)),
     acts!("log.retention.hours", log_retention_hours, |key| key.integer(-1, MS_MAX)),
     acts!("log.retention.check.interval.ms", log_retention_check_interval_ms, KeyValue::milliseconds),
+    acts!("log.cleanup.policy", log_cleanup_policy, |key| key.of_topic("cleanup.policy")),
+    acts!("log.cleaner.min.cleanable.ratio", log_cleaner_min_cleanable_ratio, |key| {
+        key.of_topic("min.cleanable.dirty.ratio")
+    }),
+    acts!("log.cleaner.delete.retention.ms", log_cleaner_delete_retention_ms, |key| key
+        .of_topic("delete.retention.ms")),
+    acts!("log.cleaner.min.compaction.lag.ms", log_cleaner_min_compaction_lag_ms, |key| {
+        key.of_topic("min.compaction.lag.ms")
+    }),
+    acts!("log.cleaner.max.compaction.lag.ms", log_cleaner_max_compaction_lag_ms, |key| {
+        key.of_topic("max.compaction.lag.ms")
+    }),
     acts!("offsets.retention.minutes", offsets_retention_minutes, |key| key.integer(1, MS_MAX)),
     acts!("group.initial.rebalance.delay.ms", group_initial_rebalance_delay_ms, |key| key.integer(0, MS_MAX)),
     acts!("group.min.session.timeout.ms", group_min_session_timeout_ms, |key| key.integer(1, MS_MAX)),
@@ -167,8 +188,13 @@ pub const BROKER_KEYS: &[BrokerKey] = &[
     not_yet("group.coordinator.rebalance.protocols"),
     not_yet("inter.broker.listener.name"),
     not_yet("listener.security.protocol.map"),
+    not_yet("log.cleaner.backoff.ms"),
+    not_yet("log.cleaner.dedupe.buffer.size"),
     not_yet("log.cleaner.enable"),
-    not_yet("log.cleanup.policy"),
+    not_yet("log.cleaner.io.buffer.load.factor"),
+    not_yet("log.cleaner.io.buffer.size"),
+    not_yet("log.cleaner.io.max.bytes.per.second"),
+    not_yet("log.cleaner.threads"),
     not_yet("log.flush.interval.messages"),
     not_yet("log.flush.interval.ms"),
     not_yet("log.message.timestamp.after.max.ms"),
@@ -232,7 +258,16 @@ impl std::fmt::Display for UnlessUnset {
 }
 
 /// Keys that `IncrementalAlterConfigs` may change while the broker runs: the defaults of topics.
-pub const DYNAMIC_KEYS: &[&str] = &["log.retention.bytes", "log.retention.ms", "message.max.bytes"];
+pub const DYNAMIC_KEYS: &[&str] = &[
+    "log.cleaner.delete.retention.ms",
+    "log.cleaner.max.compaction.lag.ms",
+    "log.cleaner.min.cleanable.ratio",
+    "log.cleaner.min.compaction.lag.ms",
+    "log.cleanup.policy",
+    "log.retention.bytes",
+    "log.retention.ms",
+    "message.max.bytes",
+];
 
 /// Applies one key to the settings.
 pub fn apply(settings: &mut Settings, key: &KeyValue) -> Result<(), ConfigError> {
