@@ -14,7 +14,10 @@ use protocol::messages::init_producer_id::{InitProducerIdRequest, InitProducerId
 fn records_topics_and_configs_survive_kill_and_stop() {
     let mut broker = Broker::start(&[]);
     let mut client = broker.connect();
-    assert_eq!(client.create_topic("kept", 3, &[("retention.ms", "12345"), ("min.cleanable.dirty.ratio", "0.25")]), 0);
+    assert_eq!(
+        client.create_topic("kept", 3, &[("retention.ms", "123456789012345"), ("min.cleanable.dirty.ratio", "0.25")]),
+        0
+    );
     assert_eq!(client.create_topic("gone", 2, &[]), 0);
     for partition in 0..3 {
         assert_eq!(client.produce("kept", partition, &batch(&["a", "b"])), (0, 0));
@@ -31,7 +34,7 @@ fn records_topics_and_configs_survive_kill_and_stop() {
         }
         let mut client = broker.connect();
         assert_eq!(topics(&mut client), before, "names, ids and partitions");
-        assert_eq!(topic_config(&mut client, "kept", "retention.ms"), "12345");
+        assert_eq!(topic_config(&mut client, "kept", "retention.ms"), "123456789012345");
         assert_eq!(topic_config(&mut client, "kept", "min.cleanable.dirty.ratio"), "0.25");
         for partition in 0..3 {
             assert_eq!(client.produce("kept", partition, &batch(&["next"])), (0, life + 1));
