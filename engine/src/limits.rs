@@ -91,6 +91,7 @@ pub const DISK_READS_IN_FLIGHT_MAX: usize = 16;
 /// Segments that one job of the cleaner turns into one: bounds the indexes that it holds.
 pub const CLEANER_VICTIMS_MAX: usize = 16;
 /// Bytes of live batches that the cleaner holds at once, a shard. It sorts so many by log in one sweep over its victims: more means fewer sweeps.
+/// As much again is held while they are written.
 pub const CLEANER_GATHER_BYTES_MAX: usize = 16 << 20;
 /// Reads of the cleaner in flight, and as many writes.
 pub const CLEANER_OPERATIONS_IN_FLIGHT_MAX: usize = 2;
