@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -132,9 +133,13 @@ class Posthaste(Broker):
 
     name = "posthaste"
 
-    def __init__(self, directory, binary):
+    def __init__(self, directory, binary, listeners="shared"):
         super().__init__(directory)
         self.binary = binary
+        self.listeners = listeners
+        if listeners == "per-core":
+            # The nodes keep their ports over restarts: as many in a row as there are shards.
+            self.port = free_ports_in_a_row(os.cpu_count())
         self.ready_file = directory / "ready.json"
 
     def prepare(self):
@@ -144,7 +149,8 @@ class Posthaste(Broker):
 
     def command(self):
         return [str(self.binary), "serve", "--data", str(self.directory / "data"),
-                "--listen", f"127.0.0.1:{self.port}", "--ready-file", str(self.ready_file),
+                "--listen", f"127.0.0.1:{self.port}", "--listeners", self.listeners,
+                "--ready-file", str(self.ready_file),
                 # Tests join groups many times; the wait for more members is a comfort of production.
                 "--set", "group.initial.rebalance.delay.ms=0"]
 
@@ -158,6 +164,16 @@ class Posthaste(Broker):
         assert self.port in (0, int(port)), f"asked for port {self.port}, got {ready}"
         self.port = int(port)
         return True
+
+
+def free_ports_in_a_row(count):
+    """The first of them; below the ports that the system gives to others."""
+    def is_free(port):
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) != 0
+
+    begin = 10_000 + os.getpid() % 15_000
+    return next(port for port in range(begin, 32_000) if all(is_free(port + node) for node in range(count)))
 
 
 class Given:

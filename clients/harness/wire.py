@@ -153,8 +153,22 @@ class Connection:
 
     def metadata(self, topic):
         """(topic error, {partition: leader}) by Metadata v1, which creates no topic of its own accord on most brokers."""
+        return self.brokers_and_topic(topic)[1]
+
+    def leader_address(self, topic, partition):
+        """HOST:PORT of the broker that leads a partition."""
+        brokers, (error, leaders) = self.brokers_and_topic(topic)
+        assert error == 0, f"metadata error {error}"
+        return brokers[leaders[partition]]
+
+    def brokers_and_topic(self, topic):
         reader = self.call(METADATA, 1, struct.pack(">i", 1) + string(topic))
-        reader.array(lambda: (reader.number("i"), reader.string(), reader.number("i"), reader.string()))
+
+        def one_broker():
+            node, host, port, _rack = reader.number("i"), reader.string(), reader.number("i"), reader.string()
+            return node, f"{host}:{port}"
+
+        brokers = dict(reader.array(one_broker))
         reader.number("i")
 
         def partition():
@@ -169,7 +183,7 @@ class Connection:
             return error, dict(reader.array(partition))
 
         (outcome,) = reader.array(one_topic)
-        return outcome
+        return brokers, outcome
 
     def create_topic(self, topic, partitions):
         """Creates it and waits until every partition has a leader."""
@@ -225,7 +239,8 @@ class Connection:
 
     def stored_codecs(self, topic, partition=0):
         """The set of codec names of the batches at the start of a partition, as the broker stores them."""
-        error, _high_watermark, data = self.fetch(topic, 0, partition)
+        with Connection(self.leader_address(topic, partition)) as leader:
+            error, _high_watermark, data = leader.fetch(topic, 0, partition)
         assert error == 0, f"fetch error {error}"
         codecs, position = set(), 0
         while position + 61 <= len(data):
