@@ -152,6 +152,10 @@ impl Journal {
     pub fn owner(&self) -> (ShardId, Uuid) {
         (self.identity.shard, self.identity.directory_id)
     }
+    /// The number of this start, durable before it.
+    pub fn incarnation(&self) -> Incarnation {
+        self.identity.incarnation
+    }
     /// Where the open commit will lie.
     pub fn end(&self) -> JournalPosition {
         self.active.map_or(JournalPosition(0), |(segment, _)| self.identity.geometry.position(segment, self.place))

@@ -26,9 +26,10 @@ impl EpochTable {
         self.starts.last().map_or(0, |&(epoch, _)| epoch)
     }
 
-    /// Notes that `epoch` holds from `offset` on; a known or older epoch changes nothing.
+    /// Notes that `epoch` holds from `offset` on; a known or older epoch changes nothing. Epochs that began there too hold no record.
     pub fn begin(&mut self, epoch: i32, offset: Offset) {
         if self.starts.last().is_none_or(|&(latest, _)| epoch > latest) {
+            self.starts.truncate(self.starts.partition_point(|&(_, start)| start < offset));
             if self.starts.len() == EPOCHS_PER_LOG_MAX {
                 self.starts.remove(0);
             }
@@ -41,10 +42,14 @@ impl EpochTable {
         self.starts.drain(..self.starts.len().saturating_sub(count));
     }
 
-    /// The largest known epoch <= `epoch` and the offset at which it ended; `log_end` ends the newest. None if all known ones are newer.
+    /// Where `epoch` ended, as Kafka answers: the largest known epoch up to it and the offset at which that one ended; `log_end` ends the
+    /// newest. An epoch older than all known ones ended where those begin. None for one that never was.
     pub fn end_of(&self, epoch: i32, log_end: Offset) -> Option<(i32, Offset)> {
+        if !(0..=self.latest()).contains(&epoch) {
+            return None;
+        }
         let after = self.starts.partition_point(|&(known, _)| known <= epoch);
-        let (found, _) = *self.starts.get(after.checked_sub(1)?)?;
+        let found = after.checked_sub(1).map_or(epoch, |at| self.starts[at].0);
         Some((found, self.starts.get(after).map_or(log_end, |&(_, start)| start)))
     }
 }
@@ -61,8 +66,25 @@ mod tests {
         table.begin(2, Offset(99));
         assert_eq!(table.end_of(0, Offset(20)), Some((0, Offset(10))));
         assert_eq!(table.end_of(2, Offset(20)), Some((0, Offset(10))));
-        assert_eq!(table.end_of(9, Offset(20)), Some((3, Offset(20))));
+        assert_eq!(table.end_of(3, Offset(20)), Some((3, Offset(20))));
+        assert_eq!(table.end_of(4, Offset(20)), None, "it never was");
         assert_eq!(table.end_of(-1, Offset(20)), None);
         assert_eq!(table.latest(), 3);
+    }
+
+    #[test]
+    fn an_epoch_that_was_forgotten_ended_before_the_known_ones() {
+        let table = EpochTable::from_starts(vec![(5, Offset(50)), (6, Offset(60))]).expect("they rise");
+        assert_eq!(table.end_of(2, Offset(70)), Some((2, Offset(50))));
+    }
+
+    #[test]
+    fn epochs_without_a_record_leave_nothing_behind() {
+        let mut table = EpochTable::default();
+        table.begin(0, Offset(0));
+        for epoch in 1..EPOCHS_PER_LOG_MAX as i32 * 3 {
+            table.begin(epoch, Offset(10));
+        }
+        assert_eq!(table.starts(), [(0, Offset(0)), (EPOCHS_PER_LOG_MAX as i32 * 3 - 1, Offset(10))]);
     }
 }

@@ -82,7 +82,7 @@ impl Core {
             Ok(receipt) => receipt,
         };
         let ends = self.inner.shard.borrow().ends();
-        match append.acks {
+        match append.acks.of_log(receipt.written_is_enough) {
             Acks::Written if ends.written < receipt.commit => {
                 self.inner.written.borrow_mut().answer(receipt, append.sender);
             }

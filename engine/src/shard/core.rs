@@ -20,6 +20,7 @@ pub use super::reads::ReadBatches;
 use super::reads::{ReadRequest, ReadStart};
 pub use super::state::{Appended, LogView};
 use super::state::{Refusal, Shard};
+pub use super::waiters::Acks;
 use super::waiters::{CommitWaiters, ReadWaiters, Watches};
 use crate::error::{AppendError, ReadError};
 use crate::io::ring::{CompletionSignal, RingIo};
@@ -28,17 +29,6 @@ use crate::limits::MAILBOX_MESSAGES_MAX;
 pub use crate::offset::LogRef;
 use crate::offset::{CommitSequence, LogId, Offset, ShardId};
 pub use crate::partition::config::LogConfig;
-
-/// When an append is answered.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Acks {
-    /// At once after it was accepted; it is flushed soon all the same.
-    Accepted,
-    /// After its write completed: survives kill -9.
-    Written,
-    /// After it and everything before it in its log was flushed: survives power loss.
-    Durable,
-}
 
 /// The shard's thread has ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -37,6 +37,8 @@ pub struct Receipt {
     pub appended: Appended,
     /// The commit that holds it.
     pub commit: CommitSequence,
+    /// `posthaste.durability=written`: whoever asks for durable is answered at the write.
+    pub written_is_enough: bool,
 }
 
 /// Why a change was not taken now.
@@ -85,7 +87,7 @@ pub struct Shard<I: Io> {
     pub(super) reads: Reads,
     pub(super) indexes: IndexCache,
     pub(super) cleaner: Cleaner,
-    /// Logs that an unclean stop may have cut: their leader epochs rise before anything is appended.
+    /// Logs that an unclean stop may have cut: their new leader epochs are to be written before anything is appended.
     pub(super) owed_epochs: VecDeque<LogId>,
     /// Logs from which retention may have something to take.
     pub(super) owed_retention: VecDeque<LogId>,
@@ -106,6 +108,7 @@ impl<I: Io> Shard<I> {
         last_generation: u32,
         tail_bytes: usize,
     ) -> Shard<I> {
+        let epoch_of_start = epoch_of_start(&journal);
         let mut owed_epochs = VecDeque::new();
         let mut partitions = BTreeMap::new();
         for (log, mut state) in logs {
@@ -115,6 +118,7 @@ impl<I: Io> Shard<I> {
                 journal.segments.hold(span.segment);
             }
             if may_be_cut {
+                state.epochs.begin(epoch_of_start.max(state.epochs.latest().saturating_add(1)), state.next);
                 owed_epochs.push_back(log);
             }
             partitions.insert(log, Partition::new(state, LogConfig::default()));
@@ -167,7 +171,7 @@ impl<I: Io> Shard<I> {
         if batch.len() > bytes_max {
             return Err(Refusal::Error(AppendError::TooLarge { bytes: batch.len(), limit: bytes_max }));
         }
-        self.raise_owed_epochs()?;
+        self.write_owed_epochs()?;
         self.room(wanted, batch.len())?;
         let now_ms = self.operations.io.wall_clock_ms();
         let Some(partition) = self.partitions.get_mut(&log) else {
@@ -185,7 +189,8 @@ impl<I: Io> Shard<I> {
                 log_append_time_ms: if header.has_log_append_time() { original.timestamp } else { -1 },
                 log_start: partition.state.start,
             };
-            return Ok(Receipt { appended, commit: original.commit });
+            let written_is_enough = partition.config.written_is_enough;
+            return Ok(Receipt { appended, commit: original.commit, written_is_enough });
         }
         header.place_at(partition.state.next.0, partition.state.epochs.latest());
         Ok(self.store(log, &header, &batch[BATCH_HEADER_BYTES..], now_ms))
@@ -213,7 +218,11 @@ impl<I: Io> Shard<I> {
             self.journal.segments.hold(segment);
         }
         let log_append_time_ms = if header.has_log_append_time() { header.max_timestamp() } else { -1 };
-        Receipt { appended: Appended { base_offset, log_append_time_ms, log_start: partition.state.start }, commit }
+        Receipt {
+            appended: Appended { base_offset, log_append_time_ms, log_start: partition.state.start },
+            commit,
+            written_is_enough: partition.config.written_is_enough,
+        }
     }
 
     /// Makes a log, or only sets the configuration of an existing one (then the commit is the last one: the log may have been made in it).
@@ -289,42 +298,50 @@ impl<I: Io> Shard<I> {
         })
     }
 
-    /// The largest epoch <= `epoch` of a log and where it ends.
+    /// The largest epoch <= `epoch` of a log and where it ends; not before the log start, as in Kafka.
     pub fn epoch_end(&self, log: LogId, epoch: i32) -> Option<(i32, Offset)> {
         let partition = self.partitions.get(&log)?;
-        partition.state.epochs.end_of(epoch, partition.high_watermark())
+        let (found, end) = partition.state.epochs.end_of(epoch, partition.high_watermark())?;
+        Some((found, end.max(partition.state.start)))
     }
 
     /// Does what the shard owes to the journal, as far as there is room.
     pub(super) fn settle_owed(&mut self) {
         // Without room it is tried again at the next turn.
-        let _ = self.raise_owed_epochs();
+        let _ = self.write_owed_epochs();
         self.settle_retention();
     }
 
-    fn raise_owed_epochs(&mut self) -> Result<(), Refusal> {
+    fn write_owed_epochs(&mut self) -> Result<(), Refusal> {
         while let Some(&log) = self.owed_epochs.front() {
-            match self.raise_leader_epoch(log) {
-                // A log that was deleted before its turn came is owed nothing.
-                Ok(_) | Err(Refusal::Error(AppendError::UnknownLog(_))) => self.owed_epochs.pop_front(),
-                Err(refusal) => return Err(refusal),
-            };
+            self.write_epoch(log)?;
+            self.owed_epochs.pop_front();
         }
         Ok(())
     }
 
-    /// Begins a new leader epoch at the end of a log: its end may have been cut, or another node leads it now.
+    fn write_epoch(&mut self, log: LogId) -> Result<(), Refusal> {
+        let newest = self.partitions.get(&log).and_then(|partition| partition.state.epochs.starts().last());
+        // A log that was deleted before its turn came is owed nothing.
+        let Some(&(leader_epoch, base_offset)) = newest else {
+            return Ok(());
+        };
+        let entry = Entry { base_offset, leader_epoch, ..plain_entry(EntryKind::Epoch, log) };
+        self.push_control(RoomFor::State, entry, &[]).map(|_| ())
+    }
+
+    /// Begins the leader epoch of this start at the end of a log, unless it has begun: another node leads the log since the last start.
     pub fn raise_leader_epoch(&mut self, log: LogId) -> Result<CommitSequence, Refusal> {
-        let Some(partition) = self.partitions.get(&log) else {
+        let epoch_of_start = epoch_of_start(&self.journal);
+        let Some(partition) = self.partitions.get_mut(&log) else {
             return Err(Refusal::Error(AppendError::UnknownLog(log)));
         };
-        let (leader_epoch, base_offset) = (partition.state.epochs.latest() + 1, partition.state.next);
-        let entry = Entry { base_offset, leader_epoch, ..plain_entry(EntryKind::Epoch, log) };
-        let (commit, _) = self.push_control(RoomFor::State, entry, &[])?;
-        if let Some(partition) = self.partitions.get_mut(&log) {
-            partition.state.epochs.begin(leader_epoch, base_offset);
+        if partition.state.epochs.latest() < epoch_of_start {
+            partition.state.epochs.begin(epoch_of_start, partition.state.next);
+            self.owed_epochs.push_back(log);
         }
-        Ok(commit)
+        self.write_owed_epochs()?;
+        Ok(self.journal.ends().appended)
     }
 
     /// Space whose end became durable is given back.
@@ -336,4 +353,10 @@ impl<I: Io> Shard<I> {
             }
         }
     }
+}
+
+/// The leader epoch that this start gives. The incarnation was durable before it, so that an epoch that was shown and lost never comes again
+/// for other records.
+fn epoch_of_start(journal: &Journal) -> i32 {
+    i32::try_from(journal.incarnation().0).unwrap_or(i32::MAX)
 }

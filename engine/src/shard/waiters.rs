@@ -10,6 +10,28 @@ use super::state::{Appended, Receipt};
 use crate::error::{AppendError, ReadError};
 use crate::offset::{CommitSequence, LogId};
 
+/// When an append is answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Acks {
+    /// At once after it was accepted; it is flushed soon all the same.
+    Accepted,
+    /// After its write completed: survives kill -9.
+    Written,
+    /// After it and everything before it in its log was flushed: survives power loss.
+    Durable,
+}
+
+impl Acks {
+    /// What an append to a log really waits for: with `posthaste.durability=written` the write is enough.
+    #[must_use]
+    pub fn of_log(self, written_is_enough: bool) -> Acks {
+        match self {
+            Acks::Durable if written_is_enough => Acks::Written,
+            acks => acks,
+        }
+    }
+}
+
 /// What is answered when an end reaches a commit.
 enum Waiter {
     /// An append, answered with where it went.
