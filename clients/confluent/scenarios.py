@@ -4,3 +4,4 @@ import confluent.records  # noqa: F401
 import confluent.groups  # noqa: F401
 import confluent.offsets  # noqa: F401
 import confluent.topics  # noqa: F401
+import confluent.configs  # noqa: F401
