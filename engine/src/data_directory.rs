@@ -71,13 +71,14 @@ pub struct DataDirectory {
 }
 
 impl DataDirectory {
-    /// Reads the directory, or makes a new one when it is empty. The caller holds its [`DirectoryLock`].
+    /// Reads the directory (names that a killed process left unflushed are flushed first), or makes a new one when it is empty. The caller holds its [`DirectoryLock`].
     pub fn open_or_create<I: Io>(
         io: &mut I,
         path: &Path,
         settings: DirectorySettings,
     ) -> Result<DataDirectory, OpenError> {
-        io.create_directory(path).map_err(|error| OpenError::of_io("make directory", path, error))?;
+        let made = io.create_directory(path).and_then(|()| io.sync_directory(path));
+        made.map_err(|error| OpenError::of_io("make directory", path, error))?;
         match DataDirectory::open(io, path)? {
             Some(directory) => directory.upgrade(io),
             None => DataDirectory::create(io, path, settings),
@@ -186,14 +187,13 @@ impl DataDirectory {
     /// Without a meta file, only what an unfinished creation leaves may be there. A journal would mean that the meta file was lost.
     fn check_that_nothing_is_lost(&self, io: &mut impl Io) -> Result<(), OpenError> {
         for name in list(io, &self.path)? {
-            if name == LOCK_NAME || name == META_UNFINISHED_NAME {
+            if [LOCK_NAME, CLEAN_NAME, META_UNFINISHED_NAME].contains(&name.as_str()) {
                 continue;
             }
             if !is_shard_name(&name) {
                 return Err(OpenError::Foreign { path: self.path.clone() });
             }
-            let shard_path = self.path.join(&name);
-            let left = list(io, &shard_path)?;
+            let left = list(io, &self.path.join(&name))?;
             if let Some(other) = left.iter().find(|name| *name != SUPERBLOCK_NAME) {
                 return Err(OpenError::Damaged {
                     case: Case::MetaLost,

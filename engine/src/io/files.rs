@@ -132,14 +132,16 @@ pub(super) fn temporary_name(path: &Path) -> io::Result<PathBuf> {
 
 /// A name is durable only after its directory was flushed.
 fn sync_directory_of(path: &Path) -> io::Result<()> {
-    let parent = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        Some(_) => Path::new("."),
-        None => return Ok(()),
-    };
-    File::open(parent)
-        .and_then(|directory| directory.sync_all())
-        .map_err(|error| named(&error, "flush directory", parent))
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => sync_directory(parent),
+        Some(_) => sync_directory(Path::new(".")),
+        None => Ok(()),
+    }
+}
+
+/// Flushes the names of a directory.
+pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
+    File::open(path).and_then(|directory| directory.sync_all()).map_err(|error| named(&error, "flush directory", path))
 }
 
 fn retry_interrupted(mut call: impl FnMut() -> io::Result<()>) -> io::Result<()> {

@@ -98,6 +98,8 @@ pub trait Io {
 
     /// Makes a directory (and its parents) and flushes the parent.
     fn create_directory(&mut self, path: &Path) -> io::Result<()>;
+    /// Flushes the names of a directory: a process that was killed may have left some that only memory knows.
+    fn sync_directory(&mut self, path: &Path) -> io::Result<()>;
     /// Names of the entries of a directory, sorted.
     fn list_directory(&mut self, path: &Path) -> io::Result<Vec<String>>;
     /// Content of a small file (at most `bytes_max`), or None if it does not exist.

@@ -43,6 +43,9 @@ impl<I: Io> Io for ReadOnlyIo<I> {
     fn create_directory(&mut self, _path: &Path) -> io::Result<()> {
         Ok(())
     }
+    fn sync_directory(&mut self, _path: &Path) -> io::Result<()> {
+        Ok(())
+    }
     fn list_directory(&mut self, path: &Path) -> io::Result<Vec<String>> {
         self.inner.list_directory(path)
     }

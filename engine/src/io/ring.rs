@@ -293,15 +293,15 @@ impl Io for RingIo {
     fn create_directory(&mut self, path: &Path) -> io::Result<()> {
         files::create_directory(path)
     }
-
+    fn sync_directory(&mut self, path: &Path) -> io::Result<()> {
+        files::sync_directory(path)
+    }
     fn list_directory(&mut self, path: &Path) -> io::Result<Vec<String>> {
         files::list_directory(path)
     }
-
     fn read_file(&mut self, path: &Path, bytes_max: usize) -> io::Result<Option<Vec<u8>>> {
         files::read_small(path, bytes_max)
     }
-
     fn replace_file(&mut self, path: &Path, content: &[u8]) -> io::Result<()> {
         files::replace(path, content)
     }

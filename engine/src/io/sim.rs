@@ -202,6 +202,13 @@ impl Io for SimIo {
         })
     }
 
+    fn sync_directory(&mut self, path: &Path) -> io::Result<()> {
+        self.call(|kernel| {
+            kernel.disk.flush_names_in(path);
+            Ok(())
+        })
+    }
+
     fn list_directory(&mut self, path: &Path) -> io::Result<Vec<String>> {
         self.call(|kernel| kernel.disk.list(path))
     }

@@ -297,9 +297,15 @@ impl SimDisk {
 
     /// Flushes the directory that holds `path`.
     fn flush_names(&mut self, path: &Path) {
+        if let Some(directory) = path.parent() {
+            self.flush_names_in(directory);
+        }
+    }
+
+    pub(super) fn flush_names_in(&mut self, directory: &Path) {
         let (flushed, later) = std::mem::take(&mut self.unflushed_names)
             .into_iter()
-            .partition(|change| change.directory() == path.parent());
+            .partition(|change| change.directory() == Some(directory));
         self.unflushed_names = later;
         for change in flushed {
             change.apply(&mut self.durable_names);

@@ -110,6 +110,8 @@ pub fn recover<I: Io>(io: &mut I, directory: &DataDirectory, shard: ShardId) -> 
         geometry: directory.geometry,
         incarnation_max: superblock.incarnation_max(),
     };
+    // A kill while a segment was made leaves a file that a power cut takes away, however well its content is flushed.
+    io.sync_directory(&folder).map_err(|error| OpenError::of_io("flush directory", &folder, error))?;
     let slots = slots::read(io, &journal, &folder, &mut findings)?;
     let (older, sealed, replayed) = replay_from_base(io, &journal, &folder, &slots, &mut findings)?;
     let newest = superblock.newest().incarnation;
