@@ -4,10 +4,11 @@ use crate::Finding;
 use crate::masked::{line_of, masked};
 
 /// Which of our crates a crate may depend on, its tests included.
-const CRATES: [(&str, &[&str]); 6] = [
+const CRATES: [(&str, &[&str]); 7] = [
     ("engine", &[]),
     ("protocol", &[]),
     ("server", &["engine", "protocol"]),
+    ("simulation", &["engine", "protocol", "server"]),
     ("loadgen", &["protocol", "server"]),
     ("benches", &["engine", "protocol"]),
     ("tidy", &[]),

@@ -1,0 +1,80 @@
+//! Record batches as producers send them. The engine never looks inside a body, so a stamp makes each one unlike all others.
+
+use engine::batch::{BATCH_HEADER_BYTES, BatchHeader, crc_is_valid};
+
+/// (id, epoch, first sequence) of a batch without an idempotent producer.
+pub const NOBODY: (i64, i16, i32) = (-1, -1, -1);
+
+/// A batch of `records` records with a right CRC, whose body of `body_bytes` follows from `stamp`.
+pub fn batch(records: i32, body_bytes: usize, stamp: u64, producer: (i64, i16, i32), timestamp_ms: i64) -> Vec<u8> {
+    let mut raw = Vec::with_capacity(BATCH_HEADER_BYTES + body_bytes);
+    raw.resize(BATCH_HEADER_BYTES, 0);
+    let mut word = stamp;
+    while raw.len() < BATCH_HEADER_BYTES + body_bytes {
+        raw.extend(word.to_be_bytes());
+        // Neighbouring blocks of one batch are unlike too.
+        word = word.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1);
+    }
+    raw.truncate(BATCH_HEADER_BYTES + body_bytes.max(8));
+    let length = (raw.len() - 12) as i32;
+    raw[8..12].copy_from_slice(&length.to_be_bytes());
+    raw[16] = 2;
+    raw[23..27].copy_from_slice(&(records - 1).to_be_bytes());
+    raw[27..35].copy_from_slice(&timestamp_ms.to_be_bytes());
+    raw[35..43].copy_from_slice(&timestamp_ms.to_be_bytes());
+    raw[43..51].copy_from_slice(&producer.0.to_be_bytes());
+    raw[51..53].copy_from_slice(&producer.1.to_be_bytes());
+    raw[53..57].copy_from_slice(&producer.2.to_be_bytes());
+    raw[57..61].copy_from_slice(&records.to_be_bytes());
+    let crc = crc32c::crc32c(&raw[21..]);
+    raw[17..21].copy_from_slice(&crc.to_be_bytes());
+    raw
+}
+
+/// A batch as a read gave it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Seen {
+    /// Offset of its first record.
+    pub base: i64,
+    /// Offset behind its last record.
+    pub end: i64,
+    /// Stored leader epoch.
+    pub epoch: i32,
+    /// Its largest timestamp.
+    pub max_timestamp: i64,
+    /// Its CRC, which its bytes have.
+    pub crc: u32,
+    /// Its bytes.
+    pub bytes: usize,
+}
+
+impl Seen {
+    /// What a header says.
+    pub fn of(header: &BatchHeader) -> Seen {
+        Seen {
+            base: header.base_offset(),
+            end: header.base_offset() + i64::from(header.last_offset_delta()) + 1,
+            epoch: header.leader_epoch(),
+            max_timestamp: header.max_timestamp(),
+            crc: header.crc(),
+            bytes: header.total_bytes().unwrap_or(0),
+        }
+    }
+}
+
+/// The batches of a read. Whatever was read is whole batches with right CRCs.
+pub fn seen(bytes: &[u8]) -> Vec<Seen> {
+    let mut place = 0;
+    let mut found = Vec::new();
+    while place < bytes.len() {
+        let header = BatchHeader::parse(&bytes[place..]).expect("a read gives whole batches");
+        let seen = Seen::of(&header);
+        assert!(
+            crc_is_valid(&bytes[place..place + seen.bytes], &header),
+            "a read gave a batch with a wrong CRC: {seen:?}"
+        );
+        found.push(seen);
+        place += seen.bytes;
+    }
+    found
+}

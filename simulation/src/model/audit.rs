@@ -1,0 +1,145 @@
+//! The audit after a start: everything that must be there is there, byte for byte, and nothing else.
+
+use std::collections::BTreeMap;
+
+use engine::error::ReadError;
+use engine::journal::reader::Goal;
+use engine::offset::{CommitSequence, LogId, Offset};
+use engine::shard::reads::ReadRequest;
+use engine::shard::state::LogView;
+
+use super::{End, LogModel, Model};
+use crate::batches::{Seen, seen};
+use crate::machine::Machine;
+
+/// Bytes of one read of an audit.
+const READ_BYTES: usize = 128 << 10;
+
+/// What one log holds.
+pub struct Found {
+    /// Its ends.
+    pub view: LogView,
+    /// Its batches, in order.
+    pub batches: Vec<Seen>,
+    /// Stretches that could not be read, each with its error.
+    pub unreadable: Vec<(i64, i64)>,
+}
+
+/// What happened to the disk before the start.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Damage {
+    /// Nothing.
+    None,
+    /// One place was damaged: what a commit elsewhere proves is there or refused.
+    Place,
+    /// Several places were, perhaps a proof with what it proves.
+    Several,
+}
+
+impl Damage {
+    fn may_take(self, commit: CommitSequence, proven: CommitSequence) -> bool {
+        match self {
+            Damage::None => false,
+            Damage::Place => commit > proven,
+            Damage::Several => true,
+        }
+    }
+}
+
+/// Compares every log with the model. After damage at rest, reads may fail, and what nothing proved may be gone.
+pub fn audit(machine: &mut Machine, model: &Model, end: End, damage: Damage) -> BTreeMap<LogId, Found> {
+    let mut all = BTreeMap::new();
+    let damaged = damage != Damage::None;
+    // Before anything moves: what a client could be shown first.
+    let mut views = BTreeMap::new();
+    for shard in &machine.shards {
+        views.extend(shard.logs().into_iter().filter_map(|log| Some((log, shard.view(log)?))));
+    }
+    for (log, view) in views {
+        let is_gone = model.deleted.get(&log) == Some(&true) && !damaged;
+        assert!(!is_gone, "{log:?} was deleted for ever and is there again after {end:?}");
+        let Some(known) = model.logs.get(&log) else {
+            assert!(model.deleted.contains_key(&log), "{log:?} is there and nobody made it");
+            continue;
+        };
+        let found = read_all(machine, log, view, known, damage);
+        check(model, log, known, &found, end, damage);
+        all.insert(log, found);
+    }
+    for (log, known) in &model.logs {
+        let must = known.made.1 || known.made.0 <= model.ends[known.shard].durable;
+        let may_be_lost = damage.may_take(known.made.0, model.proofs[known.shard].proven);
+        assert!(
+            all.contains_key(log) || !must || may_be_lost,
+            "{log:?} is gone after {end:?}; made {:?}, ends {:?}, rows {:?}",
+            known.made,
+            model.ends[known.shard],
+            machine.cases
+        );
+    }
+    all
+}
+
+fn read_all(machine: &mut Machine, log: LogId, view: LogView, known: &LogModel, damage: Damage) -> Found {
+    let mut found = Found { view, batches: Vec::new(), unreadable: Vec::new() };
+    let mut offset = view.start.0;
+    let damaged = damage != Damage::None;
+    while offset < view.high_watermark.0 {
+        let request = ReadRequest { log, goal: Goal::Offset(Offset(offset)), bytes_max: READ_BYTES, first_whole: true };
+        match machine.read_now(request) {
+            Ok(answer) => {
+                let batches = seen(&answer.slices.concat());
+                let first = batches.first().expect("below the high watermark there is something");
+                assert!((first.base..first.end).contains(&offset), "{log:?}: a read at {offset} begins with {first:?}");
+                for batch in batches {
+                    let follows = found.batches.is_empty() || batch.base == offset || batch.base <= view.start.0;
+                    assert!(follows || !found.unreadable.is_empty(), "{log:?}: {batch:?} does not follow {offset}");
+                    offset = batch.end;
+                    found.batches.push(batch);
+                }
+            }
+            Err(ReadError::Damaged(_) | ReadError::Failed(_)) if damaged => {
+                let after = known.sent.range(offset + 1..).next().map_or(view.high_watermark.0, |(&base, _)| base);
+                let after = after.min(view.high_watermark.0);
+                found.unreadable.push((offset, after));
+                offset = after;
+            }
+            Err(error) => panic!("{log:?} cannot be read at {offset}: {error}"),
+        }
+    }
+    found
+}
+
+fn check(model: &Model, log: LogId, known: &LogModel, found: &Found, end: End, damage: Damage) {
+    let (ends, proven) = (model.ends[known.shard], model.proofs[known.shard].proven);
+    let view = &found.view;
+    let damaged = damage != Damage::None;
+    // Damage may take back a log start that nothing proved, and show what the model forgot.
+    let forgotten = |batch: &&Seen| damaged && batch.end <= known.start_promised;
+    for batch in found.batches.iter().filter(|batch| !forgotten(batch)) {
+        let sent = known.sent.get(&batch.base).map(|sent| &sent.batch);
+        assert_eq!(sent, Some(batch), "{log:?} shows what nobody sent");
+    }
+    assert!(found.batches.windows(2).all(|pair| pair[0].epoch <= pair[1].epoch), "{log:?}: epochs go back");
+    let start_is_kept = view.start.0 >= known.start_promised || damaged;
+    assert!(start_is_kept, "{log:?}: the log start went back from {} to {}", known.start_promised, view.start);
+    let was_asked_for = view.start.0 <= known.start_most || known.config.retention_bytes >= 0;
+    assert!(was_asked_for, "{log:?}: the log start {} was never asked for", view.start);
+    let must = known.sent.values().filter(|sent| sent.must_be_kept(end, ends));
+    for sent in must.filter(|sent| sent.batch.end > view.start.0) {
+        let batch = &sent.batch;
+        let is_there = found.batches.binary_search_by_key(&batch.base, |found| found.base).is_ok();
+        let is_refused = found.unreadable.iter().any(|(from, to)| *from < batch.end && batch.base < *to);
+        let may_be_lost = damage.may_take(sent.commit, proven);
+        assert!(
+            is_there || is_refused || may_be_lost,
+            "{log:?} lost {sent:?} after {end:?}; ends {ends:?}, proven {proven:?}, found up to {}, from {}",
+            view.high_watermark,
+            view.start
+        );
+        assert!(batch.epoch <= view.leader_epoch || may_be_lost, "{log:?}: the epoch fell to {}", view.leader_epoch);
+    }
+    let vanishing = end == End::PowerLost && known.config.written_is_enough;
+    let end_is_kept = view.high_watermark.0 >= known.shown.1 || vanishing || damaged;
+    assert!(end_is_kept, "{log:?}: the high watermark went back from {} to {}", known.shown.1, view.high_watermark);
+}
