@@ -51,11 +51,11 @@ def record(value, offset_delta=0):
     return varint(len(body)) + body
 
 
-def batch(values, magic=2, crc=None, attributes=0):
-    """One record batch of the given values, without keys; `crc` replaces the right checksum."""
+def batch(values, magic=2, crc=None, attributes=0, producer=(-1, -1, -1)):
+    """One record batch of the given values, without keys; `crc` replaces the right checksum; `producer` is (id, epoch, first sequence)."""
     now_ms = int(time.time() * 1000)
     records = b"".join(record(value, delta) for delta, value in enumerate(values))
-    covered = struct.pack(">hiqqqhii", attributes, len(values) - 1, now_ms, now_ms, -1, -1, -1, len(values)) + records
+    covered = struct.pack(">hiqqqhii", attributes, len(values) - 1, now_ms, now_ms, *producer, len(values)) + records
     checksum = crc32c(covered) if crc is None else crc
     after_length = struct.pack(">ibI", 0, magic, checksum) + covered
     return struct.pack(">qi", 0, len(after_length)) + after_length
@@ -199,14 +199,14 @@ class Connection:
             time.sleep(0.05)
         raise AssertionError(f"{topic} has no leaders: error {error}, {leaders}")
 
-    def produce_frame(self, topic, records, acks=-1, version=3, partition=0):
-        body = struct.pack(">hhi", -1, acks, 10_000) + struct.pack(">i", 1) + string(topic)
+    def produce_frame(self, topic, records, acks=-1, version=3, partition=0, timeout_ms=10_000):
+        body = struct.pack(">hhi", -1, acks, timeout_ms) + struct.pack(">i", 1) + string(topic)
         body += struct.pack(">iii", 1, partition, len(records)) + records
         return self.frame(PRODUCE, version, body)
 
-    def produce(self, topic, records, acks=-1, version=3, partition=0):
+    def produce(self, topic, records, acks=-1, version=3, partition=0, timeout_ms=10_000):
         """(error, base offset) of one partition's answer."""
-        self.send_raw(self.produce_frame(topic, records, acks, version, partition))
+        self.send_raw(self.produce_frame(topic, records, acks, version, partition, timeout_ms))
         reader = self.receive()
 
         def one_partition():
