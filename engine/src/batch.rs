@@ -9,7 +9,8 @@ use crate::error::AppendError;
 pub const BATCH_HEADER_BYTES: usize = 61;
 /// Bytes before the part that the batch's length field counts.
 pub const BATCH_PREFIX_BYTES: usize = 12;
-const CRC_FROM: usize = 21;
+/// Where the part that the CRC covers begins.
+pub const CRC_FROM: usize = 21;
 
 /// The fixed header of a batch, copied out so that the broker's rewrites are made beside the received bytes.
 #[derive(Clone, Copy, Debug)]
@@ -21,9 +22,14 @@ impl BatchHeader {
     /// Takes the header of the batch at the start of `bytes`; None if it is too short, has another magic or a length that `bytes` does not hold.
     pub fn parse(bytes: &[u8]) -> Option<BatchHeader> {
         let raw: [u8; BATCH_HEADER_BYTES] = bytes.get(..BATCH_HEADER_BYTES)?.try_into().ok()?;
+        BatchHeader::of_fixed_part(raw)
+            .filter(|header| header.total_bytes().is_some_and(|length| length <= bytes.len()))
+    }
+
+    /// The same for a batch that does not lie in one piece; the caller compares the length with what there is.
+    pub fn of_fixed_part(raw: [u8; BATCH_HEADER_BYTES]) -> Option<BatchHeader> {
         let header = BatchHeader { raw };
-        let length = header.total_bytes()?;
-        (header.magic() == 2 && length >= BATCH_HEADER_BYTES && length <= bytes.len()).then_some(header)
+        (header.magic() == 2 && header.total_bytes()? >= BATCH_HEADER_BYTES).then_some(header)
     }
 
     fn i16_at(&self, at: usize) -> i16 {

@@ -81,12 +81,41 @@ pub const TAIL_BYTES_DEFAULT: usize = 64 << 20;
 pub const INDEX_CACHE_BYTES_MAX: usize = 16 << 20;
 /// Batches that lie together share an index entry up to this many bytes: what a reader in the middle reads too much.
 pub const INDEX_RUN_BYTES_MAX: u32 = 64 << 10;
-/// Bytes of one read from disk behind the tail; a larger fetch takes several turns.
+/// Bytes of one read of a recovery scan or of the cleaner.
 pub const DISK_READ_BYTES_MAX: usize = 1 << 20;
-/// Two runs of one log closer than this are read in one request: a wasted read of this size costs less than a second one.
+/// Two runs closer than this are read by the cleaner in one request: a wasted read of this size costs less than a second one.
 pub const DISK_READ_GAP_BYTES_MAX: usize = 64 << 10;
-/// Disk reads in flight, a shard, so that a backfill cannot take all memory.
+
+/// Readers behind the tail read aligned extents of this size, which they share: large enough for the disk's full speed at a few in flight.
+pub const EXTENT_BYTES: usize = 256 << 10;
+/// Memory for what was read from disk, a shard: extents that are kept, on their way, or held by answers. Each counts as a whole one.
+pub const READ_BYTES_MAX: usize = 32 << 20;
+/// Of these, what answers may hold; beyond it they get copies of just their bytes, which the server's own budget counts. So
+/// slow readers never stop the others, and a batch of the largest size always finds room.
+pub const READ_HELD_BYTES_MAX: usize = READ_BYTES_MAX / 2;
+/// Extents that one step of a read covers; a larger fetch takes several. Small beside [`READ_BYTES_MAX`], so that
+/// readers of logs that lie interleaved in one stretch find what the first of them read.
+pub const READ_EXTENTS_MAX: usize = 16;
+/// A step that wants less than one in so many bytes of its extents is sparse: unless others read there too, only its blocks are read, and its
+/// answer ends with the step.
+pub const READ_SPARSE_TIMES: usize = 4;
+/// Memory for extents that were read ahead and not used yet, a shard.
+pub const READ_AHEAD_BYTES_MAX: usize = READ_BYTES_MAX / 4;
+/// How far ahead of one reader is read at most: two steps hide a disk's latency at any speed that a socket has.
+pub const READ_AHEAD_DEPTH_BYTES_MAX: usize = 4 << 20;
+/// ... and at first.
+pub const READ_AHEAD_DEPTH_BYTES_FIRST: usize = 2 * EXTENT_BYTES;
+/// Readers whose place is remembered for read-ahead, a shard; beyond it the one that was silent longest is forgotten.
+pub const READ_STREAMS_MAX: usize = 1_024;
+/// Disk reads in flight, a shard, while the journal is idle.
 pub const DISK_READS_IN_FLIGHT_MAX: usize = 16;
+/// ... and while a commit is on its way: it waits behind at most this much, half a millisecond of a fast disk.
+pub const DISK_READS_BESIDE_COMMITS_MAX: usize = 4;
+/// ... and of these for read-ahead.
+pub const DISK_READS_AHEAD_MAX: usize = 8;
+/// Commit buffers that slow readers may hold after the tail forgot them; beyond it readers get copies. With the tail's own budget,
+/// all of which may be in answers when it is forgotten, this bounds what readers pin.
+pub const TAIL_PINNED_BYTES_MAX: usize = 16 << 20;
 
 /// Segments that one job of the cleaner turns into one: bounds the indexes that it holds.
 pub const CLEANER_VICTIMS_MAX: usize = 16;
@@ -139,6 +168,11 @@ const _: () = {
     assert!(UNDURABLE_BYTES_MAX >= COMMIT_BYTES_MAX * 2);
     assert!(SEGMENT_BYTES_MAX <= u32::MAX as u64);
     assert!(PRODUCER_BATCHES_MAX == 5);
+    assert!(EXTENT_BYTES.is_multiple_of(BLOCK_BYTES));
+    // A step of one largest batch, with its borders, always finds room beside what answers hold.
+    assert!(READ_HELD_BYTES_MAX + BATCH_BYTES_MAX + 2 * EXTENT_BYTES <= READ_BYTES_MAX);
+    assert!(READ_EXTENTS_MAX * EXTENT_BYTES <= READ_HELD_BYTES_MAX / 4);
+    assert!(READ_AHEAD_DEPTH_BYTES_MAX <= READ_AHEAD_BYTES_MAX);
     assert!(RESERVE_SEGMENTS_LOW < SPARE_SEGMENTS_MAX && RESERVE_SEGMENTS <= RESERVE_SEGMENTS_LOW);
     assert!(DISK_KEPT_SEGMENTS + RESERVE_SEGMENTS_LOW as u64 + 1 < DISK_LOW_SEGMENTS);
     assert!(DISK_LOW_SEGMENTS < DISK_ROOMY_SEGMENTS);

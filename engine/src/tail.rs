@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use crate::journal::commit_buffer::SealedCommit;
+use crate::ledger::Ledger;
+use crate::limits::TAIL_PINNED_BYTES_MAX;
 use crate::offset::CommitSequence;
 
 /// The commits that tail readers are served from.
@@ -13,12 +15,24 @@ pub struct Tail {
     commits: VecDeque<Rc<SealedCommit>>,
     bytes: usize,
     bytes_max: usize,
+    /// All commit buffers that somebody holds.
+    buffers: Ledger,
 }
 
 impl Tail {
-    /// An empty tail with a budget for whole backing buffers.
-    pub fn new(bytes_max: usize) -> Tail {
-        Tail { commits: VecDeque::new(), bytes: 0, bytes_max }
+    /// An empty tail with a budget for whole backing buffers; `buffers` counts those of every sealed commit.
+    pub fn new(bytes_max: usize, buffers: Ledger) -> Tail {
+        Tail { commits: VecDeque::new(), bytes: 0, bytes_max, buffers }
+    }
+
+    /// Bytes of buffers that were forgotten here while answers still hold slices of them.
+    pub fn pinned_bytes(&self) -> usize {
+        self.buffers.bytes().saturating_sub(self.bytes)
+    }
+
+    /// Slow readers hold so much that further ones must not pin more.
+    pub fn is_pinned_too_much(&self) -> bool {
+        self.pinned_bytes() > TAIL_PINNED_BYTES_MAX
     }
 
     /// Bytes of the buffers that it holds.

@@ -12,6 +12,7 @@ use crate::journal::index::{IndexBuilder, Run, SegmentIndex};
 use crate::journal::live_segments::{SegmentName, encode_covered};
 use crate::journal::segment::{FIRST_COMMIT_PLACE, SegmentHeader, clustered_chain};
 use crate::journal::writer::{JournalIdentity, plain_entry};
+use crate::ledger::Ledger;
 use crate::limits::{BLOCK_BYTES, COMMIT_BYTES_TARGET, COMMIT_ENTRIES_MAX};
 use crate::offset::{CommitSequence, JournalPosition, LogId, Offset};
 
@@ -118,7 +119,8 @@ impl Output {
             table_place: 0,
             directory_id: self.identity.directory_id,
         };
-        let commit = open.seal(io, header);
+        // No reader ever sees these buffers: the cleaner counts them itself.
+        let commit = open.seal(io, header, &Ledger::default());
         for entry in commit.entries.iter().filter(|entry| entry.kind == EntryKind::Batch) {
             self.builder.add(entry.log, Run::of_batch(entry, place));
         }

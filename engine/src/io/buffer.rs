@@ -15,10 +15,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use crossbeam::queue::ArrayQueue;
 
-use crate::limits::{BLOCK_BYTES, CHUNK_BYTES_LARGE, CHUNK_BYTES_SMALL, DISK_READ_BYTES_MAX, POOL_IDLE_BYTES_MAX};
+use crate::limits::{
+    BLOCK_BYTES, CHUNK_BYTES_LARGE, CHUNK_BYTES_SMALL, DISK_READ_BYTES_MAX, EXTENT_BYTES, POOL_IDLE_BYTES_MAX,
+};
 
 /// Sizes that are kept for reuse; a request takes the smallest that holds it, larger ones are not pooled.
-const CLASS_BYTES: [usize; 3] = [CHUNK_BYTES_SMALL, CHUNK_BYTES_LARGE, DISK_READ_BYTES_MAX];
+const CLASS_BYTES: [usize; 4] = [CHUNK_BYTES_SMALL, EXTENT_BYTES, CHUNK_BYTES_LARGE, DISK_READ_BYTES_MAX];
 
 /// The buffers of one core.
 #[derive(Debug)]

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::commit::{CommitHeader, ENTRY_BYTES, Entry, HEADER_BYTES, encode_entries};
 use crate::io::Io;
 use crate::io::buffer::AlignedBuffer;
+use crate::ledger::Ledger;
 use crate::limits::{BLOCK_BYTES, CHUNK_BYTES_LARGE, CHUNK_BYTES_SMALL};
 
 /// A commit that still takes entries.
@@ -73,8 +74,9 @@ impl OpenCommit {
         }
     }
 
-    /// Ends the commit: entry table, padding, header. `header` carries the identity; counts and places are filled in here.
-    pub fn seal(mut self, io: &mut impl Io, header: CommitHeader) -> SealedCommit {
+    /// Ends the commit: entry table, padding, header. `header` carries the identity; counts and places are filled in here. Its buffers
+    /// are charged to `buffers` as long as anybody holds a slice of them.
+    pub fn seal(mut self, io: &mut impl Io, header: CommitHeader, buffers: &Ledger) -> SealedCommit {
         let mut table = Vec::with_capacity(self.entries.len() * ENTRY_BYTES);
         encode_entries(&self.entries, &mut table);
         let table_place = self.length;
@@ -98,7 +100,7 @@ impl OpenCommit {
         for (index, chunk) in self.chunks.into_iter().enumerate() {
             let used = left.min(chunk_capacity(index));
             backing_bytes += chunk.capacity();
-            chunks.push(chunk.into_bytes().slice(..used));
+            chunks.push(buffers.freeze(chunk).slice(..used));
             left -= used;
         }
         assert_eq!(left, 0, "chunks do not cover the commit");

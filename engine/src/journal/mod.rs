@@ -9,6 +9,7 @@ pub(crate) mod field;
 pub mod index;
 pub mod live_segments;
 pub mod operations;
+pub mod pieces;
 pub mod reader;
 pub mod run;
 pub mod segment;

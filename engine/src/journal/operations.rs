@@ -3,6 +3,7 @@
 use slab::Slab;
 
 use super::live_segments::SegmentName;
+use super::reader::ExtentKey;
 use crate::io::{Completion, Io, Op, Token};
 use crate::offset::{CommitSequence, SegmentSequence};
 
@@ -38,13 +39,8 @@ pub enum Purpose {
     IndexRead(SegmentName),
     /// A step of the cleaner's job.
     Clean(CleanStep),
-    /// A part of a read behind the tail.
-    Read {
-        /// The read.
-        read: usize,
-        /// Which of its parts.
-        part: usize,
-    },
+    /// An extent of a segment is read.
+    Read(ExtentKey),
 }
 
 /// What the cleaner's job does with an operation.

@@ -1,13 +1,15 @@
-//! Reads behind the tail: which bytes of a segment to ask for, and what whole, checked batches they hold.
+//! Reads behind the tail: which extents of a segment to ask for, and what whole, checked batches they hold.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use bytes::Bytes;
 
 use super::index::Run;
-use crate::batch::{BatchHeader, crc_is_valid, walk};
-use crate::limits::{BLOCK_BYTES, DISK_READ_BYTES_MAX, DISK_READ_GAP_BYTES_MAX};
-use crate::offset::Offset;
+use super::pieces::{Pieces, Stretches};
+use crate::batch::{BATCH_HEADER_BYTES, BatchHeader, CRC_FROM};
+use crate::limits::{BLOCK_BYTES, EXTENT_BYTES, READ_SPARSE_TIMES};
+use crate::offset::{Offset, SegmentSequence};
 
 /// Where a read starts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,22 +30,28 @@ impl Goal {
     }
 }
 
-/// One aligned request, and the runs that it covers.
-#[derive(Clone, Debug)]
-pub struct Part {
-    /// Place in the segment, a multiple of the block.
-    pub position: u64,
-    /// Bytes, a multiple of the block.
-    pub length: usize,
+/// The runs that one step of a read looks at, and where they lie.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Plan {
     /// The runs, in order.
     pub runs: Vec<Run>,
+    /// Blocks that hold them, by extent, as places in the segment.
+    pub extents: BTreeMap<u32, Range<u32>>,
+    /// Bytes of the runs.
+    pub bytes: usize,
 }
 
-/// Requests for about `bytes_max` bytes of a log (at least one run, if one is visible), from the first run that `goal` wants. Neighbours
-/// are read together; what is read in vain between them counts, so that a sparse log cannot ask for a whole segment.
-pub fn plan(runs: &[Run], goal: Goal, visible: Range<Offset>, bytes_max: usize) -> Vec<Part> {
-    let mut parts: Vec<Part> = Vec::new();
-    let (mut planned, mut read) = (0, 0);
+impl Plan {
+    /// Most of its extents' bytes are not for this reader.
+    pub fn is_sparse(&self) -> bool {
+        self.bytes * READ_SPARSE_TIMES < self.extents.len() * EXTENT_BYTES
+    }
+}
+
+/// Runs for about `bytes_max` bytes of a log within `extents_max` extents (at least one run, if one is visible), from the first run that
+/// `goal` wants. The extents count, so that a sparse log cannot ask for a whole segment.
+pub fn plan(runs: &[Run], goal: Goal, visible: Range<Offset>, bytes_max: usize, extents_max: usize) -> Plan {
+    let mut plan = Plan::default();
     let runs = &runs[runs.partition_point(|run| run.last_offset() < visible.start)..];
     let runs = &runs[..runs.partition_point(|run| run.base_offset < visible.end)];
     let is_beyond = |run: &Run| goal.is_beyond(run.last_offset(), run.max_timestamp);
@@ -53,31 +61,52 @@ pub fn plan(runs: &[Run], goal: Goal, visible: Range<Offset>, bytes_max: usize) 
         Goal::Timestamp(_) => runs.iter().position(|run| !is_beyond(run)).unwrap_or(runs.len()),
     };
     for run in &runs[first..] {
-        let (start, end) = (u64::from(run.place), u64::from(run.place) + u64::from(run.length));
-        let start = start - start % BLOCK_BYTES as u64;
-        let end = end.next_multiple_of(BLOCK_BYTES as u64);
-        let near = parts.last_mut().filter(|part| is_near(part, start, end));
-        let more = end - near.as_ref().map_or(start, |part| part.position + part.length as u64);
-        let is_enough = planned + run.length as usize > bytes_max || read + more as usize > DISK_READ_BYTES_MAX;
-        if planned > 0 && is_enough {
+        let blocks = blocks_of(run);
+        let numbers = extents_of(&blocks);
+        let more = numbers.clone().filter(|number| !plan.extents.contains_key(number)).count();
+        let is_enough = plan.bytes + run.length as usize > bytes_max || plan.extents.len() + more > extents_max;
+        if plan.bytes > 0 && is_enough {
             break;
         }
-        planned += run.length as usize;
-        read += more as usize;
-        if let Some(part) = near {
-            part.length = (end - part.position) as usize;
-            part.runs.push(*run);
-        } else {
-            parts.push(Part { position: start, length: (end - start) as usize, runs: vec![*run] });
+        plan.bytes += run.length as usize;
+        plan.runs.push(*run);
+        for number in numbers {
+            let part = within(number, &blocks);
+            let known = plan.extents.entry(number).or_insert_with(|| part.clone());
+            *known = known.start.min(part.start)..known.end.max(part.end);
         }
     }
-    parts
+    plan
 }
 
-fn is_near(part: &Part, start: u64, end: u64) -> bool {
-    let gap = start.saturating_sub(part.position + part.length as u64);
-    gap <= DISK_READ_GAP_BYTES_MAX as u64
-        && end - part.position <= (DISK_READ_BYTES_MAX + DISK_READ_GAP_BYTES_MAX) as u64
+/// The whole blocks that hold a run. Segments are smaller than 2^32 bytes and made of blocks, so rounding up does not overflow.
+fn blocks_of(run: &Run) -> Range<u32> {
+    let end = (u64::from(run.place) + u64::from(run.length)).next_multiple_of(BLOCK_BYTES as u64);
+    run.place - run.place % BLOCK_BYTES as u32..u32::try_from(end).unwrap_or(u32::MAX)
+}
+
+fn extents_of(blocks: &Range<u32>) -> Range<u32> {
+    blocks.start / EXTENT_BYTES as u32..blocks.end.div_ceil(EXTENT_BYTES as u32)
+}
+
+fn within(number: u32, blocks: &Range<u32>) -> Range<u32> {
+    let whole = extent_range(number);
+    blocks.start.max(whole.start)..blocks.end.min(whole.end)
+}
+
+/// An aligned piece of a segment.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ExtentKey {
+    /// The segment.
+    pub segment: SegmentSequence,
+    /// Its place divided by [`EXTENT_BYTES`].
+    pub number: u32,
+}
+
+/// Places of an extent.
+pub fn extent_range(number: u32) -> Range<u32> {
+    let start = number.saturating_mul(EXTENT_BYTES as u32);
+    start..start.saturating_add(EXTENT_BYTES as u32)
 }
 
 /// What a reader wants of the bytes that were read.
@@ -93,56 +122,76 @@ pub struct Wanted {
     pub visible: Range<Offset>,
 }
 
-/// The wanted batches out of the parts' bytes, as slices of them. Every batch is checked against its CRC and its run; an error names the place.
-pub fn collect(parts: &[(Part, Bytes)], wanted: &Wanted) -> Result<Vec<Bytes>, String> {
-    let mut slices = Vec::new();
-    let mut taken = 0;
-    for (part, bytes) in parts {
-        for run in &part.runs {
-            let start = (u64::from(run.place) - part.position) as usize;
-            let run_bytes = bytes.slice(start..start + run.length as usize);
-            let (slice, is_last) = select(run, &run_bytes, wanted, taken)?;
-            taken += slice.len();
-            if !slice.is_empty() {
-                slices.push(slice);
-            }
-            if is_last {
-                return Ok(slices);
-            }
-        }
-    }
-    Ok(slices)
+/// What a step of a read gave.
+#[derive(Default, Debug)]
+pub struct Collected {
+    /// Whole batches.
+    pub slices: Vec<Bytes>,
+    /// Sum of their lengths.
+    pub bytes: usize,
+    /// Offset after the last of them.
+    pub next: Option<Offset>,
+    /// A batch did not fit, or is not visible: nothing behind it is wanted.
+    pub is_enough: bool,
 }
 
-/// The part of a run that a reader wants, and whether the reader has enough.
-fn select(run: &Run, bytes: &Bytes, wanted: &Wanted, mut taken: usize) -> Result<(Bytes, bool), String> {
-    let (mut from, mut to, mut covered) = (None, 0, 0);
-    let mut expected = run.base_offset;
-    for (at, header) in walk(bytes) {
-        let length = check(run, &bytes[at..], &header, expected)?;
-        covered = at + length;
-        let last_offset = expected.plus(i64::from(header.last_offset_delta()));
-        expected = last_offset.plus(1);
-        let is_early = last_offset < wanted.visible.start || wanted.goal.is_beyond(last_offset, header.max_timestamp());
-        if from.is_none() && is_early {
-            continue;
+/// The wanted batches out of what was read, as slices of it. Every batch is checked against its CRC and its run; an error names the place.
+pub fn collect(runs: &[Run], read: &Stretches, wanted: &Wanted) -> Result<Collected, String> {
+    let mut collected = Collected::default();
+    for run in runs {
+        let pieces = Pieces::of(read, run.place, run.length)
+            .ok_or_else(|| format!("run at place {} was not read whole", run.place))?;
+        select(run, &pieces, wanted, &mut collected)?;
+        if collected.is_enough {
+            break;
         }
-        let fits = taken + length <= wanted.bytes_max || (taken == 0 && wanted.first_whole);
-        if !fits || last_offset >= wanted.visible.end {
-            return Ok((bytes.slice(from.unwrap_or(at)..from.map_or(at, |_| to)), true));
-        }
-        taken += length;
-        from.get_or_insert(at);
-        to = at + length;
     }
-    if covered != bytes.len() || expected != run.last_offset().plus(1) {
+    Ok(collected)
+}
+
+/// Adds the part of a run that a reader wants.
+fn select(run: &Run, pieces: &Pieces, wanted: &Wanted, into: &mut Collected) -> Result<(), String> {
+    let (mut from, mut at, mut expected) = (None, 0, run.base_offset);
+    while let Some((header, length)) = batch_at(pieces, at) {
+        check(run, pieces, at..at + length, &header, expected)?;
+        let last_offset = expected.plus(i64::from(header.last_offset_delta()));
+        let is_early = last_offset < wanted.visible.start || wanted.goal.is_beyond(last_offset, header.max_timestamp());
+        if from.is_some() || !is_early {
+            let fits = into.bytes + length <= wanted.bytes_max || (into.bytes == 0 && wanted.first_whole);
+            if !fits || last_offset >= wanted.visible.end {
+                into.is_enough = true;
+                into.slices.extend(pieces.parts(from.unwrap_or(at)..at));
+                return Ok(());
+            }
+            into.bytes += length;
+            into.next = Some(last_offset.plus(1));
+            from.get_or_insert(at);
+        }
+        expected = last_offset.plus(1);
+        at += length;
+    }
+    if at != pieces.len() || expected != run.last_offset().plus(1) {
         return Err(format!("run at place {} does not hold the batches of its index", run.place));
     }
-    Ok((from.map_or_else(Bytes::new, |from| bytes.slice(from..to)), false))
+    if let Some(from) = from {
+        into.slices.extend(pieces.parts(from..at));
+    }
+    Ok(())
 }
 
-fn check(run: &Run, bytes: &[u8], header: &BatchHeader, expected: Offset) -> Result<usize, String> {
-    let length = header.total_bytes().unwrap_or(0);
+fn batch_at(pieces: &Pieces, at: usize) -> Option<(BatchHeader, usize)> {
+    let header = BatchHeader::of_fixed_part(pieces.array::<BATCH_HEADER_BYTES>(at)?)?;
+    let length = header.total_bytes().filter(|length| *length <= pieces.len() - at)?;
+    Some((header, length))
+}
+
+fn check(
+    run: &Run,
+    pieces: &Pieces,
+    batch: Range<usize>,
+    header: &BatchHeader,
+    expected: Offset,
+) -> Result<(), String> {
     if header.base_offset() != expected.0 || header.last_offset_delta() < 0 || header.leader_epoch() != run.leader_epoch
     {
         return Err(format!(
@@ -151,16 +200,17 @@ fn check(run: &Run, bytes: &[u8], header: &BatchHeader, expected: Offset) -> Res
             header.base_offset()
         ));
     }
-    if !crc_is_valid(&bytes[..length], header) {
+    if pieces.crc(batch.start + CRC_FROM..batch.end) != header.crc() {
         return Err(format!("batch at offset {expected}, run at place {}, fails its CRC", run.place));
     }
-    Ok(length)
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::batch::tests::batch;
+    use crate::batch::walk;
 
     const ALL: Range<Offset> = Offset(0)..Offset(i64::MAX);
 
@@ -190,15 +240,17 @@ mod tests {
     }
 
     fn read(run: Run, bytes: &[u8], wanted: &Wanted) -> Result<Vec<i64>, String> {
-        let part = plan(&[run], wanted.goal, ALL, 1 << 20).remove(0);
-        let mut file = vec![0; (part.position + part.length as u64) as usize];
+        let plan = plan(&[run], wanted.goal, ALL, 1 << 20, 16);
+        let mut file = vec![0; plan.extents.values().last().map_or(0, |range| range.end as usize)];
         file[run.place as usize..][..bytes.len()].copy_from_slice(bytes);
-        let content = Bytes::from(file.split_off(part.position as usize));
-        let slices = collect(&[(part, content)], wanted)?;
-        Ok(slices
-            .iter()
-            .flat_map(|slice| walk(slice).map(|(_, header)| header.base_offset()).collect::<Vec<_>>())
-            .collect())
+        let read = plan.extents.iter().map(|(number, range)| {
+            let content = Bytes::copy_from_slice(&file[range.start as usize..range.end as usize]);
+            (*number, (range.start, content))
+        });
+        let collected = collect(&plan.runs, &read.collect(), wanted)?;
+        assert_eq!(collected.bytes, collected.slices.iter().map(Bytes::len).sum::<usize>());
+        let whole = collected.slices.concat();
+        Ok(walk(&whole).map(|(_, header)| header.base_offset()).collect())
     }
 
     #[test]
@@ -236,33 +288,39 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_are_read_together_and_distant_runs_apart() {
-        let runs: Vec<Run> = [(0, 4096), (10, 9000), (20, 4096 + (4 << 20))]
-            .into_iter()
-            .map(|(base, place)| run_of(base, place, 1).0)
-            .collect();
-        let parts = plan(&runs, Goal::Offset(Offset(0)), ALL, 1 << 20);
-        assert_eq!(parts.iter().map(|part| part.runs.len()).collect::<Vec<_>>(), [2, 1]);
-        assert!(parts.iter().all(|part| part.position.is_multiple_of(4096) && part.length.is_multiple_of(4096)));
+    fn a_batch_over_the_border_of_two_extents_is_read_whole() {
+        let (run, bytes) = run_of(10, EXTENT_BYTES as u32 - 300, 4);
+        assert_eq!(read(run, &bytes, &wanted(Goal::Offset(Offset(10)), 1 << 20)), Ok(vec![10, 12, 14, 16]));
+        assert_eq!(read(run, &bytes, &wanted(Goal::Offset(Offset(13)), 1 << 20)), Ok(vec![12, 14, 16]));
     }
 
     #[test]
-    fn what_lies_between_sparse_runs_counts_as_read() {
+    fn what_lies_between_sparse_runs_counts() {
         // 100-byte batches 60 KiB apart once asked for a whole segment at once: 10,000 of them are less than a fetch.
         let runs: Vec<Run> = (0..2_000).map(|at| run_of(at * 2, 4096 + at as u32 * 60 * 1024, 1).0).collect();
-        let parts = plan(&runs, Goal::Offset(Offset(0)), ALL, 1 << 20);
-        assert!(parts.iter().map(|part| part.length).sum::<usize>() <= DISK_READ_BYTES_MAX);
-        let far: Vec<Run> = (0..2_000).map(|at| run_of(at * 2, 4096 + at as u32 * 80 * 1024, 1).0).collect();
-        let parts = plan(&far, Goal::Offset(Offset(0)), ALL, 1 << 20);
-        assert!(parts.iter().map(|part| part.length).sum::<usize>() <= DISK_READ_BYTES_MAX);
+        let sparse = plan(&runs, Goal::Offset(Offset(0)), ALL, 1 << 20, 8);
+        assert_eq!(sparse.extents.len(), 8);
+        assert!(sparse.is_sparse());
+        assert!(sparse.extents.iter().all(|(number, range)| {
+            let whole = extent_range(*number);
+            whole.start <= range.start && range.end <= whole.end && range.start.is_multiple_of(4096)
+        }));
+    }
+
+    #[test]
+    fn a_run_larger_than_the_bound_is_planned_alone() {
+        let (mut run, _) = run_of(0, 4096, 1);
+        run.length = 3 << 20;
+        let planned = plan(&[run, Run { base_offset: Offset(9), ..run }], Goal::Offset(Offset(0)), ALL, 1, 2);
+        assert_eq!((planned.runs.len(), planned.extents.len()), (1, 13));
     }
 
     #[test]
     fn runs_outside_of_what_is_visible_are_not_asked_for() {
         let runs: Vec<Run> = (0..4).map(|at| run_of(at * 10, 4096 + at as u32 * 4096, 5).0).collect();
         let planned = |visible| {
-            let parts = plan(&runs, Goal::Timestamp(0), visible, 1 << 20);
-            parts.iter().flat_map(|part| &part.runs).map(|run| run.base_offset.0).collect::<Vec<_>>()
+            let planned = plan(&runs, Goal::Timestamp(0), visible, 1 << 20, 16);
+            planned.runs.iter().map(|run| run.base_offset.0).collect::<Vec<_>>()
         };
         assert_eq!(planned(Offset(10)..Offset(30)), [10, 20]);
         assert_eq!(planned(Offset(15)..Offset(15)), [10]);

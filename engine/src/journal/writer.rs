@@ -20,6 +20,7 @@ use super::operations::Operations;
 use super::segment::{FIRST_COMMIT_PLACE, SegmentGeometry};
 use super::segment_set::SegmentSet;
 use crate::io::{FileId, Io};
+use crate::ledger::Ledger;
 use crate::limits::{BLOCK_BYTES, COMMIT_BYTES_TARGET, COMMIT_ENTRIES_MAX, UNDURABLE_BYTES_MAX, WATERMARK_DELAY_MS};
 use crate::offset::{CommitSequence, Ends, Incarnation, JournalPosition, LogId, Offset, SegmentSequence, ShardId};
 
@@ -101,6 +102,8 @@ pub struct Journal {
     unproven_checkpoint: Option<(SegmentSequence, JournalPosition)>,
     /// Since when the durable end is ahead of what a commit on disk proves.
     proof_owed_since_ns: Option<u64>,
+    /// Buffers of sealed commits that somebody holds.
+    buffers: Ledger,
     sealed_commits: Vec<Rc<SealedCommit>>,
     written_commits: Vec<Rc<SealedCommit>>,
     durable_commits: Vec<Rc<SealedCommit>>,
@@ -142,6 +145,7 @@ impl Journal {
             unproven_checkpoint: active.map(|(segment, _, _)| (segment, durable_position)),
             // Soon, not with the next append: on a full disk that waits for a segment which only this proof may give back.
             proof_owed_since_ns: active.filter(|_| has_room).map(|_| 0),
+            buffers: Ledger::default(),
             sealed_commits: Vec::new(),
             written_commits: Vec::new(),
             durable_commits: Vec::new(),
@@ -164,6 +168,10 @@ impl Journal {
     pub fn identity(&self) -> JournalIdentity {
         self.identity
     }
+    /// Counts the buffers of sealed commits as long as anybody holds a slice of them.
+    pub fn buffers(&self) -> &Ledger {
+        &self.buffers
+    }
     /// Bytes of a segment.
     pub fn segment_bytes(&self) -> u64 {
         self.identity.geometry.segment_bytes()
@@ -175,6 +183,19 @@ impl Journal {
     /// The segment that takes new commits.
     pub fn active_segment(&self) -> Option<SegmentSequence> {
         self.active.map(|(segment, _)| segment)
+    }
+    /// Up to which place of a segment all writes have completed.
+    pub fn written_upto(&self, segment: SegmentSequence) -> u32 {
+        let unwritten = self.sealed.iter().find(|sealed| sealed.writes_left > 0);
+        let unwritten = unwritten.map(|sealed| self.identity.geometry.split(sealed.commit.header.position));
+        let unsealed = self.closed.front().map(|closed| (closed.segment, closed.place));
+        let end = unwritten.or(unsealed).or(self.active.map(|(active, _)| (active, self.place)));
+        let ended_at = self.segments.get(segment).and_then(|segment| segment.end_place).unwrap_or(u32::MAX);
+        match end {
+            Some((end, _)) if segment > end => 0,
+            Some((end, place)) if segment == end => place.min(ended_at),
+            Some(_) | None => ended_at,
+        }
     }
     /// Bytes accepted and not yet durable.
     pub fn undurable_bytes(&self) -> usize {

@@ -116,9 +116,14 @@ impl Partition {
         }
     }
 
+    /// The first offset that the tail holds, with everything after it.
+    pub fn tail_start(&self) -> Offset {
+        self.tail.front().map_or(self.state.next, |batch| batch.base_offset)
+    }
+
     /// Whether the tail holds everything from `offset` on.
     pub fn tail_holds(&self, offset: Offset) -> bool {
-        offset >= self.tail.front().map_or(self.state.next, |batch| batch.base_offset)
+        offset >= self.tail_start()
     }
 
     /// Whole visible batches from the tail, as slices of commit buffers; neighbours become one slice.

@@ -298,7 +298,7 @@ impl<I: Io> Shard<I> {
         self.cleaner.stats.swaps += 1;
         self.lease(&replacement.victims, -1);
         for victim in &replacement.victims {
-            self.forget_index(victim.sequence);
+            self.forget_segment(victim.sequence);
             self.cleaner.clustered.remove(victim);
         }
         let output = made.zip(replacement.output).map(|(made, name)| {

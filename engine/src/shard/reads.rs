@@ -1,22 +1,26 @@
-//! Reads of a shard: from the tail at once, behind it by an index and aligned reads.
+//! Reads of a shard: from the tail at once, behind it in steps, each of some extents of one segment.
+//!
+//! A step plans its runs by the index, takes the extents that are at hand, waits for the others, and collects checked batches. Then
+//! the read goes on with the next step, in the same segment, the next one or the tail, until it has what was asked for.
 
 use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use slab::Slab;
 
+use super::extents::{Extents, Look, Stretch};
+use super::read_ahead::Streams;
+use super::read_stats::ReadStats;
 use super::state::{LogView, Shard};
 use crate::error::ReadError;
 use crate::io::{Io, Op, Outcome};
-use crate::journal::index::{Run, SegmentIndex};
 use crate::journal::live_segments::SegmentName;
 use crate::journal::operations::Purpose;
-use crate::journal::reader::{Goal, Part, Wanted, collect, plan};
-use crate::journal::segment::index_name;
-use crate::limits::{DISK_READS_IN_FLIGHT_MAX, INDEX_CACHE_BYTES_MAX};
+use crate::journal::reader::{ExtentKey, Goal, Plan, extent_range};
+use crate::limits::{DISK_READS_BESIDE_COMMITS_MAX, DISK_READS_IN_FLIGHT_MAX};
 use crate::offset::{LogId, Offset, SegmentSequence};
 
 /// What to read.
@@ -32,10 +36,10 @@ pub struct ReadRequest {
     pub first_whole: bool,
 }
 
-/// What a read gave: whole batches, the first of which holds the asked offset.
+/// What a read gave: whole batches, the first of which holds the asked offset or is the first after it.
 #[derive(Clone, Debug)]
 pub struct ReadBatches {
-    /// Refcounted slices of commit buffers or of disk reads, in order; never copied.
+    /// Refcounted slices of commit buffers or of disk reads, in order; copied only where slow readers hold too much.
     pub slices: Vec<Bytes>,
     /// Sum of the slices' lengths.
     pub bytes: usize,
@@ -56,115 +60,91 @@ pub enum ReadStart {
     Pending(ReadId),
 }
 
-struct Job {
+pub(super) struct Job {
     id: ReadId,
-    request: ReadRequest,
-    segment: SegmentSequence,
-    /// Its parts are being read, so the segment's file must stay.
-    is_leased: bool,
-    /// What the log showed when the parts were asked for: runs outside may not be written yet, or lie below the log start.
-    visible: Range<Offset>,
-    /// Last offset of the runs that were asked for.
-    searched_upto: Option<Offset>,
-    parts: Vec<(Part, Option<Bytes>)>,
-    left: usize,
-    failure: Option<ReadError>,
+    pub request: ReadRequest,
+    /// Where the next step starts.
+    pub from: Offset,
+    pub step: Step,
+    pub slices: Vec<Bytes>,
+    pub bytes: usize,
+    used_ahead: bool,
 }
 
-/// The reads that wait for the disk.
+/// The step of a read that is under way.
+#[derive(Default)]
+pub(super) struct Step {
+    pub segment: SegmentSequence,
+    /// What the log showed when the step was planned: runs outside may not be written yet, or lie below the log start.
+    pub visible: Range<Offset>,
+    pub plan: Plan,
+    pub read: Vec<(u32, Arc<Stretch>)>,
+    missing: usize,
+    pub failure: Option<ReadError>,
+}
+
+/// How far a read came that was to begin its next step.
+pub(super) enum Begun {
+    /// It waits for extents, or it ended.
+    Yes,
+    NoIndex,
+    NoRoom,
+}
+
+/// The reads behind the tail.
 #[derive(Default)]
 pub struct Reads {
-    jobs: Slab<Job>,
-    /// Jobs that wait for their index, or for their turn.
-    waiting: VecDeque<usize>,
-    running: usize,
-    segments_asked: Vec<SegmentName>,
+    pub(super) jobs: Slab<Job>,
+    /// Jobs that wait for their index, or for room.
+    pub(super) waiting: VecDeque<usize>,
+    pub(super) segments_asked: Vec<SegmentName>,
+    pub(super) extents: Extents,
+    pub(super) streams: Streams,
+    /// The segment in which another reader last wanted what lies beside a sparse read: there whole extents are read.
+    pub(super) shared: Option<SegmentSequence>,
+    pub(super) stats: ReadStats,
     ids_given: u64,
     finished: Vec<(ReadId, Result<ReadBatches, ReadError>)>,
 }
 
-/// Indexes of sealed segments, the most recently used ones.
-#[derive(Default)]
-pub struct IndexCache {
-    /// Most recently used last.
-    indexes: Vec<Rc<SegmentIndex>>,
-    bytes: usize,
-}
-
-impl IndexCache {
-    fn forget(&mut self, segment: SegmentSequence) {
-        if let Some(at) = self.indexes.iter().position(|index| index.segment == segment) {
-            self.bytes -= self.indexes.remove(at).memory_bytes();
-        }
+impl Job {
+    /// What the next step looks for.
+    pub(super) fn goal(&self) -> Goal {
+        if let Goal::Offset(_) = self.request.goal { Goal::Offset(self.from) } else { self.request.goal }
     }
 
-    fn get(&mut self, segment: SegmentSequence) -> Option<Rc<SegmentIndex>> {
-        let at = self.indexes.iter().position(|index| index.segment == segment)?;
-        let index = self.indexes.remove(at);
-        self.indexes.push(Rc::clone(&index));
-        Some(index)
-    }
-
-    fn put(&mut self, index: SegmentIndex) {
-        self.bytes += index.memory_bytes();
-        self.indexes.push(Rc::new(index));
-        while self.bytes > INDEX_CACHE_BYTES_MAX && self.indexes.len() > 1 {
-            self.bytes -= self.indexes.remove(0).memory_bytes();
-        }
+    /// What is left of the bytes that were asked for.
+    pub(super) fn bytes_left(&self) -> usize {
+        self.request.bytes_max.saturating_sub(self.bytes)
     }
 }
 
 impl<I: Io> Shard<I> {
-    /// Starts a read. What the tail holds is given at once.
+    /// Starts a read. What is in memory is given at once.
     pub fn read(&mut self, request: ReadRequest) -> Result<ReadStart, ReadError> {
         let view = self.view(request.log).ok_or(ReadError::UnknownLog(request.log))?;
-        let Some(partition) = self.partitions.get(&request.log) else {
-            return Err(ReadError::UnknownLog(request.log));
-        };
-        let empty = ReadBatches { slices: Vec::new(), bytes: 0, view };
         if let Goal::Offset(offset) = request.goal {
             if offset < view.start || offset > view.high_watermark {
                 return Err(ReadError::OutOfRange { offset, start: view.start, end: view.high_watermark });
             }
             if offset == view.high_watermark {
-                return Ok(ReadStart::Done(empty));
+                return Ok(ReadStart::Done(ReadBatches { slices: Vec::new(), bytes: 0, view }));
             }
-            if partition.tail_holds(offset) {
-                let (slices, bytes) = partition.read_tail(offset, request.bytes_max, request.first_whole);
+            if let Some((slices, bytes)) = self.read_tail(request, offset) {
                 return Ok(ReadStart::Done(ReadBatches { slices, bytes, view }));
             }
         }
-        let Some(segment) = self.segment_for(request, view.start) else {
-            return Ok(ReadStart::Done(empty));
-        };
         self.reads.ids_given += 1;
         let id = ReadId(self.reads.ids_given);
-        self.wait_for_disk(id, request, segment, view.start);
-        self.start_waiting_reads();
-        Ok(ReadStart::Pending(id))
-    }
-
-    /// The first segment with data from `from` on that may hold what is asked for.
-    fn segment_for(&self, request: ReadRequest, from: Offset) -> Option<SegmentSequence> {
-        let spans = &self.partitions.get(&request.log)?.state.spans;
-        let wanted = spans.iter().filter(|span| span.last_offset >= from);
-        let mut wanted = wanted.filter(|span| !request.goal.is_beyond(span.last_offset, span.max_timestamp));
-        wanted.next().map(|span| span.segment)
-    }
-
-    fn wait_for_disk(&mut self, id: ReadId, request: ReadRequest, segment: SegmentSequence, from: Offset) {
-        let job = self.reads.jobs.insert(Job {
-            id,
-            request,
-            segment,
-            is_leased: false,
-            visible: from..from,
-            searched_upto: None,
-            parts: Vec::new(),
-            left: 0,
-            failure: None,
-        });
+        let from = if let Goal::Offset(offset) = request.goal { offset } else { view.start };
+        let job = Job { id, request, from, step: Step::default(), slices: Vec::new(), bytes: 0, used_ahead: false };
+        let job = self.reads.jobs.insert(job);
         self.reads.waiting.push_back(job);
+        self.start_waiting_reads();
+        match self.reads.finished.pop_if(|(finished, _)| *finished == id) {
+            Some((_, outcome)) => outcome.map(ReadStart::Done),
+            None => Ok(ReadStart::Pending(id)),
+        }
     }
 
     /// Reads that ended since the last call.
@@ -172,182 +152,197 @@ impl<I: Io> Shard<I> {
         std::mem::take(&mut self.reads.finished)
     }
 
-    /// Starts reads as far as the bounds allow; one without its index asks for that first.
+    /// What the readers cost so far.
+    pub fn read_stats(&self) -> ReadStats {
+        ReadStats {
+            read_memory_bytes: self.reads.extents.memory_bytes(),
+            held_bytes: self.reads.extents.held_bytes(),
+            tail_pinned_bytes: self.tail.pinned_bytes(),
+            ..self.reads.stats
+        }
+    }
+
+    /// What the tail holds from an offset on; None if it begins behind it.
+    pub(super) fn read_tail(&mut self, request: ReadRequest, from: Offset) -> Option<(Vec<Bytes>, usize)> {
+        let partition = self.partitions.get(&request.log).filter(|partition| partition.tail_holds(from))?;
+        let (mut slices, bytes) = partition.read_tail(from, request.bytes_max, request.first_whole);
+        if self.tail.is_pinned_too_much() {
+            self.reads.stats.copied_bytes += bytes as u64;
+            unpin(&mut slices);
+        }
+        self.reads.stats.delivered_from_tail_bytes += bytes as u64;
+        Some((slices, bytes))
+    }
+
+    /// Begins the steps of reads as far as the bounds allow, and submits what is asked for.
     pub(super) fn start_waiting_reads(&mut self) {
         let mut without_index = VecDeque::new();
-        while self.reads.running < DISK_READS_IN_FLIGHT_MAX
-            && let Some(id) = self.reads.waiting.pop_front()
-        {
-            match self.plan(id) {
-                Some(Ok(parts)) => self.submit_parts(id, parts),
-                Some(Err(error)) => self.finish(id, Err(error)),
-                None => without_index.push_back(id),
+        while let Some(id) = self.reads.waiting.pop_front() {
+            match self.begin(id) {
+                Begun::Yes => {}
+                Begun::NoIndex => without_index.push_back(id),
+                Begun::NoRoom => {
+                    self.reads.waiting.push_front(id);
+                    break;
+                }
             }
         }
         without_index.append(&mut self.reads.waiting);
         self.reads.waiting = without_index;
+        self.submit_reads();
     }
 
-    /// The requests of a read; None while the index of its segment is being read, or another segment is put in its place.
-    fn plan(&mut self, id: usize) -> Option<Result<Vec<Part>, ReadError>> {
-        let (request, from) = (self.reads.jobs[id].request, self.reads.jobs[id].visible.start);
+    /// A commit on its way goes first: only a few reads are put beside it.
+    fn submit_reads(&mut self) {
+        let is_idle = self.journal.is_settled();
+        let in_flight_max = if is_idle { DISK_READS_IN_FLIGHT_MAX } else { DISK_READS_BESIDE_COMMITS_MAX };
+        while let Some((key, range)) = self.reads.extents.next_to_submit(in_flight_max) {
+            let segment = self.journal.segments.get(key.segment).expect("a segment with a wanted extent is leased");
+            let op = Op::Read { file: segment.file, position: u64::from(range.start), length: range.len() };
+            self.operations.submit(Purpose::Read(key), op);
+        }
+    }
+
+    /// Begins the next step of a read, or ends it.
+    fn begin(&mut self, id: usize) -> Begun {
+        let (request, from) = (self.reads.jobs[id].request, self.reads.jobs[id].from);
         let Some(view) = self.view(request.log) else {
-            return Some(Err(ReadError::UnknownLog(request.log)));
+            return self.finish(id, Err(ReadError::UnknownLog(request.log)));
         };
-        if let Goal::Offset(offset) = request.goal
-            && offset < view.start
-        {
-            return Some(Err(ReadError::OutOfRange { offset, start: view.start, end: view.high_watermark }));
+        let (goal, bytes_max) = (self.reads.jobs[id].goal(), self.reads.jobs[id].bytes_left());
+        if matches!(goal, Goal::Offset(_)) && from < view.start {
+            let error = ReadError::OutOfRange { offset: from, start: view.start, end: view.high_watermark };
+            return self.finish(id, Err(error));
         }
-        let visible = from..view.high_watermark;
-        self.reads.jobs[id].visible = visible.clone();
-        // While it waited the cleaner may have put the data elsewhere, or the log start may have passed it.
-        let Some(segment) = self.segment_for(request, from) else {
-            return Some(Ok(Vec::new()));
+        let visible = from.max(view.start)..view.high_watermark;
+        let next = if visible.is_empty() { None } else { self.segment_for(request.log, goal, visible.start) };
+        let Some(segment) = next else {
+            return self.finish(id, Ok(()));
         };
-        if self.is_being_swapped(segment) {
-            return None;
-        }
-        self.reads.jobs[id].segment = segment;
-        let Some(known) = self.journal.segments.get(segment) else {
-            return Some(Err(ReadError::Damaged(format!("segment {} is missing", segment.0))));
+        let Some(plan) = self.plan_in(segment, request.log, goal, visible.clone(), bytes_max) else {
+            return Begun::NoIndex;
         };
-        if let Some(builder) = &known.index {
-            return Some(Ok(plan(builder.runs(request.log), request.goal, visible, request.bytes_max)));
-        }
-        if let Some(index) = self.indexes.get(segment) {
-            return Some(Ok(plan(index.runs(request.log), request.goal, visible, request.bytes_max)));
-        }
-        let name = SegmentName { sequence: segment, generation: known.generation };
-        if !self.reads.segments_asked.contains(&name) {
-            self.reads.segments_asked.push(name);
-            let path = self.journal.segments.path(&index_name(known.slot));
-            let bytes_max = SegmentIndex::file_bytes_max(self.journal.segment_bytes()) as usize;
-            self.operations.submit(Purpose::IndexRead(name), Op::ReadFile { path, bytes_max });
-        }
-        None
+        self.reads.jobs[id].step = Step { segment, visible, plan, ..Step::default() };
+        self.take_extents(id)
     }
 
-    fn submit_parts(&mut self, id: usize, parts: Vec<Part>) {
-        let job = &mut self.reads.jobs[id];
-        let Some(segment) = self.journal.segments.get_mut(job.segment).filter(|_| !parts.is_empty()) else {
-            // A time may be that of a batch that is not visible, and behind an offset compaction may have left nothing here.
-            let outcome = self.assemble(id);
-            return self.finish(id, outcome);
+    /// Takes the extents of a step that are at hand and asks for the others.
+    fn take_extents(&mut self, id: usize) -> Begun {
+        let Step { segment, plan, .. } = &self.reads.jobs[id].step;
+        let (segment, is_sparse) = (*segment, plan.is_sparse());
+        let extents: Vec<(u32, Range<u32>)> =
+            plan.extents.iter().map(|(number, range)| (*number, range.clone())).collect();
+        let Reads { extents: known, stats, .. } = &mut self.reads;
+        let is_missing = |(number, range): &&(u32, Range<u32>)| {
+            matches!(known.look(ExtentKey { segment, number: *number }, range), Look::Absent | Look::Short)
         };
-        segment.leases += 1;
-        job.is_leased = true;
-        let file = segment.file;
-        job.left = parts.len();
-        job.searched_upto = parts.last().and_then(|part| part.runs.last()).map(Run::last_offset);
-        self.reads.running += 1;
-        for (at, part) in parts.iter().enumerate() {
-            self.operations.submit(
-                Purpose::Read { read: id, part: at },
-                Op::Read { file, position: part.position, length: part.length },
-            );
+        let missing = extents.iter().filter(is_missing).count();
+        if missing > 0 && !known.make_room(missing, stats) {
+            return Begun::NoRoom;
         }
-        job.parts = parts.into_iter().map(|part| (part, None)).collect();
+        stats.extent_misses += missing as u64;
+        stats.extent_hits += (extents.len() - missing) as u64;
+        for (number, range) in extents {
+            self.take_extent(id, ExtentKey { segment, number }, range, is_sparse);
+        }
+        if self.reads.jobs[id].step.missing > 0 { Begun::Yes } else { self.collect_step(id) }
     }
 
-    /// An index file was read. If it is unusable the segment's readers get an error; a restart rebuilds it.
-    pub(super) fn index_was_read(&mut self, name: SegmentName, result: io::Result<Outcome>) {
-        self.reads.segments_asked.retain(|&reading| reading != name);
-        let segment = name.sequence;
-        if self.journal.segments.get(segment).is_none_or(|known| known.generation != name.generation) {
-            // It was replaced meanwhile: whoever waits asks for the new one.
-            return;
+    fn take_extent(&mut self, id: usize, key: ExtentKey, range: Range<u32>, is_sparse: bool) {
+        let look = self.reads.extents.look(key, &range);
+        if matches!(look, Look::Short | Look::Coming { covers: false }) {
+            self.reads.shared = Some(key.segment);
         }
-        let (shard, directory_id) = self.journal.owner();
-        let index = match result {
-            Ok(Outcome::Content(content)) => {
-                SegmentIndex::decode(&content, segment, shard, directory_id).map_err(|error| error.to_string())
+        let is_shared = self.reads.shared == Some(key.segment);
+        let range = if is_sparse && !is_shared { range } else { self.whole(key, &range) };
+        let Reads { jobs, extents, stats, .. } = &mut self.reads;
+        let job = &mut jobs[id];
+        match look {
+            Look::Ready(stretch) => {
+                job.used_ahead |= extents.use_it(key, &range, None, stats);
+                job.step.read.push((key.number, stretch));
             }
-            Ok(other) => Err(format!("an index came back as {other:?}")),
-            Err(error) => Err(error.to_string()),
-        };
-        match index {
-            Ok(index) => self.indexes.put(index),
-            Err(reason) => {
-                let failed: Vec<usize> =
-                    self.reads.waiting.iter().copied().filter(|&id| self.reads.jobs[id].segment == segment).collect();
-                self.reads.waiting.retain(|id| !failed.contains(id));
-                for id in failed {
-                    self.finish(id, Err(ReadError::Damaged(format!("index of segment {}: {reason}", segment.0))));
-                }
+            Look::Coming { .. } => {
+                job.used_ahead |= extents.use_it(key, &range, Some(id), stats);
+                job.step.missing += 1;
+            }
+            Look::Short | Look::Absent => {
+                job.step.missing += 1;
+                extents.ask(key, range, id, stats);
+                self.lease_for_read(key.segment);
             }
         }
     }
 
-    /// Another segment is put in this one's place.
-    pub(super) fn forget_index(&mut self, segment: SegmentSequence) {
+    /// All of an extent that was written, given a part that was.
+    pub(super) fn whole(&self, key: ExtentKey, part: &Range<u32>) -> Range<u32> {
+        let extent = extent_range(key.number);
+        extent.start..extent.end.min(self.journal.written_upto(key.segment)).max(part.end)
+    }
+
+    pub(super) fn lease_for_read(&mut self, segment: SegmentSequence) {
+        self.journal.segments.get_mut(segment).expect("a span names a known segment").leases += 1;
+    }
+
+    /// Another file stands for a segment now: nothing that was read of the old one is used again. No read of it may be under way.
+    pub(super) fn forget_segment(&mut self, segment: SegmentSequence) {
         self.indexes.forget(segment);
+        let Reads { extents, stats, .. } = &mut self.reads;
+        extents.forget(segment, stats);
     }
 
-    /// A part of a read came back.
-    pub(super) fn part_was_read(&mut self, id: usize, part: usize, result: io::Result<Outcome>) {
-        let job = &mut self.reads.jobs[id];
-        job.left -= 1;
-        match result {
-            Ok(Outcome::Bytes(buffer)) => {
-                let length = job.parts[part].0.length;
-                job.parts[part].1 = Some(buffer.into_bytes().slice(..length));
-            }
-            Ok(other) => job.failure = Some(ReadError::Failed(format!("a read came back as {other:?}"))),
-            Err(error) => job.failure = Some(ReadError::Failed(error.to_string())),
-        }
-        if job.left == 0 {
-            self.reads.running -= 1;
-            let outcome = self.assemble(id);
-            self.finish(id, outcome);
-        }
-    }
-
-    /// No visible batch of the runs that were searched has the time, though a run or the segment promised one: on behind them.
-    fn goes_on(&mut self, job: usize) -> bool {
-        let Job { id, request, segment, visible, searched_upto, .. } = &self.reads.jobs[job];
-        let (id, request, segment, end) = (*id, *request, *segment, visible.end);
-        let spans = self.partitions.get(&request.log).map(|partition| &partition.state.spans);
-        let segment_end = spans.into_iter().flatten().find(|span| span.segment == segment).map(|span| span.last_offset);
-        let Some(from) = searched_upto.or(segment_end).map(|last| last.plus(1)).filter(|from| *from < end) else {
-            return false;
-        };
-        let Some(segment) = self.segment_for(request, from) else {
-            return false;
-        };
-        self.wait_for_disk(id, request, segment, from);
-        true
-    }
-
-    fn assemble(&mut self, id: usize) -> Result<ReadBatches, ReadError> {
-        let job = &mut self.reads.jobs[id];
-        if let Some(failure) = job.failure.take() {
-            return Err(failure);
-        }
-        let (request, visible) = (job.request, job.visible.clone());
-        let parts: Vec<(Part, Bytes)> =
-            std::mem::take(&mut job.parts).into_iter().filter_map(|(part, bytes)| Some((part, bytes?))).collect();
-        let view = self.view(request.log).ok_or(ReadError::UnknownLog(request.log))?;
-        let wanted =
-            Wanted { goal: request.goal, bytes_max: request.bytes_max, first_whole: request.first_whole, visible };
-        let slices = collect(&parts, &wanted).map_err(ReadError::Damaged)?;
-        Ok(ReadBatches { bytes: slices.iter().map(Bytes::len).sum(), slices, view })
-    }
-
-    fn finish(&mut self, id: usize, outcome: Result<ReadBatches, ReadError>) {
-        let is_unfound = outcome.as_ref().is_ok_and(|batches| batches.bytes == 0);
-        let job = &self.reads.jobs[id];
-        let may_lie_behind = matches!(job.request.goal, Goal::Timestamp(_)) || job.searched_upto.is_none();
-        let goes_on = is_unfound && may_lie_behind && self.goes_on(id);
-        let job = self.reads.jobs.remove(id);
-        if let Some(segment) = self.journal.segments.get_mut(job.segment).filter(|_| job.is_leased) {
+    /// An extent came back, or could not be read.
+    pub(super) fn extent_was_read(&mut self, key: ExtentKey, result: io::Result<Outcome>) {
+        if let Some(segment) = self.journal.segments.get_mut(key.segment) {
             segment.leases -= 1;
         }
+        let content = match result {
+            Ok(Outcome::Bytes(buffer)) => Ok(buffer.into_bytes()),
+            Ok(other) => Err(format!("a read came back as {other:?}")),
+            Err(error) => Err(error.to_string()),
+        };
+        let Reads { extents, stats, .. } = &mut self.reads;
+        stats.disk_reads += 1;
+        stats.disk_bytes += content.as_ref().map_or(0, |content| content.len() as u64);
+        let failure = content.as_ref().err().cloned();
+        for id in extents.arrived(key, content.ok(), stats) {
+            let step = &mut self.reads.jobs[id].step;
+            step.missing -= 1;
+            if let Some(reason) = &failure {
+                step.failure = Some(ReadError::Failed(reason.clone()));
+            } else {
+                // It may hold less than this reader wants: then it is asked for again, whole.
+                let range = step.plan.extents.get(&key.number).cloned().unwrap_or_default();
+                self.take_extent(id, key, range, false);
+            }
+            if self.reads.jobs[id].step.missing == 0 {
+                self.collect_step(id);
+            }
+        }
+    }
+
+    /// Answers a read. After an error it gives what it found before, if anything: the next read meets the error.
+    pub(super) fn finish(&mut self, id: usize, outcome: Result<(), ReadError>) -> Begun {
+        let Job { id, request, from, slices, bytes, used_ahead, .. } = self.reads.jobs.remove(id);
         if let Err(error @ (ReadError::Damaged(_) | ReadError::Failed(_))) = &outcome {
-            tracing::error!(shard = self.id.0, log = job.request.log.0, segment = job.segment.0, %error, "read behind the tail failed");
+            tracing::error!(shard = self.id.0, log = request.log.0, %error, "read behind the tail failed");
         }
-        if !goes_on {
-            self.reads.finished.push((job.id, outcome));
+        let view = self.view(request.log).ok_or(ReadError::UnknownLog(request.log));
+        let outcome = if bytes > 0 { Ok(()) } else { outcome };
+        let outcome = outcome.and_then(|()| Ok(ReadBatches { slices, bytes, view: view? }));
+        self.reads.finished.push((id, outcome));
+        if let Goal::Offset(start) = request.goal
+            && bytes > 0
+        {
+            self.read_ahead(request.log, start, from, used_ahead);
         }
+        Begun::Yes
+    }
+}
+
+/// Copies what would keep whole buffers alive.
+pub(super) fn unpin(slices: &mut [Bytes]) {
+    for slice in slices {
+        *slice = Bytes::copy_from_slice(slice);
     }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::reads::{IndexCache, Reads};
+use super::lookups::IndexCache;
+use super::reads::Reads;
 use crate::batch::{BATCH_HEADER_BYTES, BatchHeader};
 use crate::cleaner::Cleaner;
 use crate::error::AppendError;
@@ -128,9 +129,9 @@ impl<I: Io> Shard<I> {
             id,
             cleaner,
             operations: Operations::new(io),
-            journal,
             partitions,
-            tail: Tail::new(tail_bytes),
+            tail: Tail::new(tail_bytes, journal.buffers().clone()),
+            journal,
             reads: Reads::default(),
             indexes: IndexCache::default(),
             owed_epochs,

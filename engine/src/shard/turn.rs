@@ -91,7 +91,7 @@ impl<I: Io> Shard<I> {
             }
             Purpose::IndexRead(segment) => self.index_was_read(segment, result),
             Purpose::Clean(step) => self.cleaning_completed(step, result)?,
-            Purpose::Read { read, part } => self.part_was_read(read, part, result),
+            Purpose::Read(key) => self.extent_was_read(key, result),
         }
         Ok(())
     }

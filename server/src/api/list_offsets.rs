@@ -113,12 +113,13 @@ fn search(batch: &[u8], log_start: i64, timestamp: i64) -> Result<Option<Found>,
     Ok(found.map(|(offset, timestamp)| Found { offset, timestamp }).filter(|found| found.offset >= log_start))
 }
 
-/// The record with the newest timestamp, by bisection: a batch at or after a moment exists, or not. At most 64 questions to the engine.
+/// The record with the newest timestamp. The log's newest is known, so the first question finds it; only when its batch is not visible
+/// or its record lies below the log start, bisection goes on: a batch at or after a moment exists, or not. At most 64 questions.
 async fn newest_timestamp(call: &Call, log: LogRef, view: LogView) -> Result<Found, ErrorCode> {
     let mut newest = None;
-    let (mut known, mut none_from) = (-1, i64::MAX);
+    let (mut known, mut none_from) = (-1, view.max_timestamp.saturating_add(1));
+    let mut middle = view.max_timestamp;
     while known < none_from - 1 {
-        let middle = if newest.is_none() { 0 } else { known + (none_from - known) / 2 };
         match call.broker.core.batch_at_timestamp(log, middle).await.map_err(|error| storage_error(log, &error))? {
             Some(batch) => {
                 known = BatchHeader::parse(&batch).map_err(|_| ErrorCode::CorruptMessage)?.max_timestamp.max(middle);
@@ -126,9 +127,7 @@ async fn newest_timestamp(call: &Call, log: LogRef, view: LogView) -> Result<Fou
             }
             None => none_from = middle,
         }
-        if known == i64::MAX {
-            break;
-        }
+        middle = if newest.is_none() { 0 } else { known + (none_from - known) / 2 };
     }
     match newest {
         Some(batch) => Ok(search(&batch, view.start.0, known)?.unwrap_or(NOTHING)),

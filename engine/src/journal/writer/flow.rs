@@ -70,7 +70,7 @@ impl Journal {
             table_place: 0,
             directory_id: self.identity.directory_id,
         };
-        let commit = Rc::new(commit.seal(&mut operations.io, header));
+        let commit = Rc::new(commit.seal(&mut operations.io, header, &self.buffers));
         let file = self.segments.get(segment).expect("a commit lies in a known segment").file;
         let mut writes_left = 0;
         // Several segments may have been begun since the last seal, so the place decides, not a flag.

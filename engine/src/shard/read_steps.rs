@@ -1,0 +1,186 @@
+//! The end of a step of a read: checked batches out of its extents, and where the read goes on.
+
+use super::reads::{Begun, ReadRequest, Reads, unpin};
+use super::state::Shard;
+use crate::error::ReadError;
+use crate::io::Io;
+use crate::journal::index::Run;
+use crate::journal::pieces::Stretches;
+use crate::journal::reader::{Collected, Goal, Plan, Wanted, collect};
+use crate::limits::READ_HELD_BYTES_MAX;
+use crate::offset::{Offset, SegmentSequence};
+
+impl<I: Io> Shard<I> {
+    /// All extents of a step are there.
+    pub(super) fn collect_step(&mut self, id: usize) -> Begun {
+        let job = &mut self.reads.jobs[id];
+        let step = std::mem::take(&mut job.step);
+        if let Some(failure) = step.failure {
+            return self.finish(id, Err(failure));
+        }
+        let wanted = Wanted {
+            goal: job.goal(),
+            bytes_max: job.bytes_left(),
+            first_whole: job.request.first_whole && job.bytes == 0,
+            visible: step.visible.clone(),
+        };
+        let stretches: Stretches =
+            step.read.into_iter().map(|(number, stretch)| (number, (stretch.from, stretch.bytes()))).collect();
+        let collected = collect(&step.plan.runs, &stretches, &wanted);
+        drop(stretches);
+        match collected {
+            Ok(collected) => self.go_on(id, step.segment, &step.plan, step.visible.end, collected),
+            Err(reason) => {
+                // The next reader asks the disk again.
+                let Reads { extents, stats, .. } = &mut self.reads;
+                extents.forget(step.segment, stats);
+                self.finish(id, Err(ReadError::Damaged(format!("segment {}: {reason}", step.segment.0))))
+            }
+        }
+    }
+
+    /// Takes in what a step gave and goes on behind it, if more is wanted. A step may give nothing: no visible batch of its runs has the
+    /// time that they promised, or compaction left no batch at the end of the segment.
+    fn go_on(
+        &mut self,
+        id: usize,
+        segment: SegmentSequence,
+        plan: &Plan,
+        visible_end: Offset,
+        mut collected: Collected,
+    ) -> Begun {
+        if self.reads.extents.held_bytes() > READ_HELD_BYTES_MAX {
+            self.reads.stats.copied_bytes += collected.bytes as u64;
+            unpin(&mut collected.slices);
+        }
+        self.reads.stats.delivered_from_disk_bytes += collected.bytes as u64;
+        let log = self.reads.jobs[id].request.log;
+        let searched_upto =
+            plan.runs.last().map(Run::last_offset).or_else(|| self.span_end(log, segment)).unwrap_or(visible_end);
+        let job = &mut self.reads.jobs[id];
+        job.slices.append(&mut collected.slices);
+        job.bytes += collected.bytes;
+        job.from = collected.next.unwrap_or(searched_upto.plus(1));
+        let is_found = job.bytes > 0 && (plan.is_sparse() || matches!(job.request.goal, Goal::Timestamp(_)));
+        if collected.is_enough || is_found || (job.bytes > 0 && job.bytes_left() == 0) || job.from >= visible_end {
+            return self.finish(id, Ok(()));
+        }
+        let (request, from, bytes_max) = (job.request, job.from, job.bytes_left());
+        let first_whole = request.first_whole && job.bytes == 0;
+        let rest = ReadRequest { bytes_max, first_whole, ..request };
+        if let Goal::Offset(_) = request.goal
+            && let Some((mut slices, bytes)) = self.read_tail(rest, from)
+        {
+            let job = &mut self.reads.jobs[id];
+            job.slices.append(&mut slices);
+            job.bytes += bytes;
+            return self.finish(id, Ok(()));
+        }
+        self.reads.waiting.push_front(id);
+        Begun::Yes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::batch::tests::batch;
+    use crate::batch::walk;
+    use crate::data_directory::{DataDirectory, DirectorySettings};
+    use crate::io::sim::{SimDisk, SimIo};
+    use crate::limits::SEGMENT_BYTES_MIN;
+    use crate::offset::{LogId, ShardId};
+    use crate::partition::config::LogConfig;
+    use crate::recovery::recover;
+    use crate::shard::engine::open_shard;
+    use crate::shard::reads::ReadStart;
+
+    const LOG: LogId = LogId(1);
+
+    struct Driven {
+        io: SimIo,
+        shard: Shard<SimIo>,
+    }
+
+    impl Driven {
+        fn start(tail_bytes: usize) -> Driven {
+            let mut io = SimIo::new(1, SimDisk::default());
+            let settings = DirectorySettings { shards: 1, segment_bytes: SEGMENT_BYTES_MIN };
+            let directory = DataDirectory::open_or_create(&mut io, Path::new("/data"), settings).expect("opens");
+            let recovered = recover(&mut io, &directory, ShardId(0)).expect("recovers");
+            let shard = open_shard(io.clone(), &directory, ShardId(0), recovered, tail_bytes);
+            let mut driven = Driven { io, shard };
+            driven.until(|shard| shard.configure_log(LOG, LogConfig::default()).ok());
+            driven
+        }
+
+        fn until<T>(&mut self, mut attempt: impl FnMut(&mut Shard<SimIo>) -> Option<T>) -> T {
+            loop {
+                if let Some(value) = attempt(&mut self.shard) {
+                    return value;
+                }
+                self.io.step();
+                self.io.advance_ns(1_000_000);
+                self.shard.turn().expect("a healthy disk");
+            }
+        }
+
+        fn append(&mut self) {
+            let bytes = batch(1, 20_000, (-1, -1, -1), 5);
+            let receipt = self.until(|shard| shard.append(LOG, &bytes).ok());
+            self.until(|shard| (shard.ends().durable >= receipt.commit).then_some(()));
+        }
+
+        /// Ten offsets follow the last span that no batch has, as compaction leaves them.
+        fn leave_a_hole(&mut self) {
+            let state = &mut self.shard.partitions.get_mut(&LOG).expect("is there").state;
+            state.next = state.next.plus(10);
+            state.spans.back_mut().expect("has data").last_offset = state.next.plus(-1);
+        }
+
+        fn first_from(&mut self, goal: Goal) -> Option<i64> {
+            let request = ReadRequest { log: LOG, goal, bytes_max: 1, first_whole: true };
+            let batches = match self.shard.read(request).expect("in range") {
+                ReadStart::Done(batches) => batches,
+                ReadStart::Pending(_) => self.until(|shard| shard.take_finished_reads().pop()).1.expect("no damage"),
+            };
+            let bytes = batches.slices.concat();
+            walk(&bytes).next().map(|(_, header)| header.base_offset())
+        }
+    }
+
+    /// Batches, a hole at the end of a segment, batches in the next one. Gives the first offsets of the hole and behind it.
+    fn with_a_hole(driven: &mut Driven) -> (Offset, Offset) {
+        let segment = |driven: &Driven| driven.shard.journal.active_segment();
+        driven.append();
+        let first = segment(driven);
+        loop {
+            let hole = driven.shard.partitions[&LOG].state.next;
+            driven.leave_a_hole();
+            driven.append();
+            if segment(driven) != first {
+                return (hole, hole.plus(10));
+            }
+        }
+    }
+
+    #[test]
+    fn a_read_in_a_hole_at_a_segments_end_goes_on_to_the_next() {
+        let mut driven = Driven::start(0);
+        let (hole, behind) = with_a_hole(&mut driven);
+        for offset in [hole, hole.plus(4), hole.plus(9), behind] {
+            assert_eq!(driven.first_from(Goal::Offset(offset)), Some(behind.0), "from {offset}");
+        }
+        assert_eq!(driven.first_from(Goal::Offset(Offset(2))), Some(11), "a hole inside a segment");
+        assert_eq!(driven.first_from(Goal::Timestamp(5)), Some(0));
+    }
+
+    #[test]
+    fn a_read_in_a_hole_before_the_tail_goes_on_in_the_tail() {
+        let mut driven = Driven::start(100_000);
+        let (hole, behind) = with_a_hole(&mut driven);
+        assert_eq!(driven.first_from(Goal::Offset(hole)), Some(behind.0));
+    }
+}
