@@ -38,6 +38,14 @@ impl World {
     }
 
     fn stop(&mut self) {
+        // What a failing disk was given before may fail yet, and ends the life otherwise.
+        self.machine().io.set_faults(Faults::default());
+        self.machine().io.run_until_idle();
+        for shard in 0..self.plan.shards as usize {
+            if !self.turn(shard) {
+                return;
+            }
+        }
         self.coverage.life("clean stops");
         let machine = self.last_words();
         machine.io.with_disk(|disk| disk.set_capacity_bytes(CAPACITY_BYTES));

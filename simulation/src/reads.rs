@@ -52,6 +52,10 @@ impl World {
             Err(ReadError::OutOfRange { offset, .. }) => {
                 assert!(offset.0 < start || offset.0 > end, "offset {offset} is within {start}..={end}");
             }
+            // What the disk gave for another reader is found wrong by this one.
+            Err(ReadError::Damaged(_)) if self.plan.faults.read_flip > 0 => {
+                self.coverage.operation("reads that the disk failed");
+            }
             Err(error) => panic!("{request:?} fails: {error}"),
         }
     }
