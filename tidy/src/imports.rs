@@ -15,12 +15,13 @@ const CRATES: [(&str, &[&str]); 7] = [
 ];
 
 /// The stages of the engine's data path: each may name those before it, and its neighbour in the same row.
-const ENGINE_STAGES: [&[&str]; 11] = [
+const ENGINE_STAGES: [&[&str]; 12] = [
     &["limits"],
     &["offset"],
     &["error"],
     &["batch"],
     &["io"],
+    &["ledger"],
     &["journal"],
     &["tail"],
     &["partition"],
