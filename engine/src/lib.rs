@@ -6,6 +6,7 @@ pub mod data_directory;
 pub mod error;
 pub mod io;
 pub mod journal;
+pub mod latency;
 pub mod ledger;
 pub mod limits;
 pub mod offset;

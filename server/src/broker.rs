@@ -13,6 +13,7 @@ use crate::config::{ListenerMode, Settings};
 use crate::frame_budget::FrameBudget;
 use crate::group_edge::GroupEdge;
 use crate::limits::SHARD_BUDGET_BYTES;
+use crate::metrics::{MemoryUse, Metrics};
 use crate::producer_ids::ProducerIds;
 
 thread_local! {
@@ -32,6 +33,8 @@ pub struct Broker {
     pub answer_memory: Arc<Semaphore>,
     /// This shard's block of producer ids.
     pub producer_ids: ProducerIds,
+    /// What was served.
+    pub metrics: Metrics,
     /// The groups whose offsets partitions live on this shard.
     pub groups: GroupEdge,
     /// The settings overlaid by the dynamic configuration of the catalog.
@@ -51,6 +54,7 @@ impl Broker {
             settings,
             frame_budget: Rc::new(FrameBudget::new(SHARD_BUDGET_BYTES)),
             answer_memory: Arc::new(Semaphore::new(SHARD_BUDGET_BYTES)),
+            metrics: Metrics::default(),
             producer_ids: ProducerIds::default(),
             catalog: RefCell::default(),
             owner: OnceCell::new(),
@@ -59,6 +63,21 @@ impl Broker {
         let installed = LOCAL.with(|local| local.set(Rc::clone(&broker)));
         assert!(installed.is_ok(), "one broker a shard");
         broker
+    }
+
+    /// What this shard holds, by purpose.
+    pub fn memory_use(&self) -> Vec<MemoryUse> {
+        let engine = self.core.stats();
+        let part = |purpose, bytes, limit_bytes| MemoryUse { purpose, bytes, limit_bytes };
+        vec![
+            part("received frames", self.frame_budget.used_bytes(), SHARD_BUDGET_BYTES),
+            part("answers", SHARD_BUDGET_BYTES - self.answer_memory.available_permits(), SHARD_BUDGET_BYTES),
+            part("stalled appends", engine.stalled_bytes, engine::limits::STALLED_BYTES_MAX),
+            part("undurable commits", engine.shard.undurable_bytes, engine::limits::UNDURABLE_BYTES_MAX),
+            part("tail", engine.shard.tail_bytes, self.settings.tail_bytes / self.core.shard_count() as usize),
+            part("idle buffers", engine.pool_idle_bytes, engine::limits::POOL_IDLE_BYTES_MAX),
+            part("index cache", engine.shard.index_cache_bytes, engine::limits::INDEX_CACHE_BYTES_MAX),
+        ]
     }
 
     /// The newest view of the catalog.

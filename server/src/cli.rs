@@ -43,10 +43,13 @@ pub struct ServeArguments {
     /// shared: one node and one port for all shards; per-core: every shard is a node with its own port, PORT + shard.
     #[arg(long, value_name = "MODE")]
     pub listeners: Option<ListenerMode>,
+    /// Address of the admin page (/metrics, /livez, /readyz), port 0 for any; it has no authentication. Goes before the file.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub admin: Option<String>,
     /// TOML file with Kafka's names for broker settings.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Where to write {"bootstrap":"HOST:PORT","pid":N,"nodes":[{"id":N,"address":"HOST:PORT"}]} once the broker listens.
+    /// Where to write {"bootstrap":"HOST:PORT","pid":N,"nodes":[{"id":N,"address":"HOST:PORT"}],"admin":"HOST:PORT"} once the broker listens.
     #[arg(long, value_name = "FILE")]
     pub ready_file: Option<PathBuf>,
     /// One setting, over the file's; may be repeated. Example: --set num.partitions=8
@@ -102,6 +105,9 @@ impl ServeArguments {
         }
         if let Some(mode) = self.listeners {
             settings.listener_mode = mode;
+        }
+        if let Some(admin) = &self.admin {
+            settings.admin_listener = Some(Endpoint::parse(admin)?);
         }
         settings.check()?;
         Ok(settings)

@@ -26,6 +26,8 @@ pub struct Settings {
     pub stop_on_stdin_eof: bool,
     /// `listeners`.
     pub listeners: Vec<Endpoint>,
+    /// `posthaste.admin.listener`: where metrics and health are shown, if anywhere.
+    pub admin_listener: Option<Endpoint>,
     /// `advertised.listeners`; a listener without one advertises the address that the client connected to.
     pub advertised_listeners: Vec<Endpoint>,
     /// `posthaste.listeners`: one node for all shards, or one a shard.
@@ -107,6 +109,7 @@ impl Default for Settings {
             ready_file: None,
             stop_on_stdin_eof: false,
             listeners: Vec::new(),
+            admin_listener: None,
             advertised_listeners: Vec::new(),
             listener_mode: ListenerMode::Shared,
             node_id: 1,

@@ -51,9 +51,14 @@ pub async fn serve(broker: Rc<Broker>, socket: Socket, client: Client) {
     let unanswered = Rc::new(Unanswered::default());
     let (sender, receiver) = mpsc::channel(PENDING_ANSWERS_MAX);
     let stall_deadline = Duration::from_millis(broker.settings.write_stall_deadline_ms);
+    let shard = Rc::clone(&broker);
     let mut reading =
         std::pin::pin!(read_requests(broker, Rc::clone(&socket), Rc::clone(&client), sender, Rc::clone(&unanswered)));
-    let mut writing = std::pin::pin!(write_answers(Sending { socket, stall_deadline }, receiver, unanswered));
+    let mut writing = std::pin::pin!(write_answers(
+        Sending { socket, broker: Rc::clone(&shard), stall_deadline },
+        receiver,
+        unanswered
+    ));
     let ended = tokio::select! {
         ended = &mut reading => {
             // What was answered before the end still leaves: the reader has dropped its end of the queue.
@@ -67,6 +72,7 @@ pub async fn serve(broker: Rc<Broker>, socket: Socket, client: Client) {
             Err(ended) => ended,
         },
     };
+    shard.metrics.connection_ended(ended.kind());
     log_end(&client, &ended);
 }
 
@@ -83,6 +89,18 @@ enum Ended {
     Unanswerable(&'static str),
 }
 
+impl Ended {
+    /// The reason without its particulars, as a metric has it.
+    fn kind(&self) -> &'static str {
+        match self {
+            Ended::Closed(closed) => closed.kind(),
+            Ended::Refused(_) => "request refused",
+            Ended::SlowReader => "slow reader",
+            Ended::Unanswerable(_) => "failed without an answer",
+        }
+    }
+}
+
 async fn read_requests(
     broker: Rc<Broker>,
     socket: Rc<Socket>,
@@ -96,10 +114,12 @@ async fn read_requests(
             Ok(frame) => frame,
             Err(closed) => return Ended::Closed(closed),
         };
+        broker.metrics.received(bytes.len());
         let call = match Call::parse(&broker, &client, bytes) {
             Ok(call) => call,
             Err(refused) => return Ended::Refused(refused),
         };
+        let (api, began) = (call.api, call.began);
         let pending = match api::begin(call) {
             Ok(Begun::Produce(answer)) => {
                 unanswered.add();
@@ -108,7 +128,10 @@ async fn read_requests(
             Ok(Begun::Serial(answer)) => {
                 unanswered.none().await;
                 match answer.await {
-                    Ok(answer) => Pending::Finished(answer),
+                    Ok(answer) => {
+                        broker.metrics.request_ended(api, began.elapsed());
+                        Pending::Finished(answer)
+                    }
                     Err(refused) => return Ended::Refused(refused),
                 }
             }
@@ -124,6 +147,7 @@ async fn read_requests(
 /// The sending half of a connection.
 struct Sending {
     socket: Rc<Socket>,
+    broker: Rc<Broker>,
     stall_deadline: Duration,
 }
 
@@ -193,9 +217,14 @@ impl Gathered {
 
 impl Sending {
     async fn step(&self, pieces: Vec<Bytes>) -> Result<(), Ended> {
+        let bytes = pieces.iter().map(Bytes::len).sum();
         match timeout(self.stall_deadline, self.socket.send_all(pieces)).await {
             Err(_) => Err(Ended::SlowReader),
-            Ok(sent) => sent.map_err(|error| Ended::Closed(Closed::Broken(error))),
+            Ok(Ok(())) => {
+                self.broker.metrics.sent(bytes);
+                Ok(())
+            }
+            Ok(Err(error)) => Err(Ended::Closed(Closed::Broken(error))),
         }
     }
 }

@@ -9,6 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The budget of one shard.
 pub struct FrameBudget {
+    bytes_max: usize,
     /// Permits are bytes.
     bytes: Arc<Semaphore>,
     overdraft: Arc<Semaphore>,
@@ -24,7 +25,12 @@ pub struct FrameMemory {
 impl FrameBudget {
     /// A budget of so many bytes.
     pub fn new(bytes: usize) -> FrameBudget {
-        FrameBudget { bytes: Arc::new(Semaphore::new(bytes)), overdraft: Arc::new(Semaphore::new(1)) }
+        FrameBudget { bytes_max: bytes, bytes: Arc::new(Semaphore::new(bytes)), overdraft: Arc::new(Semaphore::new(1)) }
+    }
+
+    /// Bytes that are held within the budget.
+    pub fn used_bytes(&self) -> usize {
+        self.bytes_max - self.bytes.available_permits()
     }
 
     /// Waits until `memory` covers a buffer of `bytes`. The client waits upstream: what it sends stays in the kernel.

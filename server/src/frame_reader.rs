@@ -67,6 +67,19 @@ impl fmt::Display for Closed {
 }
 
 impl Closed {
+    /// The reason without its particulars, as a metric has it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Closed::Ended => "client ended",
+            Closed::EndedInFrame => "client ended inside a frame",
+            Closed::Broken(_) => "broken",
+            Closed::Idle => "idle",
+            Closed::FrameDeadline => "frame deadline",
+            Closed::FrameLength { .. } => "frame length",
+            Closed::Stopping => "stopping",
+        }
+    }
+
     /// Whether the client did something that an operator should see.
     pub fn is_suspicious(&self) -> bool {
         matches!(self, Closed::EndedInFrame | Closed::FrameDeadline | Closed::FrameLength { .. })

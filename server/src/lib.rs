@@ -5,6 +5,7 @@
 //! shards are reached by message only ([`broker::Broker`] is what a shard knows).
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
 
+pub mod admin;
 pub mod api;
 pub mod broker;
 pub mod catalog;
@@ -23,6 +24,7 @@ pub mod group;
 pub mod group_edge;
 pub mod limits;
 pub mod listener;
+pub mod metrics;
 pub mod nodes;
 pub mod producer_ids;
 pub mod request;

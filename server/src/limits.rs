@@ -38,6 +38,14 @@ pub const FRAME_DEADLINE_MS: u64 = 30_000;
 pub const WRITE_STALL_DEADLINE_MS: u64 = 30_000;
 /// How long a graceful stop waits for answers in flight.
 pub const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
+/// Questions of the admin page that wait for a shard; one more finds it busy. Scrapes come every few seconds.
+pub const ADMIN_ASKS_MAX: usize = 16;
+/// A shard that does not take a message for this long is stuck: no turn of it takes a tenth of that.
+pub const LIVE_ANSWER_DEADLINE: Duration = Duration::from_secs(10);
+/// How long a scrape waits for a shard; Prometheus itself gives up after 10 s.
+pub const METRICS_ANSWER_DEADLINE: Duration = Duration::from_secs(1);
+/// How long the probe of the write path may take: far above a flush of a busy disk, and below what clients wait for an answer.
+pub const READY_WRITE_DEADLINE: Duration = Duration::from_secs(5);
 /// Longest wait of a Fetch that a client may ask for; a poll holds a task and its answer slot.
 pub const FETCH_WAIT_MAX: Duration = Duration::from_secs(300);
 

@@ -10,6 +10,7 @@ use engine::io::net::{Acceptor, listen};
 use thiserror::Error;
 use tokio::sync::mpsc;
 
+use crate::admin::Ask;
 use crate::config::{Endpoint, ListenerMode, Settings};
 use crate::nodes::Nodes;
 
@@ -42,14 +43,18 @@ pub struct ShardInbox {
     pub sockets: mpsc::Sender<Accepted>,
     /// Connections that live there.
     pub connections: Arc<AtomicUsize>,
+    /// Questions of the admin page.
+    pub asks: mpsc::Sender<Ask>,
 }
 
 /// Why an address is not listened on.
 #[derive(Debug, Error)]
 #[error("cannot listen on {endpoint}: {error}")]
 pub struct ListenError {
-    endpoint: Endpoint,
-    error: io::Error,
+    /// As configured.
+    pub endpoint: Endpoint,
+    /// The system's answer.
+    pub error: io::Error,
 }
 
 /// Everything that accepts.
@@ -112,7 +117,7 @@ impl Listeners {
 }
 
 /// All addresses of a name; only one when the system chooses the port, because it would choose another for each.
-fn resolve(endpoint: &Endpoint) -> io::Result<Vec<SocketAddr>> {
+pub fn resolve(endpoint: &Endpoint) -> io::Result<Vec<SocketAddr>> {
     let host = if endpoint.host == "*" { "::" } else { endpoint.host.as_str() };
     let mut addresses: Vec<SocketAddr> = (host, endpoint.port).to_socket_addrs()?.collect();
     if addresses.is_empty() {

@@ -1,6 +1,7 @@
 //! `Call`: one request with everything its handler needs, and `Answer`: what goes back.
 
 use std::rc::Rc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use protocol::Response;
@@ -52,6 +53,8 @@ pub struct Call {
     pub version: i16,
     /// What the client calls itself.
     pub client_id: String,
+    /// When its frame was whole.
+    pub began: Instant,
     correlation_id: i32,
     frame: Bytes,
     body_at: usize,
@@ -79,6 +82,7 @@ impl Call {
             api: api.ok_or(Refused::Api { key, version })?,
             version,
             client_id: header.client_id.unwrap_or_default().chars().take(CLIENT_ID_CHARS_MAX).collect(),
+            began: Instant::now(),
             correlation_id: header.correlation_id,
             body_at,
             frame,

@@ -16,10 +16,11 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tokio::sync::{Semaphore, watch};
 
+use crate::admin::AdminListener;
 use crate::config::{HostPort, Settings};
 use crate::exit;
 use crate::limits::DESCRIPTORS_RESERVED;
-use crate::listener::{Listeners, ShardInbox};
+use crate::listener::{ListenError, Listeners, ShardInbox, resolve};
 use crate::shard_service::{self, Control, Event};
 use crate::start_report::StartReport;
 use crate::state_log::ReplayError;
@@ -50,6 +51,7 @@ fn run(settings: Settings) -> Result<(), Failure> {
     let (_, descriptors_max) = raise_file_descriptor_limit();
     let connections_max = connections_max(&settings, descriptors_max);
     let settings = Arc::new(settings);
+    let admin = start_admin(&settings)?;
     let (events, reasons) = mpsc::channel();
     let serving = Arc::new(AtomicBool::new(false));
     watch_for_stop(&settings, &events, &serving)?;
@@ -62,6 +64,9 @@ fn run(settings: Settings) -> Result<(), Failure> {
     });
     let engine = start_engine(&settings, &control)?;
     let shards = Arc::new(wait_for_shards(&reasons, engine.directory().shards as usize, &settings.data)?);
+    if let Some(admin) = &admin {
+        admin.shards_run(shards.iter().map(|shard| shard.asks.clone()).collect());
+    }
     let listeners = Listeners::start(&settings, &shards, connections_max);
     let outcome = match listeners {
         Ok(listeners) => {
@@ -74,10 +79,14 @@ fn run(settings: Settings) -> Result<(), Failure> {
                 descriptors_max,
                 connections_max,
                 addresses,
+                admin: admin.as_ref().map(AdminListener::address),
             };
             eprintln!("posthaste starts\n{}", report.render());
-            announce(&settings, &listeners)?;
+            announce(&settings, &listeners, admin.as_ref())?;
             wait_for_stop(&reasons);
+            if let Some(admin) = &admin {
+                admin.drain();
+            }
             listeners.stop();
             Ok(())
         }
@@ -102,6 +111,22 @@ fn connections_max(settings: &Settings, descriptors_max: u64) -> usize {
         );
     }
     settings.max_connections.min(spare).max(1)
+}
+
+fn start_admin(settings: &Settings) -> Result<Option<AdminListener>, Failure> {
+    let Some(endpoint) = &settings.admin_listener else {
+        return Ok(None);
+    };
+    let refuse = |error| {
+        let error = ListenError { endpoint: endpoint.clone(), error };
+        Failure { code: exit::LISTEN, line: error.to_string() }
+    };
+    let addresses = resolve(endpoint).map_err(refuse)?;
+    let address = *addresses.first().expect("a name without an address is an error");
+    if !address.ip().is_loopback() {
+        tracing::warn!(%address, "the admin page has no authentication, and its address can be reached from other machines");
+    }
+    AdminListener::start(address, 0).map(Some).map_err(refuse)
 }
 
 fn start_engine(settings: &Settings, control: &Arc<Control>) -> Result<Engine, Failure> {
@@ -190,7 +215,7 @@ fn watch_for_stop(settings: &Settings, events: &mpsc::Sender<Event>, serving: &A
 }
 
 /// Writes the ready file and says so.
-fn announce(settings: &Settings, listeners: &Listeners) -> Result<(), Failure> {
+fn announce(settings: &Settings, listeners: &Listeners, admin: Option<&AdminListener>) -> Result<(), Failure> {
     // A node's first address is enough for a program that wants to connect.
     let mut nodes = BTreeMap::new();
     for (node, address) in listeners.addresses() {
@@ -199,18 +224,27 @@ fn announce(settings: &Settings, listeners: &Listeners) -> Result<(), Failure> {
     let Some(bootstrap) = nodes.values().next() else { return Ok(()) };
     tracing::info!(bootstrap, nodes = nodes.len(), "ready");
     let Some(path) = &settings.ready_file else { return Ok(()) };
-    write_ready_file(path, bootstrap, &nodes).map_err(|error| Failure {
+    let admin = admin.map(|admin| reachable(admin.address()));
+    write_ready_file(path, bootstrap, &nodes, admin.as_deref()).map_err(|error| Failure {
         code: exit::CONFIGURATION,
         line: format!("cannot write the ready file {}: {error}", path.display()),
     })
 }
 
 /// Whoever sees the file sees all of it.
-fn write_ready_file(path: &Path, bootstrap: &str, nodes: &BTreeMap<i32, String>) -> std::io::Result<()> {
+fn write_ready_file(
+    path: &Path,
+    bootstrap: &str,
+    nodes: &BTreeMap<i32, String>,
+    admin: Option<&str>,
+) -> std::io::Result<()> {
     let nodes: Vec<_> = nodes.iter().map(|(id, address)| serde_json::json!({ "id": id, "address": address })).collect();
-    let content = serde_json::json!({ "bootstrap": bootstrap, "pid": std::process::id(), "nodes": nodes }).to_string();
+    let mut content = serde_json::json!({ "bootstrap": bootstrap, "pid": std::process::id(), "nodes": nodes });
+    if let Some(admin) = admin {
+        content["admin"] = admin.into();
+    }
     let unfinished = path.with_extension("unfinished");
-    std::fs::write(&unfinished, content)?;
+    std::fs::write(&unfinished, content.to_string())?;
     std::fs::rename(&unfinished, path)
 }
 

@@ -10,11 +10,12 @@ use engine::io::net::Socket;
 use engine::shard::core::Core;
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 
+use crate::admin::answer_asks;
 use crate::broker::Broker;
 use crate::catalog::{CATALOG_SHARD, CatalogOwner};
 use crate::config::Settings;
 use crate::connection::{self, Client};
-use crate::limits::{ACCEPTED_SOCKETS_MAX, DRAIN_DEADLINE};
+use crate::limits::{ACCEPTED_SOCKETS_MAX, ADMIN_ASKS_MAX, DRAIN_DEADLINE};
 use crate::listener::{Accepted, ShardInbox};
 use crate::state_log::ReplayError;
 
@@ -64,7 +65,10 @@ pub async fn run(core: Core, control: Arc<Control>) {
     }
     core.spawn(retain(core.clone(), Duration::from_millis(control.settings.log_retention_check_interval_ms)));
     let (sender, receiver) = mpsc::channel(ACCEPTED_SOCKETS_MAX);
-    let inbox = ShardInbox { sockets: sender, connections: Arc::new(AtomicUsize::new(0)) };
+    let connections = Arc::new(AtomicUsize::new(0));
+    let (asks, asked) = mpsc::channel(ADMIN_ASKS_MAX);
+    core.spawn(answer_asks(Rc::clone(&broker), Arc::clone(&connections), asked));
+    let inbox = ShardInbox { sockets: sender, connections, asks };
     let _ = control.events.send(Event::ShardReady(core.shard().0, inbox));
     drop(control);
     take_sockets(&core, &broker, receiver).await;

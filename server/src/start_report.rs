@@ -25,6 +25,8 @@ pub struct StartReport<'a> {
     pub connections_max: usize,
     /// Where it listens, and as which node.
     pub addresses: Vec<(i32, SocketAddr)>,
+    /// Where the admin page is.
+    pub admin: Option<SocketAddr>,
 }
 
 impl StartReport<'_> {
@@ -45,6 +47,9 @@ impl StartReport<'_> {
         line("connections at most", &self.connections_max.to_string());
         for (node, address) in &self.addresses {
             line("listening on", &format!("{address} (node {node})"));
+        }
+        if let Some(address) = self.admin {
+            line("admin page", &format!("http://{address}/metrics"));
         }
         if self.settings.advertised_listeners.is_empty() {
             line("advertised", "the address that a client has connected to");

@@ -21,7 +21,7 @@ const ENGINE_STAGES: [&[&str]; 12] = [
     &["error"],
     &["batch"],
     &["io"],
-    &["ledger"],
+    &["ledger", "latency"],
     &["journal"],
     &["tail"],
     &["partition"],

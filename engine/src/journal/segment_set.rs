@@ -51,6 +51,19 @@ struct Spare {
     synced: bool,
 }
 
+/// The segment files of a shard.
+#[derive(Clone, Copy, Debug)]
+pub struct SegmentStats {
+    /// Size of one.
+    pub bytes_each: u64,
+    /// With data: the active one and those that are sealed.
+    pub used: usize,
+    /// Ready to become the next.
+    pub spare: usize,
+    /// What is left of the disk, as a level.
+    pub disk_level: DiskLevel,
+}
+
 /// All segments of a shard.
 #[derive(Debug)]
 pub struct SegmentSet {
@@ -122,6 +135,10 @@ impl SegmentSet {
     /// A segment is at hand.
     pub fn has_spare(&self) -> bool {
         !self.spares.is_empty()
+    }
+    /// How many there are.
+    pub fn stats(&self, bytes_each: u64) -> SegmentStats {
+        SegmentStats { bytes_each, used: self.segments.len(), spare: self.spares.len(), disk_level: self.disk_level() }
     }
     /// Path of a file in this shard's directory.
     pub fn path(&self, name: &str) -> PathBuf {

@@ -20,6 +20,7 @@ use super::operations::Operations;
 use super::segment::{FIRST_COMMIT_PLACE, SegmentGeometry};
 use super::segment_set::SegmentSet;
 use crate::io::{FileId, Io};
+use crate::latency::LatencyHistogram;
 use crate::ledger::Ledger;
 use crate::limits::{BLOCK_BYTES, COMMIT_BYTES_TARGET, COMMIT_ENTRIES_MAX, UNDURABLE_BYTES_MAX, WATERMARK_DELAY_MS};
 use crate::offset::{CommitSequence, Ends, Incarnation, JournalPosition, LogId, Offset, SegmentSequence, ShardId};
@@ -75,7 +76,21 @@ struct Sealed {
 
 struct Flush {
     covers: CommitSequence,
+    begun_ns: u64,
     files_left: usize,
+}
+
+/// What a journal has written since the start.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct JournalStats {
+    /// Commits.
+    pub commits: u64,
+    /// Their bytes on the disk, padding and tables included.
+    pub commit_bytes: u64,
+    /// Bytes of the payloads in them: what is left is what padding and tables cost.
+    pub payload_bytes: u64,
+    /// Flushes, and how long each took.
+    pub flushes: LatencyHistogram,
 }
 
 /// The journal of one shard.
@@ -107,6 +122,7 @@ pub struct Journal {
     sealed_commits: Vec<Rc<SealedCommit>>,
     written_commits: Vec<Rc<SealedCommit>>,
     durable_commits: Vec<Rc<SealedCommit>>,
+    stats: JournalStats,
 }
 
 impl Journal {
@@ -149,6 +165,7 @@ impl Journal {
             sealed_commits: Vec::new(),
             written_commits: Vec::new(),
             durable_commits: Vec::new(),
+            stats: JournalStats::default(),
         }
     }
 
@@ -200,6 +217,10 @@ impl Journal {
     /// Bytes accepted and not yet durable.
     pub fn undurable_bytes(&self) -> usize {
         self.undurable_bytes
+    }
+    /// What was written since the start.
+    pub fn stats(&self) -> JournalStats {
+        self.stats
     }
     /// Largest payload that one commit of this directory's segments takes.
     pub fn payload_bytes_max(&self) -> usize {

@@ -295,7 +295,7 @@ impl Core {
     }
 
     /// Makes a change on a shard, again after each turn that had no room for it, and waits until it is durable.
-    fn change(
+    pub(super) fn change(
         &self,
         shard: ShardId,
         change: impl Fn(&mut Shard<RingIo>) -> Result<CommitSequence, Refusal> + Send + 'static,

@@ -24,6 +24,11 @@ pub struct IndexCache {
 }
 
 impl IndexCache {
+    /// Bytes that it holds.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     fn get(&mut self, segment: SegmentSequence) -> Option<Rc<SegmentIndex>> {
         let at = self.indexes.iter().position(|index| index.segment == segment)?;
         let index = self.indexes.remove(at);

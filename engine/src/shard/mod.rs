@@ -19,5 +19,6 @@ mod read_steps;
 pub mod reads;
 mod retention;
 pub mod state;
+pub mod stats;
 pub mod turn;
 pub mod waiters;

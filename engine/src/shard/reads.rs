@@ -107,6 +107,13 @@ pub struct Reads {
     finished: Vec<(ReadId, Result<ReadBatches, ReadError>)>,
 }
 
+impl Reads {
+    /// Reads that have not ended.
+    pub fn unfinished(&self) -> usize {
+        self.jobs.len()
+    }
+}
+
 impl Job {
     /// What the next step looks for.
     pub(super) fn goal(&self) -> Goal {

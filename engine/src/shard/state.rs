@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::lookups::IndexCache;
 use super::reads::Reads;
+use super::stats::AppendStats;
 use crate::batch::{BATCH_HEADER_BYTES, BatchHeader};
 use crate::cleaner::Cleaner;
 use crate::error::AppendError;
@@ -95,6 +96,7 @@ pub struct Shard<I: Io> {
     pub(super) dead: VecDeque<Dead>,
     /// Logs whose visible end moved since the last call of [`Shard::take_advanced`], and by how many bytes; 0 = whoever waits must look again.
     pub(super) advanced: Vec<(LogId, usize)>,
+    pub(super) appended: AppendStats,
 }
 
 impl<I: Io> Shard<I> {
@@ -138,6 +140,7 @@ impl<I: Io> Shard<I> {
             owed_retention: VecDeque::new(),
             dead: VecDeque::new(),
             advanced: Vec::new(),
+            appended: AppendStats::default(),
         }
     }
 
@@ -215,6 +218,9 @@ impl<I: Io> Shard<I> {
         let applied = partition.state.apply_batch(&entry, header, commit, segment, now_ms);
         applied.expect("the base offset is the log's end");
         partition.appended();
+        self.appended.batches += 1;
+        self.appended.records += u64::from(entry.count);
+        self.appended.bytes += u64::from(entry.length);
         if is_first_in_segment {
             self.journal.segments.hold(segment);
         }

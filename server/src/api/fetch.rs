@@ -67,6 +67,10 @@ pub async fn handle(call: &Call, request: FetchRequest<'_>) -> Answer {
         drop(memory);
         wait_for_more(call, &wanted, &reads, enough - bytes, deadline).await;
     };
+    for code in reads.iter().filter_map(|read| read.error) {
+        call.broker.metrics.partition_failed(call.api, code);
+    }
+    call.broker.metrics.fetched(reads.iter().map(|read| read.bytes).sum());
     Answer { memory, ..call.answer(&response(&request, reads)) }
 }
 

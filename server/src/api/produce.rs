@@ -101,10 +101,12 @@ async fn finish(call: Call, topics: Vec<Topic>, answered: bool, deadline: Option
         for (partition, outcome) in partitions {
             if let Err(Refusal { code, reason, .. }) = outcome {
                 failed = true;
+                call.broker.metrics.partition_failed(call.api, *code);
                 tracing::debug!(peer = %call.client.peer, topic, partition, ?code, %reason, "produce refused");
             }
         }
     }
+    call.broker.metrics.request_ended(call.api, call.began.elapsed());
     if answered {
         return call.answer(&ProduceResponse {
             responses: finished.iter().map(topic_response).collect(),

@@ -118,6 +118,16 @@ pub const BROKER_KEYS: &[BrokerKey] = &[
             |settings| join(&settings.advertised_listeners),
         ),
     },
+    BrokerKey {
+        name: "posthaste.admin.listener",
+        effect: Effect::Acts(
+            |settings, key| {
+                settings.admin_listener = Some(Endpoint::parse(&key.value)?);
+                Ok(())
+            },
+            |settings| settings.admin_listener.as_ref().map_or_else(|| "none".into(), ToString::to_string),
+        ),
+    },
     acts!("posthaste.listeners", listener_mode, |key| {
         key.value.trim().parse().map_err(|reason: &str| key.refused(reason.into()))
     }),

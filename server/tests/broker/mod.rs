@@ -1,6 +1,7 @@
 //! A broker as a child process on port 0 with its own directory, and a client that speaks bytes to it.
 #![allow(dead_code, reason = "every test file uses a part of it")]
 
+mod admin;
 mod client;
 pub mod requests;
 
@@ -13,6 +14,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+#[allow(unused_imports, reason = "every test file uses a part of it")]
+pub use admin::admin_get;
 #[allow(unused_imports, reason = "every test file uses a part of it")]
 pub use client::{Client, FETCH, PRODUCE, batch, fetch_request, fetched, idempotent_batch, values};
 
@@ -148,6 +151,11 @@ impl Broker {
             assert!(Instant::now() < give_up, "no line with {parts:?} in:\n{}", self.log());
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// The file that it writes when it listens.
+    pub fn ready_file(&self) -> PathBuf {
+        self.files.path().join("ready")
     }
 
     /// Its data directory.

@@ -85,6 +85,9 @@ impl Journal {
         }
         self.proof_owed_since_ns = None;
         self.index(segment, &commit);
+        self.stats.commits += 1;
+        self.stats.commit_bytes += u64::from(commit.header.length);
+        self.stats.payload_bytes += commit.entries.iter().map(|entry| u64::from(entry.length)).sum::<u64>();
         self.sealed_commits.push(Rc::clone(&commit));
         self.sealed.push_back(Sealed { commit, file, writes_left });
     }
@@ -133,7 +136,8 @@ impl Journal {
             .map(|sealed| sealed.file)
             .collect();
         files.dedup();
-        self.flush = Some(Flush { covers: self.ends.written, files_left: files.len() });
+        let begun_ns = operations.io.monotonic_ns();
+        self.flush = Some(Flush { covers: self.ends.written, begun_ns, files_left: files.len() });
         for file in files {
             operations.submit(Purpose::Flush, Op::SyncData { file });
         }
@@ -175,8 +179,9 @@ impl Journal {
         if flush.files_left > 0 {
             return Ok(());
         }
-        let covers = flush.covers;
+        let (covers, begun_ns) = (flush.covers, flush.begun_ns);
         self.flush = None;
+        self.stats.flushes.record(operations.io.monotonic_ns().saturating_sub(begun_ns));
         self.ends.durable = covers;
         self.ends.assert_ordered();
         let mut carries_data = false;
