@@ -126,7 +126,7 @@ fn start_admin(settings: &Settings) -> Result<Option<AdminListener>, Failure> {
     if !address.ip().is_loopback() {
         tracing::warn!(%address, "the admin page has no authentication, and its address can be reached from other machines");
     }
-    AdminListener::start(address, 0).map(Some).map_err(refuse)
+    AdminListener::start(address).map(Some).map_err(refuse)
 }
 
 fn start_engine(settings: &Settings, control: &Arc<Control>) -> Result<Engine, Failure> {

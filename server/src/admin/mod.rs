@@ -26,7 +26,6 @@ pub struct Admin {
     /// Set when all shards run.
     shards: OnceLock<Vec<mpsc::Sender<Ask>>>,
     draining: AtomicBool,
-    memory_max_bytes: u64,
 }
 
 /// The running page.
@@ -39,11 +38,11 @@ pub struct AdminListener {
 
 impl AdminListener {
     /// Binds and serves, before there are shards: a broker that recovers is alive and not ready.
-    pub fn start(address: SocketAddr, memory_max_bytes: u64) -> io::Result<AdminListener> {
+    pub fn start(address: SocketAddr) -> io::Result<AdminListener> {
         let listener = TcpListener::bind(address)?;
         let address = listener.local_addr()?;
         listener.set_nonblocking(true)?;
-        let admin = Arc::new(Admin { shards: OnceLock::new(), draining: AtomicBool::new(false), memory_max_bytes });
+        let admin = Arc::new(Admin { shards: OnceLock::new(), draining: AtomicBool::new(false) });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (stop, stopped) = oneshot::channel();
         let served = Arc::clone(&admin);
@@ -92,7 +91,7 @@ async fn metrics_page(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
     let shards = admin.shards();
     let answers = ask_all(shards, Ask::Snapshot, METRICS_ANSWER_DEADLINE).await;
     let snapshots: Vec<_> = answers.into_iter().flatten().collect();
-    let page = metrics::page(shards.len(), &snapshots, resident_bytes(), admin.memory_max_bytes);
+    let page = metrics::page(shards.len(), &snapshots, resident_bytes());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], page)
 }
 

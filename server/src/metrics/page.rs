@@ -10,7 +10,7 @@ use super::text::{Kind, Text};
 type Label = (&'static str, String);
 
 /// Renders the page. `shards` is how many there are; those that did not answer in time are missing from the rest.
-pub fn page(shards: usize, snapshots: &[ShardSnapshot], resident_bytes: u64, memory_max_bytes: u64) -> String {
+pub fn page(shards: usize, snapshots: &[ShardSnapshot], resident_bytes: u64) -> String {
     let mut text = Text::default();
     let unlabelled = |value| [([0_u8; 0].map(|_| ("", String::new())), value)];
     text.numbers(Kind::Gauge, "posthaste_shards", "Shards of the data directory.", unlabelled(shards as u64));
@@ -19,12 +19,6 @@ pub fn page(shards: usize, snapshots: &[ShardSnapshot], resident_bytes: u64, mem
         "posthaste_shards_answering",
         "Shards that answered this scrape in time.",
         unlabelled(snapshots.len() as u64),
-    );
-    text.numbers(
-        Kind::Gauge,
-        "posthaste_memory_max_bytes",
-        "memory.max.bytes: what the process may hold.",
-        unlabelled(memory_max_bytes),
     );
     text.numbers(
         Kind::Gauge,
