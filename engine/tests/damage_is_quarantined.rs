@@ -83,3 +83,23 @@ fn the_quarantine_lasts_over_starts_and_rolls_until_the_records_are_deleted() {
     assert!(last >= Offset(5), "offsets go on behind what was there: {last}");
     assert_eq!(machine.read_all(2).len() as i64, last.0 + 1 - 3);
 }
+
+/// Nothing follows the last batch but the watermark of an idle shard: without it recovery would take the damage for an unacknowledged tail.
+#[test]
+fn an_idle_shard_has_proven_its_last_batch() {
+    let mut machine = Machine::start(SimDisk::default(), 1, SEGMENT_BYTES_MIN, 64 << 10);
+    machine.configure(1, LogConfig::default());
+    machine.append_durably(1, &batch(1, 500, STAMP));
+    for _ in 0..10 {
+        machine.tick();
+    }
+    let path = Path::new("/data/shard-0000/0000000001.segment");
+    machine.io.with_disk(|disk| {
+        let content = disk.content(path).expect("the segment");
+        let place = content.windows(8).position(|window| window == STAMP.to_be_bytes()).expect("the record");
+        assert!(disk.damage(path, place, 1));
+    });
+    let mut machine = machine.crash(Crash::PowerCut);
+    assert_eq!(machine.shard.view(LogId(1)).expect("is there").high_watermark, Offset(1), "it is not cut");
+    assert!(matches!(machine.read(1, Goal::Offset(Offset(0)), 1 << 20), Err(ReadError::Damaged(_))));
+}

@@ -5,8 +5,10 @@ use super::super::verify::{ShardReport, check};
 use super::writer::Writer;
 use super::{SETTINGS, SHARD, index_file, root, segment_file, start};
 use crate::data_directory::{DataDirectory, OpenError};
+use crate::io::Io;
 use crate::io::sim::{Crash, SimDisk, SimIo};
-use crate::offset::LogId;
+use crate::journal::index::SegmentIndex;
+use crate::offset::{LogId, SegmentSequence};
 
 /// Several sealed segments with index files, as a recovery left them.
 fn settled_journal() -> (SimDisk, Writer) {
@@ -108,4 +110,20 @@ fn an_index_that_lies_is_named() {
     let report = checked(&disk).expect("a start would accept it");
     let [found] = &report.damage[..] else { panic!("{:?}", report.damage) };
     assert_eq!(found.path, index_file(slot));
+}
+
+/// A segment that was given back and opened again has the same number; an index of its first life must not count for its second.
+#[test]
+fn an_index_of_an_earlier_life_of_its_segment_is_rebuilt() {
+    let (disk, _) = settled_journal();
+    let mut io = SimIo::new(1, disk.clone());
+    let directory = DataDirectory::open_or_create(&mut io, root(), SETTINGS).expect("opens");
+    let content = io.read_file(&index_file(1), 1 << 20).expect("read").expect("there");
+    let index = SegmentIndex::decode(&content, SegmentSequence(1), SHARD, directory.id).expect("intact");
+    let mut earlier = index.clone();
+    earlier.first_commit = index.first_commit.next();
+    io.replace_file(&index_file(1), &earlier.encode(SHARD, directory.id)).expect("replaced");
+    let (_, recovered) = start(&mut io).expect("a start");
+    assert!(recovered.cases.contains(&Case::IndexForeign), "{:?}", recovered.cases);
+    assert_eq!(recovered.segments[0].summaries, index.summaries());
 }
