@@ -15,6 +15,16 @@ use simulated_shard::{Machine, batch, body};
 
 const STAMP: u64 = 0x7a7a_7a7a_7a7a_7a7a;
 
+/// Flips a bit of the record that is filled with the stamp.
+fn damage_the_stamped_record(machine: &Machine) {
+    let path = Path::new("/data/shard-0000/0000000001.segment");
+    machine.io.with_disk(|disk| {
+        let content = disk.content(path).expect("the segment");
+        let place = content.windows(8).position(|window| window == STAMP.to_be_bytes()).expect("the record");
+        assert!(disk.damage(path, place, 1));
+    });
+}
+
 /// Three logs of five records; the third record of log 2 is damaged on the disk.
 fn damaged() -> Machine {
     let mut machine = Machine::start(SimDisk::default(), 1, SEGMENT_BYTES_MIN, 64 << 10);
@@ -27,12 +37,7 @@ fn damaged() -> Machine {
         }
     }
     machine.settle();
-    let path = Path::new("/data/shard-0000/0000000001.segment");
-    machine.io.with_disk(|disk| {
-        let content = disk.content(path).expect("the segment");
-        let place = content.windows(8).position(|window| window == STAMP.to_be_bytes()).expect("the record");
-        assert!(disk.damage(path, place, 1));
-    });
+    damage_the_stamped_record(&machine);
     let mut machine = machine.crash(Crash::PowerCut);
     for log in 1..4 {
         machine.configure(log, LogConfig::default());
@@ -93,12 +98,7 @@ fn an_idle_shard_has_proven_its_last_batch() {
     for _ in 0..10 {
         machine.tick();
     }
-    let path = Path::new("/data/shard-0000/0000000001.segment");
-    machine.io.with_disk(|disk| {
-        let content = disk.content(path).expect("the segment");
-        let place = content.windows(8).position(|window| window == STAMP.to_be_bytes()).expect("the record");
-        assert!(disk.damage(path, place, 1));
-    });
+    damage_the_stamped_record(&machine);
     let mut machine = machine.crash(Crash::PowerCut);
     assert_eq!(machine.shard.view(LogId(1)).expect("is there").high_watermark, Offset(1), "it is not cut");
     assert!(matches!(machine.read(1, Goal::Offset(Offset(0)), 1 << 20), Err(ReadError::Damaged(_))));
