@@ -9,6 +9,7 @@ pub mod journal;
 pub mod latency;
 pub mod ledger;
 pub mod limits;
+pub mod memory;
 pub mod offset;
 pub mod partition;
 pub mod recovery;

@@ -49,6 +49,8 @@ pub const CHUNK_BYTES_LARGE: usize = 512 << 10;
 /// Buffers that a core keeps for reuse, in bytes: one commit of the largest size. At a steady load the tail gives one back for
 /// each one taken, so more would only sit there while the process is idle.
 pub const POOL_IDLE_BYTES_MAX: usize = 16 << 20;
+/// ... and with as little memory as a shard works with.
+pub const POOL_IDLE_BYTES_MIN: usize = 2 << 20;
 /// Entries of a ring's submission queue; its completion queue has [`RING_COMPLETIONS_PER_ENTRY`] times as many, so that a
 /// burst of socket readiness does not overflow it.
 pub const RING_ENTRIES: u32 = 1024;
@@ -72,13 +74,21 @@ pub const COMMITS_IN_FLIGHT_MAX: usize = 4;
 pub const PIPELINE_BYTES_MIN: usize = 512 << 10;
 /// Bytes appended but not yet durable, a shard; beyond it appends wait (and their sockets are not read).
 pub const UNDURABLE_BYTES_MAX: usize = 48 << 20;
+/// ... and with as little memory as a shard works with: a batch of the largest size.
+pub const UNDURABLE_BYTES_MIN: usize = BATCH_BYTES_MAX;
 /// Appends that wait for room, a shard, in bytes; beyond it an append is refused (the server grants request memory first, so this is a backstop).
 pub const STALLED_BYTES_MAX: usize = 256 << 20;
 
-/// Tail buffers a shard keeps for readers when the configuration does not say otherwise.
+/// Tail buffers that all shards together keep for readers when the configuration does not say otherwise.
 pub const TAIL_BYTES_DEFAULT: usize = 64 << 20;
+/// Tail buffers that one shard keeps for readers when nobody says otherwise.
+pub const TAIL_BYTES_MAX: usize = 64 << 20;
+/// ... and with as little memory as a shard works with.
+pub const TAIL_BYTES_MIN: usize = 1 << 20;
 /// Sealed segment indexes kept in memory, a shard, in bytes of file.
 pub const INDEX_CACHE_BYTES_MAX: usize = 16 << 20;
+/// ... and with as little memory as a shard works with.
+pub const INDEX_CACHE_BYTES_MIN: usize = 2 << 20;
 /// Batches that lie together share an index entry up to this many bytes: what a reader in the middle reads too much.
 pub const INDEX_RUN_BYTES_MAX: u32 = 64 << 10;
 /// Bytes of one read of a recovery scan or of the cleaner.
@@ -90,17 +100,14 @@ pub const DISK_READ_GAP_BYTES_MAX: usize = 64 << 10;
 pub const EXTENT_BYTES: usize = 256 << 10;
 /// Memory for what was read from disk, a shard: extents that are kept, on their way, or held by answers. Each counts as a whole one.
 pub const READ_BYTES_MAX: usize = 32 << 20;
-/// Of these, what answers may hold; beyond it they get copies of just their bytes, which the server's own budget counts. So
-/// slow readers never stop the others, and a batch of the largest size always finds room.
-pub const READ_HELD_BYTES_MAX: usize = READ_BYTES_MAX / 2;
+/// ... and with as little memory as a shard works with: a batch of the largest size and a step of a read.
+pub const READ_BYTES_MIN: usize = 16 << 20;
 /// Extents that one step of a read covers; a larger fetch takes several. Small beside [`READ_BYTES_MAX`], so that
 /// readers of logs that lie interleaved in one stretch find what the first of them read.
 pub const READ_EXTENTS_MAX: usize = 16;
 /// A step that wants less than one in so many bytes of its extents is sparse: unless others read there too, only its blocks are read, and its
 /// answer ends with the step.
 pub const READ_SPARSE_TIMES: usize = 4;
-/// Memory for extents that were read ahead and not used yet, a shard.
-pub const READ_AHEAD_BYTES_MAX: usize = READ_BYTES_MAX / 4;
 /// How far ahead of one reader is read at most: two steps hide a disk's latency at any speed that a socket has.
 pub const READ_AHEAD_DEPTH_BYTES_MAX: usize = 4 << 20;
 /// ... and at first.
@@ -116,12 +123,16 @@ pub const DISK_READS_AHEAD_MAX: usize = 8;
 /// Commit buffers that slow readers may hold after the tail forgot them; beyond it readers get copies. With the tail's own budget,
 /// all of which may be in answers when it is forgotten, this bounds what readers pin.
 pub const TAIL_PINNED_BYTES_MAX: usize = 16 << 20;
+/// ... and with as little memory as a shard works with.
+pub const TAIL_PINNED_BYTES_MIN: usize = 2 << 20;
 
 /// Segments that one job of the cleaner turns into one: bounds the indexes that it holds.
 pub const CLEANER_VICTIMS_MAX: usize = 16;
 /// Bytes of live batches that the cleaner holds at once, a shard. It sorts so many by log in one sweep over its victims: more means fewer sweeps.
 /// As much again is held while they are written.
 pub const CLEANER_GATHER_BYTES_MAX: usize = 16 << 20;
+/// ... and with as little memory as a shard works with: a batch of the largest size.
+pub const CLEANER_GATHER_BYTES_MIN: usize = BATCH_BYTES_MAX;
 /// Reads of the cleaner in flight, and as many writes.
 pub const CLEANER_OPERATIONS_IN_FLIGHT_MAX: usize = 2;
 /// Bytes that the cleaner checks and copies in one turn: about a tenth of a millisecond of the core.
@@ -136,8 +147,12 @@ pub const CLEANER_SURVEY_SPANS_MAX: usize = 4096;
 pub const CLEANER_LOOK_MS: u64 = 1_000;
 /// After a job failed for want of space or by the disk, the cleaner rests this long.
 pub const CLEANER_RETRY_MS: u64 = 10_000;
-/// Keys of one pass of compaction: 2^20 places of 33 bytes in the map, 33 MiB a shard while a pass runs.
-pub const CLEANER_KEYS_MAX: usize = 900_000;
+/// Bytes of one place in the map of keys of a pass of compaction: 128 bits of hash, an offset, padding, and the table's own byte.
+pub const CLEANER_KEY_BYTES: usize = 33;
+/// The map of keys, a shard while a pass runs: 2^20 places, 917,504 keys.
+pub const CLEANER_KEYS_BYTES_MAX: usize = CLEANER_KEY_BYTES << 20;
+/// ... and with as little memory as a shard works with.
+pub const CLEANER_KEYS_BYTES_MIN: usize = CLEANER_KEY_BYTES << 16;
 
 /// Batches of a producer remembered for duplicates, as Kafka's clients expect.
 pub const PRODUCER_BATCHES_MAX: usize = 5;
@@ -169,10 +184,6 @@ const _: () = {
     assert!(SEGMENT_BYTES_MAX <= u32::MAX as u64);
     assert!(PRODUCER_BATCHES_MAX == 5);
     assert!(EXTENT_BYTES.is_multiple_of(BLOCK_BYTES));
-    // A step of one largest batch, with its borders, always finds room beside what answers hold.
-    assert!(READ_HELD_BYTES_MAX + BATCH_BYTES_MAX + 2 * EXTENT_BYTES <= READ_BYTES_MAX);
-    assert!(READ_EXTENTS_MAX * EXTENT_BYTES <= READ_HELD_BYTES_MAX / 4);
-    assert!(READ_AHEAD_DEPTH_BYTES_MAX <= READ_AHEAD_BYTES_MAX);
     assert!(RESERVE_SEGMENTS_LOW < SPARE_SEGMENTS_MAX && RESERVE_SEGMENTS <= RESERVE_SEGMENTS_LOW);
     assert!(DISK_KEPT_SEGMENTS + RESERVE_SEGMENTS_LOW as u64 + 1 < DISK_LOW_SEGMENTS);
     assert!(DISK_LOW_SEGMENTS < DISK_ROOMY_SEGMENTS);

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use crate::journal::commit_buffer::SealedCommit;
 use crate::ledger::Ledger;
-use crate::limits::TAIL_PINNED_BYTES_MAX;
+use crate::memory::ShardMemory;
 use crate::offset::CommitSequence;
 
 /// The commits that tail readers are served from.
@@ -15,14 +15,16 @@ pub struct Tail {
     commits: VecDeque<Rc<SealedCommit>>,
     bytes: usize,
     bytes_max: usize,
+    pinned_bytes_max: usize,
     /// All commit buffers that somebody holds.
     buffers: Ledger,
 }
 
 impl Tail {
-    /// An empty tail with a budget for whole backing buffers; `buffers` counts those of every sealed commit.
-    pub fn new(bytes_max: usize, buffers: Ledger) -> Tail {
-        Tail { commits: VecDeque::new(), bytes: 0, bytes_max, buffers }
+    /// An empty tail with its budgets for whole backing buffers; `buffers` counts those of every sealed commit.
+    pub fn new(memory: &ShardMemory, buffers: Ledger) -> Tail {
+        let (bytes_max, pinned_bytes_max) = (memory.tail_bytes, memory.tail_pinned_bytes);
+        Tail { commits: VecDeque::new(), bytes: 0, bytes_max, pinned_bytes_max, buffers }
     }
 
     /// Bytes of buffers that were forgotten here while answers still hold slices of them.
@@ -32,7 +34,7 @@ impl Tail {
 
     /// Slow readers hold so much that further ones must not pin more.
     pub fn is_pinned_too_much(&self) -> bool {
-        self.pinned_bytes() > TAIL_PINNED_BYTES_MAX
+        self.pinned_bytes() > self.pinned_bytes_max
     }
 
     /// Bytes of the buffers that it holds.

@@ -11,6 +11,7 @@ use engine::data_directory::{DataDirectory, DirectorySettings};
 use engine::io::sim::{Crash, Faults, SimDisk, SimIo};
 use engine::journal::reader::Goal;
 use engine::limits::SEGMENT_BYTES_MIN;
+use engine::memory::ShardMemory;
 use engine::offset::{CommitSequence, LogId, Offset, ShardId};
 use engine::partition::config::LogConfig;
 use engine::recovery::recover;
@@ -46,7 +47,7 @@ fn start(disk: SimDisk, seed: u64) -> (SimIo, Shard<SimIo>) {
     let settings = DirectorySettings { shards: 1, segment_bytes: SEGMENT_BYTES_MIN };
     let directory = DataDirectory::open_or_create(&mut io, Path::new("/data"), settings).expect("opens");
     let recovered = recover(&mut io, &directory, ShardId(0)).expect("recovers");
-    let shard = open_shard(io.clone(), &directory, ShardId(0), recovered, 64 << 10);
+    let shard = open_shard(io.clone(), &directory, ShardId(0), recovered, ShardMemory::MOST.with_tail(64 << 10));
     (io, shard)
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use engine::batch::walk;
 use engine::limits::SEGMENT_BYTES_MIN;
+use engine::memory::ShardMemory;
 use engine::offset::{LogId, Offset, ShardId};
 use engine::shard::core::{Acks, Core, LogConfig, LogRef};
 use engine::shard::engine::{Engine, EngineConfig};
@@ -31,11 +32,10 @@ fn on_an_engine<F: Future<Output = ()> + 'static>(directory: &Path, work: impl F
         directory: directory.to_owned(),
         shards: Some(2),
         segment_bytes: SEGMENT_BYTES_MIN * 8,
-        tail_bytes: 1 << 20,
         pin: false,
         record_codec: None,
     };
-    let engine = Engine::start(&config, move |core: Core| {
+    let engine = Engine::open(config).expect("opens").start(ShardMemory::LEAST, move |core: Core| {
         let mine = (core.shard() == ShardId(0)).then(|| work(core.clone()));
         async move {
             if let Some(work) = mine {

@@ -9,7 +9,8 @@ use bytes::Bytes;
 use engine::batch::walk;
 use engine::io::sim::{Crash, Faults, SimDisk};
 use engine::journal::reader::Goal;
-use engine::limits::{READ_BYTES_MAX, READ_HELD_BYTES_MAX, TAIL_PINNED_BYTES_MAX};
+use engine::limits::{READ_BYTES_MAX, TAIL_PINNED_BYTES_MAX};
+use engine::memory::ShardMemory;
 use engine::offset::{LogId, Offset};
 use engine::partition::config::LogConfig;
 use engine::shard::read_stats::ReadStats;
@@ -168,7 +169,7 @@ fn a_thousand_readers_at_random_places_keep_the_memory_bound() {
     }
     let stats = machine.shard.read_stats();
     assert!(stats.copied_bytes > 0, "the bound was met");
-    assert!(stats.held_bytes <= READ_HELD_BYTES_MAX, "{stats:?}");
+    assert!(stats.held_bytes <= ShardMemory::MOST.read_held_bytes(), "{stats:?}");
     drop(held);
     assert_eq!(machine.shard.read_stats().held_bytes, 0);
 }

@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use engine::shard::core::{Core, LogRef, ShardGone};
 use protocol::error_code::ErrorCode;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
+use crate::answer_budget::AnswerBudget;
 use crate::catalog::{Catalog, CatalogOwner, Topic};
 use crate::config::{ListenerMode, Settings};
 use crate::frame_budget::FrameBudget;
 use crate::group_edge::GroupEdge;
-use crate::limits::SHARD_BUDGET_BYTES;
+use crate::memory_plan::ShardPlan;
 use crate::metrics::{MemoryUse, Metrics};
 use crate::producer_ids::ProducerIds;
 
@@ -29,8 +30,10 @@ pub struct Broker {
     pub settings: Arc<Settings>,
     /// Memory of received frames, held until their answers have left.
     pub frame_budget: Rc<FrameBudget>,
-    /// Permits are bytes of fetch answers, held until they have left.
-    pub answer_memory: Arc<Semaphore>,
+    /// Memory of answers, held until they have left.
+    pub answers: Rc<AnswerBudget>,
+    /// What this shard may hold.
+    pub memory: ShardPlan,
     /// This shard's block of producer ids.
     pub producer_ids: ProducerIds,
     /// What was served.
@@ -46,14 +49,20 @@ pub struct Broker {
 
 impl Broker {
     /// Makes this thread's broker; once a thread.
-    pub fn install(core: Core, settings: Arc<Settings>, draining: watch::Receiver<bool>) -> Rc<Broker> {
+    pub fn install(
+        core: Core,
+        settings: Arc<Settings>,
+        memory: ShardPlan,
+        draining: watch::Receiver<bool>,
+    ) -> Rc<Broker> {
         let broker = Rc::new(Broker {
             groups: GroupEdge::new(core.clone(), &settings),
             effective_settings: RefCell::new(Arc::clone(&settings)),
             core,
             settings,
-            frame_budget: Rc::new(FrameBudget::new(SHARD_BUDGET_BYTES)),
-            answer_memory: Arc::new(Semaphore::new(SHARD_BUDGET_BYTES)),
+            frame_budget: Rc::new(FrameBudget::new(memory.frame_bytes)),
+            answers: AnswerBudget::new(memory.answer_bytes),
+            memory,
             metrics: Metrics::default(),
             producer_ids: ProducerIds::default(),
             catalog: RefCell::default(),
@@ -67,16 +76,18 @@ impl Broker {
 
     /// What this shard holds, by purpose.
     pub fn memory_use(&self) -> Vec<MemoryUse> {
-        let engine = self.core.stats();
+        let (engine, memory) = (self.core.stats(), &self.memory);
         let part = |purpose, bytes, limit_bytes| MemoryUse { purpose, bytes, limit_bytes };
         vec![
-            part("received frames", self.frame_budget.used_bytes(), SHARD_BUDGET_BYTES),
-            part("answers", SHARD_BUDGET_BYTES - self.answer_memory.available_permits(), SHARD_BUDGET_BYTES),
+            part("received frames", self.frame_budget.used_bytes(), memory.frame_bytes),
+            part("answers", self.answers.used_bytes(), self.answers.bytes_max()),
             part("stalled appends", engine.stalled_bytes, engine::limits::STALLED_BYTES_MAX),
-            part("undurable commits", engine.shard.undurable_bytes, engine::limits::UNDURABLE_BYTES_MAX),
-            part("tail", engine.shard.tail_bytes, self.settings.tail_bytes / self.core.shard_count() as usize),
-            part("idle buffers", engine.pool_idle_bytes, engine::limits::POOL_IDLE_BYTES_MAX),
-            part("index cache", engine.shard.index_cache_bytes, engine::limits::INDEX_CACHE_BYTES_MAX),
+            part("undurable commits", engine.shard.undurable_bytes, memory.engine.undurable_bytes),
+            part("tail", engine.shard.tail_bytes, memory.engine.tail_bytes),
+            part("tail held by answers", engine.shard.reads.tail_pinned_bytes, memory.engine.tail_pinned_bytes),
+            part("disk reads", engine.shard.reads.read_memory_bytes, memory.engine.read_bytes),
+            part("idle buffers", engine.pool_idle_bytes, memory.engine.idle_buffer_bytes),
+            part("index cache", engine.shard.index_cache_bytes, memory.engine.index_cache_bytes),
         ]
     }
 

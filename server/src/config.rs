@@ -48,6 +48,8 @@ pub struct Settings {
     pub connections_max_idle_ms: u64,
     /// `max.connections`.
     pub max_connections: usize,
+    /// `memory.max.bytes`: of the whole process.
+    pub memory_max_bytes: UnlessUnset,
     /// `log.retention.bytes`.
     pub log_retention_bytes: i64,
     /// `log.retention.ms`, which goes before the next two.
@@ -120,6 +122,7 @@ impl Default for Settings {
             request_max_bytes: limits::REQUEST_BYTES_MAX,
             connections_max_idle_ms: 600_000,
             max_connections: limits::CONNECTIONS_MAX_DEFAULT,
+            memory_max_bytes: UnlessUnset(None),
             log_retention_bytes: -1,
             log_retention_ms: UnlessUnset(None),
             log_retention_minutes: UnlessUnset(None),

@@ -11,9 +11,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use engine::io::net::Socket;
 use engine::shard::core::Source;
-use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
+use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout;
 
+use crate::answer_budget::AnswerMemory;
 use crate::api::{self, Begun};
 use crate::broker::Broker;
 use crate::frame_budget::FrameMemory;
@@ -30,6 +31,15 @@ pub struct Client {
     pub nodes: Nodes,
     /// What it appends shares the room of a journal with what others append.
     pub source: Source,
+    /// Others wait for the memory that its answers hold: it is to be closed.
+    pub give_up: Rc<Notify>,
+}
+
+impl Client {
+    /// A client that has just come.
+    pub fn new(peer: SocketAddr, nodes: Nodes, source: Source) -> Client {
+        Client { peer, nodes, source, give_up: Rc::new(Notify::new()) }
+    }
 }
 
 /// An answer in the queue: finished, or a Produce whose batches are on their way.
@@ -62,15 +72,19 @@ pub async fn serve(broker: Rc<Broker>, socket: Socket, client: Client) {
     let ended = tokio::select! {
         ended = &mut reading => {
             // What was answered before the end still leaves: the reader has dropped its end of the queue.
-            match writing.await {
-                Ok(()) => ended,
-                Err(failed) => failed,
+            tokio::select! {
+                written = writing => match written {
+                    Ok(()) => ended,
+                    Err(failed) => failed,
+                },
+                () = client.give_up.notified() => Ended::HeldTooLong,
             }
         }
         ended = &mut writing => match ended {
             Ok(()) => reading.await,
             Err(ended) => ended,
         },
+        () = client.give_up.notified() => Ended::HeldTooLong,
     };
     shard.metrics.connection_ended(ended.kind());
     log_end(&client, &ended);
@@ -85,6 +99,8 @@ enum Ended {
     Refused(Refused),
     /// It does not take its answers.
     SlowReader,
+    /// It takes its answers so slowly that others had to wait for the memory.
+    HeldTooLong,
     /// A Produce with acks=0 failed: closing is the only way to tell.
     Unanswerable(&'static str),
 }
@@ -96,6 +112,7 @@ impl Ended {
             Ended::Closed(closed) => closed.kind(),
             Ended::Refused(_) => "request refused",
             Ended::SlowReader => "slow reader",
+            Ended::HeldTooLong => "answer held too long",
             Ended::Unanswerable(_) => "failed without an answer",
         }
     }
@@ -108,13 +125,15 @@ async fn read_requests(
     queue: mpsc::Sender<Queued>,
     unanswered: Rc<Unanswered>,
 ) -> Ended {
-    let mut frames = FrameReader::new(socket, Rc::clone(&broker.frame_budget), &broker.settings);
+    let mut frames =
+        FrameReader::new(socket, Rc::clone(&broker.frame_budget), broker.memory.largest_frame_bytes, &broker.settings);
     loop {
         let Frame { bytes, memory } = match frames.next(broker.drained()).await {
             Ok(frame) => frame,
             Err(closed) => return Ended::Closed(closed),
         };
         broker.metrics.received(bytes.len());
+        broker.answers.room().await;
         let call = match Call::parse(&broker, &client, bytes) {
             Ok(call) => call,
             Err(refused) => return Ended::Refused(refused),
@@ -128,8 +147,11 @@ async fn read_requests(
             Ok(Begun::Serial(answer)) => {
                 unanswered.none().await;
                 match answer.await {
-                    Ok(answer) => {
+                    Ok(mut answer) => {
                         broker.metrics.request_ended(api, began.elapsed());
+                        // Records had theirs before they were read.
+                        let bytes = answer.bytes();
+                        answer.memory.get_or_insert_with(|| broker.answers.charge(bytes, &client.give_up));
                         Pending::Finished(answer)
                     }
                     Err(refused) => return Ended::Refused(refused),
@@ -184,13 +206,13 @@ async fn write_answers(
 struct Gathered {
     pieces: Vec<Bytes>,
     bytes: usize,
-    memory: Vec<OwnedSemaphorePermit>,
+    memory: Vec<AnswerMemory>,
     close: Option<&'static str>,
 }
 
 impl Gathered {
     fn take(&mut self, answer: Answer) {
-        self.bytes += answer.pieces.iter().map(Bytes::len).sum::<usize>();
+        self.bytes += answer.bytes();
         self.pieces.extend(answer.pieces);
         self.memory.extend(answer.memory);
         self.close = answer.close;
@@ -294,6 +316,9 @@ fn log_end(client: &Client, ended: &Ended) {
         Ended::Closed(closed) => tracing::debug!(%peer, reason = %closed, "connection ended"),
         Ended::Refused(refused) => tracing::warn!(%peer, reason = %refused, "closing a connection"),
         Ended::SlowReader => tracing::warn!(%peer, reason = "it does not take its answers", "closing a connection"),
+        Ended::HeldTooLong => {
+            tracing::warn!(%peer, reason = "it takes its answers slowly and others need the memory", "closing a connection");
+        }
         Ended::Unanswerable(reason) => tracing::warn!(%peer, reason, "closing a connection that asked for no answers"),
     }
 }

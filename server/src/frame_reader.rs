@@ -99,12 +99,17 @@ pub struct FrameReader {
 }
 
 impl FrameReader {
-    /// Reads from `socket`; its buffers are taken from `budget`.
-    pub fn new(socket: Rc<Socket>, budget: Rc<FrameBudget>, settings: &Settings) -> FrameReader {
+    /// Reads from `socket` frames of at most `frame_bytes_max`; its buffers are taken from `budget`.
+    pub fn new(
+        socket: Rc<Socket>,
+        budget: Rc<FrameBudget>,
+        frame_bytes_max: usize,
+        settings: &Settings,
+    ) -> FrameReader {
         FrameReader {
             socket,
             budget,
-            frame_bytes_max: settings.request_max_bytes,
+            frame_bytes_max,
             idle: Duration::from_millis(settings.connections_max_idle_ms),
             frame_deadline: Duration::from_millis(settings.frame_deadline_ms),
             buffer: BytesMut::new(),

@@ -6,7 +6,9 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
 
 pub mod admin;
+pub mod answer_budget;
 pub mod api;
+pub mod available_memory;
 pub mod broker;
 pub mod catalog;
 mod check;
@@ -24,6 +26,7 @@ pub mod group;
 pub mod group_edge;
 pub mod limits;
 pub mod listener;
+pub mod memory_plan;
 pub mod metrics;
 pub mod nodes;
 pub mod producer_ids;

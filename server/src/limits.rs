@@ -14,10 +14,38 @@ pub const REQUEST_BYTES_MIN: usize = 8;
 pub const RECEIVE_BYTES_FIRST: usize = 16 << 10;
 /// First buffer for a client that sends large frames: most of them come with one receive.
 pub const RECEIVE_BYTES_PROVEN_MAX: usize = 1 << 20;
-/// Memory for received frames and answers under way, a shard. Kafka bounds this only on request (`queued.max.request.bytes`).
-pub const SHARD_BUDGET_BYTES: usize = 128 << 20;
-/// What a fetch turn reserves before it reads: answers beyond it take another turn of the client.
-pub const FETCH_RESERVE_BYTES_MAX: usize = 16 << 20;
+/// Memory for received frames, a shard. Kafka bounds this only on request (`queued.max.request.bytes`).
+pub const FRAME_BUDGET_BYTES_MAX: usize = 128 << 20;
+/// ... and with as little memory as a shard works with.
+pub const FRAME_BUDGET_BYTES_MIN: usize = 12 << 20;
+/// A frame of this size is taken however little memory there is: it holds a largest batch.
+pub const REQUEST_BYTES_NEEDED: usize = engine::limits::BATCH_BYTES_MAX + (1 << 20);
+/// Memory for answers that carry records, a shard.
+pub const ANSWER_BYTES_MAX: usize = 128 << 20;
+/// ... and with as little memory as a shard works with: a largest batch and some small ones.
+pub const ANSWER_BYTES_MIN: usize = 12 << 20;
+/// Memory for topics, partitions, producers and groups, a shard: beyond it new ones are refused.
+pub const TABLE_BYTES_MAX: usize = 256 << 20;
+/// ... and with as little memory as a shard works with.
+pub const TABLE_BYTES_MIN: usize = 16 << 20;
+/// The program itself: code, stacks, rings, the catalog's log, the admin page.
+pub const PROCESS_BYTES: u64 = 48 << 20;
+/// A connection with nothing under way: its task, its places in tables, its socket's descriptor here.
+pub const CONNECTION_BYTES: u64 = 4 << 10;
+/// Of what is held, one in so many parts more is what the allocator keeps in holes and in its books.
+pub const ALLOCATOR_SLACK_PARTS: u64 = 8;
+/// What an answer reserves before records are read for it: more takes another turn of the client.
+pub const ANSWER_BYTES_AT_ONCE: usize = 16 << 20;
+/// An answer gets no more than one in so many parts of what is free of the first half of the budget, so that those who come later get something
+/// too.
+pub const ANSWER_FREE_PARTS: usize = 8;
+/// The second half is given in pieces of this size: enough to go on, and so small that the socket's own buffer takes it.
+pub const ANSWER_BYTES_SMALL: usize = 64 << 10;
+/// When answers wait for memory, the one that was held longest is given up if it is older than this: its connection is closed, and the client
+/// can ask again. Whoever takes its answer at all takes it in less.
+pub const ANSWER_HELD_MAX: Duration = Duration::from_secs(5);
+/// A Fetch that gets no memory for so long is answered without records, and the client asks again.
+pub const ANSWER_MEMORY_WAIT_MAX: Duration = Duration::from_secs(10);
 /// Requests of one connection that wait for their answers. librdkafka pipelines without a bound of its own.
 pub const PENDING_ANSWERS_MAX: usize = 128;
 /// Finished answers of a connection gathered into one send.
@@ -49,8 +77,6 @@ pub const READY_WRITE_DEADLINE: Duration = Duration::from_secs(5);
 /// Longest wait of a Fetch that a client may ask for; a poll holds a task and its answer slot.
 pub const FETCH_WAIT_MAX: Duration = Duration::from_secs(300);
 
-/// What a fetch answer may hold when the budget is used up by slow readers: enough to go on, too little to hurt.
-pub const FETCH_BYTES_UNRESERVED: usize = 64 << 10;
 /// Output of one decompressed batch in a search by timestamp, at a produce to a compacted topic, and in its cleaner: bounds a decompression
 /// bomb.
 pub const DECOMPRESSED_BYTES_MAX: usize = 64 << 20;
@@ -97,10 +123,10 @@ pub const OFFSETS_TOPIC_PARTITIONS: i32 = 50;
 const _: () = {
     assert!(RECEIVE_BYTES_FIRST > REQUEST_BYTES_MIN);
     // Memory is the budget and one frame beyond it, so the budget should be the larger part.
-    assert!(REQUEST_BYTES_MAX <= SHARD_BUDGET_BYTES);
-    assert!(FETCH_RESERVE_BYTES_MAX <= SHARD_BUDGET_BYTES / 4);
+    assert!(REQUEST_BYTES_MAX <= FRAME_BUDGET_BYTES_MAX && REQUEST_BYTES_NEEDED <= FRAME_BUDGET_BYTES_MIN);
+    assert!(engine::limits::BATCH_BYTES_MAX + ANSWER_BYTES_SMALL <= ANSWER_BYTES_MIN);
     // Permits of the budget are counted in u32.
-    assert!(SHARD_BUDGET_BYTES <= u32::MAX as usize);
+    assert!(FRAME_BUDGET_BYTES_MAX <= u32::MAX as usize && ANSWER_BYTES_MAX <= u32::MAX as usize);
     assert!(REPLAY_READ_BYTES <= engine::limits::BATCH_BYTES_MAX);
     assert!(CATALOG_BATCH_BYTES_TARGET <= engine::limits::BATCH_BYTES_MAX / 4);
 };

@@ -10,8 +10,8 @@ use protocol::header::RequestHeader;
 use protocol::reader::{DecodeError, Reader};
 use protocol::{Message, Request, frame};
 use thiserror::Error;
-use tokio::sync::OwnedSemaphorePermit;
 
+use crate::answer_budget::AnswerMemory;
 use crate::broker::Broker;
 use crate::connection::Client;
 
@@ -135,7 +135,14 @@ pub struct Answer {
     /// The frame; nothing for acks=0.
     pub pieces: Vec<Bytes>,
     /// Memory that is given back when the answer has left.
-    pub memory: Option<OwnedSemaphorePermit>,
+    pub memory: Option<AnswerMemory>,
     /// Close the connection instead of going on.
     pub close: Option<&'static str>,
+}
+
+impl Answer {
+    /// Bytes of its frame.
+    pub fn bytes(&self) -> usize {
+        self.pieces.iter().map(Bytes::len).sum()
+    }
 }

@@ -1,6 +1,7 @@
 //! `serve`: a broker's life on the main thread: start the engine, listen, wait for a reason to stop, stop gracefully.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::io::Read;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -11,16 +12,18 @@ use std::sync::{Arc, mpsc};
 use engine::error::AppendError;
 use engine::io::net::raise_file_descriptor_limit;
 use engine::io::runtime::probe;
-use engine::shard::engine::{Engine, EngineConfig};
+use engine::shard::engine::{Engine, EngineConfig, OpenedEngine};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tokio::sync::{Semaphore, watch};
 
 use crate::admin::AdminListener;
+use crate::available_memory::AvailableMemory;
 use crate::config::{HostPort, Settings};
 use crate::exit;
 use crate::limits::DESCRIPTORS_RESERVED;
 use crate::listener::{ListenError, Listeners, ShardInbox, resolve};
+use crate::memory_plan::MemoryPlan;
 use crate::shard_service::{self, Control, Event};
 use crate::start_report::StartReport;
 use crate::state_log::ReplayError;
@@ -56,13 +59,21 @@ fn run(settings: Settings) -> Result<(), Failure> {
     let serving = Arc::new(AtomicBool::new(false));
     watch_for_stop(&settings, &events, &serving)?;
 
+    let opened = open_engine(&settings)?;
+    let available = AvailableMemory::of_this_process();
+    let memory = MemoryPlan::new(&settings, &available, connections_max, opened.directory().shards)
+        .map_err(|error| Failure { code: exit::CONFIGURATION, line: error.to_string() })?;
     let control = Arc::new(Control {
         settings: Arc::clone(&settings),
+        memory: memory.shard,
         events,
         draining: watch::Sender::new(false),
         installed: Semaphore::new(0),
     });
-    let engine = start_engine(&settings, &control)?;
+    let service = Arc::clone(&control);
+    let engine = opened
+        .start(memory.shard.engine, move |core| shard_service::run(core, Arc::clone(&service)))
+        .map_err(data_directory_failure)?;
     let shards = Arc::new(wait_for_shards(&reasons, engine.directory().shards as usize, &settings.data)?);
     if let Some(admin) = &admin {
         admin.shards_run(shards.iter().map(|shard| shard.asks.clone()).collect());
@@ -76,6 +87,7 @@ fn run(settings: Settings) -> Result<(), Failure> {
                 ring: &ring,
                 settings: &settings,
                 shards: shards.len(),
+                memory: &memory,
                 descriptors_max,
                 connections_max,
                 addresses,
@@ -95,7 +107,7 @@ fn run(settings: Settings) -> Result<(), Failure> {
     let requests_between_shards: u64 = engine.requests_between_shards().sum();
     control.draining.send_replace(true);
     drop(shards);
-    engine.join().map_err(|error| Failure { code: exit::DATA_DIRECTORY, line: error.to_string() })?;
+    engine.join().map_err(data_directory_failure)?;
     tracing::info!(requests_between_shards, "stopped, everything is flushed");
     outcome
 }
@@ -129,18 +141,19 @@ fn start_admin(settings: &Settings) -> Result<Option<AdminListener>, Failure> {
     AdminListener::start(address).map(Some).map_err(refuse)
 }
 
-fn start_engine(settings: &Settings, control: &Arc<Control>) -> Result<Engine, Failure> {
+fn open_engine(settings: &Settings) -> Result<OpenedEngine, Failure> {
     let config = EngineConfig {
         directory: settings.data.clone(),
         shards: settings.shards.0,
         segment_bytes: settings.segment_bytes,
-        tail_bytes: settings.tail_bytes,
         pin: settings.pin,
         record_codec: Some(crate::compaction::CODEC),
     };
-    let control = Arc::clone(control);
-    Engine::start(&config, move |core| shard_service::run(core, Arc::clone(&control)))
-        .map_err(|error| Failure { code: exit::DATA_DIRECTORY, line: error.to_string() })
+    Engine::open(config).map_err(data_directory_failure)
+}
+
+fn data_directory_failure(error: impl Display) -> Failure {
+    Failure { code: exit::DATA_DIRECTORY, line: error.to_string() }
 }
 
 fn wait_for_shards(reasons: &mpsc::Receiver<Event>, count: usize, data: &Path) -> Result<Vec<ShardInbox>, Failure> {

@@ -17,6 +17,7 @@ use crate::config::Settings;
 use crate::connection::{self, Client};
 use crate::limits::{ACCEPTED_SOCKETS_MAX, ADMIN_ASKS_MAX, DRAIN_DEADLINE};
 use crate::listener::{Accepted, ShardInbox};
+use crate::memory_plan::ShardPlan;
 use crate::state_log::ReplayError;
 
 /// What the main thread is told.
@@ -33,6 +34,8 @@ pub enum Event {
 pub struct Control {
     /// The configuration.
     pub settings: Arc<Settings>,
+    /// What each shard may hold.
+    pub memory: ShardPlan,
     /// To the main thread.
     pub events: std_mpsc::Sender<Event>,
     /// True when the broker begins to stop.
@@ -44,7 +47,7 @@ pub struct Control {
 /// Serves one shard.
 pub async fn run(core: Core, control: Arc<Control>) {
     let draining = control.draining.subscribe();
-    let broker = Broker::install(core.clone(), Arc::clone(&control.settings), draining);
+    let broker = Broker::install(core.clone(), Arc::clone(&control.settings), control.memory, draining);
     control.installed.add_permits(1);
     if core.shard() == CATALOG_SHARD {
         // The view goes to every shard, so every shard must be there to take it.
@@ -92,7 +95,7 @@ async fn take_sockets(core: &Core, broker: &Rc<Broker>, mut sockets: mpsc::Recei
             }
         };
         tracing::debug!(peer = %accepted.peer, "connection accepted");
-        let client = Client { peer: accepted.peer, nodes: accepted.nodes, source: core.new_source() };
+        let client = Client::new(accepted.peer, accepted.nodes, core.new_source());
         let serving = connection::serve(Rc::clone(broker), socket, client);
         let counted = open.count();
         core.spawn(async move {

@@ -7,6 +7,7 @@ use std::path::Path;
 use engine::io::runtime::{RingReport, file_system_report};
 
 use crate::config::{HostPort, ListenerMode, Settings};
+use crate::memory_plan::MemoryPlan;
 
 /// Width of the first column: the longest name of a setting and two blanks.
 const NAME_CHARS: usize = 40;
@@ -19,6 +20,8 @@ pub struct StartReport<'a> {
     pub settings: &'a Settings,
     /// Shards of the directory.
     pub shards: usize,
+    /// How memory is split.
+    pub memory: &'a MemoryPlan,
     /// Descriptors that may be open.
     pub descriptors_max: u64,
     /// Connections that are taken.
@@ -43,6 +46,9 @@ impl StartReport<'_> {
         line("io_uring flags", self.ring.flags);
         disk_lines(&self.settings.data, &mut line);
         line("cores / shards", &format!("{cores} / {}", self.shards));
+        for (name, value) in self.memory.lines() {
+            line(name, &value);
+        }
         line("descriptors", &self.descriptors_max.to_string());
         line("connections at most", &self.connections_max.to_string());
         for (node, address) in &self.addresses {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use broker::{Broker, batch, command, refusal};
 use bytes::Bytes;
+use engine::memory::ShardMemory;
 use engine::offset::{CATALOG_LOG, ShardId};
 use engine::shard::core::{Acks, Core, LogRef};
 use engine::shard::engine::{Engine, EngineConfig};
@@ -16,7 +17,6 @@ fn append_to_catalog(data: &std::path::Path, records: Vec<u8>) {
         directory: data.to_path_buf(),
         shards: None,
         segment_bytes: engine::limits::SEGMENT_BYTES_DEFAULT,
-        tail_bytes: engine::limits::TAIL_BYTES_DEFAULT,
         pin: false,
         record_codec: None,
     };
@@ -31,7 +31,7 @@ fn append_to_catalog(data: &std::path::Path, records: Vec<u8>) {
             }
         }
     };
-    Engine::start(&config, append).expect("starts").join().expect("stops");
+    Engine::open(config).expect("opens").start(ShardMemory::LEAST, append).expect("starts").join().expect("stops");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::path::Path;
 use engine::data_directory::{CleanEnd, DataDirectory, DirectorySettings, OpenError};
 use engine::error::ReadError;
 use engine::io::sim::{Crash, Faults, SimDisk, SimIo};
+use engine::memory::ShardMemory;
 use engine::offset::{CommitSequence, Ends, Incarnation, LogId, ShardId};
 use engine::recovery::cases::Case;
 use engine::recovery::recover;
@@ -90,9 +91,10 @@ impl Machine {
             clean: recovered.clean,
         });
         let starts = starts.collect();
+        let memory = ShardMemory::MOST.with_tail(plan.tail_bytes);
         let shards = opened
             .into_iter()
-            .map(|(ring, shard, recovered)| open_shard(ring, &directory, shard, recovered, plan.tail_bytes))
+            .map(|(ring, shard, recovered)| open_shard(ring, &directory, shard, recovered, memory))
             .collect();
         Ok(Machine { io, shards, starts, marked, cases, directory })
     }

@@ -15,8 +15,9 @@ const CRATES: [(&str, &[&str]); 7] = [
 ];
 
 /// The stages of the engine's data path: each may name those before it, and its neighbour in the same row.
-const ENGINE_STAGES: [&[&str]; 12] = [
+const ENGINE_STAGES: [&[&str]; 13] = [
     &["limits"],
+    &["memory"],
     &["offset"],
     &["error"],
     &["batch"],

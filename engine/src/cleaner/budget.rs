@@ -1,4 +1,4 @@
-//! How fast the cleaner may use the disk: a token bucket on the clock of the `Io`, slower while appends wait for it.
+//! How fast the cleaner may use the disk, and how much memory: a token bucket on the clock of the `Io`, slower while appends wait for it.
 
 use crate::limits::{CLEANER_BUSY_BYTES_PER_SECOND, CLEANER_BYTES_PER_SECOND};
 
@@ -8,6 +8,8 @@ pub struct Budget {
     bytes: i64,
     filled_at_ns: u64,
     rate: u64,
+    /// Bytes of batches that a sweep may hold.
+    pub gather_bytes: usize,
 }
 
 /// What gathers while nothing is taken: a tenth of a second.
@@ -15,8 +17,8 @@ const BURSTS_PER_SECOND: u64 = 10;
 
 impl Budget {
     /// An empty bucket.
-    pub fn new(now_ns: u64) -> Budget {
-        Budget { bytes: 0, filled_at_ns: now_ns, rate: CLEANER_BYTES_PER_SECOND }
+    pub fn new(now_ns: u64, gather_bytes: usize) -> Budget {
+        Budget { bytes: 0, filled_at_ns: now_ns, rate: CLEANER_BYTES_PER_SECOND, gather_bytes }
     }
 
     /// Lets the time since the last call count; `appends_wait` says how it counts.
@@ -54,7 +56,7 @@ mod tests {
 
     #[test]
     fn no_more_passes_than_the_rate_and_one_burst() {
-        let (mut budget, mut taken, second) = (Budget::new(0), 0, 1_000_000_000);
+        let (mut budget, mut taken, second) = (Budget::new(0, 1), 0, 1_000_000_000);
         for now_ns in (0..=10 * second).step_by(700_000) {
             budget.fill(now_ns, false);
             while budget.take(100_000) {
@@ -67,7 +69,7 @@ mod tests {
 
     #[test]
     fn an_empty_bucket_says_when_it_is_not() {
-        let mut budget = Budget::new(5);
+        let mut budget = Budget::new(5, 1);
         budget.fill(1_000_000, true);
         assert!(budget.take(64 << 20) && !budget.take(1));
         let ready_at_ns = budget.ready_at_ns();

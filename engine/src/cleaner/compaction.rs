@@ -7,7 +7,6 @@ use super::codec::{RecordCodec, RecordView, Retained};
 use super::plan::Item;
 use super::stats::CleanerStats;
 use crate::batch::{BatchHeader, crc_is_valid};
-use crate::limits::CLEANER_KEYS_MAX;
 use crate::offset::{LogId, Offset};
 
 /// Kafka's attribute bit 6: the base timestamp field holds the time from which tombstones may go.
@@ -20,12 +19,13 @@ const HAS_DELETE_HORIZON: i16 = 0x40;
 pub struct KeyMap {
     seeds: [u64; 2],
     newest: HashMap<u128, Offset>,
+    keys_max: usize,
 }
 
 impl KeyMap {
-    /// An empty map.
-    pub fn new(seeds: [u64; 2]) -> KeyMap {
-        KeyMap { seeds, newest: HashMap::new() }
+    /// An empty map for at most so many keys.
+    pub fn new(seeds: [u64; 2], keys_max: usize) -> KeyMap {
+        KeyMap { seeds, newest: HashMap::new(), keys_max }
     }
 
     fn hash(&self, key: &[u8]) -> u128 {
@@ -41,7 +41,7 @@ impl KeyMap {
     /// Notes a record; false if the map is full.
     fn note(&mut self, key: &[u8], offset: Offset) -> bool {
         let hash = self.hash(key);
-        if self.newest.len() >= CLEANER_KEYS_MAX && !self.newest.contains_key(&hash) {
+        if self.newest.len() >= self.keys_max && !self.newest.contains_key(&hash) {
             return false;
         }
         let newest = self.newest.entry(hash).or_insert(offset);

@@ -209,7 +209,7 @@ impl Job {
     ) {
         if self.sweep.is_none() && self.output.front().is_none() && self.next_item < self.items.len() {
             let rest = &self.items[self.next_item..];
-            let items = rest[..round(rest)].to_vec();
+            let items = rest[..round(rest, budget.gather_bytes)].to_vec();
             self.next_item += items.len();
             self.sweep = Some(Sweep::new(items));
         }

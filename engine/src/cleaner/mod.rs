@@ -24,6 +24,7 @@ use self::job::{Job, Made};
 use self::stats::CleanerStats;
 pub(crate) use self::survey::Survey;
 use crate::journal::live_segments::{Replacement, SegmentName};
+use crate::memory::ShardMemory;
 use crate::offset::{CommitSequence, LogId, Offset, SegmentSequence};
 
 /// A swap under way.
@@ -69,14 +70,14 @@ pub(crate) struct Cleaner {
 
 impl Cleaner {
     /// Nothing under way; `last_generation` is the highest that was ever given.
-    pub fn new(now_ns: u64, last_generation: u32) -> Cleaner {
+    pub fn new(now_ns: u64, last_generation: u32, memory: &ShardMemory) -> Cleaner {
         Cleaner {
             codec: None,
             job: None,
             swap: None,
             pass: None,
             survey: None,
-            budget: Budget::new(now_ns),
+            budget: Budget::new(now_ns, memory.cleaner_gather_bytes),
             stats: CleanerStats::default(),
             next_generation: last_generation + 1,
             left_alone: BTreeSet::new(),

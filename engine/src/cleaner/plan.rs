@@ -3,7 +3,7 @@
 use crate::io::FileId;
 use crate::journal::index::{Run, SegmentIndex};
 use crate::journal::live_segments::SegmentName;
-use crate::limits::{BLOCK_BYTES, CLEANER_GATHER_BYTES_MAX, DISK_READ_BYTES_MAX, DISK_READ_GAP_BYTES_MAX};
+use crate::limits::{BLOCK_BYTES, DISK_READ_BYTES_MAX, DISK_READ_GAP_BYTES_MAX};
 use crate::offset::{LogId, Offset};
 
 /// A segment that a job reads.
@@ -87,11 +87,11 @@ pub fn items(indexes: &[SegmentIndex], start_of: &dyn Fn(LogId) -> Option<Offset
 }
 
 /// How many of the items one sweep takes: at least one, and no more bytes than the budget.
-pub fn round(items: &[Item]) -> usize {
+pub fn round(items: &[Item], bytes_max: usize) -> usize {
     let mut bytes = 0;
     let fits = items.iter().take_while(|item| {
         bytes += item.bytes();
-        bytes <= CLEANER_GATHER_BYTES_MAX
+        bytes <= bytes_max
     });
     fits.count().max(1).min(items.len())
 }
@@ -195,8 +195,8 @@ mod tests {
     fn a_round_fits_the_budget_but_for_one_item() {
         let piece = |length| Item::Piece { log: LogId(1), start: Offset(0), victim: 0, run: run(0, 4192, length) };
         let small = [piece(9 << 20), piece(7 << 20), piece(1)];
-        assert_eq!(round(&small), 2);
-        assert_eq!(round(&[piece(40 << 20), piece(1)]), 1);
+        assert_eq!(round(&small, 16 << 20), 2);
+        assert_eq!(round(&[piece(40 << 20), piece(1)], 16 << 20), 1);
     }
 
     #[test]

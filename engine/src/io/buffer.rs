@@ -44,6 +44,7 @@ impl Pool {
             home: Arc::new(Home {
                 returned: CLASS_BYTES.map(|bytes| ArrayQueue::new(POOL_IDLE_BYTES_MAX / bytes)),
                 idle_bytes: AtomicUsize::new(0),
+                idle_bytes_max: AtomicUsize::new(POOL_IDLE_BYTES_MAX),
                 outstanding_bytes: AtomicUsize::new(0),
             }),
         }
@@ -57,6 +58,11 @@ impl Pool {
         let block = reused.unwrap_or_else(|| Block::new_zeroed(class.map_or(length, |class| CLASS_BYTES[class])));
         self.home.outstanding_bytes.fetch_add(block.bytes(), Ordering::Relaxed);
         AlignedBuffer { block: Some(block), length, home: Arc::clone(&self.home) }
+    }
+
+    /// Keeps no more than so many bytes for reuse from now on, and never more than `POOL_IDLE_BYTES_MAX`.
+    pub fn keep_at_most(&mut self, bytes: usize) {
+        self.home.idle_bytes_max.store(bytes.min(POOL_IDLE_BYTES_MAX), Ordering::Relaxed);
     }
 
     /// Bytes of memory in buffers that somebody holds, as an `AlignedBuffer` or as `Bytes`.
@@ -153,6 +159,7 @@ impl Drop for AlignedBuffer {
 struct Home {
     returned: [ArrayQueue<Block>; CLASS_BYTES.len()],
     idle_bytes: AtomicUsize,
+    idle_bytes_max: AtomicUsize,
     outstanding_bytes: AtomicUsize,
 }
 
@@ -163,8 +170,9 @@ impl Home {
         let Some(class) = CLASS_BYTES.iter().position(|class| *class == bytes) else {
             return;
         };
+        let idle_bytes_max = self.idle_bytes_max.load(Ordering::Relaxed);
         let room = self.idle_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |idle| {
-            (idle + bytes <= POOL_IDLE_BYTES_MAX).then_some(idle + bytes)
+            (idle + bytes <= idle_bytes_max).then_some(idle + bytes)
         });
         // The queue holds as many blocks as the budget grants, so a push within the budget succeeds.
         if room.is_ok() && self.returned[class].push(block).is_err() {
@@ -283,6 +291,12 @@ mod tests {
         let unpooled = pool.take(8 << 20);
         drop(unpooled);
         assert_eq!(pool.idle_bytes(), POOL_IDLE_BYTES_MAX);
+        pool.keep_at_most(CHUNK_BYTES_LARGE);
+        let buffers: Vec<_> = (0..4).map(|_| pool.take(CHUNK_BYTES_LARGE)).collect();
+        let others: Vec<_> =
+            std::iter::from_fn(|| (pool.idle_bytes() > 0).then(|| pool.take(CHUNK_BYTES_LARGE))).collect();
+        drop((buffers, others));
+        assert_eq!(pool.idle_bytes(), CHUNK_BYTES_LARGE, "a lower limit holds for what comes back");
     }
 
     #[test]

@@ -22,7 +22,7 @@ use super::segment_set::SegmentSet;
 use crate::io::{FileId, Io};
 use crate::latency::LatencyHistogram;
 use crate::ledger::Ledger;
-use crate::limits::{BLOCK_BYTES, COMMIT_BYTES_TARGET, COMMIT_ENTRIES_MAX, UNDURABLE_BYTES_MAX, WATERMARK_DELAY_MS};
+use crate::limits::{BLOCK_BYTES, COMMIT_BYTES_TARGET, COMMIT_ENTRIES_MAX, WATERMARK_DELAY_MS};
 use crate::offset::{CommitSequence, Ends, Incarnation, JournalPosition, LogId, Offset, SegmentSequence, ShardId};
 
 /// Who writes: stamped into every commit.
@@ -109,6 +109,7 @@ pub struct Journal {
     ends: Ends<CommitSequence>,
     durable_position: JournalPosition,
     undurable_bytes: usize,
+    undurable_bytes_max: usize,
     flush: Option<Flush>,
     in_checkpoint: bool,
     /// Somebody waits for a new segment: spares must not be kept busy with zeroing.
@@ -126,12 +127,14 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// A journal that goes on behind what was recovered. `active` is the segment to go on in, with the place of the next commit.
+    /// A journal that goes on behind what was recovered. `active` is the segment to go on in, with the place of the next commit. Appends
+    /// wait while more than `undurable_bytes_max` are not durable.
     pub fn new(
         identity: JournalIdentity,
         mut segments: SegmentSet,
         active: Option<(SegmentSequence, FileId, u32)>,
         next_sequence: CommitSequence,
+        undurable_bytes_max: usize,
     ) -> Journal {
         let last = CommitSequence(next_sequence.0 - 1);
         let place = active.map_or(FIRST_COMMIT_PLACE, |(_, _, place)| place);
@@ -154,6 +157,7 @@ impl Journal {
             ends: Ends::at(last),
             durable_position,
             undurable_bytes: 0,
+            undurable_bytes_max,
             flush: None,
             in_checkpoint: false,
             segment_wanted: false,
@@ -254,7 +258,9 @@ impl Journal {
                 return Room::Wait;
             }
         }
-        if !self.in_checkpoint && self.undurable_bytes > 0 && self.undurable_bytes + payload_bytes > UNDURABLE_BYTES_MAX
+        if !self.in_checkpoint
+            && self.undurable_bytes > 0
+            && self.undurable_bytes + payload_bytes > self.undurable_bytes_max
         {
             return Room::Wait;
         }

@@ -49,7 +49,7 @@ impl<I: Io> Shard<I> {
             let seeds = [self.operations.io.random_u64(), self.operations.io.random_u64()];
             self.cleaner.pass = Some(Pass {
                 bounds,
-                map: Some(KeyMap::new(seeds)),
+                map: Some(KeyMap::new(seeds, self.memory.cleaner_keys())),
                 to_map: dirty.segments[dirty.segments.len() - dirty.uncleaned..].iter().rev().copied().collect(),
                 to_rewrite: dirty.segments.iter().filter(|segment| is_worth(segment)).rev().copied().collect(),
                 skipped_from: skipped.map(|span| span.first_offset),

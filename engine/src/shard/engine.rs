@@ -17,6 +17,7 @@ use crate::journal::disk_space::DiskSpace;
 use crate::journal::live_segments::SegmentName;
 use crate::journal::segment_set::{Segment, SegmentSet};
 use crate::journal::writer::{Journal, JournalFailure, JournalIdentity};
+use crate::memory::ShardMemory;
 use crate::offset::{Incarnation, ShardId};
 use crate::recovery::{Recovered, recover};
 
@@ -32,8 +33,6 @@ pub struct EngineConfig {
     pub shards: Option<u32>,
     /// Segment size of a new directory.
     pub segment_bytes: u64,
-    /// Tail buffers of the whole process, split between the shards.
-    pub tail_bytes: usize,
     /// Pin each shard's thread to a core.
     pub pin: bool,
     /// Looks into batches for compaction; without one, compacted logs only grow.
@@ -56,6 +55,13 @@ pub enum StartError {
     },
 }
 
+/// A data directory that is locked and known, and not recovered yet.
+pub struct OpenedEngine {
+    config: EngineConfig,
+    directory: DataDirectory,
+    lock: DirectoryLock,
+}
+
 /// A running engine.
 pub struct Engine {
     directory: DataDirectory,
@@ -64,25 +70,26 @@ pub struct Engine {
     _lock: DirectoryLock,
 }
 
+fn cores() -> u32 {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u32
+}
+
 type Started = (ShardId, Result<(), StartError>);
 
-impl Engine {
-    /// Locks and recovers the directory, then runs `service` on every shard's thread. Returns when all shards run.
+impl OpenedEngine {
+    /// The data directory.
+    pub fn directory(&self) -> &DataDirectory {
+        &self.directory
+    }
+
+    /// Recovers the directory, then runs `service` on every shard's thread, each with a budget of `memory`. Returns when all shards run.
     /// When the services of all shards have returned, everything is flushed and [`Engine::join`] writes the clean marker.
-    pub fn start<S, F>(config: &EngineConfig, service: S) -> Result<Engine, StartError>
+    pub fn start<S, F>(self, memory: ShardMemory, service: S) -> Result<Engine, StartError>
     where
         S: Fn(Core) -> F + Send + Sync + 'static,
         F: Future<Output = ()> + 'static,
     {
-        let lock = DirectoryLock::acquire(&config.directory, LOCK_WAIT_MAX)?;
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u32;
-        let settings =
-            DirectorySettings { shards: config.shards.unwrap_or(cores), segment_bytes: config.segment_bytes };
-        let (mut io, _signal) =
-            RingIo::new().map_err(|error| StartError::Thread { shard: 0, reason: error.to_string() })?;
-        let directory = DataDirectory::open_or_create(&mut io, &config.directory, settings)?;
-        drop(io);
-
+        let OpenedEngine { config, directory, lock } = self;
         let mailboxes = Arc::new(Mailboxes::new(directory.shards as usize));
         let service = Arc::new(service);
         let (started, starts) = mpsc::channel::<Started>();
@@ -94,9 +101,9 @@ impl Engine {
             let thread = ShardThread {
                 shard,
                 directory: directory.clone(),
-                tail_bytes: config.tail_bytes / directory.shards as usize,
+                memory,
                 record_codec: config.record_codec,
-                pinned_to: config.pin.then_some((shard.0 % cores) as usize),
+                pinned_to: config.pin.then_some((shard.0 % cores()) as usize),
                 mailboxes: Arc::clone(&mailboxes),
                 started: started.clone(),
             };
@@ -123,6 +130,19 @@ impl Engine {
             let _ = gate.send(());
         }
         Ok(Engine { directory, mailboxes, threads, _lock: lock })
+    }
+}
+
+impl Engine {
+    /// Locks the directory, and makes it if there is none: only then it is known how many shards share the memory.
+    pub fn open(config: EngineConfig) -> Result<OpenedEngine, StartError> {
+        let lock = DirectoryLock::acquire(&config.directory, LOCK_WAIT_MAX)?;
+        let settings =
+            DirectorySettings { shards: config.shards.unwrap_or_else(cores), segment_bytes: config.segment_bytes };
+        let (mut io, _signal) =
+            RingIo::new().map_err(|error| StartError::Thread { shard: 0, reason: error.to_string() })?;
+        let directory = DataDirectory::open_or_create(&mut io, &config.directory, settings)?;
+        Ok(OpenedEngine { config, directory, lock })
     }
 
     /// The data directory.
@@ -160,7 +180,7 @@ pub(super) fn stop_the_process(shard: ShardId, failure: &JournalFailure) -> ! {
 struct ShardThread {
     shard: ShardId,
     directory: DataDirectory,
-    tail_bytes: usize,
+    memory: ShardMemory,
     pinned_to: Option<usize>,
     record_codec: Option<RecordCodec>,
     mailboxes: Arc<Mailboxes>,
@@ -206,9 +226,10 @@ impl ShardThread {
     fn open(&self) -> Result<(Core, CompletionSignal, Incarnation), StartError> {
         let (mut io, signal) =
             RingIo::new().map_err(|error| StartError::Thread { shard: self.shard.0, reason: error.to_string() })?;
+        io.pool().keep_at_most(self.memory.idle_buffer_bytes);
         let recovered = recover(&mut io, &self.directory, self.shard)?;
         let incarnation = recovered.incarnation;
-        let mut shard = open_shard(io, &self.directory, self.shard, recovered, self.tail_bytes);
+        let mut shard = open_shard(io, &self.directory, self.shard, recovered, self.memory);
         if let Some(codec) = self.record_codec {
             shard.set_record_codec(codec);
         }
@@ -222,7 +243,7 @@ pub fn open_shard<I: crate::io::Io>(
     directory: &DataDirectory,
     shard: ShardId,
     recovered: Recovered,
-    tail_bytes: usize,
+    memory: ShardMemory,
 ) -> Shard<I> {
     let newest = recovered.segments.iter().map(|segment| segment.sequence).max();
     let mut active = None;
@@ -253,6 +274,6 @@ pub fn open_shard<I: crate::io::Io>(
         incarnation: recovered.incarnation,
         geometry: directory.geometry,
     };
-    let journal = Journal::new(identity, set, active, recovered.next_commit);
-    Shard::new(shard, io, journal, recovered.logs, !recovered.clean, recovered.last_generation, tail_bytes)
+    let journal = Journal::new(identity, set, active, recovered.next_commit, memory.undurable_bytes);
+    Shard::new(shard, io, journal, recovered.logs, !recovered.clean, recovered.last_generation, memory)
 }

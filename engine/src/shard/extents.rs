@@ -12,7 +12,8 @@ use bytes::Bytes;
 use super::read_stats::ReadStats;
 use crate::journal::reader::{ExtentKey, extent_range};
 use crate::ledger::{Charge, Ledger};
-use crate::limits::{DISK_READS_AHEAD_MAX, EXTENT_BYTES, READ_AHEAD_BYTES_MAX, READ_BYTES_MAX};
+use crate::limits::{DISK_READS_AHEAD_MAX, EXTENT_BYTES};
+use crate::memory::ShardMemory;
 use crate::offset::{LogId, SegmentSequence};
 
 /// Bytes of an extent that were read.
@@ -73,7 +74,6 @@ pub(super) enum Look {
 }
 
 /// The extents of a shard.
-#[derive(Default)]
 pub(super) struct Extents {
     entries: BTreeMap<ExtentKey, Entry>,
     /// By last use.
@@ -83,11 +83,29 @@ pub(super) struct Extents {
     asked_ahead: VecDeque<ExtentKey>,
     in_flight: usize,
     memory: Ledger,
+    bytes_max: usize,
+    ahead_bytes_max: usize,
     /// Logs whose read-ahead was for nothing.
     wasted: Vec<LogId>,
 }
 
 impl Extents {
+    /// None yet, with their budgets.
+    pub fn new(memory: &ShardMemory) -> Extents {
+        Extents {
+            entries: BTreeMap::new(),
+            uses: BTreeMap::new(),
+            clock: 0,
+            asked: VecDeque::new(),
+            asked_ahead: VecDeque::new(),
+            in_flight: 0,
+            memory: Ledger::default(),
+            bytes_max: memory.read_bytes,
+            ahead_bytes_max: memory.read_ahead_bytes(),
+            wasted: Vec::new(),
+        }
+    }
+
     /// Memory of all extents, whoever holds them.
     pub fn memory_bytes(&self) -> usize {
         self.memory.bytes()
@@ -140,7 +158,7 @@ impl Extents {
 
     /// Makes room for so many more; false if too much is held or on its way.
     pub fn make_room(&mut self, extents: usize, stats: &mut ReadStats) -> bool {
-        while self.memory.bytes() + extents * EXTENT_BYTES > READ_BYTES_MAX {
+        while self.memory.bytes() + extents * EXTENT_BYTES > self.bytes_max {
             let free = self.uses.values().copied().find(|key| {
                 self.entries.get(key).is_some_and(|entry| {
                     entry.waiters.is_empty()
@@ -169,7 +187,7 @@ impl Extents {
 
     /// The same for a reader that will come; false if the budget of read-ahead is used up.
     pub fn ask_ahead(&mut self, key: ExtentKey, range: Range<u32>, log: LogId, stats: &mut ReadStats) -> bool {
-        if self.ahead_bytes() + EXTENT_BYTES > READ_AHEAD_BYTES_MAX || !self.make_room(1, stats) {
+        if self.ahead_bytes() + EXTENT_BYTES > self.ahead_bytes_max || !self.make_room(1, stats) {
             return false;
         }
         self.insert(key, range, Vec::new(), Some(log), stats);

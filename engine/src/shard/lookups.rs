@@ -12,18 +12,23 @@ use crate::journal::live_segments::SegmentName;
 use crate::journal::operations::Purpose;
 use crate::journal::reader::{Goal, Plan, plan};
 use crate::journal::segment::index_name;
-use crate::limits::{INDEX_CACHE_BYTES_MAX, READ_EXTENTS_MAX};
+use crate::limits::READ_EXTENTS_MAX;
 use crate::offset::{LogId, Offset, SegmentSequence};
 
 /// Indexes of sealed segments, the most recently used ones.
-#[derive(Default)]
 pub struct IndexCache {
     /// Most recently used last.
     indexes: Vec<Rc<SegmentIndex>>,
     bytes: usize,
+    bytes_max: usize,
 }
 
 impl IndexCache {
+    /// An empty cache of at most so many bytes, or one index.
+    pub fn new(bytes_max: usize) -> IndexCache {
+        IndexCache { indexes: Vec::new(), bytes: 0, bytes_max }
+    }
+
     /// Bytes that it holds.
     pub fn bytes(&self) -> usize {
         self.bytes
@@ -39,7 +44,7 @@ impl IndexCache {
     fn put(&mut self, index: SegmentIndex) {
         self.bytes += index.memory_bytes();
         self.indexes.push(Rc::new(index));
-        while self.bytes > INDEX_CACHE_BYTES_MAX && self.indexes.len() > 1 {
+        while self.bytes > self.bytes_max && self.indexes.len() > 1 {
             self.bytes -= self.indexes.remove(0).memory_bytes();
         }
     }

@@ -25,7 +25,7 @@ pub struct ReadStats {
     pub index_hits: u64,
     /// Lookups that had to read theirs.
     pub index_misses: u64,
-    /// Now: memory for extents, whoever holds them; at most [`crate::limits::READ_BYTES_MAX`].
+    /// Now: memory for extents, whoever holds them; at most [`crate::memory::ShardMemory::read_bytes`].
     pub read_memory_bytes: usize,
     /// Now: of these, what readers or answers hold.
     pub held_bytes: usize,

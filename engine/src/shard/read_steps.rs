@@ -7,7 +7,6 @@ use crate::io::Io;
 use crate::journal::index::Run;
 use crate::journal::pieces::Stretches;
 use crate::journal::reader::{Collected, Goal, Plan, Wanted, collect};
-use crate::limits::READ_HELD_BYTES_MAX;
 use crate::offset::{Offset, SegmentSequence};
 
 impl<I: Io> Shard<I> {
@@ -49,7 +48,7 @@ impl<I: Io> Shard<I> {
         visible_end: Offset,
         mut collected: Collected,
     ) -> Begun {
-        if self.reads.extents.held_bytes() > READ_HELD_BYTES_MAX {
+        if self.reads.extents.held_bytes() > self.memory.read_held_bytes() {
             self.reads.stats.copied_bytes += collected.bytes as u64;
             unpin(&mut collected.slices);
         }
@@ -91,6 +90,7 @@ mod tests {
     use crate::data_directory::{DataDirectory, DirectorySettings};
     use crate::io::sim::{SimDisk, SimIo};
     use crate::limits::SEGMENT_BYTES_MIN;
+    use crate::memory::ShardMemory;
     use crate::offset::{LogId, ShardId};
     use crate::partition::config::LogConfig;
     use crate::recovery::recover;
@@ -110,7 +110,8 @@ mod tests {
             let settings = DirectorySettings { shards: 1, segment_bytes: SEGMENT_BYTES_MIN };
             let directory = DataDirectory::open_or_create(&mut io, Path::new("/data"), settings).expect("opens");
             let recovered = recover(&mut io, &directory, ShardId(0)).expect("recovers");
-            let shard = open_shard(io.clone(), &directory, ShardId(0), recovered, tail_bytes);
+            let memory = ShardMemory::MOST.with_tail(tail_bytes);
+            let shard = open_shard(io.clone(), &directory, ShardId(0), recovered, memory);
             let mut driven = Driven { io, shard };
             driven.until(|shard| shard.configure_log(LOG, LogConfig::default()).ok());
             driven

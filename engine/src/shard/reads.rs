@@ -21,6 +21,7 @@ use crate::journal::live_segments::SegmentName;
 use crate::journal::operations::Purpose;
 use crate::journal::reader::{ExtentKey, Goal, Plan, extent_range};
 use crate::limits::{DISK_READS_BESIDE_COMMITS_MAX, DISK_READS_IN_FLIGHT_MAX};
+use crate::memory::ShardMemory;
 use crate::offset::{LogId, Offset, SegmentSequence};
 
 /// What to read.
@@ -92,7 +93,6 @@ pub(super) enum Begun {
 }
 
 /// The reads behind the tail.
-#[derive(Default)]
 pub struct Reads {
     pub(super) jobs: Slab<Job>,
     /// Jobs that wait for their index, or for room.
@@ -108,6 +108,21 @@ pub struct Reads {
 }
 
 impl Reads {
+    /// None yet, with their budgets.
+    pub fn new(memory: &ShardMemory) -> Reads {
+        Reads {
+            jobs: Slab::new(),
+            waiting: VecDeque::new(),
+            segments_asked: Vec::new(),
+            extents: Extents::new(memory),
+            streams: Streams::default(),
+            shared: None,
+            stats: ReadStats::default(),
+            ids_given: 0,
+            finished: Vec::new(),
+        }
+    }
+
     /// Reads that have not ended.
     pub fn unfinished(&self) -> usize {
         self.jobs.len()
@@ -134,7 +149,8 @@ impl<I: Io> Shard<I> {
             if offset < view.start || offset > view.high_watermark {
                 return Err(ReadError::OutOfRange { offset, start: view.start, end: view.high_watermark });
             }
-            if offset == view.high_watermark {
+            let wants_nothing = request.bytes_max == 0 && !request.first_whole;
+            if offset == view.high_watermark || wants_nothing {
                 return Ok(ReadStart::Done(ReadBatches { slices: Vec::new(), bytes: 0, view }));
             }
             if let Some((slices, bytes)) = self.read_tail(request, offset) {

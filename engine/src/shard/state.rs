@@ -14,6 +14,7 @@ use crate::journal::disk_space::{DiskLevel, RoomFor};
 use crate::journal::operations::Operations;
 use crate::journal::writer::{Journal, plain_entry};
 use crate::limits::BATCH_BYTES_MAX;
+use crate::memory::ShardMemory;
 use crate::offset::{CommitSequence, Ends, JournalPosition, LogId, Offset, ShardId};
 use crate::partition::Partition;
 use crate::partition::config::LogConfig;
@@ -82,6 +83,7 @@ pub struct LogView {
 /// One shard.
 pub struct Shard<I: Io> {
     pub(super) id: ShardId,
+    pub(super) memory: ShardMemory,
     pub(super) operations: Operations<I>,
     pub(super) journal: Journal,
     pub(super) partitions: BTreeMap<LogId, Partition>,
@@ -109,7 +111,7 @@ impl<I: Io> Shard<I> {
         logs: BTreeMap<LogId, LogState>,
         may_be_cut: bool,
         last_generation: u32,
-        tail_bytes: usize,
+        memory: ShardMemory,
     ) -> Shard<I> {
         let epoch_of_start = epoch_of_start(&journal);
         let mut owed_epochs = VecDeque::new();
@@ -126,16 +128,17 @@ impl<I: Io> Shard<I> {
             }
             partitions.insert(log, Partition::new(state, LogConfig::default()));
         }
-        let cleaner = Cleaner::new(io.monotonic_ns(), last_generation);
+        let cleaner = Cleaner::new(io.monotonic_ns(), last_generation, &memory);
         Shard {
             id,
+            memory,
             cleaner,
             operations: Operations::new(io),
             partitions,
-            tail: Tail::new(tail_bytes, journal.buffers().clone()),
+            tail: Tail::new(&memory, journal.buffers().clone()),
             journal,
-            reads: Reads::default(),
-            indexes: IndexCache::default(),
+            reads: Reads::new(&memory),
+            indexes: IndexCache::new(memory.index_cache_bytes),
             owed_epochs,
             owed_retention: VecDeque::new(),
             dead: VecDeque::new(),

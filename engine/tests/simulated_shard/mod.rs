@@ -9,6 +9,7 @@ use engine::data_directory::{CleanEnd, DataDirectory, DirectorySettings};
 use engine::error::{AppendError, ReadError};
 use engine::io::sim::{Crash, Faults, SimDisk, SimIo};
 use engine::journal::reader::Goal;
+use engine::memory::ShardMemory;
 use engine::offset::{CommitSequence, Incarnation, LogId, Offset, ShardId};
 use engine::partition::config::LogConfig;
 use engine::recovery::recover;
@@ -68,7 +69,7 @@ impl Machine {
         let recovered = recover(&mut io, &directory, ShardId(0)).expect("recovers");
         directory.remove_clean_marker(&mut io).expect("removes");
         let incarnation = recovered.incarnation;
-        let shard = open_shard(io.clone(), &directory, ShardId(0), recovered, tail_bytes);
+        let shard = open_shard(io.clone(), &directory, ShardId(0), recovered, ShardMemory::MOST.with_tail(tail_bytes));
         Machine { io, shard, directory, incarnation, segment_bytes, tail_bytes, seed }
     }
 

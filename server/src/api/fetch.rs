@@ -2,7 +2,6 @@
 //! and waits for more where the client asked for it. Sessions are never given: every client then sends full requests.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,11 +12,11 @@ use engine::shard::state::LogView;
 use protocol::Records;
 use protocol::error_code::ErrorCode;
 use protocol::messages::fetch::{FetchRequest, FetchResponse, FetchableTopicResponse, PartitionData};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::error_map;
-use crate::limits::{FETCH_BYTES_UNRESERVED, FETCH_RESERVE_BYTES_MAX, FETCH_WAIT_MAX};
+use crate::answer_budget::AnswerMemory;
+use crate::limits::{ANSWER_MEMORY_WAIT_MAX, FETCH_WAIT_MAX};
 use crate::request::{Answer, Call};
 
 /// One partition of the request.
@@ -55,14 +54,25 @@ pub async fn handle(call: &Call, request: FetchRequest<'_>) -> Answer {
     let bytes_min = clamp(request.min_bytes).min(bytes_max);
     let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0)).min(FETCH_WAIT_MAX);
     let deadline = Instant::now() + wait;
+    let asked = wanted.iter().map(|wanted| wanted.bytes_max).fold(0, usize::saturating_add).min(bytes_max);
+    // The size of a first batch that did not fit into what was reserved.
+    let mut first_batch_bytes = 0;
     let (reads, memory) = loop {
-        let (reserved, memory) = reserve(call, &wanted, bytes_max);
-        let reads = read_all(call, &wanted, reserved).await;
+        let Some(mut memory) = reserve(call, asked, first_batch_bytes).await else {
+            break (read_all(call, &wanted, Limit::NOTHING).await, None);
+        };
+        let limit = Limit { bytes: memory.bytes(), first_whole: true };
+        let reads = read_all(call, &wanted, limit).await;
         let bytes: usize = reads.iter().map(|read| read.bytes).sum();
+        if bytes > memory.bytes() {
+            first_batch_bytes = bytes;
+            continue;
+        }
         let over = wanted.is_empty() || wait.is_zero() || call.broker.is_draining() || Instant::now() >= deadline;
-        let enough = bytes_min.min(reserved);
+        let enough = bytes_min.min(memory.bytes());
         if over || bytes >= enough || reads.iter().any(|read| read.error.is_some()) {
-            break (reads, memory.and_then(|memory| shrink(memory, bytes)));
+            memory.shrink(bytes);
+            break (reads, Some(memory));
         }
         drop(memory);
         wait_for_more(call, &wanted, &reads, enough - bytes, deadline).await;
@@ -87,22 +97,28 @@ fn wanted(call: &Call, request: &FetchRequest<'_>) -> Vec<Wanted> {
         .collect()
 }
 
-/// Takes memory for the answer without waiting: when slow readers hold the budget, answers become small instead of late.
-fn reserve(call: &Call, wanted: &[Wanted], bytes_max: usize) -> (usize, Option<OwnedSemaphorePermit>) {
-    let asked: usize = wanted.iter().map(|wanted| wanted.bytes_max).fold(0, usize::saturating_add);
-    let bytes = asked.min(bytes_max).min(FETCH_RESERVE_BYTES_MAX);
-    match Arc::clone(&call.broker.answer_memory).try_acquire_many_owned(bytes as u32) {
-        Ok(memory) => (bytes, Some(memory)),
-        Err(_) => (bytes.min(FETCH_BYTES_UNRESERVED), None),
-    }
+/// Takes memory for the records before they are read: when slow readers hold the budget, answers become small, at last they wait. None after a
+/// wait that was in vain.
+async fn reserve(call: &Call, asked: usize, least: usize) -> Option<AnswerMemory> {
+    let reserving = call.broker.answers.reserve(asked, least, &call.client.give_up);
+    tokio::time::timeout(ANSWER_MEMORY_WAIT_MAX, reserving).await.ok()
 }
 
-fn shrink(mut memory: OwnedSemaphorePermit, bytes: usize) -> Option<OwnedSemaphorePermit> {
-    if bytes >= memory.num_permits() { Some(memory) } else { memory.split(bytes) }
+/// What a read of several partitions may give.
+#[derive(Clone, Copy)]
+struct Limit {
+    bytes: usize,
+    /// The first batch is given even if it is larger.
+    first_whole: bool,
+}
+
+impl Limit {
+    /// No records, only the ends.
+    const NOTHING: Limit = Limit { bytes: 0, first_whole: false };
 }
 
 /// Reads everything once. Every shard reads its part in order, all at the same time, each within the whole budget.
-async fn read_all(call: &Call, wanted: &[Wanted], bytes_max: usize) -> Vec<Read> {
+async fn read_all(call: &Call, wanted: &[Wanted], limit: Limit) -> Vec<Read> {
     let mut reads: Vec<Read> = Vec::with_capacity(wanted.len());
     let mut shards: BTreeMap<ShardId, Vec<(usize, Wanted, LogRef)>> = BTreeMap::new();
     for (index, wanted) in wanted.iter().enumerate() {
@@ -119,19 +135,18 @@ async fn read_all(call: &Call, wanted: &[Wanted], bytes_max: usize) -> Vec<Read>
         if shard == here {
             local = Some(part);
         } else {
-            elsewhere
-                .push(call.broker.core.on(shard, move |core| async move { read_part(&core, part, bytes_max).await }));
+            elsewhere.push(call.broker.core.on(shard, move |core| async move { read_part(&core, part, limit).await }));
         }
     }
     if let Some(part) = local {
-        place(&mut reads, read_part(&call.broker.core, part, bytes_max).await);
+        place(&mut reads, read_part(&call.broker.core, part, limit).await);
     }
     for part in elsewhere {
         if let Ok(part) = part.await {
             place(&mut reads, part);
         }
     }
-    apply_size_rule(&mut reads, bytes_max);
+    apply_size_rule(&mut reads, limit.bytes);
     reads
 }
 
@@ -141,20 +156,21 @@ fn place(reads: &mut [Read], part: Vec<(usize, Read)>) {
     }
 }
 
-async fn read_part(core: &Core, part: Vec<(usize, Wanted, LogRef)>, bytes_max: usize) -> Vec<(usize, Read)> {
+async fn read_part(core: &Core, part: Vec<(usize, Wanted, LogRef)>, limit: Limit) -> Vec<(usize, Read)> {
     let mut reads = Vec::with_capacity(part.len());
     let mut bytes = 0;
     for (index, wanted, log) in part {
-        let limit = wanted.bytes_max.min(bytes_max.saturating_sub(bytes));
-        let read = read_one(core, wanted, log, limit, bytes == 0).await;
+        let bytes_max = wanted.bytes_max.min(limit.bytes.saturating_sub(bytes));
+        let first_whole = limit.first_whole && bytes == 0;
+        let read = read_one(core, wanted, log, Limit { bytes: bytes_max, first_whole }).await;
         bytes += read.bytes;
         reads.push((index, read));
     }
     reads
 }
 
-async fn read_one(core: &Core, wanted: Wanted, log: LogRef, limit: usize, first_whole: bool) -> Read {
-    match core.read(log, wanted.offset, limit, first_whole).await {
+async fn read_one(core: &Core, wanted: Wanted, log: LogRef, limit: Limit) -> Read {
+    match core.read(log, wanted.offset, limit.bytes, limit.first_whole).await {
         Ok(read) => {
             let epoch_error = error_map::leader_epoch(wanted.leader_epoch, read.view.leader_epoch);
             if epoch_error == ErrorCode::None {

@@ -141,6 +141,7 @@ pub const BROKER_KEYS: &[BrokerKey] = &[
     acts!("socket.request.max.bytes", request_max_bytes, |key| key.bytes(1024, limits::REQUEST_BYTES_MAX as i64)),
     acts!("connections.max.idle.ms", connections_max_idle_ms, |key| key.integer(1, i64::MAX).map(i64::cast_unsigned)),
     acts!("max.connections", max_connections, |key| key.bytes(1, MS_MAX)),
+    acts!("memory.max.bytes", memory_max_bytes, |key| UnlessUnset::read(key, 1)),
     acts!("log.retention.bytes", log_retention_bytes, |key| key.integer(-1, i64::MAX)),
     acts!("log.retention.ms", log_retention_ms, |key| UnlessUnset::read(key, -1)),
     acts!("log.retention.minutes", log_retention_minutes, |key| UnlessUnset::read(key, -1)),
