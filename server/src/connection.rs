@@ -17,8 +17,7 @@ use tokio::time::timeout;
 use crate::answer_budget::AnswerMemory;
 use crate::api::{self, Begun};
 use crate::broker::Broker;
-use crate::frame_budget::FrameMemory;
-use crate::frame_reader::{Closed, Frame, FrameReader};
+use crate::frame_reader::{Closed, FrameReader};
 use crate::limits::{PENDING_ANSWERS_MAX, SEND_BYTES_TARGET, SEND_STEP_BYTES};
 use crate::nodes::Nodes;
 use crate::request::{Answer, Call, Refused};
@@ -46,12 +45,6 @@ impl Client {
 enum Pending {
     Finished(Answer),
     Produce(Pin<Box<dyn Future<Output = Answer>>>),
-}
-
-/// One place in the queue.
-struct Queued {
-    pending: Pending,
-    _memory: FrameMemory,
 }
 
 /// Serves a connection until it ends.
@@ -122,19 +115,19 @@ async fn read_requests(
     broker: Rc<Broker>,
     socket: Rc<Socket>,
     client: Rc<Client>,
-    queue: mpsc::Sender<Queued>,
+    queue: mpsc::Sender<Pending>,
     unanswered: Rc<Unanswered>,
 ) -> Ended {
     let mut frames =
         FrameReader::new(socket, Rc::clone(&broker.frame_budget), broker.memory.largest_frame_bytes, &broker.settings);
     loop {
-        let Frame { bytes, memory } = match frames.next(broker.drained()).await {
+        let frame = match frames.next(broker.drained()).await {
             Ok(frame) => frame,
             Err(closed) => return Ended::Closed(closed),
         };
-        broker.metrics.received(bytes.len());
+        broker.metrics.received(frame.len());
         broker.answers.room().await;
-        let call = match Call::parse(&broker, &client, bytes) {
+        let call = match Call::parse(&broker, &client, frame) {
             Ok(call) => call,
             Err(refused) => return Ended::Refused(refused),
         };
@@ -159,7 +152,7 @@ async fn read_requests(
             }
             Err(refused) => return Ended::Refused(refused),
         };
-        if queue.send(Queued { pending, _memory: memory }).await.is_err() {
+        if queue.send(pending).await.is_err() {
             // The writer has ended and says why.
             return Ended::Closed(Closed::Ended);
         }
@@ -175,21 +168,21 @@ struct Sending {
 
 async fn write_answers(
     sending: Sending,
-    mut queue: mpsc::Receiver<Queued>,
+    mut queue: mpsc::Receiver<Pending>,
     unanswered: Rc<Unanswered>,
 ) -> Result<(), Ended> {
     let mut next = queue.recv().await;
-    while let Some(queued) = next {
+    while let Some(pending) = next {
         let mut gathered = Gathered::default();
-        gathered.take(queued.finish(&unanswered).await);
+        gathered.take(pending.finish(&unanswered).await);
         // Whatever is finished by now leaves in the same send.
         next = None;
         while gathered.bytes < SEND_BYTES_TARGET && gathered.close.is_none() {
-            let Ok(mut queued) = queue.try_recv() else { break };
-            if let Some(answer) = queued.finish_now(&unanswered).await {
+            let Ok(mut pending) = queue.try_recv() else { break };
+            if let Some(answer) = pending.finish_now(&unanswered).await {
                 gathered.take(answer);
             } else {
-                next = Some(queued);
+                next = Some(pending);
                 break;
             }
         }
@@ -251,9 +244,9 @@ impl Sending {
     }
 }
 
-impl Queued {
+impl Pending {
     async fn finish(self, unanswered: &Unanswered) -> Answer {
-        match self.pending {
+        match self {
             Pending::Finished(answer) => answer,
             Pending::Produce(answer) => {
                 let answer = answer.await;
@@ -265,7 +258,7 @@ impl Queued {
 
     /// The answer, if it is there without waiting. The waker stays registered, so that nothing is missed.
     async fn finish_now(&mut self, unanswered: &Unanswered) -> Option<Answer> {
-        let answer = match &mut self.pending {
+        let answer = match self {
             Pending::Finished(answer) => return Some(std::mem::take(answer)),
             Pending::Produce(answer) => answer,
         };

@@ -1,10 +1,12 @@
-//! `FrameBudget`: memory of a shard for received frames. It counts what buffers really have, so that a lying length takes nothing from others.
+//! `FrameBudget`: memory of a shard for received frames. It counts what buffers really have, so that a lying length takes nothing from others,
+//! and as long as any slice of them lives.
 //!
 //! Frames that grow together could each wait for the memory of the others. So one frame at a time may go beyond the budget: memory is
 //! bounded by the budget plus one frame, and there is always one that comes to its end.
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The budget of one shard.
@@ -15,7 +17,7 @@ pub struct FrameBudget {
     overdraft: Arc<Semaphore>,
 }
 
-/// What one frame holds; given back when it is dropped, after the answer has left.
+/// What one frame holds; given back when it is dropped.
 #[derive(Default)]
 pub struct FrameMemory {
     counted: Option<OwnedSemaphorePermit>,
@@ -62,6 +64,31 @@ impl FrameBudget {
     }
 }
 
+impl FrameMemory {
+    /// Gives back what is more than `bytes`.
+    pub fn shrink(&mut self, bytes: usize) {
+        if let Some(counted) = &mut self.counted {
+            drop(counted.split(counted.num_permits().saturating_sub(bytes)));
+        }
+    }
+
+    /// The content of a frame with its memory, which is given back when the last slice is dropped, on whatever thread.
+    pub fn hold(self, content: Bytes) -> Bytes {
+        Bytes::from_owner(Held { content, _memory: self })
+    }
+}
+
+struct Held {
+    content: Bytes,
+    _memory: FrameMemory,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.content
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -89,5 +116,20 @@ mod tests {
         assert_eq!((budget.bytes.available_permits(), budget.overdraft.available_permits()), (0, 1));
         drop((second, third));
         assert_eq!(budget.bytes.available_permits(), 100);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn memory_is_held_by_the_last_slice_and_what_is_not_needed_is_given_back() {
+        let budget = FrameBudget::new(100);
+        let mut memory = FrameMemory::default();
+        assert!(grows(&budget, &mut memory, 90).await);
+        memory.shrink(10);
+        assert_eq!(budget.used_bytes(), 10);
+        let frame = memory.hold(Bytes::from_static(b"0123456789"));
+        let slice = frame.slice(3..5);
+        drop(frame);
+        assert_eq!(budget.used_bytes(), 10);
+        drop(slice);
+        assert_eq!(budget.used_bytes(), 0);
     }
 }

@@ -12,17 +12,9 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::config::Settings;
 use crate::frame_budget::{FrameBudget, FrameMemory};
-use crate::limits::{RECEIVE_BYTES_FIRST, RECEIVE_BYTES_PROVEN_MAX, REQUEST_BYTES_MIN};
+use crate::limits::{RECEIVE_BYTES_FIRST, RECEIVE_BYTES_PROVEN_MAX, REQUEST_BYTES_MIN, SMALL_FRAME_PARTS};
 
 const LENGTH_BYTES: usize = 4;
-
-/// A request as it came, without its length, and the memory that it holds.
-pub struct Frame {
-    /// Header and body.
-    pub bytes: Bytes,
-    /// Given back when the answer has left.
-    pub memory: FrameMemory,
-}
 
 /// Why a connection ends.
 #[derive(Debug)]
@@ -117,8 +109,8 @@ impl FrameReader {
         }
     }
 
-    /// The next frame. `stop` ends the wait between frames.
-    pub async fn next(&mut self, stop: impl Future<Output = ()>) -> Result<Frame, Closed> {
+    /// The next frame as it came, without its length; its slices hold its memory. `stop` ends the wait between frames.
+    pub async fn next(&mut self, stop: impl Future<Output = ()>) -> Result<Bytes, Closed> {
         if self.buffer.is_empty() {
             self.buffer = BytesMut::new();
             tokio::select! {
@@ -137,8 +129,17 @@ impl FrameReader {
         let length = self.frame_length()?;
         self.fill(LENGTH_BYTES + length, &mut deadline, &mut memory, true).await?;
         self.largest_frame = self.largest_frame.max(length);
-        let bytes = self.buffer.split_to(LENGTH_BYTES + length).freeze().slice(LENGTH_BYTES..);
-        Ok(Frame { bytes, memory })
+        let frame = self.buffer.split_to(LENGTH_BYTES + length).freeze().slice(LENGTH_BYTES..);
+        if length > RECEIVE_BYTES_FIRST / SMALL_FRAME_PARTS {
+            return Ok(memory.hold(frame));
+        }
+        // It may wait long for its answer, and would hold a buffer many times its size.
+        memory.shrink(length);
+        let frame = memory.hold(Bytes::copy_from_slice(&frame));
+        if self.buffer.is_empty() {
+            self.buffer = BytesMut::new();
+        }
+        Ok(frame)
     }
 
     fn frame_length(&self) -> Result<usize, Closed> {

@@ -12,6 +12,8 @@ pub const REQUEST_BYTES_MAX: usize = 100 << 20;
 pub const REQUEST_BYTES_MIN: usize = 8;
 /// First receive buffer of a frame: holds any request but Produce whole, and is cheap to give to a stranger.
 pub const RECEIVE_BYTES_FIRST: usize = 16 << 10;
+/// A frame below one in so many parts of that buffer is copied out of it.
+pub const SMALL_FRAME_PARTS: usize = 4;
 /// First buffer for a client that sends large frames: most of them come with one receive.
 pub const RECEIVE_BYTES_PROVEN_MAX: usize = 1 << 20;
 /// Memory for received frames, a shard. Kafka bounds this only on request (`queued.max.request.bytes`).

@@ -106,6 +106,12 @@ impl Call {
         })
     }
 
+    /// What was asked is taken over; what happens with the answer may take long, and needs no frame.
+    pub fn forget_frame(&mut self) {
+        self.frame = Bytes::new();
+        self.body_at = 0;
+    }
+
     /// A part of the frame that shares its memory.
     pub fn share(&self, part: &[u8]) -> Bytes {
         self.frame.slice_ref(part)

@@ -12,17 +12,16 @@ const FIRST_VERSION_WITH_REBALANCE_TIMEOUT: i16 = 1;
 const FIRST_VERSION_WITH_REQUIRED_MEMBER_ID: i16 = 4;
 const FIRST_VERSION_WITH_SKIP_ASSIGNMENT: i16 = 9;
 
-pub async fn handle(call: &Call, request: JoinGroupRequest<'_>) -> Answer {
-    let join = join_request(call, &request);
-    let answer = call.broker.groups.ask(&call.broker, request.group_id, move |token| Event::Join(token, join)).await;
-    match answer {
+pub async fn handle(call: &Call, join: JoinRequest) -> Answer {
+    let (group_id, member_id) = (join.group_id.clone(), join.member_id.clone());
+    match call.broker.groups.ask(&call.broker, &group_id, move |token| Event::Join(token, join)).await {
         Ok(Response::Join(joined)) => call.answer(&response(&joined)),
-        Ok(_) => refused(call, request.member_id, ErrorCode::UnknownServerError.code()),
-        Err(error) => refused(call, request.member_id, error_map::group(error)),
+        Ok(_) => refused(call, &member_id, ErrorCode::UnknownServerError.code()),
+        Err(error) => refused(call, &member_id, error_map::group(error)),
     }
 }
 
-fn join_request(call: &Call, request: &JoinGroupRequest<'_>) -> JoinRequest {
+pub fn take_over(call: &Call, request: &JoinGroupRequest<'_>) -> JoinRequest {
     JoinRequest {
         group_id: request.group_id.to_owned(),
         member_id: request.member_id.to_owned(),

@@ -64,6 +64,22 @@ macro_rules! serial {
     };
 }
 
+/// For answers that wait for other clients: what was asked is taken over, so that nobody waits for the memory of the frame.
+macro_rules! waiting {
+    ($key:ident, $module:ident) => {
+        Api {
+            key: ApiKey::$key,
+            begin: |mut call| {
+                Ok(Begun::Serial(Box::pin(async move {
+                    let asked = $module::take_over(&call, &call.decode()?);
+                    call.forget_frame();
+                    Ok($module::handle(&call, asked).await)
+                })))
+            },
+        }
+    };
+}
+
 /// For answers that need nothing from another task.
 macro_rules! at_once {
     ($key:ident, $module:ident) => {
@@ -88,10 +104,10 @@ const APIS: &[Api] = &[
     serial!(OffsetCommit, offset_commit),
     serial!(OffsetFetch, offset_fetch),
     serial!(FindCoordinator, find_coordinator),
-    serial!(JoinGroup, join_group),
+    waiting!(JoinGroup, join_group),
     serial!(Heartbeat, heartbeat),
     serial!(LeaveGroup, leave_group),
-    serial!(SyncGroup, sync_group),
+    waiting!(SyncGroup, sync_group),
     serial!(DescribeGroups, describe_groups),
     serial!(ListGroups, list_groups),
     Api {

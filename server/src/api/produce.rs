@@ -35,7 +35,7 @@ struct Topic {
 }
 
 /// Queues all batches during the call, so that requests of a connection keep their order.
-pub fn begin(call: Call) -> Result<Pin<Box<dyn Future<Output = Answer>>>, Refused> {
+pub fn begin(mut call: Call) -> Result<Pin<Box<dyn Future<Output = Answer>>>, Refused> {
     let request: ProduceRequest<'_> = call.decode()?;
     let answered = request.acks != 0;
     let deadline = answer_deadline(request.acks, request.timeout_ms);
@@ -65,6 +65,8 @@ pub fn begin(call: Call) -> Result<Pin<Box<dyn Future<Output = Answer>>>, Refuse
                 .collect(),
         })
         .collect();
+    // What waits for room in a journal has its own part of the frame.
+    call.forget_frame();
     Ok(Box::pin(finish(call, topics, answered, deadline)))
 }
 

@@ -7,8 +7,8 @@ use super::error_map;
 use crate::group::{Event, Response, SyncRequest};
 use crate::request::{Answer, Call};
 
-pub async fn handle(call: &Call, request: SyncGroupRequest<'_>) -> Answer {
-    let sync = SyncRequest {
+pub fn take_over(_: &Call, request: &SyncGroupRequest<'_>) -> SyncRequest {
+    SyncRequest {
         group_id: request.group_id.to_owned(),
         generation_id: request.generation_id,
         member_id: request.member_id.to_owned(),
@@ -20,9 +20,13 @@ pub async fn handle(call: &Call, request: SyncGroupRequest<'_>) -> Answer {
             .iter()
             .map(|part| (part.member_id.to_owned(), part.assignment.to_vec().into()))
             .collect(),
-    };
+    }
+}
+
+pub async fn handle(call: &Call, sync: SyncRequest) -> Answer {
+    let group_id = sync.group_id.clone();
     let refused = |error_code: i16| call.answer(&SyncGroupResponse { error_code, ..Default::default() });
-    match call.broker.groups.ask(&call.broker, request.group_id, move |token| Event::Sync(token, sync)).await {
+    match call.broker.groups.ask(&call.broker, &group_id, move |token| Event::Sync(token, sync)).await {
         Ok(Response::Sync(Ok(synced))) => call.answer(&SyncGroupResponse {
             protocol_type: synced.protocol_type.as_deref(),
             protocol_name: synced.protocol_name.as_deref(),
