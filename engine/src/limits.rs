@@ -167,6 +167,9 @@ pub const EPOCHS_PER_LOG_MAX: usize = 1_000;
 /// Logs of one shard: bounds the checkpoint at the head of a segment to about 8 MiB.
 pub const LOGS_PER_SHARD_MAX: usize = 50_000;
 
+/// Logs that one step of a count of the tables looks at: a fraction of a millisecond.
+pub const CENSUS_LOGS_MAX: usize = 1_000;
+
 /// Messages waiting between two shards; a full queue makes the sender wait.
 pub const MAILBOX_MESSAGES_MAX: usize = 4096;
 /// Shards of one directory.

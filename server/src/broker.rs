@@ -16,6 +16,7 @@ use crate::group_edge::GroupEdge;
 use crate::memory_plan::ShardPlan;
 use crate::metrics::{MemoryUse, Metrics};
 use crate::producer_ids::ProducerIds;
+use crate::tables::TableWatch;
 
 thread_local! {
     /// The engine runs work on another shard as a closure that must be `Send`; this is how it finds the state that is not.
@@ -34,6 +35,8 @@ pub struct Broker {
     pub answers: Rc<AnswerBudget>,
     /// What this shard may hold.
     pub memory: ShardPlan,
+    /// What its tables take.
+    pub tables: TableWatch,
     /// This shard's block of producer ids.
     pub producer_ids: ProducerIds,
     /// What was served.
@@ -65,6 +68,7 @@ impl Broker {
             memory,
             metrics: Metrics::default(),
             producer_ids: ProducerIds::default(),
+            tables: TableWatch::default(),
             catalog: RefCell::default(),
             owner: OnceCell::new(),
             draining,
@@ -77,6 +81,7 @@ impl Broker {
     /// What this shard holds, by purpose.
     pub fn memory_use(&self) -> Vec<MemoryUse> {
         let (engine, memory) = (self.core.stats(), &self.memory);
+        let tables = self.tables.counted();
         let part = |purpose, bytes, limit_bytes| MemoryUse { purpose, bytes, limit_bytes };
         vec![
             part("received frames", self.frame_budget.used_bytes(), memory.frame_bytes),
@@ -87,6 +92,7 @@ impl Broker {
             part("tail held by answers", engine.shard.reads.tail_pinned_bytes, memory.engine.tail_pinned_bytes),
             part("disk reads", engine.shard.reads.read_memory_bytes, memory.engine.read_bytes),
             part("idle buffers", engine.pool_idle_bytes, memory.engine.idle_buffer_bytes),
+            part("tables", tables.total_bytes(), memory.table_bytes),
             part("index cache", engine.shard.index_cache_bytes, memory.engine.index_cache_bytes),
         ]
     }

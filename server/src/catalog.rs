@@ -186,6 +186,19 @@ impl Catalog {
             .collect()
     }
 
+    /// Bytes of memory that it takes, about.
+    pub fn memory_bytes(&self) -> usize {
+        let configs = |configs: &StoredConfigs| -> usize {
+            configs.iter().map(|(name, value)| 2 * size_of::<String>() + name.len() + value.len()).sum()
+        };
+        let topics = self.topics.values().map(|topic| {
+            // By name and by id.
+            let places = size_of::<Topic>() + 2 * (size_of::<Uuid>() + size_of::<Arc<Topic>>()) + 2 * topic.name.len();
+            places + topic.partitions.len() * size_of::<Placement>() + configs(&topic.configs)
+        });
+        topics.sum::<usize>() + configs(&self.broker_configs)
+    }
+
     fn put_topic(&mut self, topic: Topic) {
         self.remove_topic(topic.id);
         let logs_end = topic.partitions.iter().map(|placement| placement.log + 1).max().unwrap_or(0);

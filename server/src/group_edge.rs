@@ -63,6 +63,23 @@ impl GroupEdge {
         }
     }
 
+    /// The partitions of the offsets topic that live here.
+    pub fn partitions(&self) -> Vec<i32> {
+        self.keepers.borrow().keys().copied().collect()
+    }
+
+    /// Bytes of memory of the groups of a partition.
+    pub fn memory_bytes(&self, partition: i32) -> usize {
+        self.keepers.borrow().get(&partition).map_or(0, |keeper| keeper.coordinator.borrow().memory_bytes())
+    }
+
+    /// Whether new groups, members and committed partitions are refused, for want of memory.
+    pub fn refuse_growth(&self, grows_no_more: bool) {
+        for keeper in self.keepers.borrow().values() {
+            keeper.coordinator.borrow_mut().refuse_growth(grows_no_more);
+        }
+    }
+
     /// Makes `__consumer_offsets` at its first use.
     pub async fn ensure_offsets_topic(&self, broker: &Broker) -> Result<(), ErrorCode> {
         if broker.catalog().topic(OFFSETS_TOPIC).is_some() {

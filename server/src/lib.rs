@@ -35,6 +35,7 @@ mod serve;
 pub mod shard_service;
 pub mod start_report;
 pub mod state_log;
+pub mod tables;
 pub mod topic_config;
 
 pub use serve::serve;

@@ -68,6 +68,7 @@ fn run(settings: Settings) -> Result<(), Failure> {
         memory: memory.shard,
         events,
         draining: watch::Sender::new(false),
+        full_shards: Arc::default(),
         installed: Semaphore::new(0),
     });
     let service = Arc::clone(&control);

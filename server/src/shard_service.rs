@@ -19,6 +19,7 @@ use crate::limits::{ACCEPTED_SOCKETS_MAX, ADMIN_ASKS_MAX, DRAIN_DEADLINE};
 use crate::listener::{Accepted, ShardInbox};
 use crate::memory_plan::ShardPlan;
 use crate::state_log::ReplayError;
+use crate::tables;
 
 /// What the main thread is told.
 pub enum Event {
@@ -40,6 +41,8 @@ pub struct Control {
     pub events: std_mpsc::Sender<Event>,
     /// True when the broker begins to stop.
     pub draining: watch::Sender<bool>,
+    /// Shards whose tables are full.
+    pub full_shards: Arc<AtomicUsize>,
     /// A permit for each shard whose broker can take messages.
     pub installed: Semaphore,
 }
@@ -53,7 +56,7 @@ pub async fn run(core: Core, control: Arc<Control>) {
         // The view goes to every shard, so every shard must be there to take it.
         let all = control.installed.acquire_many(core.shard_count()).await;
         drop(all);
-        match CatalogOwner::start(core.clone(), Arc::clone(&control.settings)).await {
+        match CatalogOwner::start(core.clone(), Arc::clone(&control.settings), Arc::clone(&control.full_shards)).await {
             Ok(owner) => {
                 broker.own_catalog(Rc::clone(&owner));
                 let every = Duration::from_millis(control.settings.snapshot_check_interval_ms);
@@ -66,6 +69,7 @@ pub async fn run(core: Core, control: Arc<Control>) {
             }
         }
     }
+    core.spawn(tables::watch(Rc::clone(&broker), Arc::clone(&control.full_shards)));
     core.spawn(retain(core.clone(), Duration::from_millis(control.settings.log_retention_check_interval_ms)));
     let (sender, receiver) = mpsc::channel(ACCEPTED_SOCKETS_MAX);
     let connections = Arc::new(AtomicUsize::new(0));

@@ -2,7 +2,13 @@
 
 mod broker;
 
-use broker::{Broker, FETCH, admin_get, batch, command, directory, fetch_request, refusal, values};
+use protocol::api_key::ApiKey;
+use protocol::error_code::ErrorCode;
+use protocol::frame::decode_response;
+use protocol::messages::join_group::{JoinGroupRequest, JoinGroupRequestProtocol, JoinGroupResponse};
+
+use broker::requests::delete_topic;
+use broker::{Broker, Client, FETCH, admin_get, batch, command, directory, fetch_request, refusal, values};
 
 const ONE_SHARD: [&str; 3] =
     ["posthaste.shards=1", "message.max.bytes=8388608", "posthaste.admin.listener=127.0.0.1:0"];
@@ -68,4 +74,51 @@ fn a_reader_that_takes_nothing_is_given_up_when_another_needs_its_memory() {
     let (error, _, bytes) = broker.connect().fetch("t", 0, 0);
     assert_eq!((error, values(&bytes)), (0, vec![(0, large)]));
     broker.wait_for_log(&[&stalled.local_address().to_string(), "others need the memory"]);
+}
+
+fn send_join(client: &mut Client, group: &str, metadata: &[u8]) {
+    let request = JoinGroupRequest {
+        group_id: group,
+        session_timeout_ms: 6_000,
+        rebalance_timeout_ms: 6_000,
+        protocol_type: "consumer",
+        protocols: vec![JoinGroupRequestProtocol { name: "range", metadata }],
+        ..Default::default()
+    };
+    client.send(3, &request);
+}
+
+fn join_error(client: &mut Client) -> i16 {
+    let frame = client.receive().expect("an answer");
+    let (_, response): (_, JoinGroupResponse<'_>) = decode_response(&frame, ApiKey::JoinGroup, 3).expect("an answer");
+    response.error_code
+}
+
+#[test]
+fn full_tables_refuse_what_is_new_until_there_is_room_again() {
+    let (broker, _) = start_with_the_least();
+    let metadata = vec![b'm'; 250_000];
+    let mut first = broker.connect();
+    loop {
+        send_join(&mut first, "large", &metadata);
+        match join_error(&mut first) {
+            0 => break,
+            error => assert_eq!(error, ErrorCode::CoordinatorLoadInProgress.code()),
+        }
+    }
+    // They wait for the first to join again; what they brought is kept.
+    let mut members: Vec<Client> = (0..80).map(|_| broker.connect()).collect();
+    for member in &mut members {
+        send_join(member, "large", &metadata);
+    }
+    broker.wait_for_log(&["the tables are full"]);
+    let mut other = broker.connect();
+    send_join(&mut other, "another", b"m");
+    assert_eq!(join_error(&mut other), ErrorCode::CoordinatorNotAvailable.code());
+    assert_eq!(other.create_topic("new", 1, &[]), ErrorCode::PolicyViolation.code());
+    assert_eq!(other.produce("t", 0, &batch(&["what is there goes on"])), (0, 1));
+    // The sessions end.
+    broker.wait_for_log(&["the tables have room again"]);
+    assert_eq!(other.create_topic("new", 1, &[]), 0);
+    assert_eq!(delete_topic(&mut other, "new"), 0);
 }

@@ -115,6 +115,11 @@ impl IndexBuilder {
         self.logs.get(&log).map_or(&[], Vec::as_slice)
     }
 
+    /// Bytes of memory that it takes, about.
+    pub fn memory_bytes(&self) -> usize {
+        self.logs.values().map(|runs| size_of::<(LogId, Vec<Run>)>() + runs.capacity() * size_of::<Run>()).sum()
+    }
+
     /// Place among [`IndexBuilder::runs`] of the first run that ends at or above `offset`.
     pub fn find(&self, log: LogId, offset: Offset) -> Option<usize> {
         find(self.runs(log), offset)

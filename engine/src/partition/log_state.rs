@@ -74,6 +74,11 @@ pub struct LogState {
 }
 
 impl LogState {
+    /// Bytes of memory of its spans and epochs.
+    pub fn places_bytes(&self) -> usize {
+        self.spans.capacity() * size_of::<LogSpan>() + size_of_val(self.epochs.starts())
+    }
+
     /// Applies one entry of the journal. `now_ms` is the wall clock (at a replay: of the start), for producer expiry only.
     pub fn apply(
         &mut self,

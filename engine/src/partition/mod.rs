@@ -16,7 +16,7 @@ use crate::batch::{BATCH_HEADER_BYTES, BatchHeader, check_produced};
 use crate::error::AppendError;
 use crate::journal::commit::Entry;
 use crate::journal::commit_buffer::SealedCommit;
-use crate::offset::{Ends, Offset};
+use crate::offset::{Ends, LogId, Offset};
 
 /// A batch that the tail still holds.
 #[derive(Debug)]
@@ -46,6 +46,11 @@ impl Partition {
     pub fn new(state: LogState, config: LogConfig) -> Partition {
         let ends = Ends::at(state.next);
         Partition { shown: state.next, state, config, ends, tail: VecDeque::new() }
+    }
+
+    /// Bytes of memory that it takes without its producers, about.
+    pub fn memory_bytes(&self) -> usize {
+        size_of::<(LogId, Partition)>() + self.state.places_bytes() + self.tail.capacity() * size_of::<TailBatch>()
     }
 
     /// Readers see everything below.

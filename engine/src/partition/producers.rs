@@ -48,6 +48,8 @@ pub enum Sequence {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProducerTable {
     producers: HashMap<i64, Producer>,
+    /// Memory is full: for each new one the most silent is forgotten.
+    grows_no_more: bool,
 }
 
 /// The sequence `count` after `sequence`; after `i32::MAX` comes 0.
@@ -63,6 +65,15 @@ impl ProducerTable {
     /// No producer is known.
     pub fn is_empty(&self) -> bool {
         self.producers.is_empty()
+    }
+    /// Bytes of memory that it takes, about.
+    pub fn memory_bytes(&self) -> usize {
+        let each = size_of::<(i64, Producer)>() + PRODUCER_BATCHES_MAX * size_of::<ProducerBatch>();
+        self.producers.len() * each
+    }
+    /// Whether it is to grow no more.
+    pub fn keep_only_as_many(&mut self, grows_no_more: bool) {
+        self.grows_no_more = grows_no_more;
     }
     /// The producers, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (i64, &Producer)> {
@@ -108,7 +119,8 @@ impl ProducerTable {
         if header.producer_id() < 0 {
             return;
         }
-        if self.producers.len() >= PRODUCERS_PER_LOG_MAX && !self.producers.contains_key(&header.producer_id()) {
+        let is_full = self.producers.len() >= PRODUCERS_PER_LOG_MAX || self.grows_no_more;
+        if is_full && !self.producers.contains_key(&header.producer_id()) {
             self.forget_the_most_silent();
         }
         let epoch = header.producer_epoch();

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::census::Census;
 use super::lookups::IndexCache;
 use super::reads::Reads;
 use super::stats::AppendStats;
@@ -99,6 +100,7 @@ pub struct Shard<I: Io> {
     /// Logs whose visible end moved since the last call of [`Shard::take_advanced`], and by how many bytes; 0 = whoever waits must look again.
     pub(super) advanced: Vec<(LogId, usize)>,
     pub(super) appended: AppendStats,
+    pub(super) census: Census,
 }
 
 impl<I: Io> Shard<I> {
@@ -144,6 +146,7 @@ impl<I: Io> Shard<I> {
             dead: VecDeque::new(),
             advanced: Vec::new(),
             appended: AppendStats::default(),
+            census: Census::default(),
         }
     }
 

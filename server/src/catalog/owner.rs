@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use base64::Engine as _;
 use engine::error::AppendError;
@@ -75,12 +76,18 @@ pub struct CatalogOwner {
     log: StateLog,
     state: RefCell<Arc<Catalog>>,
     pub(super) writing: Mutex<()>,
+    /// Shards whose tables are full.
+    full_shards: Arc<AtomicUsize>,
 }
 
 impl CatalogOwner {
     /// Replays the catalog, gives a new directory its cluster id, makes the logs that a crash kept from being made and removes those that
     /// a crash kept from being deleted; then gives every shard the view.
-    pub async fn start(core: Core, settings: Arc<Settings>) -> Result<Rc<CatalogOwner>, ReplayError> {
+    pub async fn start(
+        core: Core,
+        settings: Arc<Settings>,
+        full_shards: Arc<AtomicUsize>,
+    ) -> Result<Rc<CatalogOwner>, ReplayError> {
         let log_ref = LogRef { shard: CATALOG_SHARD, log: CATALOG_LOG };
         // No retention of its own: its owner raises the start.
         core.configure_log(log_ref, LogConfig { uses_reserve: true, ..LogConfig::default() }).await?;
@@ -97,6 +104,7 @@ impl CatalogOwner {
             log,
             state: RefCell::new(Arc::new(catalog)),
             writing: Mutex::new(()),
+            full_shards,
         });
         if owner.state().cluster_id().is_empty() {
             let id = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(Uuid::new_v4().as_bytes());
@@ -228,6 +236,11 @@ impl CatalogOwner {
                 "the broker has its limit of {} partitions",
                 self.settings.partitions_max
             )));
+        }
+        if self.full_shards.load(Ordering::Relaxed) > 0 && !internal {
+            return Err(CatalogError::Limit(
+                "the memory for topics, partitions and groups is used up (memory.max.bytes)".into(),
+            ));
         }
         let first = state.next_log_id();
         let shards = spread(&state, placed, internal, count as usize, self.core.shard_count());

@@ -32,6 +32,9 @@ impl Coordinator {
     }
 
     fn check_commit(&mut self, request: &CommitRequest, now_ms: i64) -> Result<(), GroupError> {
+        if self.grows_no_more && !self.has_all(request) {
+            return Err(GroupError::CoordinatorNotAvailable);
+        }
         if !self.groups.contains_key(&request.group_id) {
             if request.generation_id >= 0 {
                 return Err(GroupError::IllegalGeneration);
@@ -48,6 +51,15 @@ impl Coordinator {
             return Err(GroupError::InvalidCommitOffsetSize);
         }
         Ok(())
+    }
+
+    /// Whether each partition of the request was committed by its group before.
+    fn has_all(&self, request: &CommitRequest) -> bool {
+        let offsets = self.groups.get(&request.group_id).map(|entry| &entry.offsets);
+        let mut wanted = request.topics.iter().flat_map(|topic| {
+            topic.partitions.iter().map(move |committed| (topic.topic.as_str(), committed.partition))
+        });
+        wanted.all(|(topic, partition)| offsets.is_some_and(|offsets| offsets.has(topic, partition)))
     }
 
     fn commit_records(&self, request: &CommitRequest, now_ms: i64) -> (CommitResponse, Vec<OffsetsRecord>) {

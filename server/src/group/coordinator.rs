@@ -109,6 +109,7 @@ pub struct Coordinator {
     last_order: u64,
     continuations: BTreeMap<ContinuationId, Continuation>,
     effects: Vec<Effect>,
+    pub(super) grows_no_more: bool,
 }
 
 impl Coordinator {
@@ -122,6 +123,7 @@ impl Coordinator {
             last_order: REPLAY_ORDER,
             continuations: BTreeMap::new(),
             effects: Vec::new(),
+            grows_no_more: false,
         }
     }
 
@@ -180,6 +182,8 @@ impl Coordinator {
     fn join(&mut self, token: ReplyToken, request: JoinRequest, now_ms: i64) {
         let refusal = if request.group_id.is_empty() {
             Some(GroupError::InvalidGroupId)
+        } else if self.grows_no_more && request.member_id.is_empty() {
+            Some(GroupError::CoordinatorNotAvailable)
         } else if self.groups.contains_key(&request.group_id) {
             None
         } else if !request.member_id.is_empty() {
@@ -337,8 +341,7 @@ impl Coordinator {
 
     /// Records on their way with the order of their append, oldest first.
     pub(super) fn records_under_way(&self) -> impl Iterator<Item = (u64, &OffsetsRecord)> {
-        let under_way = self.continuations.iter();
-        under_way.flat_map(|(id, continuation)| continuation.records.iter().map(|record| (id.0, record)))
+        self.continuations.iter().flat_map(|(id, under_way)| under_way.records.iter().map(|record| (id.0, record)))
     }
 
     pub(super) fn ensure_group(&mut self, group_id: &str, now_ms: i64) {

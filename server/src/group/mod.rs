@@ -13,6 +13,7 @@ mod heartbeat;
 mod join;
 mod load;
 mod member;
+mod memory;
 mod offsets;
 mod rebalance;
 mod records;

@@ -55,6 +55,11 @@ impl Offsets {
         self.topics.values().map(BTreeMap::len).sum()
     }
 
+    /// Whether a partition has a commit.
+    pub fn has(&self, topic: &str, partition: i32) -> bool {
+        self.topics.get(topic).is_some_and(|partitions| partitions.contains_key(&partition))
+    }
+
     /// Whether nothing is committed.
     pub fn is_empty(&self) -> bool {
         self.topics.is_empty()

@@ -2,6 +2,7 @@
 
 mod commits;
 mod forgetting;
+mod growth;
 mod joins;
 mod persistence;
 mod random;
