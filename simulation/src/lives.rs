@@ -1,7 +1,7 @@
 //! How lives end and begin: stops, kills, power cuts, failed disks, starts that fail or die, and damage at rest.
 
 use engine::data_directory::OpenError;
-use engine::io::sim::{Crash, Faults, SimDisk};
+use engine::io::sim::{Crash, Fault, Faults, SimDisk};
 
 use crate::damage;
 use crate::machine::{Machine, Start};
@@ -33,6 +33,9 @@ impl World {
     fn crash(&mut self, crash: Crash, end: End) {
         self.coverage.life(if crash == Crash::Kill { "kills" } else { "power cuts" });
         let machine = self.last_words();
+        // A flush may have failed without the process having seen it yet.
+        let device_forgets = machine.io.fault_counts().contains_key(&Fault::SyncError);
+        let end = if device_forgets { End::PowerLost } else { end };
         self.disk = machine.crash(crash);
         self.between_lives(end);
     }

@@ -42,14 +42,16 @@ impl Plan {
             misdirected_write: 0,
             duplicated_write: 0,
         };
-        Plan {
+        let plan = Plan {
             shards: 1 + dice.below(2) as u32,
             segment_bytes: SEGMENT_BYTES_MIN * (1 + dice.below(4) / 3),
             tail_bytes: [16 << 10, 128 << 10, 1 << 20][dice.below(3) as usize],
-            operations: operations.unwrap_or_else(|| 500 + dice.below(400)),
+            operations: 500 + dice.below(400),
             faults,
             end_permille: 4 + dice.below(12),
             large_permille: [0, 30, 300][dice.below(3) as usize],
-        }
+        };
+        // The dice fall as they would without it: a replay up to an operation is the same run.
+        Plan { operations: operations.unwrap_or(plan.operations), ..plan }
     }
 }
