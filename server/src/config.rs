@@ -92,7 +92,7 @@ pub struct Settings {
     pub pin: bool,
     /// `posthaste.frame.deadline.ms`: from the first byte of a request to its last.
     pub frame_deadline_ms: u64,
-    /// `posthaste.write.stall.deadline.ms`: how long a client may take no byte of its answers.
+    /// `posthaste.write.stall.deadline.ms`: how long a client may take for a quarter megabyte of its answers.
     pub write_stall_deadline_ms: u64,
     /// `posthaste.snapshot.check.interval.ms`: how often the logs of the catalog and the groups are kept short.
     pub snapshot_check_interval_ms: u64,

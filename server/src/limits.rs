@@ -33,7 +33,7 @@ pub const TABLE_BYTES_MIN: usize = 16 << 20;
 /// The program itself: code, stacks, rings, the catalog's log, the admin page.
 pub const PROCESS_BYTES: u64 = 48 << 20;
 /// A connection with nothing under way: its task, its places in tables, its socket's descriptor here.
-pub const CONNECTION_BYTES: u64 = 4 << 10;
+pub const CONNECTION_BYTES: u64 = 6 << 10;
 /// Of what is held, one in so many parts more is what the allocator keeps in holes and in its books.
 pub const ALLOCATOR_SLACK_PARTS: u64 = 8;
 /// What an answer reserves before records are read for it: more takes another turn of the client.
@@ -52,9 +52,9 @@ pub const ANSWER_MEMORY_WAIT_MAX: Duration = Duration::from_secs(10);
 pub const PENDING_ANSWERS_MAX: usize = 128;
 /// Finished answers of a connection gathered into one send.
 pub const SEND_BYTES_TARGET: usize = 256 << 10;
-/// Bytes of an answer that must leave within one write-stall deadline.
-pub const SEND_STEP_BYTES: usize = 1 << 20;
-/// Connections of one process when the configuration does not say otherwise; each idle one costs about 4 KiB.
+/// Bytes of an answer that must leave within one write-stall deadline: a client that takes 440 bytes a second keeps its connection.
+pub const SEND_STEP_BYTES: usize = 256 << 10;
+/// Connections of one process when the configuration does not say otherwise; each idle one costs about 6 KiB.
 pub const CONNECTIONS_MAX_DEFAULT: usize = 10_000;
 /// Sockets that wait for a shard to take them; a full queue stops the acceptor, and the kernel's backlog fills.
 pub const ACCEPTED_SOCKETS_MAX: usize = 256;
@@ -63,9 +63,9 @@ pub const DESCRIPTORS_RESERVED: u64 = 512;
 
 /// A frame must be whole this long after its first byte, unless set otherwise: half a frame and silence must not hold memory.
 pub const FRAME_DEADLINE_MS: u64 = 30_000;
-/// A send that makes no progress for this long closes the connection, unless set otherwise: a slow reader blocks only itself, and not for
-/// ever.
-pub const WRITE_STALL_DEADLINE_MS: u64 = 30_000;
+/// A step of a send that takes longer closes the connection, unless set otherwise: as long as Kafka lets a connection do nothing. A
+/// slow reader blocks only itself, and gives up what it holds when others need it ([`ANSWER_HELD_MAX`]).
+pub const WRITE_STALL_DEADLINE_MS: u64 = 600_000;
 /// How long a graceful stop waits for answers in flight.
 pub const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
 /// Questions of the admin page that wait for a shard; one more finds it busy. Scrapes come every few seconds.

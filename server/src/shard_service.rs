@@ -100,10 +100,11 @@ async fn take_sockets(core: &Core, broker: &Rc<Broker>, mut sockets: mpsc::Recei
         };
         tracing::debug!(peer = %accepted.peer, "connection accepted");
         let client = Client::new(accepted.peer, accepted.nodes, core.new_source());
-        let serving = connection::serve(Rc::clone(broker), socket, client);
+        let broker = Rc::clone(broker);
         let counted = open.count();
         core.spawn(async move {
-            serving.await;
+            // Called in here: a future that is made outside and moved in takes its room twice.
+            connection::serve(broker, socket, client).await;
             drop(accepted.slot);
             drop(counted);
         });

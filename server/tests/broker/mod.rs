@@ -187,6 +187,14 @@ impl Broker {
         }
     }
 
+    /// A figure of the kernel's status of the process that it gives in kB.
+    pub fn status_bytes(&self, name: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        let kilobytes = line.and_then(|rest| rest.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
+        kilobytes.expect("a figure in kB") * 1024
+    }
+
     /// Resident memory.
     pub fn resident_bytes(&self) -> u64 {
         let path = format!("/proc/{}/statm", self.child.id());
