@@ -161,7 +161,15 @@ mod tests {
     use crate::offset::{CommitSequence, SegmentSequence};
 
     fn run(base: i64, place: u32, length: u32) -> Run {
-        Run { base_offset: Offset(base), last_offset_delta: 9, place, length, leader_epoch: 0, max_timestamp: 0 }
+        Run {
+            base_offset: Offset(base),
+            last_offset_delta: 9,
+            place,
+            length,
+            leader_epoch: 0,
+            max_timestamp: 0,
+            crc_sum: 0,
+        }
     }
 
     fn index(sequence: u64, runs: &[(u64, Run)]) -> SegmentIndex {

@@ -12,10 +12,10 @@ use super::segment::is_clustered;
 use crate::limits::{BLOCK_BYTES, INDEX_RUN_BYTES_MAX, LOGS_PER_SHARD_MAX};
 use crate::offset::{CommitSequence, LogId, Offset, SegmentSequence, ShardId};
 
-const MAGIC: [u8; 8] = *b"PHINDEX1";
+const MAGIC: [u8; 8] = *b"PHINDEX2";
 const HEADER_BYTES: usize = 64;
 const SUMMARY_BYTES: usize = 48;
-const RUN_BYTES: usize = 32;
+const RUN_BYTES: usize = 36;
 /// Bytes of journal that the smallest run stands for: an empty batch and its entry.
 const JOURNAL_BYTES_PER_RUN_MIN: u64 = 61 + 64;
 
@@ -331,6 +331,7 @@ impl Run {
         into.extend_from_slice(&self.length.to_le_bytes());
         into.extend_from_slice(&self.leader_epoch.to_le_bytes());
         into.extend_from_slice(&self.max_timestamp.to_le_bytes());
+        into.extend_from_slice(&self.crc_sum.to_le_bytes());
     }
 
     fn decode(row: &[u8]) -> Run {
@@ -342,6 +343,7 @@ impl Run {
             length: u32_at(row, 16),
             leader_epoch: i32_at(row, 20),
             max_timestamp: i64_at(row, 24),
+            crc_sum: u32_at(row, 32),
         }
     }
 }
@@ -356,6 +358,7 @@ fn join(last: &Run, run: &Run) -> Option<Run> {
         last_offset_delta: u32::try_from(delta).ok().filter(|_| continues)?,
         length: last.length.checked_add(run.length)?,
         max_timestamp: last.max_timestamp.max(run.max_timestamp),
+        crc_sum: last.crc_sum.wrapping_add(run.crc_sum),
         ..*last
     })
 }

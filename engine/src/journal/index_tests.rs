@@ -15,6 +15,7 @@ fn run(base_offset: i64, records: u32, place: u32, length: u32) -> Run {
         length,
         leader_epoch: 0,
         max_timestamp: base_offset,
+        crc_sum: place,
     }
 }
 

@@ -149,8 +149,23 @@ pub fn collect(runs: &[Run], read: &Stretches, wanted: &Wanted) -> Result<Collec
     Ok(collected)
 }
 
+/// The headers of a run are those that were written, all of them: its first batches are given only beside the others.
+fn check_whole(run: &Run, pieces: &Pieces) -> Result<(), String> {
+    let (mut at, mut next, mut crc_sum) = (0, run.base_offset, 0_u32);
+    while let Some((header, length)) = batch_at(pieces, at) {
+        next = Offset(header.base_offset().saturating_add(i64::from(header.last_offset_delta()) + 1));
+        crc_sum = crc_sum.wrapping_add(header.crc());
+        at += length;
+    }
+    if at == pieces.len() && next == run.last_offset().plus(1) && crc_sum == run.crc_sum {
+        return Ok(());
+    }
+    Err(format!("run at place {} does not hold the batches of its index", run.place))
+}
+
 /// Adds the part of a run that a reader wants.
 fn select(run: &Run, pieces: &Pieces, wanted: &Wanted, into: &mut Collected) -> Result<(), String> {
+    check_whole(run, pieces)?;
     let (mut from, mut at, mut expected) = (None, 0, run.base_offset);
     while let Some((header, length)) = batch_at(pieces, at) {
         check(run, pieces, at..at + length, &header, expected)?;
@@ -169,9 +184,6 @@ fn select(run: &Run, pieces: &Pieces, wanted: &Wanted, into: &mut Collected) -> 
         }
         expected = last_offset.plus(1);
         at += length;
-    }
-    if at != pieces.len() || expected != run.last_offset().plus(1) {
-        return Err(format!("run at place {} does not hold the batches of its index", run.place));
     }
     if let Some(from) = from {
         into.slices.extend(pieces.parts(from..at));
@@ -231,6 +243,7 @@ mod tests {
             length: bytes.len() as u32,
             leader_epoch: 0,
             max_timestamp: 1_000 + base + batches as i64 * 2 - 2,
+            crc_sum: walk(&bytes).fold(0, |sum, (_, header)| sum.wrapping_add(header.crc())),
         };
         (run, bytes)
     }
@@ -284,6 +297,27 @@ mod tests {
             bad[at] ^= 0x10;
             let outcome = read(run, &bad, &wanted(Goal::Offset(Offset(10)), 1 << 20));
             assert!(outcome.is_err(), "byte {at} gave {outcome:?}");
+        }
+    }
+
+    #[test]
+    fn a_valid_batch_of_another_log_is_not_taken_for_what_was_written() {
+        let (run, bytes) = run_of(0, 5000, 3);
+        let other = |records: i32, record_bytes: usize| {
+            let raw = batch(records, record_bytes, (-1, -1, -1), 77);
+            let mut header = BatchHeader::parse(&raw).expect("whole batch");
+            header.place_at(0, 0);
+            [header.bytes(), &raw[61..]].concat()
+        };
+        // One of the same size and offsets, and a shorter one that covers more: a read must neither give them nor end early.
+        for foreign in [other(2, 100), other(9, 10)] {
+            let mut bad = bytes.clone();
+            bad[..foreign.len()].copy_from_slice(&foreign);
+            for bytes_max in [1, 1 << 20] {
+                let visible = Wanted { visible: Offset(0)..Offset(6), ..wanted(Goal::Offset(Offset(0)), bytes_max) };
+                let outcome = read(run, &bad, &visible);
+                assert!(outcome.is_err(), "{outcome:?}");
+            }
         }
     }
 

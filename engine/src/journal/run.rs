@@ -18,6 +18,8 @@ pub struct Run {
     pub leader_epoch: i32,
     /// Newest record, ms.
     pub max_timestamp: i64,
+    /// Sum of its batches' CRCs, wrapping: what lies at its place and is a valid batch with these offsets may yet be another log's.
+    pub crc_sum: u32,
 }
 
 impl Run {
@@ -30,6 +32,7 @@ impl Run {
             length: entry.length,
             leader_epoch: entry.leader_epoch,
             max_timestamp: entry.max_timestamp,
+            crc_sum: entry.crc,
         }
     }
 

@@ -89,7 +89,9 @@ fn read_all(machine: &mut Machine, log: LogId, view: LogView, known: &LogModel, 
         match machine.read_now(request) {
             Ok(answer) => {
                 let batches = seen(&answer.slices.concat());
-                let first = batches.first().expect("below the high watermark there is something");
+                let first = batches.first().unwrap_or_else(|| {
+                    panic!("{log:?}: below the high watermark there is something, but not at {offset}: {view:?}")
+                });
                 assert!((first.base..first.end).contains(&offset), "{log:?}: a read at {offset} begins with {first:?}");
                 for batch in batches {
                     let follows = found.batches.is_empty() || batch.base == offset || batch.base <= view.start.0;
