@@ -137,10 +137,12 @@ pub const CLEANER_GATHER_BYTES_MIN: usize = BATCH_BYTES_MAX;
 pub const CLEANER_OPERATIONS_IN_FLIGHT_MAX: usize = 2;
 /// Bytes that the cleaner checks and copies in one turn: about a tenth of a millisecond of the core.
 pub const CLEANER_TURN_BYTES_MAX: usize = 256 << 10;
-/// Bytes a second that the cleaner reads and writes, a shard, while no append waits for the disk.
+/// Bytes a second that the cleaner reads and writes, a shard, while no appends come, or space is low.
 pub const CLEANER_BYTES_PER_SECOND: u64 = 256 << 20;
-/// The same while appends wait.
+/// The same while appends come.
 pub const CLEANER_BUSY_BYTES_PER_SECOND: u64 = 32 << 20;
+/// For so long after an append the cleaner goes slowly.
+pub const CLEANER_SLOW_MS: u64 = 1_000;
 /// Spans of logs that the cleaner looks at in one turn when it looks for work.
 pub const CLEANER_SURVEY_SPANS_MAX: usize = 4096;
 /// Between two looks for work.

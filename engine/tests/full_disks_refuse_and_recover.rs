@@ -10,13 +10,14 @@ mod simulated_shard;
 use std::collections::BTreeMap;
 
 use engine::error::{AppendError, ReadError};
+use engine::io::Io;
 use engine::io::sim::{Crash, SimDisk};
 use engine::journal::disk_space::DiskLevel;
 use engine::journal::reader::Goal;
 use engine::limits::{DISK_KEPT_SEGMENTS, DISK_ROOMY_SEGMENTS, SEGMENT_BYTES_MIN};
 use engine::offset::{LogId, Offset};
 use engine::partition::config::LogConfig;
-use simulated_shard::{Machine, batch, body};
+use simulated_shard::{Machine, NOBODY, batch, batch_of, body};
 
 /// Room for the superblock and so on, and for nine segments: five for records, two in reserve, and two that are left to the file system.
 const CAPACITY: u64 = SEGMENT_BYTES_MIN * 9 + (128 << 10);
@@ -113,6 +114,35 @@ fn levels_are_left_by_themselves_when_clearly_more_is_free() {
         machine.append_durably(1, &batch(1, 1, 1));
         set_capacity(&mut machine, CAPACITY + (DISK_ROOMY_SEGMENTS + 2) * SEGMENT_BYTES_MIN);
         assert_eq!(machine.shard.disk_level(), DiskLevel::Roomy);
+    }
+}
+
+#[test]
+fn with_little_space_retention_does_not_wait_for_its_owner() {
+    const HOUR_MS: i64 = 3_600_000;
+    for is_short in [false, true] {
+        let mut machine = Machine::start(SimDisk::default(), 3, SEGMENT_BYTES_MIN, 64 << 10);
+        machine.configure(1, LogConfig { retention_ms: HOUR_MS, ..LogConfig::default() });
+        let now_ms = machine.io.wall_clock_ms();
+        for stamp in 0..60 {
+            machine.append_durably(1, &batch_of(1, 10_000, stamp, NOBODY, now_ms));
+        }
+        if is_short {
+            let used = machine.disk_bytes();
+            set_capacity(&mut machine, used + 6 * SEGMENT_BYTES_MIN);
+            // The disk is looked at when a segment is wanted.
+            while machine.shard.disk_level() == DiskLevel::Roomy {
+                machine.append_durably(1, &batch_of(1, 10_000, 61, NOBODY, now_ms));
+            }
+            assert_eq!(machine.shard.disk_level(), DiskLevel::Low);
+        }
+        // Nobody appends, and nobody calls for a check.
+        for _ in 0..120 {
+            machine.io.advance_ns(60_000_000_000);
+            machine.settle();
+        }
+        let start = machine.shard.view(LogId(1)).expect("is there").start;
+        assert_eq!(start > Offset(0), is_short, "start {start}");
     }
 }
 

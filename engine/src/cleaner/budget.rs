@@ -21,9 +21,9 @@ impl Budget {
         Budget { bytes: 0, filled_at_ns: now_ns, rate: CLEANER_BYTES_PER_SECOND, gather_bytes }
     }
 
-    /// Lets the time since the last call count; `appends_wait` says how it counts.
-    pub fn fill(&mut self, now_ns: u64, appends_wait: bool) {
-        self.rate = if appends_wait { CLEANER_BUSY_BYTES_PER_SECOND } else { CLEANER_BYTES_PER_SECOND };
+    /// Lets the time since the last call count; `is_slow` says how it counts.
+    pub fn fill(&mut self, now_ns: u64, is_slow: bool) {
+        self.rate = if is_slow { CLEANER_BUSY_BYTES_PER_SECOND } else { CLEANER_BYTES_PER_SECOND };
         let passed_ns = now_ns.saturating_sub(self.filled_at_ns);
         let earned = i128::from(self.rate) * i128::from(passed_ns) / 1_000_000_000;
         // What is too short to count is kept for the next call.

@@ -40,12 +40,16 @@ impl Candidate {
     }
 }
 
-/// The next job on neighbours among `candidates`, which are all segments that may be cleaned, in order.
-pub fn choose(candidates: &[Candidate], segment_bytes: u64) -> Option<(Goal, Range<usize>)> {
+/// The next job on neighbours among `candidates`, which are all segments that may be cleaned, in order. Unless the disk `is_roomy`, nothing is
+/// begun that gives no space back.
+pub fn choose(candidates: &[Candidate], segment_bytes: u64, is_roomy: bool) -> Option<(Goal, Range<usize>)> {
     let space = candidates
         .iter()
         .position(Candidate::is_mostly_dead)
         .map(|at| (Goal::Space, dead(candidates, at, segment_bytes)));
+    if !is_roomy {
+        return space;
+    }
     space
         .or_else(|| Some((Goal::Space, mergeable(candidates, segment_bytes)?)))
         .or_else(|| Some((Goal::Cluster, scattered(candidates, segment_bytes)?)))
@@ -113,18 +117,18 @@ mod tests {
         let full = candidate(1, 0, SEGMENT, SEGMENT * 9 / 10);
         let dead = |sequence| candidate(sequence, 0, SEGMENT, SEGMENT / 10);
         let all = [full, dead(2), dead(3), full, dead(5)];
-        assert_eq!(choose(&all, SEGMENT), Some((Goal::Space, 1..3)));
+        assert_eq!(choose(&all, SEGMENT, true), Some((Goal::Space, 1..3)));
         let many: Vec<_> = (1..40).map(|sequence| candidate(sequence, 0, SEGMENT, 1000)).collect();
-        assert_eq!(choose(&many, SEGMENT), Some((Goal::Space, 0..CLEANER_VICTIMS_MAX)));
+        assert_eq!(choose(&many, SEGMENT, true), Some((Goal::Space, 0..CLEANER_VICTIMS_MAX)));
         let barred = Candidate { is_barred: true, ..dead(2) };
-        assert_eq!(choose(&[full, barred], SEGMENT), None);
+        assert_eq!(choose(&[full, barred], SEGMENT, true), None);
     }
 
     #[test]
     fn what_a_copy_leaves_is_never_mostly_dead_again() {
         for live_bytes in [0, 100, 5000, 100_000] {
             let copied = candidate(1, 0, SEGMENT, live_bytes).copied_bytes();
-            assert_eq!(choose(&[candidate(1, 1, copied, live_bytes)], SEGMENT), None, "{live_bytes}");
+            assert_eq!(choose(&[candidate(1, 1, copied, live_bytes)], SEGMENT, true), None, "{live_bytes}");
         }
     }
 
@@ -132,17 +136,18 @@ mod tests {
     fn small_neighbours_of_like_size_are_merged() {
         let small = |sequence, bytes| candidate(sequence, 1, bytes + 8192, bytes);
         let all: Vec<_> = (0..5).map(|at| small(at + 1, 20_000)).collect();
-        assert_eq!(choose(&all, SEGMENT), Some((Goal::Space, 0..5)));
-        assert_eq!(choose(&all[..3], SEGMENT), None);
+        assert_eq!(choose(&all, SEGMENT, true), Some((Goal::Space, 0..5)));
+        assert_eq!(choose(&all[..3], SEGMENT, true), None);
         let with_large = [small(1, 200_000), small(2, 10_000), small(3, 10_000), small(4, 10_000)];
-        assert_eq!(choose(&with_large, SEGMENT), None);
+        assert_eq!(choose(&with_large, SEGMENT, true), None);
     }
 
     #[test]
     fn each_segment_of_the_journal_is_looked_at_once() {
         let unseen = Candidate { is_clustered: false, ..candidate(1, 0, SEGMENT, SEGMENT / 2) };
         let made = Candidate { is_clustered: false, ..candidate(2, 1, SEGMENT, SEGMENT * 9 / 10) };
-        assert_eq!(choose(&[made, unseen], SEGMENT), None.or(Some((Goal::Cluster, 1..2))));
-        assert_eq!(choose(&[made, candidate(1, 0, SEGMENT, SEGMENT * 9 / 10)], SEGMENT), None);
+        assert_eq!(choose(&[made, unseen], SEGMENT, true), Some((Goal::Cluster, 1..2)));
+        assert_eq!(choose(&[made, unseen], SEGMENT, false), None, "on a full disk only space counts");
+        assert_eq!(choose(&[made, candidate(1, 0, SEGMENT, SEGMENT * 9 / 10)], SEGMENT, true), None);
     }
 }

@@ -13,13 +13,13 @@ use crate::cleaner::stats::CleanerStats;
 use crate::cleaner::{Survey, Swap};
 use crate::io::{Io, Op, Outcome};
 use crate::journal::commit::EntryKind;
-use crate::journal::disk_space::RoomFor;
+use crate::journal::disk_space::{DiskLevel, RoomFor};
 use crate::journal::live_segments::{Replacement, SegmentName};
 use crate::journal::operations::{CleanStep, Purpose};
 use crate::journal::segment::{clustered_chain, clustered_name, index_name};
 use crate::journal::segment_set::Segment;
 use crate::journal::writer::{JournalFailure, plain_entry};
-use crate::limits::{CLEANER_LOOK_MS, CLEANER_RETRY_MS, CLEANER_VICTIMS_MAX};
+use crate::limits::{CLEANER_LOOK_MS, CLEANER_RETRY_MS, CLEANER_SLOW_MS, CLEANER_VICTIMS_MAX};
 use crate::offset::{LogId, SegmentSequence};
 use crate::partition::log_state::{LogSpan, span_of};
 
@@ -55,10 +55,21 @@ impl<I: Io> Shard<I> {
         })
     }
 
+    /// Whether appends wait for the disk, or came a moment ago: a trickle waits for none most of the time, and yet each of them would wait
+    /// behind what the cleaner does at full speed.
+    fn appends_come(&mut self, now_ns: u64) -> bool {
+        if self.cleaner.batches_seen != self.appended.batches {
+            self.cleaner.batches_seen = self.appended.batches;
+            self.cleaner.slow_until_ns = now_ns + CLEANER_SLOW_MS * 1_000_000;
+        }
+        self.journal.undurable_bytes() > 0 || now_ns < self.cleaner.slow_until_ns
+    }
+
     /// A little cleaning, as far as the budget goes. Nothing waits for it.
     pub(super) fn clean(&mut self) {
         let now_ns = self.operations.io.monotonic_ns();
-        self.cleaner.budget.fill(now_ns, self.journal.undurable_bytes() > 0);
+        let is_slow = self.appends_come(now_ns) && self.disk_level() == DiskLevel::Roomy;
+        self.cleaner.budget.fill(now_ns, is_slow);
         if self.cleaner.swap.is_some() {
             self.go_on_with_swap();
         } else if self.cleaner.job.is_some() {
@@ -80,6 +91,10 @@ impl<I: Io> Shard<I> {
 
     fn look_for_work(&mut self, now_ns: u64) {
         let now_ms = self.operations.io.wall_clock_ms();
+        if self.disk_level() != DiskLevel::Roomy {
+            // What is too old or too much goes now and not at the next check of the owner.
+            self.check_retention();
+        }
         let cleanable: BTreeSet<SegmentSequence> = self
             .journal
             .segments
@@ -133,7 +148,8 @@ impl<I: Io> Shard<I> {
                 }
             })
             .collect();
-        let Some((goal, chosen)) = choose(&candidates, self.journal.segment_bytes()) else {
+        let is_roomy = self.disk_level() == DiskLevel::Roomy;
+        let Some((goal, chosen)) = choose(&candidates, self.journal.segment_bytes(), is_roomy) else {
             return false;
         };
         let victims: Vec<_> = candidates[chosen].iter().map(|candidate| candidate.name).collect();

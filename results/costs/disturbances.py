@@ -1,0 +1,170 @@
+"""What may cost a producer latency: each is begun beside its measured window, says how much it did meanwhile, and ends."""
+
+import json
+import re
+import struct
+import subprocess
+import threading
+import time
+import urllib.request
+
+from harness.wire import FETCH, Connection, string
+
+
+def loadgen(binary, broker, json_file, *extra):
+    command = [str(binary), "run", "--bootstrap", broker.bootstrap, "--acks", "all",
+               "--out", str(json_file.parent / "pages"), "--json", str(json_file), *extra]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def metric(broker, name):
+    """The sum over all shards."""
+    with urllib.request.urlopen(f"http://{broker.admin}/metrics", timeout=10) as page:
+        text = page.read().decode()
+    return sum(float(value) for value in re.findall(rf"^{name}(?:{{[^}}]*}})? ([0-9.e+]+)$", text, re.MULTILINE))
+
+
+class Flood:
+    """A closed loop of large batches into another topic, by a generator of its own."""
+
+    help = "a closed loop of 1 MB batches into another topic; one shard, so that both are on one core"
+    shards = 1
+    # As quiet as a producer can be that still has a p99.
+    rate = ("--rate", "100", "--record-bytes", "1000", "--partitions", "1", "--producers", "1", "--linger", "0ms")
+
+    def __init__(self, binary):
+        self.binary = binary
+
+    def prepare(self, broker, directory):
+        pass
+
+    def begin(self, broker, json_file, seconds):
+        self.file = json_file.with_name("flood-" + json_file.name)
+        self.run = loadgen(self.binary, broker, self.file, "--mode", "produce", "--rate", "0", "--record-bytes", "1000",
+                           "--batch-bytes", "1000000", "--partitions", "1", "--producers", "4", "--warmup", "1s",
+                           "--duration", f"{seconds + 6}s")
+
+    def end(self, broker, seconds):
+        self.run.wait()
+        rate = json.loads(self.file.read_text())["summary"]["produce"]["throughput"]
+        return {"flood": rate}
+
+
+class Cleaner:
+    """Gigabytes in small batches of many partitions, written just before: the cleaner puts what belongs together side by side."""
+
+    help = "the cleaner, with a backlog of small batches of 128 partitions to re-cluster"
+    shards = None
+    rate = ("--rate", "20MB/s", "--record-bytes", "1000", "--partitions", "8", "--producers", "1")
+
+    def __init__(self, binary):
+        self.binary = binary
+
+    def prepare(self, broker, directory):
+        fill = loadgen(self.binary, broker, directory / "backlog.json", "--mode", "produce", "--rate", "0", "--keep-topic",
+                       "--record-bytes", "1000", "--batch-bytes", "4000", "--partitions", "128", "--producers", "2",
+                       "--warmup", "0s", "--duration", "30s", "--verify", "off")
+        if fill.wait() not in (0, 3):
+            raise RuntimeError("the backlog could not be written")
+
+    def begin(self, broker, json_file, seconds):
+        self.before = self.done(broker)
+
+    def done(self, broker):
+        return metric(broker, "posthaste_cleaner_read_bytes_total"), metric(broker, "posthaste_cleaner_written_bytes_total")
+
+    def end(self, broker, seconds):
+        read, written = (after - before for after, before in zip(self.done(broker), self.before))
+        if written == 0:
+            raise RuntimeError("the cleaner was not at work in the window: the ratio would say nothing")
+        return {"cleaner_read_mb": read / 1e6, "cleaner_written_mb": written / 1e6}
+
+
+class Backfill:
+    """Readers of 8 partitions from their beginning, as fast as they can, again and again. They look at no record: the client must not be the limit."""
+
+    help = "8 readers of 8 partitions from the beginning, as fast as they go"
+    shards = None
+    rate = Cleaner.rate
+    partitions, megabytes, topic = 8, 4000, "backfill"
+
+    def __init__(self, binary):
+        self.binary = binary
+
+    def prepare(self, broker, directory):
+        """Filled by librdkafka-sized batches, far more than the tail holds."""
+        with Connection(broker.bootstrap) as connection:
+            connection.create_topic(self.topic, self.partitions)
+        value = b"x" * 1_000_000
+        batches = one_large_batch(value)
+        for partition in range(self.partitions):
+            with Connection(broker.bootstrap) as connection:
+                for _ in range(self.megabytes // self.partitions):
+                    produce(connection, self.topic, partition, batches)
+
+    def begin(self, broker, json_file, seconds):
+        self.stopping, self.bytes = threading.Event(), [0] * self.partitions
+        self.begun = time.monotonic()
+        self.readers = [threading.Thread(target=self.read, args=(broker, number)) for number in range(self.partitions)]
+        for reader in self.readers:
+            reader.start()
+
+    def read(self, broker, partition):
+        buffer = memoryview(bytearray(64 << 20))
+        with Connection(broker.bootstrap) as connection:
+            offset = 0
+            while not self.stopping.is_set():
+                read, offset_after = fetch(connection, self.topic, partition, offset, buffer)
+                self.bytes[partition] += read
+                offset = offset_after if read else 0
+
+    def end(self, broker, seconds):
+        took = time.monotonic() - self.begun
+        self.stopping.set()
+        for reader in self.readers:
+            reader.join()
+        return {"backfill_mb_per_s": sum(self.bytes) / 1e6 / took}
+
+
+def one_large_batch(value):
+    """A batch of one record, made once: the checksum by hand takes a second a megabyte."""
+    from harness.wire import batch
+    return batch([value])
+
+
+def produce(connection, topic, partition, records):
+    body = struct.pack(">hhi", -1, -1, 30_000) + struct.pack(">i", 1) + string(topic)
+    body += struct.pack(">iii", 1, partition, len(records)) + records
+    reader = connection.call(0, 3, body)
+    reader.number("i")
+    reader.string()
+    reader.number("i")
+    reader.number("i")
+    error = reader.number("h")
+    if error:
+        raise RuntimeError(f"produce error {error}")
+
+
+def fetch(connection, topic, partition, offset, buffer):
+    """Bytes of records and the offset after them."""
+    body = struct.pack(">iiiib", -1, 500, 1, 16 << 20, 0) + struct.pack(">i", 1) + string(topic)
+    body += struct.pack(">iiqi", 1, partition, offset, 16 << 20)
+    connection.send_raw(connection.frame(FETCH, 4, body))
+    length = struct.unpack(">i", connection.receive_exactly(4))[0]
+    answer, at = buffer[:length], 0
+    while at < length:
+        at += connection.socket.recv_into(answer[at:])
+    head = 4 + 4 + 4 + 2 + len(topic) + 4
+    _index, error, _end, _stable, _aborted, size = struct.unpack_from(">ihqqii", answer, head)
+    if error:
+        raise RuntimeError(f"fetch error {error}")
+    at = head + struct.calcsize(">ihqqii")
+    last = at + size
+    while at + 61 <= last:
+        base, batch_bytes = struct.unpack_from(">qi", answer, at)
+        offset = base + struct.unpack_from(">i", answer, at + 23)[0] + 1
+        at += 12 + batch_bytes
+    return size, offset
+
+
+DISTURBANCES = {"flood": Flood, "cleaner": Cleaner, "backfill": Backfill}
