@@ -103,8 +103,9 @@ pub const READ_BYTES_MAX: usize = 32 << 20;
 /// ... and with as little memory as a shard works with: a batch of the largest size and a step of a read.
 pub const READ_BYTES_MIN: usize = 16 << 20;
 /// Extents that one step of a read covers; a larger fetch takes several. Small beside [`READ_BYTES_MAX`], so that
-/// readers of logs that lie interleaved in one stretch find what the first of them read.
-pub const READ_EXTENTS_MAX: usize = 16;
+/// readers of logs that lie interleaved in one stretch find what the first of them read; and appends wait while it is checked, a fraction
+/// of a millisecond.
+pub const READ_EXTENTS_MAX: usize = 4;
 /// A step that wants less than one in so many bytes of its extents is sparse: unless others read there too, only its blocks are read, and its
 /// answer ends with the step.
 pub const READ_SPARSE_TIMES: usize = 4;
@@ -114,10 +115,16 @@ pub const READ_AHEAD_DEPTH_BYTES_MAX: usize = 4 << 20;
 pub const READ_AHEAD_DEPTH_BYTES_FIRST: usize = 2 * EXTENT_BYTES;
 /// Readers whose place is remembered for read-ahead, a shard; beyond it the one that was silent longest is forgotten.
 pub const READ_STREAMS_MAX: usize = 1_024;
-/// Disk reads in flight, a shard, while the journal is idle.
+/// Appends are recent for so long: beside them reads behind the tail and the cleaner go easy on the disk, on all shards.
+pub const APPENDS_RECENT_MS: u64 = 1_000;
+/// ... and are noted so often.
+pub const APPENDS_NOTED_MS: u64 = 100;
+/// Disk reads in flight, a shard, while no appends come.
 pub const DISK_READS_IN_FLIGHT_MAX: usize = 16;
-/// ... and while a commit is on its way: it waits behind at most this much, half a millisecond of a fast disk.
-pub const DISK_READS_BESIDE_COMMITS_MAX: usize = 4;
+/// ... and while some do, between their commits: a commit waits behind these, a quarter of a millisecond of a fast disk.
+pub const DISK_READS_BESIDE_APPENDS_MAX: usize = 2;
+/// While a commit is on its way no read begins, unless none has for so long; then one does.
+pub const DISK_READS_WAIT_MS: u64 = 2;
 /// ... and of these for read-ahead.
 pub const DISK_READS_AHEAD_MAX: usize = 8;
 /// Commit buffers that slow readers may hold after the tail forgot them; beyond it readers get copies. With the tail's own budget,
@@ -141,8 +148,6 @@ pub const CLEANER_TURN_BYTES_MAX: usize = 256 << 10;
 pub const CLEANER_BYTES_PER_SECOND: u64 = 256 << 20;
 /// The same while appends come.
 pub const CLEANER_BUSY_BYTES_PER_SECOND: u64 = 32 << 20;
-/// For so long after an append the cleaner goes slowly.
-pub const CLEANER_SLOW_MS: u64 = 1_000;
 /// Spans of logs that the cleaner looks at in one turn when it looks for work.
 pub const CLEANER_SURVEY_SPANS_MAX: usize = 4096;
 /// Between two looks for work.

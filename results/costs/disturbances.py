@@ -8,7 +8,7 @@ import threading
 import time
 import urllib.request
 
-from harness.wire import FETCH, Connection, string
+from harness.wire import FETCH, PRODUCE, Connection, batch, string
 
 
 def loadgen(binary, broker, json_file, *extra):
@@ -92,50 +92,49 @@ class Backfill:
         self.binary = binary
 
     def prepare(self, broker, directory):
-        """Filled by librdkafka-sized batches, far more than the tail holds."""
+        """Far more than the tail holds."""
         with Connection(broker.bootstrap) as connection:
             connection.create_topic(self.topic, self.partitions)
-        value = b"x" * 1_000_000
-        batches = one_large_batch(value)
+        # Made once: the checksum by hand takes a second a megabyte.
+        records = batch([b"x" * 1_000_000])
         for partition in range(self.partitions):
             with Connection(broker.bootstrap) as connection:
                 for _ in range(self.megabytes // self.partitions):
-                    produce(connection, self.topic, partition, batches)
+                    produce(connection, self.topic, partition, records)
 
     def begin(self, broker, json_file, seconds):
-        self.stopping, self.bytes = threading.Event(), [0] * self.partitions
+        self.stopping, self.bytes = threading.Event(), 0
         self.begun = time.monotonic()
-        self.readers = [threading.Thread(target=self.read, args=(broker, number)) for number in range(self.partitions)]
-        for reader in self.readers:
-            reader.start()
+        self.reader = threading.Thread(target=self.read, args=(broker,))
+        self.reader.start()
 
-    def read(self, broker, partition):
+    def read(self, broker):
+        """One thread for all: many would take turns with the broker's threads on the cores that they share."""
         buffer = memoryview(bytearray(64 << 20))
-        with Connection(broker.bootstrap) as connection:
-            offset = 0
-            while not self.stopping.is_set():
-                read, offset_after = fetch(connection, self.topic, partition, offset, buffer)
-                self.bytes[partition] += read
-                offset = offset_after if read else 0
+        connections = [Connection(broker.bootstrap) for _ in range(self.partitions)]
+        offsets = [0] * self.partitions
+        for partition, connection in enumerate(connections):
+            ask(connection, self.topic, partition, 0)
+        while not self.stopping.is_set():
+            for partition, connection in enumerate(connections):
+                size, offset = receive(connection, self.topic, buffer)
+                self.bytes += size
+                offsets[partition] = offset if size else 0
+                ask(connection, self.topic, partition, offsets[partition])
+        for connection in connections:
+            connection.socket.close()
 
     def end(self, broker, seconds):
         took = time.monotonic() - self.begun
         self.stopping.set()
-        for reader in self.readers:
-            reader.join()
-        return {"backfill_mb_per_s": sum(self.bytes) / 1e6 / took}
-
-
-def one_large_batch(value):
-    """A batch of one record, made once: the checksum by hand takes a second a megabyte."""
-    from harness.wire import batch
-    return batch([value])
+        self.reader.join()
+        return {"backfill_mb_per_s": self.bytes / 1e6 / took}
 
 
 def produce(connection, topic, partition, records):
     body = struct.pack(">hhi", -1, -1, 30_000) + struct.pack(">i", 1) + string(topic)
     body += struct.pack(">iii", 1, partition, len(records)) + records
-    reader = connection.call(0, 3, body)
+    reader = connection.call(PRODUCE, 3, body)
     reader.number("i")
     reader.string()
     reader.number("i")
@@ -145,11 +144,14 @@ def produce(connection, topic, partition, records):
         raise RuntimeError(f"produce error {error}")
 
 
-def fetch(connection, topic, partition, offset, buffer):
-    """Bytes of records and the offset after them."""
+def ask(connection, topic, partition, offset):
     body = struct.pack(">iiiib", -1, 500, 1, 16 << 20, 0) + struct.pack(">i", 1) + string(topic)
     body += struct.pack(">iiqi", 1, partition, offset, 16 << 20)
     connection.send_raw(connection.frame(FETCH, 4, body))
+
+
+def receive(connection, topic, buffer):
+    """Bytes of records of the next answer, and the offset after them; 0 and 0 without records."""
     length = struct.unpack(">i", connection.receive_exactly(4))[0]
     answer, at = buffer[:length], 0
     while at < length:
@@ -159,7 +161,7 @@ def fetch(connection, topic, partition, offset, buffer):
     if error:
         raise RuntimeError(f"fetch error {error}")
     at = head + struct.calcsize(">ihqqii")
-    last = at + size
+    last, offset = at + size, 0
     while at + 61 <= last:
         base, batch_bytes = struct.unpack_from(">qi", answer, at)
         offset = base + struct.unpack_from(">i", answer, at + 23)[0] + 1

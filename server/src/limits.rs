@@ -36,8 +36,9 @@ pub const PROCESS_BYTES: u64 = 48 << 20;
 pub const CONNECTION_BYTES: u64 = 6 << 10;
 /// Of what is held, one in so many parts more is what the allocator keeps in holes and in its books.
 pub const ALLOCATOR_SLACK_PARTS: u64 = 8;
-/// What an answer reserves before records are read for it: more takes another turn of the client.
-pub const ANSWER_BYTES_AT_ONCE: usize = 16 << 20;
+/// What an answer reserves before records are read: more takes another turn of the client. With 16 MiB, eight backfills held so many
+/// extents that most of what they got was copied, and produce waited for that; two a turn are a gigabyte a second nearby.
+pub const ANSWER_BYTES_AT_ONCE: usize = 2 << 20;
 /// An answer gets no more than one in so many parts of what is free of the first half of the budget, so that those who come later get something
 /// too.
 pub const ANSWER_FREE_PARTS: usize = 8;

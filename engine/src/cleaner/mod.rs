@@ -66,9 +66,6 @@ pub(crate) struct Cleaner {
     pub attempted_upto: BTreeMap<LogId, Offset>,
     /// When to look for work.
     pub look_at_ns: u64,
-    /// Batches that were appended when it last looked, and until when it goes slowly because of the last of them.
-    pub batches_seen: u64,
-    pub slow_until_ns: u64,
 }
 
 impl Cleaner {
@@ -87,8 +84,6 @@ impl Cleaner {
             clustered: BTreeSet::new(),
             attempted_upto: BTreeMap::new(),
             look_at_ns: now_ns,
-            batches_seen: 0,
-            slow_until_ns: 0,
         }
     }
 

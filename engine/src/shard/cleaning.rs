@@ -19,7 +19,7 @@ use crate::journal::operations::{CleanStep, Purpose};
 use crate::journal::segment::{clustered_chain, clustered_name, index_name};
 use crate::journal::segment_set::Segment;
 use crate::journal::writer::{JournalFailure, plain_entry};
-use crate::limits::{CLEANER_LOOK_MS, CLEANER_RETRY_MS, CLEANER_SLOW_MS, CLEANER_VICTIMS_MAX};
+use crate::limits::{CLEANER_LOOK_MS, CLEANER_RETRY_MS, CLEANER_VICTIMS_MAX};
 use crate::offset::{LogId, SegmentSequence};
 use crate::partition::log_state::{LogSpan, span_of};
 
@@ -55,20 +55,12 @@ impl<I: Io> Shard<I> {
         })
     }
 
-    /// Whether appends wait for the disk, or came a moment ago: a trickle waits for none most of the time, and yet each of them would wait
-    /// behind what the cleaner does at full speed.
-    fn appends_come(&mut self, now_ns: u64) -> bool {
-        if self.cleaner.batches_seen != self.appended.batches {
-            self.cleaner.batches_seen = self.appended.batches;
-            self.cleaner.slow_until_ns = now_ns + CLEANER_SLOW_MS * 1_000_000;
-        }
-        self.journal.undurable_bytes() > 0 || now_ns < self.cleaner.slow_until_ns
-    }
-
     /// A little cleaning, as far as the budget goes. Nothing waits for it.
     pub(super) fn clean(&mut self) {
         let now_ns = self.operations.io.monotonic_ns();
-        let is_slow = self.appends_come(now_ns) && self.disk_level() == DiskLevel::Roomy;
+        // Not only while one waits: a trickle waits most of the time for nothing, and yet each of them would wait behind what is done here.
+        self.appends_seen.note(self.appended.batches, now_ns);
+        let is_slow = self.appends_seen.are_recent(now_ns) && self.disk_level() == DiskLevel::Roomy;
         self.cleaner.budget.fill(now_ns, is_slow);
         if self.cleaner.swap.is_some() {
             self.go_on_with_swap();

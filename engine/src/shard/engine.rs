@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
+use super::appends_seen::AppendsSeen;
 use super::core::Core;
 use super::mailbox::Mailboxes;
 use super::state::Shard;
@@ -92,6 +94,7 @@ impl OpenedEngine {
         let OpenedEngine { config, directory, lock } = self;
         let mailboxes = Arc::new(Mailboxes::new(directory.shards as usize));
         let service = Arc::new(service);
+        let appends_seen = AppendsSeen::default();
         let (started, starts) = mpsc::channel::<Started>();
         let mut threads = Vec::new();
         let mut gates = Vec::new();
@@ -102,6 +105,7 @@ impl OpenedEngine {
                 shard,
                 directory: directory.clone(),
                 memory,
+                appends_seen: appends_seen.clone(),
                 record_codec: config.record_codec,
                 pinned_to: config.pin.then_some((shard.0 % cores()) as usize),
                 mailboxes: Arc::clone(&mailboxes),
@@ -167,9 +171,15 @@ impl Engine {
     }
 }
 
-/// A failed write or flush of a journal ends the process: what the disk holds is no longer known, and a restart recovers it.
+/// A failed write or flush of a journal ends the process: what the disk holds is no longer known, and a restart recovers it. It says so in one
+/// line, however many shards see it.
 pub(super) fn stop_the_process(shard: ShardId, failure: &JournalFailure) -> ! {
-    tracing::error!(shard = shard.0, error = %failure, "stopping the process, nothing that was acknowledged is lost");
+    static STOPPING: AtomicBool = AtomicBool::new(false);
+    if STOPPING.swap(true, Ordering::SeqCst) {
+        loop {
+            std::thread::park();
+        }
+    }
     eprintln!(
         "posthaste: shard {shard}: {failure}; stopping (nothing that was acknowledged is lost; restart to recover)"
     );
@@ -181,6 +191,7 @@ struct ShardThread {
     shard: ShardId,
     directory: DataDirectory,
     memory: ShardMemory,
+    appends_seen: AppendsSeen,
     pinned_to: Option<usize>,
     record_codec: Option<RecordCodec>,
     mailboxes: Arc<Mailboxes>,
@@ -230,6 +241,7 @@ impl ShardThread {
         let recovered = recover(&mut io, &self.directory, self.shard)?;
         let incarnation = recovered.incarnation;
         let mut shard = open_shard(io, &self.directory, self.shard, recovered, self.memory);
+        shard.set_appends_seen(self.appends_seen.clone());
         if let Some(codec) = self.record_codec {
             shard.set_record_codec(codec);
         }

@@ -4,6 +4,7 @@
 //! thread, [`mailbox`] the only path between threads, [`engine::Engine`] what starts and ends them.
 
 mod appends;
+pub mod appends_seen;
 pub mod census;
 mod checkpoint;
 mod cleaning;

@@ -20,7 +20,7 @@ use crate::io::{Io, Op, Outcome};
 use crate::journal::live_segments::SegmentName;
 use crate::journal::operations::Purpose;
 use crate::journal::reader::{ExtentKey, Goal, Plan, extent_range};
-use crate::limits::{DISK_READS_BESIDE_COMMITS_MAX, DISK_READS_IN_FLIGHT_MAX};
+use crate::limits::{DISK_READS_BESIDE_APPENDS_MAX, DISK_READS_IN_FLIGHT_MAX, DISK_READS_WAIT_MS};
 use crate::memory::ShardMemory;
 use crate::offset::{LogId, Offset, SegmentSequence};
 
@@ -104,6 +104,7 @@ pub struct Reads {
     pub(super) shared: Option<SegmentSequence>,
     pub(super) stats: ReadStats,
     ids_given: u64,
+    submitted_at_ns: u64,
     finished: Vec<(ReadId, Result<ReadBatches, ReadError>)>,
 }
 
@@ -119,6 +120,7 @@ impl Reads {
             shared: None,
             stats: ReadStats::default(),
             ids_given: 0,
+            submitted_at_ns: 0,
             finished: Vec::new(),
         }
     }
@@ -215,14 +217,21 @@ impl<I: Io> Shard<I> {
         self.submit_reads();
     }
 
-    /// A commit on its way goes first: only a few reads are put beside it.
+    /// A commit on its way goes first.
     fn submit_reads(&mut self) {
-        let is_idle = self.journal.is_settled();
-        let in_flight_max = if is_idle { DISK_READS_IN_FLIGHT_MAX } else { DISK_READS_BESIDE_COMMITS_MAX };
+        let now_ns = self.operations.io.monotonic_ns();
+        let in_flight_max = if !self.journal.is_settled() {
+            usize::from(now_ns >= self.reads.submitted_at_ns + DISK_READS_WAIT_MS * 1_000_000)
+        } else if self.appends_seen.are_recent(now_ns) {
+            DISK_READS_BESIDE_APPENDS_MAX
+        } else {
+            DISK_READS_IN_FLIGHT_MAX
+        };
         while let Some((key, range)) = self.reads.extents.next_to_submit(in_flight_max) {
             let segment = self.journal.segments.get(key.segment).expect("a segment with a wanted extent is leased");
             let op = Op::Read { file: segment.file, position: u64::from(range.start), length: range.len() };
             self.operations.submit(Purpose::Read(key), op);
+            self.reads.submitted_at_ns = now_ns;
         }
     }
 

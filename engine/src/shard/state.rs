@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::appends_seen::AppendsSeen;
 use super::census::Census;
 use super::lookups::IndexCache;
 use super::reads::Reads;
@@ -101,6 +102,7 @@ pub struct Shard<I: Io> {
     pub(super) advanced: Vec<(LogId, usize)>,
     pub(super) appended: AppendStats,
     pub(super) census: Census,
+    pub(super) appends_seen: AppendsSeen,
 }
 
 impl<I: Io> Shard<I> {
@@ -147,7 +149,13 @@ impl<I: Io> Shard<I> {
             advanced: Vec::new(),
             appended: AppendStats::default(),
             census: Census::default(),
+            appends_seen: AppendsSeen::default(),
         }
+    }
+
+    /// Shares the hint with the other shards of the process.
+    pub fn set_appends_seen(&mut self, appends_seen: AppendsSeen) {
+        self.appends_seen = appends_seen;
     }
 
     /// The shard's number.
