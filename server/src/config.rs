@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-pub use self::address::{Endpoint, HostPort, check_advertised};
+pub use self::address::{AddressLimits, Endpoint, HostPort, check_advertised};
 pub use self::keys::{BROKER_KEYS, BrokerKey, DYNAMIC_KEYS, Effect, KeyValue, Shards, UnlessUnset};
 pub use self::listener_mode::ListenerMode;
 use crate::config_edits::StoredConfigs;
@@ -48,6 +48,12 @@ pub struct Settings {
     pub connections_max_idle_ms: u64,
     /// `max.connections`.
     pub max_connections: usize,
+    /// `max.connections.per.ip`.
+    pub max_connections_per_ip: usize,
+    /// `max.connections.per.ip.overrides`.
+    pub max_connections_per_ip_overrides: AddressLimits,
+    /// `max.connection.creation.rate`.
+    pub max_connection_creation_rate: usize,
     /// `memory.max.bytes`: of the whole process.
     pub memory_max_bytes: UnlessUnset,
     /// `log.retention.bytes`.
@@ -122,6 +128,9 @@ impl Default for Settings {
             request_max_bytes: limits::REQUEST_BYTES_MAX,
             connections_max_idle_ms: 600_000,
             max_connections: limits::CONNECTIONS_MAX_DEFAULT,
+            max_connections_per_ip: i32::MAX as usize,
+            max_connections_per_ip_overrides: AddressLimits::default(),
+            max_connection_creation_rate: i32::MAX as usize,
             memory_max_bytes: UnlessUnset(None),
             log_retention_bytes: -1,
             log_retention_ms: UnlessUnset(None),

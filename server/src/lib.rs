@@ -18,6 +18,7 @@ pub mod compaction;
 pub mod config;
 pub mod config_edits;
 pub mod connection;
+pub mod connection_caps;
 mod dump;
 pub mod exit;
 pub mod frame_budget;

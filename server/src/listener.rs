@@ -5,6 +5,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use engine::io::net::{Acceptor, listen};
 use thiserror::Error;
@@ -12,6 +13,7 @@ use tokio::sync::mpsc;
 
 use crate::admin::Ask;
 use crate::config::{Endpoint, ListenerMode, Settings};
+use crate::connection_caps::{Admission, ConnectionCaps};
 use crate::nodes::Nodes;
 
 /// A socket on its way to a shard.
@@ -29,6 +31,7 @@ pub struct Accepted {
 /// One connection in the count of its shard.
 pub struct ConnectionSlot {
     connections: Arc<AtomicUsize>,
+    _admission: Admission,
 }
 
 impl Drop for ConnectionSlot {
@@ -69,7 +72,7 @@ impl Listeners {
     pub fn start(
         settings: &Settings,
         shards: &Arc<Vec<ShardInbox>>,
-        connections_max: usize,
+        caps: &Arc<ConnectionCaps>,
     ) -> Result<Listeners, ListenError> {
         let nodes = match settings.listener_mode {
             ListenerMode::Shared => 1,
@@ -89,7 +92,7 @@ impl Listeners {
                 let mut dealer = Dealer {
                     shards: Arc::clone(shards),
                     only: (nodes > 1).then_some(node),
-                    connections_max,
+                    caps: Arc::clone(caps),
                     first_node_id: settings.node_id,
                     advertised_host: advertised.map(|advertised| advertised.host.clone()),
                     advertised_ports: Arc::clone(&advertised_ports),
@@ -175,7 +178,7 @@ struct Dealer {
     shards: Arc<Vec<ShardInbox>>,
     /// The shard whose node this is; none where all shards are one node.
     only: Option<usize>,
-    connections_max: usize,
+    caps: Arc<ConnectionCaps>,
     first_node_id: i32,
     /// None advertises the address that a client has connected to.
     advertised_host: Option<String>,
@@ -187,11 +190,16 @@ struct Dealer {
 
 impl Dealer {
     fn deal(&mut self, stream: TcpStream, peer: SocketAddr) {
+        // Those behind it wait in the kernel's queue.
+        std::thread::sleep(self.caps.pause(Instant::now()));
+        let admission = match self.caps.admit(peer.ip()) {
+            Ok(admission) => admission,
+            Err(reason) => {
+                tracing::warn!(%peer, %reason, "closing a connection");
+                return;
+            }
+        };
         let loads: Vec<usize> = self.shards.iter().map(|shard| shard.connections.load(Ordering::Relaxed)).collect();
-        if loads.iter().sum::<usize>() >= self.connections_max {
-            tracing::warn!(%peer, connections_max = self.connections_max, "closing a connection, there are too many");
-            return;
-        }
         let host = match self.host(&stream) {
             Ok(host) => host,
             Err(error) => {
@@ -204,7 +212,7 @@ impl Dealer {
         self.next = (chosen + 1) % loads.len();
         let shard = &self.shards[chosen];
         shard.connections.fetch_add(1, Ordering::Relaxed);
-        let slot = ConnectionSlot { connections: Arc::clone(&shard.connections) };
+        let slot = ConnectionSlot { connections: Arc::clone(&shard.connections), _admission: admission };
         // A full queue stops this thread, and the kernel's backlog fills: the shard is busy with work, not lost. An error says that it
         // is stopping; the socket is then closed.
         let _ = shard.sockets.blocking_send(Accepted { stream, peer, nodes, slot });

@@ -20,6 +20,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::admin::AdminListener;
 use crate::available_memory::AvailableMemory;
 use crate::config::{HostPort, Settings};
+use crate::connection_caps::{ConnectionCaps, ConnectionLimits};
 use crate::exit;
 use crate::limits::DESCRIPTORS_RESERVED;
 use crate::listener::{ListenError, Listeners, ShardInbox, resolve};
@@ -79,7 +80,8 @@ fn run(settings: Settings) -> Result<(), Failure> {
     if let Some(admin) = &admin {
         admin.shards_run(shards.iter().map(|shard| shard.asks.clone()).collect());
     }
-    let listeners = Listeners::start(&settings, &shards, connections_max);
+    let caps = Arc::new(ConnectionCaps::new(&connection_limits(&settings, connections_max)));
+    let listeners = Listeners::start(&settings, &shards, &caps);
     let outcome = match listeners {
         Ok(listeners) => {
             serving.store(true, Ordering::SeqCst);
@@ -124,6 +126,15 @@ fn connections_max(settings: &Settings, descriptors_max: u64) -> usize {
         );
     }
     settings.max_connections.min(spare).max(1)
+}
+
+fn connection_limits(settings: &Settings, connections_max: usize) -> ConnectionLimits {
+    ConnectionLimits {
+        connections: connections_max,
+        per_address: settings.max_connections_per_ip,
+        overrides: settings.max_connections_per_ip_overrides.clone(),
+        rate: settings.max_connection_creation_rate,
+    }
 }
 
 fn start_admin(settings: &Settings) -> Result<Option<AdminListener>, Failure> {

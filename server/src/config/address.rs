@@ -1,7 +1,7 @@
 //! `Listener` and `Advertised`: Kafka's `listeners` and `advertised.listeners`, several addresses, IPv4, IPv6 or names.
 
 use std::fmt;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use super::ConfigError;
 
@@ -60,6 +60,31 @@ impl Endpoint {
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}", self.name, HostPort(&self.host, self.port))
+    }
+}
+
+/// Numbers by address, as in `max.connections.per.ip.overrides`.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct AddressLimits(pub Vec<(IpAddr, usize)>);
+
+impl AddressLimits {
+    /// Reads `address:number` with commas between; an IPv6 address may stand in brackets. Names are refused: they change what they mean.
+    pub fn parse(text: &str) -> Option<AddressLimits> {
+        let one = |part: &str| {
+            let (address, number) = part.trim().rsplit_once(':')?;
+            let address = address.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')).unwrap_or(address);
+            Some((address.parse().ok()?, number.parse().ok()?))
+        };
+        text.split(',').filter(|part| !part.trim().is_empty()).map(one).collect::<Option<_>>().map(AddressLimits)
+    }
+}
+
+impl fmt::Display for AddressLimits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (address, number)) in self.0.iter().enumerate() {
+            write!(f, "{}{address}:{number}", if at == 0 { "" } else { "," })?;
+        }
+        Ok(())
     }
 }
 

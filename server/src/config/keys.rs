@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::{ConfigError, Endpoint, Settings};
+use super::{AddressLimits, ConfigError, Endpoint, Settings};
 use crate::{limits, topic_config};
 
 /// What a key does here.
@@ -142,6 +142,12 @@ pub const BROKER_KEYS: &[BrokerKey] = &[
     acts!("connections.max.idle.ms", connections_max_idle_ms, |key| key.integer(1, i64::MAX).map(i64::cast_unsigned)),
     acts!("max.connections", max_connections, |key| key.bytes(1, MS_MAX)),
     acts!("memory.max.bytes", memory_max_bytes, |key| UnlessUnset::read(key, 1)),
+    acts!("max.connections.per.ip", max_connections_per_ip, |key| key.bytes(0, MS_MAX)),
+    acts!("max.connections.per.ip.overrides", max_connections_per_ip_overrides, |key| {
+        AddressLimits::parse(&key.value)
+            .ok_or_else(|| key.refused("expected ADDRESS:NUMBER with commas between".into()))
+    }),
+    acts!("max.connection.creation.rate", max_connection_creation_rate, |key| key.bytes(1, MS_MAX)),
     acts!("log.retention.bytes", log_retention_bytes, |key| key.integer(-1, i64::MAX)),
     acts!("log.retention.ms", log_retention_ms, |key| UnlessUnset::read(key, -1)),
     acts!("log.retention.minutes", log_retention_minutes, |key| UnlessUnset::read(key, -1)),
@@ -214,8 +220,6 @@ pub const BROKER_KEYS: &[BrokerKey] = &[
     not_yet("log.roll.hours"),
     not_yet("log.roll.ms"),
     not_yet("log.segment.bytes"),
-    not_yet("max.connection.creation.rate"),
-    not_yet("max.connections.per.ip"),
     not_yet("min.insync.replicas"),
     not_yet("num.io.threads"),
     not_yet("num.network.threads"),
