@@ -125,3 +125,27 @@ impl Watches {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_wakes_each_of_many_waiters_once_and_nobody_else() {
+        let (log, other) = (LogId(1), LogId(2));
+        let mut watches = Watches::default();
+        let mut groups: Vec<_> = (0..64).map(|_| watches.add(vec![log], 1).1).collect();
+        let (_, mut patient) = watches.add(vec![log, other], 5_000);
+        let (_, mut elsewhere) = watches.add(vec![other], 1);
+        watches.advanced(log, 3_000);
+        assert!(groups.iter_mut().all(|group| group.try_recv().is_ok()), "one commit wakes all");
+        watches.advanced(log, 1_000);
+        assert!(groups.iter_mut().all(|group| group.try_recv().is_err()), "and each of them once");
+        assert!(patient.try_recv().is_err() && elsewhere.try_recv().is_err());
+        watches.advanced(other, 1_000);
+        assert!(patient.try_recv().is_ok(), "what it waits for is there in all its logs together");
+        assert!(elsewhere.try_recv().is_ok());
+        (0..66).for_each(|id| watches.remove(id));
+        assert!(watches.watches.is_empty() && watches.by_log.is_empty());
+    }
+}

@@ -1,0 +1,70 @@
+//! `ListOffsets` by time: exact to the record for any order of timestamps, out of the tail and behind it, across a restart.
+
+mod broker;
+
+use broker::{Broker, Client};
+use protocol::api_key::ApiKey;
+use protocol::frame::decode_response;
+use protocol::messages::list_offsets::{
+    ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopic,
+};
+use protocol::record_batch::{BatchBuilder, ProducerFields};
+
+const LATEST: i64 = -1;
+const EARLIEST: i64 = -2;
+/// KIP-734.
+const NEWEST_TIMESTAMP: i64 = -3;
+const BASE_MS: i64 = 1_700_000_000_000;
+
+/// Offset and timestamp that are found; -1 for none.
+fn find(client: &mut Client, timestamp: i64) -> (i64, i64) {
+    let partitions = vec![ListOffsetsPartition { partition_index: 0, current_leader_epoch: -1, timestamp }];
+    let topics = vec![ListOffsetsTopic { name: "t", partitions }];
+    let frame = client.call(7, &ListOffsetsRequest { replica_id: -1, topics, ..Default::default() });
+    let (_, response): (_, ListOffsetsResponse<'_>) =
+        decode_response(&frame, ApiKey::ListOffsets, 7).expect("an answer");
+    let found = &response.topics[0].partitions[0];
+    assert_eq!(found.error_code, 0);
+    (found.offset, found.timestamp)
+}
+
+/// Batches of five records whose timestamps go up and down, within a batch too.
+fn timestamps() -> Vec<Vec<i64>> {
+    let at = |batch: i64, record: i64| BASE_MS + (batch * 37 % 101) * 1_000 + (record * 3 % 5) * 100;
+    (0..80).map(|batch| (0..5).map(|record| at(batch, record)).collect()).collect()
+}
+
+fn expect_exact(client: &mut Client, all: &[i64]) {
+    let first_from = |timestamp: i64| {
+        let found = all.iter().position(|at| *at >= timestamp);
+        found.map_or((-1, -1), |offset| (offset as i64, all[offset]))
+    };
+    let newest = *all.iter().max().expect("there are records");
+    for timestamp in (BASE_MS - 500..=newest + 500).step_by(250).chain([0, newest, newest + 1]) {
+        assert_eq!(find(client, timestamp), first_from(timestamp), "at {timestamp}");
+    }
+    assert_eq!(find(client, NEWEST_TIMESTAMP), first_from(newest));
+    assert_eq!((find(client, EARLIEST).0, find(client, LATEST).0), (0, all.len() as i64));
+}
+
+#[test]
+fn a_time_finds_its_first_record_and_the_newest_time_its_own() {
+    let settings = ["posthaste.tail.bytes=1048576", "posthaste.segment.bytes=1048576", "posthaste.shards=1"];
+    let mut broker = Broker::start(&settings);
+    let mut client = broker.connect();
+    assert_eq!(client.create_topic("t", 1, &[]), 0);
+    assert_eq!(find(&mut client, NEWEST_TIMESTAMP), (-1, -1), "nothing is there yet");
+    let value = vec![b'x'; 10_000];
+    for times in timestamps() {
+        let mut builder = BatchBuilder::new(Vec::new(), times[0], ProducerFields::NONE);
+        for at in &times {
+            builder.append_payload(*at, None, &value);
+        }
+        assert_eq!(client.produce("t", 0, &builder.finish()).0, 0);
+    }
+    let all: Vec<i64> = timestamps().concat();
+    // Most of them lie behind the tail, in segments that are sealed.
+    expect_exact(&mut client, &all);
+    broker.kill_and_restart();
+    expect_exact(&mut broker.connect(), &all);
+}
