@@ -179,6 +179,34 @@ mod tests {
     }
 
     #[test]
+    fn a_segment_that_is_read_is_not_given_away_before_its_bytes_are_there() {
+        let mut driven = Driven::start(0);
+        driven.append();
+        let first = driven.shard.journal.active_segment().expect("has data");
+        while driven.shard.journal.active_segment() == Some(first) {
+            driven.append();
+        }
+        // Its index is in memory then, and the next read asks the disk for its bytes alone.
+        driven.first_from(Goal::Offset(Offset(0)));
+        let Reads { extents, stats, .. } = &mut driven.shard.reads;
+        extents.forget(first, stats);
+        let request = ReadRequest { log: LOG, goal: Goal::Offset(Offset(0)), bytes_max: 1, first_whole: true };
+        let ReadStart::Pending(_) = driven.shard.read(request).expect("in range") else { panic!("nothing is cached") };
+        let leases = |driven: &Driven| driven.shard.journal.segments.get(first).map(|segment| segment.leases);
+        assert_eq!(leases(&driven), Some(1), "while it is read");
+        let end = driven.shard.view(LOG).expect("is there").high_watermark;
+        driven.until(|shard| shard.raise_log_start(LOG, end).ok());
+        // Whatever completes first: it stays until the read is back, and goes then.
+        driven.until(|shard| {
+            let is_kept = shard.journal.segments.get(first).is_some();
+            let is_read = !shard.take_finished_reads().is_empty();
+            assert!(is_kept || is_read, "given away under the reader");
+            is_read.then_some(())
+        });
+        driven.until(|shard| shard.journal.segments.get(first).is_none().then_some(()));
+    }
+
+    #[test]
     fn a_read_in_a_hole_before_the_tail_goes_on_in_the_tail() {
         let mut driven = Driven::start(100_000);
         let (hole, behind) = with_a_hole(&mut driven);
