@@ -7,10 +7,18 @@ from load import TOPICS, Load, create_topics, promised, watch_high_watermarks
 
 # Rounds after which all records are read again, not only those since the last round.
 FULL_EVERY = 20
+# Rounds of one broker: beyond it each round would mostly read what many before it have read.
+ROUNDS_ON_A_DIRECTORY = 40
 
 
-def rounds(broker, ledger, random, count):
+def rounds(make_broker, directory, ledger_of, random, count):
     """Yields a line a round; raises at the first broken promise."""
+    for first in range(0, count, ROUNDS_ON_A_DIRECTORY):
+        broker = make_broker(directory / f"broker-{first}")
+        yield from on_a_directory(broker, ledger_of(), random, min(ROUNDS_ON_A_DIRECTORY, count - first))
+
+
+def on_a_directory(broker, ledger, random, count):
     broker.start()
     create_topics(broker.bootstrap)
     load = Load(broker.bootstrap, ledger, random).start()

@@ -15,14 +15,17 @@ from mounts import Mounts
 OUTER_BYTES = 6 << 30
 INNER_BYTES = 1 << 30
 FILE_SYSTEMS = ["ext4", "xfs"]
+# What the load has written by then fits the disk, and is read again in each of them.
+ROUNDS_ON_A_DISK = 8
 
 
 def rounds(make_broker, directory, ledger_of, random, count):
     """Yields a line a round; half of the rounds on each file system."""
     for at, file_system in enumerate(FILE_SYSTEMS):
         share = (count + 1 - at) // len(FILE_SYSTEMS)
-        if share:
-            yield from on_file_system(make_broker, directory / file_system, ledger_of(), random, share, file_system)
+        for first in range(0, share, ROUNDS_ON_A_DISK):
+            where, rounds_here = directory / f"{file_system}-{first}", min(ROUNDS_ON_A_DISK, share - first)
+            yield from on_file_system(make_broker, where, ledger_of(), random, rounds_here, file_system)
 
 
 def on_file_system(make_broker, directory, ledger, random, count, file_system):
