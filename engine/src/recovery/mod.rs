@@ -27,7 +27,7 @@ use self::slots::Slots;
 use crate::data_directory::{DataDirectory, OpenError};
 use crate::io::{FileId, Io};
 use crate::journal::index::{SegmentIndex, Summary};
-use crate::journal::segment::{FIRST_COMMIT_PLACE, index_name};
+use crate::journal::segment::{FIRST_COMMIT_PLACE, index_name, segment_name};
 use crate::journal::superblock::{SUPERBLOCK_NAME, SuperblockError, SuperblockFile};
 use crate::offset::{CommitSequence, Incarnation, JournalPosition, LogId, SegmentSequence, ShardId};
 use crate::partition::log_state::LogState;
@@ -272,6 +272,7 @@ fn settle(
         .map(|slot| (slot.number, slot.file))
         .collect();
     free_slots.sort_unstable();
+    flush_spares(io, judged, &free_slots)?;
     let used = segments.iter().map(|segment| segment.slot).chain(free_slots.iter().map(|&(slot, _)| slot));
     Ok(Recovered {
         incarnation: Incarnation(0),
@@ -285,6 +286,15 @@ fn settle(
         clean: judged.clean,
         cases: Vec::new(),
     })
+}
+
+/// A kill while a spare was made leaves a file whose length a power cut takes away, and with it what is written there next.
+fn flush_spares(io: &mut impl Io, judged: &Judged, free_slots: &[(u32, FileId)]) -> Result<(), OpenError> {
+    let spares = if judged.clean { &[] } else { free_slots };
+    for &(slot, file) in spares {
+        io.sync_data(file).map_err(|error| OpenError::of_io("flush", Path::new(&segment_name(slot)), error))?;
+    }
+    Ok(())
 }
 
 /// Indexes of the sealed segments that were scanned. They are durable and complete; without its index a segment is only scanned again.
