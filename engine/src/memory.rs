@@ -63,10 +63,7 @@ impl ShardMemory {
     /// Between two, `fraction` (0 to 1) of the way up.
     #[must_use]
     pub fn between(least: ShardMemory, most: ShardMemory, fraction: f64) -> ShardMemory {
-        let part = |of: fn(&ShardMemory) -> usize| {
-            let (least, most) = (of(&least).min(of(&most)), of(&most));
-            least + ((most - least) as f64 * fraction.clamp(0.0, 1.0)) as usize
-        };
+        let part = |of: fn(&ShardMemory) -> usize| part_way(of(&least), of(&most), fraction);
         ShardMemory {
             undurable_bytes: part(|memory| memory.undurable_bytes),
             tail_bytes: part(|memory| memory.tail_bytes),
@@ -115,6 +112,12 @@ impl ShardMemory {
         let places = self.cleaner_keys_bytes / CLEANER_KEY_BYTES;
         (1 << places.max(8).ilog2()) / 8 * 7
     }
+}
+
+/// Between two sizes, `fraction` (0 to 1) of the way up; the most where the least is above it.
+pub fn part_way(least: usize, most: usize, fraction: f64) -> usize {
+    let least = least.min(most);
+    least + ((most - least) as f64 * fraction.clamp(0.0, 1.0)) as usize
 }
 
 impl Default for ShardMemory {

@@ -74,15 +74,19 @@ impl AnswerBudget {
             let fair = (free.saturating_sub(self.bytes_max / 2) / ANSWER_FREE_PARTS).max(ANSWER_BYTES_SMALL);
             let bytes = wanted.min(ANSWER_BYTES_AT_ONCE).min(fair).max(least);
             if bytes <= free {
-                return self.hold(bytes, give_up);
+                return self.charge(bytes, give_up);
             }
             self.wait(freed).await;
         }
     }
 
-    /// Counts an answer that is there already.
+    /// Counts an answer, whether there is room or not: one that is there already.
     pub fn charge(self: &Rc<Self>, bytes: usize, give_up: &Rc<Notify>) -> AnswerMemory {
-        self.hold(bytes, give_up)
+        let holder = self.holders_seen.get();
+        self.holders_seen.set(holder + 1);
+        self.used_bytes.set(self.used_bytes.get() + bytes);
+        self.holders.borrow_mut().insert(holder, Holder { since: Instant::now(), give_up: Rc::clone(give_up) });
+        AnswerMemory { budget: Rc::clone(self), holder, bytes }
     }
 
     /// Waits as long as answers hold more than they may.
@@ -120,14 +124,6 @@ impl AnswerBudget {
             oldest.remove().give_up.notify_one();
             self.given_up.set(self.given_up.get() + 1);
         }
-    }
-
-    fn hold(self: &Rc<Self>, bytes: usize, give_up: &Rc<Notify>) -> AnswerMemory {
-        let holder = self.holders_seen.get();
-        self.holders_seen.set(holder + 1);
-        self.used_bytes.set(self.used_bytes.get() + bytes);
-        self.holders.borrow_mut().insert(holder, Holder { since: Instant::now(), give_up: Rc::clone(give_up) });
-        AnswerMemory { budget: Rc::clone(self), holder, bytes }
     }
 }
 

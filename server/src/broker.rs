@@ -29,7 +29,7 @@ pub struct Broker {
     pub core: Core,
     /// The resolved configuration.
     pub settings: Arc<Settings>,
-    /// Memory of received frames, held until their answers have left.
+    /// Memory of received frames, held as long as any slice of them.
     pub frame_budget: Rc<FrameBudget>,
     /// Memory of answers, held until they have left.
     pub answers: Rc<AnswerBudget>,

@@ -1,7 +1,7 @@
 //! `MemoryPlan`: `memory.max.bytes` split: what the process needs anyway is set aside, the rest goes to the shards in equal parts, and a
 //! shard's part to its purposes. Every purpose has a least, without which a shard does not work, and a most, of which more is of no use.
 
-use engine::memory::ShardMemory;
+use engine::memory::{ShardMemory, part_way};
 use thiserror::Error;
 
 use crate::available_memory::AvailableMemory;
@@ -91,23 +91,11 @@ impl MemoryPlan {
 
     /// Names and values for the report of a start.
     pub fn lines(&self) -> Vec<(&'static str, String)> {
-        let shard = &self.shard;
-        let engine: Vec<String> =
-            shard.engine.parts().iter().map(|(name, bytes)| format!("{name} {}", mebibytes(*bytes as u64))).collect();
-        let server = [
-            ("frames", shard.frame_bytes),
-            ("largest frame", shard.largest_frame_bytes),
-            ("answers", shard.answer_bytes),
-            ("tables", shard.table_bytes),
-            ("decompression", DECOMPRESSED_BYTES_MAX),
-        ];
-        let server: Vec<String> =
-            server.iter().map(|(name, bytes)| format!("{name} {}", mebibytes(*bytes as u64))).collect();
         vec![
             ("memory at most", format!("{} ({})", mebibytes(self.max_bytes), self.reason)),
             ("memory in use at most", format!("{} with {} shards", mebibytes(self.used_bytes_max()), self.shards)),
-            ("memory of a shard's engine", engine.join(", ")),
-            ("memory of a shard's server", server.join(", ")),
+            ("memory of a shard's engine", listed(&self.shard.engine.parts())),
+            ("memory of a shard's server", listed(&self.shard.parts())),
         ]
     }
 }
@@ -135,11 +123,7 @@ impl ShardPlan {
     }
 
     fn between(least: ShardPlan, most: ShardPlan, fraction: f64) -> ShardPlan {
-        let fraction = fraction.clamp(0.0, 1.0);
-        let part = |of: fn(&ShardPlan) -> usize| {
-            let (least, most) = (of(&least), of(&most));
-            least + ((most - least) as f64 * fraction) as usize
-        };
+        let part = |of: fn(&ShardPlan) -> usize| part_way(of(&least), of(&most), fraction);
         ShardPlan {
             engine: ShardMemory::between(least.engine, most.engine, fraction),
             frame_bytes: part(|plan| plan.frame_bytes),
@@ -149,13 +133,19 @@ impl ShardPlan {
         }
     }
 
+    /// The server's parts with their names, as [`ShardMemory::parts`].
+    fn parts(&self) -> [(&'static str, usize); 5] {
+        [
+            ("frames", self.frame_bytes),
+            ("largest frame", self.largest_frame_bytes),
+            ("answers", self.answer_bytes),
+            ("tables", self.table_bytes),
+            ("decompression", DECOMPRESSED_BYTES_MAX),
+        ]
+    }
+
     fn total_bytes(&self) -> usize {
-        self.engine.total_bytes()
-            + self.frame_bytes
-            + self.largest_frame_bytes
-            + self.answer_bytes
-            + self.table_bytes
-            + DECOMPRESSED_BYTES_MAX
+        self.engine.total_bytes() + self.parts().iter().map(|(_, bytes)| bytes).sum::<usize>()
     }
 }
 
@@ -167,6 +157,10 @@ fn tail_bytes(settings: &Settings, shards: u32) -> usize {
 /// With what the allocator keeps in its own books and in holes.
 fn with_slack(bytes: u64) -> u64 {
     bytes + bytes / ALLOCATOR_SLACK_PARTS
+}
+
+fn listed(parts: &[(&str, usize)]) -> String {
+    parts.iter().map(|(name, bytes)| format!("{name} {}", mebibytes(*bytes as u64))).collect::<Vec<_>>().join(", ")
 }
 
 fn mebibytes(bytes: u64) -> String {

@@ -1,4 +1,4 @@
-//! How fast the cleaner may use the disk, and how much memory: a token bucket on the clock of the `Io`, slower while appends wait for it.
+//! How fast the cleaner may use the disk, and how much memory: a token bucket on the clock of the `Io`, slower while appends come.
 
 use crate::limits::{CLEANER_BUSY_BYTES_PER_SECOND, CLEANER_BYTES_PER_SECOND};
 

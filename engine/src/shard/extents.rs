@@ -211,6 +211,11 @@ impl Extents {
         self.uses.insert(self.clock, key);
     }
 
+    /// Whether there is a read to submit.
+    pub fn are_asked(&self) -> bool {
+        !(self.asked.is_empty() && self.asked_ahead.is_empty())
+    }
+
     /// The next read to submit, with at most `in_flight_max` under way.
     pub fn next_to_submit(&mut self, in_flight_max: usize) -> Option<(ExtentKey, Range<u32>)> {
         while self.in_flight < in_flight_max {

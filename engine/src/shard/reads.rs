@@ -219,6 +219,9 @@ impl<I: Io> Shard<I> {
 
     /// A commit on its way goes first.
     fn submit_reads(&mut self) {
+        if !self.reads.extents.are_asked() {
+            return;
+        }
         let now_ns = self.operations.io.monotonic_ns();
         let in_flight_max = if !self.journal.is_settled() {
             usize::from(now_ns >= self.reads.submitted_at_ns + DISK_READS_WAIT_MS * 1_000_000)
