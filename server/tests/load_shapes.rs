@@ -16,7 +16,7 @@ mod partitions;
 #[path = "load_shapes/producers.rs"]
 mod producers;
 
-use broker::{Broker, admin_get};
+use broker::Broker;
 
 /// A broker with a limit, and what is checked of it whatever the shape.
 struct Limited {
@@ -36,20 +36,5 @@ impl Limited {
         let peak = self.broker.status_bytes("VmHWM");
         assert!(peak <= self.max_bytes, "{peak} bytes were resident, the limit is {}", self.max_bytes);
         peak
-    }
-
-    /// What is held for each purpose, by shard; none of it above its limit. The overdraft of a frame is not in the frames' figure.
-    fn held(&self) -> Vec<(String, f64)> {
-        let (_, page) = admin_get(&self.broker, "/metrics");
-        let figures = |name: &str| -> Vec<(String, f64)> {
-            let lines = page.lines().filter_map(|line| line.strip_prefix(name)?.rsplit_once(' '));
-            lines.map(|(labels, value)| (labels.to_owned(), value.parse().expect("a number"))).collect()
-        };
-        let (held, limits) = (figures("posthaste_memory_bytes"), figures("posthaste_memory_limit_bytes"));
-        assert!(!held.is_empty() && held.len() == limits.len(), "{page}");
-        for ((purpose, bytes), (_, limit)) in held.iter().zip(&limits) {
-            assert!(bytes <= limit, "{purpose}: {bytes} of {limit}");
-        }
-        held
     }
 }

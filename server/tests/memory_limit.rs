@@ -8,7 +8,7 @@ use protocol::frame::decode_response;
 use protocol::messages::join_group::{JoinGroupRequest, JoinGroupRequestProtocol, JoinGroupResponse};
 
 use broker::requests::delete_topic;
-use broker::{Broker, Client, FETCH, admin_get, batch, command, directory, fetch_request, refusal, values};
+use broker::{Broker, Client, FETCH, batch, command, directory, fetch_request, memory_held, metric, refusal, values};
 
 const ONE_SHARD: [&str; 3] =
     ["posthaste.shards=1", "message.max.bytes=8388608", "posthaste.admin.listener=127.0.0.1:0"];
@@ -32,13 +32,6 @@ fn start_with_the_least() -> (Broker, String) {
     (broker, large)
 }
 
-/// Values of a metric, by the rest of the line's labels.
-fn figures(broker: &Broker, name: &str) -> Vec<(String, f64)> {
-    let (_, page) = admin_get(broker, "/metrics");
-    let lines = page.lines().filter_map(|line| line.strip_prefix(name)?.rsplit_once(' '));
-    lines.map(|(labels, value)| (labels.to_owned(), value.parse().expect("a number"))).collect()
-}
-
 #[test]
 fn the_least_memory_is_enough_for_the_largest_batches_and_is_reported() {
     let (broker, large) = start_with_the_least();
@@ -52,11 +45,7 @@ fn the_least_memory_is_enough_for_the_largest_batches_and_is_reported() {
     for line in ["memory at most", "memory of a shard's engine", "memory of a shard's server"] {
         assert!(report.contains(line), "{report}");
     }
-    let (held, limits) = (figures(&broker, "posthaste_memory_bytes"), figures(&broker, "posthaste_memory_limit_bytes"));
-    assert!(held.len() == limits.len() && held.len() > 5, "{held:?}");
-    for ((purpose, held), (limited, limit)) in held.iter().zip(&limits) {
-        assert!(purpose == limited && held <= limit, "{purpose}: {held} of {limit}");
-    }
+    memory_held(&broker);
 }
 
 #[test]
@@ -68,7 +57,7 @@ fn a_reader_that_takes_nothing_is_given_up_when_another_needs_its_memory() {
         stalled.send(FETCH, &fetch_request("t", 0, 0, 0));
     }
     let holds = |(purpose, bytes): &(String, f64)| purpose.contains("answers") && *bytes > 7e6;
-    while !figures(&broker, "posthaste_memory_bytes").iter().any(holds) {
+    while !metric(&broker, "posthaste_memory_bytes").iter().any(holds) {
         std::thread::yield_now();
     }
     let (error, _, bytes) = broker.connect().fetch("t", 0, 0);

@@ -2,12 +2,8 @@
 
 mod broker;
 
+use broker::requests::find_offset;
 use broker::{Broker, Client};
-use protocol::api_key::ApiKey;
-use protocol::frame::decode_response;
-use protocol::messages::list_offsets::{
-    ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopic,
-};
 use protocol::record_batch::{BatchBuilder, ProducerFields};
 
 const LATEST: i64 = -1;
@@ -16,16 +12,8 @@ const EARLIEST: i64 = -2;
 const NEWEST_TIMESTAMP: i64 = -3;
 const BASE_MS: i64 = 1_700_000_000_000;
 
-/// Offset and timestamp that are found; -1 for none.
 fn find(client: &mut Client, timestamp: i64) -> (i64, i64) {
-    let partitions = vec![ListOffsetsPartition { partition_index: 0, current_leader_epoch: -1, timestamp }];
-    let topics = vec![ListOffsetsTopic { name: "t", partitions }];
-    let frame = client.call(7, &ListOffsetsRequest { replica_id: -1, topics, ..Default::default() });
-    let (_, response): (_, ListOffsetsResponse<'_>) =
-        decode_response(&frame, ApiKey::ListOffsets, 7).expect("an answer");
-    let found = &response.topics[0].partitions[0];
-    assert_eq!(found.error_code, 0);
-    (found.offset, found.timestamp)
+    find_offset(client, "t", 0, timestamp)
 }
 
 /// Batches of five records whose timestamps go up and down, within a batch too.

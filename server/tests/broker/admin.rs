@@ -5,6 +5,23 @@ use std::net::{SocketAddr, TcpStream};
 
 use super::Broker;
 
+/// Values of a metric, each with its labels as the page has them.
+pub fn metric(broker: &Broker, name: &str) -> Vec<(String, f64)> {
+    let (_, page) = admin_get(broker, "/metrics");
+    let lines = page.lines().filter_map(|line| line.strip_prefix(name)?.rsplit_once(' '));
+    lines.map(|(labels, value)| (labels.to_owned(), value.parse().expect("a number"))).collect()
+}
+
+/// Bytes that are held, by purpose and shard; none of them above its limit. The overdraft of a frame is not in the frames' figure.
+pub fn memory_held(broker: &Broker) -> Vec<(String, f64)> {
+    let (held, limits) = (metric(broker, "posthaste_memory_bytes"), metric(broker, "posthaste_memory_limit_bytes"));
+    assert!(held.len() == limits.len() && held.len() > 5, "{held:?}");
+    for ((purpose, held), (limited, limit)) in held.iter().zip(&limits) {
+        assert!(purpose == limited && held <= limit, "{purpose}: {held} of {limit}");
+    }
+    held
+}
+
 /// Status and body of a page.
 pub fn admin_get(broker: &Broker, path: &str) -> (u16, String) {
     let ready = std::fs::read_to_string(broker.ready_file()).expect("the broker is ready");

@@ -15,7 +15,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 #[allow(unused_imports, reason = "every test file uses a part of it")]
-pub use admin::admin_get;
+pub use admin::{admin_get, memory_held, metric};
 #[allow(unused_imports, reason = "every test file uses a part of it")]
 pub use client::{Client, FETCH, PRODUCE, batch, fetch_request, fetched, idempotent_batch, values};
 
@@ -197,11 +197,7 @@ impl Broker {
 
     /// Resident memory.
     pub fn resident_bytes(&self) -> u64 {
-        let path = format!("/proc/{}/statm", self.child.id());
-        let statm = std::fs::read_to_string(path).expect("it runs");
-        let pages: u64 =
-            statm.split_whitespace().nth(1).and_then(|field| field.parse().ok()).expect("statm has a second field");
-        pages * 4096
+        self.status_bytes("VmRSS")
     }
 
     fn pid(&self) -> Pid {

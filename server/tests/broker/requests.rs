@@ -101,12 +101,17 @@ pub fn delete_group(client: &mut Client, group: &str) -> i16 {
 
 /// The log start offset.
 pub fn earliest(client: &mut Client, topic: &str, partition: i32) -> i64 {
-    let partitions = vec![ListOffsetsPartition { partition_index: partition, current_leader_epoch: -1, timestamp: -2 }];
+    find_offset(client, topic, partition, -2).0
+}
+
+/// Offset and timestamp that `ListOffsets` finds for a timestamp, or for one of its special values; -1 for none.
+pub fn find_offset(client: &mut Client, topic: &str, partition: i32, timestamp: i64) -> (i64, i64) {
+    let partitions = vec![ListOffsetsPartition { partition_index: partition, current_leader_epoch: -1, timestamp }];
     let topics = vec![ListOffsetsTopic { name: topic, partitions }];
     let frame = client.call(7, &ListOffsetsRequest { replica_id: -1, topics, ..Default::default() });
     let (_, response): (_, ListOffsetsResponse<'_>) =
         decode_response(&frame, ApiKey::ListOffsets, 7).expect("an answer");
     let found = &response.topics[0].partitions[0];
     assert_eq!(found.error_code, 0);
-    found.offset
+    (found.offset, found.timestamp)
 }

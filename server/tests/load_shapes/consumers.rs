@@ -8,7 +8,7 @@ use protocol::header::RequestHeader;
 use protocol::messages::fetch::{FetchPartition, FetchRequest, FetchTopic};
 
 use super::{Limited, clients::SlowReader};
-use crate::broker::{FETCH, batch, values};
+use crate::broker::{FETCH, batch, memory_held, values};
 
 const ASKED_BYTES: i32 = 50 << 20;
 
@@ -54,7 +54,7 @@ fn slow(
             offset = last.map_or(offset, |last| last + 1);
         }
         assert_eq!(active.produce("t", 0, &batch(&[&value])), (0, end));
-        limited.held();
+        memory_held(&limited.broker);
         std::thread::sleep(pause);
     }
     (limited.peak_bytes(), readers.len())

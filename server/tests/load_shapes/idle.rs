@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use protocol::messages::api_versions::ApiVersionsRequest;
 
 use super::Limited;
-use crate::broker::{Client, batch};
+use crate::broker::{Client, batch, memory_held};
 
 /// Connections that have asked once and are silent since: what each of them costs.
 fn idle(count: usize, max_bytes: u64) -> f64 {
@@ -23,7 +23,7 @@ fn idle(count: usize, max_bytes: u64) -> f64 {
     let connections: Vec<_> = (0..count).map(|_| greet()).collect();
     let after = broker.resident_bytes();
     assert_eq!(connections[0].local_address().ip(), broker.address.ip());
-    let held = limited.held();
+    let held = memory_held(&limited.broker);
     let frames: f64 =
         held.iter().filter(|(purpose, _)| purpose.contains("received frames")).map(|(_, bytes)| bytes).sum();
     assert!(frames < 1e6, "an idle connection owns no receive buffer: {held:?}");
@@ -72,7 +72,7 @@ fn half_open(count: usize) {
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
     assert!(silent.iter_mut().all(Client::is_closed));
-    limited.held();
+    memory_held(&limited.broker);
     limited.peak_bytes();
 }
 

@@ -9,7 +9,7 @@ use protocol::messages::produce::{PartitionProduceData, ProduceRequest, ProduceR
 
 use super::Limited;
 use crate::broker::requests::topics;
-use crate::broker::{PRODUCE, batch, values};
+use crate::broker::{PRODUCE, batch, memory_held, values};
 
 struct Took {
     create: Duration,
@@ -60,7 +60,7 @@ fn many(topic_count: usize, partitions: i32, max_bytes: u64) -> Took {
         let (error, end, bytes) = client.fetch(&name(topic), partitions - 1, 0);
         assert_eq!((error, end, values(&bytes)), (0, 1, vec![(0, "one".to_owned())]));
     }
-    limited.held();
+    memory_held(&limited.broker);
     Took { create, produce, restart, list, peak_bytes: limited.peak_bytes(), idle_bytes }
 }
 

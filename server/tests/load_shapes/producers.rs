@@ -1,7 +1,7 @@
 //! Many producers with a large request each, all at the same moment: more than memory holds, so most of them wait in their sockets.
 
 use super::{Limited, clients::at_once};
-use crate::broker::{Client, batch};
+use crate::broker::{Client, batch, memory_held};
 
 const PARTITIONS: usize = 8;
 
@@ -22,7 +22,7 @@ fn at_the_same_moment(count: usize, request_bytes: usize, max_bytes: u64) -> u64
         (0..producers).map(move |offset| (partition, offset))
     });
     assert_eq!(answers, wanted.collect::<Vec<_>>(), "each record has its own place");
-    limited.held();
+    memory_held(&limited.broker);
     limited.peak_bytes()
 }
 
