@@ -220,11 +220,15 @@ class Connection:
         reader.end()
         return error, base
 
-    def fetch(self, topic, offset, partition=0, bytes_max=8 << 20):
-        """(error, high watermark, records) of one partition by Fetch v4."""
+    def fetch_frame(self, topic, offset, partition, bytes_max):
         body = struct.pack(">iiiib", -1, 500, 1, bytes_max, 0)
         body += struct.pack(">i", 1) + string(topic) + struct.pack(">iiqi", 1, partition, offset, bytes_max)
-        reader = self.call(FETCH, 4, body)
+        return self.frame(FETCH, 4, body)
+
+    def fetch(self, topic, offset, partition=0, bytes_max=8 << 20):
+        """(error, high watermark, records) of one partition by Fetch v4."""
+        self.send_raw(self.fetch_frame(topic, offset, partition, bytes_max))
+        reader = self.receive()
         reader.number("i")
 
         def one_partition():

@@ -8,7 +8,9 @@ import threading
 import time
 import urllib.request
 
-from harness.wire import FETCH, PRODUCE, Connection, batch, string
+from harness.wire import Connection, batch
+
+FETCH_BYTES = 16 << 20
 
 
 def loadgen(binary, broker, json_file, *extra):
@@ -100,7 +102,9 @@ class Backfill:
         for partition in range(self.partitions):
             with Connection(broker.bootstrap) as connection:
                 for _ in range(self.megabytes // self.partitions):
-                    produce(connection, self.topic, partition, records)
+                    error, _offset = connection.produce(self.topic, records, partition=partition, timeout_ms=30_000)
+                    if error:
+                        raise RuntimeError(f"produce error {error}")
 
     def begin(self, broker, json_file, seconds):
         self.stopping, self.bytes = threading.Event(), 0
@@ -114,13 +118,13 @@ class Backfill:
         connections = [Connection(broker.bootstrap) for _ in range(self.partitions)]
         offsets = [0] * self.partitions
         for partition, connection in enumerate(connections):
-            ask(connection, self.topic, partition, 0)
+            connection.send_raw(connection.fetch_frame(self.topic, 0, partition, FETCH_BYTES))
         while not self.stopping.is_set():
             for partition, connection in enumerate(connections):
                 size, offset = receive(connection, self.topic, buffer)
                 self.bytes += size
                 offsets[partition] = offset if size else 0
-                ask(connection, self.topic, partition, offsets[partition])
+                connection.send_raw(connection.fetch_frame(self.topic, offsets[partition], partition, FETCH_BYTES))
         for connection in connections:
             connection.socket.close()
 
@@ -129,25 +133,6 @@ class Backfill:
         self.stopping.set()
         self.reader.join()
         return {"backfill_mb_per_s": self.bytes / 1e6 / took}
-
-
-def produce(connection, topic, partition, records):
-    body = struct.pack(">hhi", -1, -1, 30_000) + struct.pack(">i", 1) + string(topic)
-    body += struct.pack(">iii", 1, partition, len(records)) + records
-    reader = connection.call(PRODUCE, 3, body)
-    reader.number("i")
-    reader.string()
-    reader.number("i")
-    reader.number("i")
-    error = reader.number("h")
-    if error:
-        raise RuntimeError(f"produce error {error}")
-
-
-def ask(connection, topic, partition, offset):
-    body = struct.pack(">iiiib", -1, 500, 1, 16 << 20, 0) + struct.pack(">i", 1) + string(topic)
-    body += struct.pack(">iiqi", 1, partition, offset, 16 << 20)
-    connection.send_raw(connection.frame(FETCH, 4, body))
 
 
 def receive(connection, topic, buffer):
