@@ -6,6 +6,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::rc::Rc;
 
 use tokio::sync::Notify;
@@ -100,8 +101,9 @@ impl AnswerBudget {
         }
     }
 
-    /// Ends when memory came back, or when the oldest holder was told to give its memory up.
+    /// Ends when memory came back. A holder that has become too old until then is told to give its memory up: one, however many are.
     async fn wait(&self, freed: impl Future<Output = ()>) {
+        let mut freed = pin!(freed);
         let oldest = self.holders.borrow().values().next().map(|holder| holder.since);
         let too_old = async {
             match oldest {
@@ -111,19 +113,26 @@ impl AnswerBudget {
         };
         tokio::select! {
             biased;
-            () = freed => {}
-            () = too_old => self.give_up_oldest(),
+            () = &mut freed => return,
+            () = too_old => {}
+        }
+        if self.give_up_oldest() {
+            freed.await;
         }
     }
 
-    fn give_up_oldest(&self) {
+    /// Whether there was one that is old enough.
+    fn give_up_oldest(&self) -> bool {
         let mut holders = self.holders.borrow_mut();
         let is_too_old = |holder: &Holder| holder.since + ANSWER_HELD_MAX <= Instant::now();
-        if let Some(oldest) = holders.first_entry().filter(|oldest| is_too_old(oldest.get())) {
+        let oldest = holders.first_entry().filter(|oldest| is_too_old(oldest.get()));
+        let given_up = oldest.is_some();
+        if let Some(oldest) = oldest {
             // It stays counted until the connection has dropped it.
             oldest.remove().give_up.notify_one();
             self.given_up.set(self.given_up.get() + 1);
         }
+        given_up
     }
 }
 
@@ -211,5 +220,24 @@ mod tests {
         assert!(soon(other.notified()).await.is_none());
         assert_eq!(budget.given_up(), 1);
         drop(younger);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_waits_gives_up_one_holder_and_the_next_only_when_that_was_not_enough() {
+        let budget = AnswerBudget::new(BUDGET);
+        let (first, second) = (client(), client());
+        let held = budget.charge(BUDGET, &first);
+        let next = budget.charge(BUDGET, &second);
+        tokio::time::sleep(ANSWER_HELD_MAX * 3).await;
+        let mut waits = pin!(budget.room());
+        assert!(soon(&mut waits).await.is_none());
+        assert!(soon(first.notified()).await.is_some());
+        assert!(soon(second.notified()).await.is_none(), "the first has had no time to give its memory back");
+        drop(held);
+        assert!(soon(&mut waits).await.is_some(), "that was enough");
+        assert!(soon(second.notified()).await.is_none());
+        assert!(soon(budget.reserve(1, BUDGET, &client())).await.is_none());
+        assert!(soon(second.notified()).await.is_some());
+        drop(next);
     }
 }
