@@ -121,12 +121,12 @@ pub const APPENDS_RECENT_MS: u64 = 1_000;
 pub const APPENDS_NOTED_MS: u64 = 100;
 /// Disk reads in flight, a shard, while no appends come.
 pub const DISK_READS_IN_FLIGHT_MAX: usize = 16;
-/// ... and while some do, between their commits: a commit waits behind these, a quarter of a millisecond of a fast disk.
-pub const DISK_READS_BESIDE_APPENDS_MAX: usize = 2;
-/// While a commit is on its way no read begins, unless none has for so long; then one does.
-pub const DISK_READS_WAIT_MS: u64 = 2;
 /// ... and of these for read-ahead.
 pub const DISK_READS_AHEAD_MAX: usize = 8;
+/// ... and while appends come, between their commits: a commit waits behind it, a quarter of a millisecond of a fast disk.
+pub const DISK_READS_BESIDE_APPENDS_MAX: usize = 1;
+/// While a commit is on its way no read begins, unless none has for so long; then one does.
+pub const DISK_READS_WAIT_MS: u64 = 2;
 /// Commit buffers that slow readers may hold after the tail forgot them; beyond it readers get copies. With the tail's own budget,
 /// all of which may be in answers when it is forgotten, this bounds what readers pin.
 pub const TAIL_PINNED_BYTES_MAX: usize = 16 << 20;
