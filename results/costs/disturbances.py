@@ -1,7 +1,9 @@
 """What may cost a producer latency: each is begun beside its measured window, says how much it did meanwhile, and ends."""
 
 import json
+import multiprocessing
 import re
+import socket
 import struct
 import subprocess
 import threading
@@ -48,8 +50,8 @@ class Flood:
 
     def end(self, broker, seconds):
         self.run.wait()
-        rate = json.loads(self.file.read_text())["summary"]["produce"]["throughput"]
-        return {"flood": rate}
+        achieved = json.loads(self.file.read_text())["summary"]["produce"]["achieved"]
+        return {"flood_mb_per_s": achieved["bytes_per_s"] / 1e6}
 
 
 class Cleaner:
@@ -135,6 +137,50 @@ class Backfill:
         return {"backfill_mb_per_s": self.bytes / 1e6 / took}
 
 
+class Loopback:
+    """No broker has a part in it: what is left of a ratio beside a backfill when this one's is taken off is the broker's."""
+
+    help = "a control: 800 MB/s over loopback between two processes that are no broker"
+    shards = None
+    rate = Cleaner.rate
+    bytes_per_second, piece = 800e6, 1 << 20
+
+    def __init__(self, binary):
+        pass
+
+    def prepare(self, broker, directory):
+        pass
+
+    def begin(self, broker, json_file, seconds):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.sender = multiprocessing.Process(target=self.send, daemon=True)
+        self.sender.start()
+        self.bytes, self.begun = 0, time.monotonic()
+        self.reader = threading.Thread(target=self.read)
+        self.reader.start()
+
+    def send(self):
+        begun, sent, data = time.monotonic(), 0, bytes(self.piece)
+        with socket.create_connection(self.listener.getsockname()) as connection:
+            while True:
+                connection.sendall(data)
+                sent += self.piece
+                time.sleep(max(0.0, begun + sent / self.bytes_per_second - time.monotonic()))
+
+    def read(self):
+        buffer = bytearray(64 << 20)
+        with self.listener.accept()[0] as connection:
+            while size := connection.recv_into(buffer):
+                self.bytes += size
+
+    def end(self, broker, seconds):
+        took = time.monotonic() - self.begun
+        self.sender.terminate()
+        self.reader.join()
+        self.listener.close()
+        return {"loopback_mb_per_s": self.bytes / 1e6 / took}
+
+
 def receive(connection, topic, buffer):
     """Bytes of records of the next answer, and the offset after them; 0 and 0 without records."""
     length = struct.unpack(">i", connection.receive_exactly(4))[0]
@@ -154,4 +200,4 @@ def receive(connection, topic, buffer):
     return size, offset
 
 
-DISTURBANCES = {"flood": Flood, "cleaner": Cleaner, "backfill": Backfill}
+DISTURBANCES = {"flood": Flood, "cleaner": Cleaner, "backfill": Backfill, "loopback": Loopback}
