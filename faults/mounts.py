@@ -20,6 +20,7 @@ def missing():
         if shutil.which(command) is None:
             return command
     return None
+WRITTEN_AT_ONCE = 16 << 20
 
 
 class Mounts:
@@ -44,10 +45,25 @@ class Mounts:
         subprocess.run([*MAKE[file_system], image], check=True, stdout=subprocess.DEVNULL)
         return self.mount(name, image, file_system)
 
-    def mount(self, name, image, file_system):
+    def fast_image(self, name, bytes_, file_system, where):
+        """As near to a disk as a file gets: all of it written before, and not in the page cache a second time."""
+        image = where / f"{name}.img"
+        with open(image, "wb") as file:
+            for _ in range(bytes_ // WRITTEN_AT_ONCE):
+                file.write(bytes(WRITTEN_AT_ONCE))
+            os.fsync(file.fileno())
+        subprocess.run([*MAKE[file_system], "-E", "nodiscard", image], check=True, stdout=subprocess.DEVNULL)
+        device = subprocess.run(["losetup", "--direct-io=on", "--show", "--find", image], check=True, capture_output=True, text=True).stdout.strip()
+        try:
+            return self.mount(name, device, file_system, "noatime")
+        finally:
+            # It stays as long as it is mounted.
+            subprocess.run(["losetup", "--detach", device], check=True)
+
+    def mount(self, name, image, file_system, options=None):
         point = self.directory / f"{name}.mount"
         point.mkdir(exist_ok=True)
-        subprocess.run(["mount", "-t", file_system, "-o", OPTIONS[file_system], image, point], check=True)
+        subprocess.run(["mount", "-t", file_system, "-o", options or OPTIONS[file_system], image, point], check=True)
         return point
 
     def unmount(self, name):

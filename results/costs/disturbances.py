@@ -1,56 +1,37 @@
 """What may cost a producer latency: each is begun beside its measured window, says how much it did meanwhile, and ends."""
 
-import json
 import multiprocessing
-import re
 import socket
 import struct
-import subprocess
 import threading
 import time
-import urllib.request
 
 from harness.wire import Connection, batch
 
+from .measured import loadgen, result_of
+
 FETCH_BYTES = 16 << 20
-
-
-def loadgen(binary, broker, json_file, *extra):
-    command = [str(binary), "run", "--bootstrap", broker.bootstrap, "--acks", "all",
-               "--out", str(json_file.parent / "pages"), "--json", str(json_file), *extra]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-def metric(broker, name):
-    """The sum over all shards."""
-    with urllib.request.urlopen(f"http://{broker.admin}/metrics", timeout=10) as page:
-        text = page.read().decode()
-    return sum(float(value) for value in re.findall(rf"^{name}(?:{{[^}}]*}})? ([0-9.e+]+)$", text, re.MULTILINE))
 
 
 class Flood:
     """A closed loop of large batches into another topic, by a generator of its own."""
 
     help = "a closed loop of 1 MB batches into another topic; one shard, so that both are on one core"
-    shards = 1
+    settings = {"posthaste.shards": 1}
     # As quiet as a producer can be that still has a p99.
     rate = ("--rate", "100", "--record-bytes", "1000", "--partitions", "1", "--producers", "1", "--linger", "0ms")
-
-    def __init__(self, binary):
-        self.binary = binary
 
     def prepare(self, broker, directory):
         pass
 
     def begin(self, broker, json_file, seconds):
         self.file = json_file.with_name("flood-" + json_file.name)
-        self.run = loadgen(self.binary, broker, self.file, "--mode", "produce", "--rate", "0", "--record-bytes", "1000",
+        self.run = loadgen(broker, self.file, "--mode", "produce", "--rate", "0", "--record-bytes", "1000",
                            "--batch-bytes", "1000000", "--partitions", "1", "--producers", "4", "--warmup", "1s",
                            "--duration", f"{seconds + 6}s")
 
     def end(self, broker, seconds):
-        self.run.wait()
-        achieved = json.loads(self.file.read_text())["summary"]["produce"]["achieved"]
+        achieved = result_of(self.run, self.file)["summary"]["produce"]["achieved"]
         return {"flood_mb_per_s": achieved["bytes_per_s"] / 1e6}
 
 
@@ -58,14 +39,11 @@ class Cleaner:
     """Gigabytes in small batches of many partitions, written just before: the cleaner puts what belongs together side by side."""
 
     help = "the cleaner, with a backlog of small batches of 128 partitions to re-cluster"
-    shards = None
+    settings = {}
     rate = ("--rate", "20MB/s", "--record-bytes", "1000", "--partitions", "8", "--producers", "1")
 
-    def __init__(self, binary):
-        self.binary = binary
-
     def prepare(self, broker, directory):
-        fill = loadgen(self.binary, broker, directory / "backlog.json", "--mode", "produce", "--rate", "0", "--keep-topic",
+        fill = loadgen(broker, directory / "backlog.json", "--mode", "produce", "--rate", "0", "--keep-topic",
                        "--record-bytes", "1000", "--batch-bytes", "4000", "--partitions", "128", "--producers", "2",
                        "--warmup", "0s", "--duration", "30s", "--verify", "off")
         if fill.wait() not in (0, 3):
@@ -75,7 +53,8 @@ class Cleaner:
         self.before = self.done(broker)
 
     def done(self, broker):
-        return metric(broker, "posthaste_cleaner_read_bytes_total"), metric(broker, "posthaste_cleaner_written_bytes_total")
+        metrics = broker.metrics()
+        return metrics["posthaste_cleaner_read_bytes_total"], metrics["posthaste_cleaner_written_bytes_total"]
 
     def end(self, broker, seconds):
         read, written = (after - before for after, before in zip(self.done(broker), self.before))
@@ -88,12 +67,9 @@ class Backfill:
     """Readers of 8 partitions from their beginning, as fast as they can, again and again. They look at no record: the client must not be the limit."""
 
     help = "8 readers of 8 partitions from the beginning, as fast as they go"
-    shards = None
+    settings = {}
     rate = Cleaner.rate
     partitions, megabytes, topic = 8, 4000, "backfill"
-
-    def __init__(self, binary):
-        self.binary = binary
 
     def prepare(self, broker, directory):
         """Far more than the tail holds."""
@@ -141,12 +117,9 @@ class Loopback:
     """No broker has a part in it: what is left of a ratio beside a backfill when this one's is taken off is the broker's."""
 
     help = "a control: 800 MB/s over loopback between two processes that are no broker"
-    shards = None
+    settings = {}
     rate = Cleaner.rate
     bytes_per_second, piece = 800e6, 1 << 20
-
-    def __init__(self, binary):
-        pass
 
     def prepare(self, broker, directory):
         pass
