@@ -55,6 +55,8 @@ pub struct Recovered {
     pub clean: bool,
     /// Rows of the decision table that applied, in the order found.
     pub cases: Vec<Case>,
+    /// Bytes of segments that were read: heads of all, and of the newest what a crash may have left unfinished.
+    pub scanned_bytes: u64,
 }
 
 /// A segment of the journal.
@@ -104,15 +106,12 @@ pub fn recover<I: Io>(io: &mut I, directory: &DataDirectory, shard: ShardId) -> 
     let folder = directory.shard_path(shard);
     let mut findings = Findings { shard, cases: Vec::new() };
     let mut superblock = open_superblock(io, directory, shard, &folder, &mut findings)?;
-    let journal = Journal {
-        shard,
-        directory_id: directory.id,
-        geometry: directory.geometry,
-        incarnation_max: superblock.incarnation_max(),
-    };
+    let journal = Journal::of(directory, shard, superblock.incarnation_max());
+    let begun_ns = io.monotonic_ns();
     // A kill while a segment was made leaves a file that a power cut takes away, however well its content is flushed.
     io.sync_directory(&folder).map_err(|error| OpenError::of_io("flush directory", &folder, error))?;
     let slots = slots::read(io, &journal, &folder, &mut findings)?;
+    tracing::info!(shard = shard.0, segments = slots.segments.len() + slots.clustered.len(), "recovering");
     let (older, sealed, replayed) = replay_from_base(io, &journal, &folder, &slots, &mut findings)?;
     let newest = superblock.newest().incarnation;
     let judged = end::judge(io, &journal, &slots, &replayed, directory.clean_end(shard), newest, &mut findings)?;
@@ -131,7 +130,9 @@ pub fn recover<I: Io>(io: &mut I, directory: &DataDirectory, shard: ShardId) -> 
         .raise(io, lowest)
         .map_err(|error| OpenError::of_io("raise the incarnation in", &superblock_path, error))?;
     superblock.close(io);
-    Ok(Recovered { incarnation, cases: findings.cases, ..recovered })
+    let (scanned_bytes, took_ms) = (journal.scanned_bytes.get(), (io.monotonic_ns() - begun_ns) / 1_000_000);
+    tracing::info!(shard = shard.0, segments = recovered.segments.len(), scanned_bytes, took_ms, "recovered");
+    Ok(Recovered { incarnation, cases: findings.cases, scanned_bytes, ..recovered })
 }
 
 /// Replays from the newest base whose checkpoint holds to its last payload.
@@ -285,6 +286,7 @@ fn settle(
         cut: judged.cut || unfinished.is_some(),
         clean: judged.clean,
         cases: Vec::new(),
+        scanned_bytes: 0,
     })
 }
 

@@ -1,12 +1,13 @@
 //! Reads a segment front to back in bounded steps, and says of a place whether the next commit of the journal stands there.
 
+use std::cell::Cell;
 use std::path::Path;
 
 use uuid::Uuid;
 
 use super::cases::Case;
 use super::slots::{SegmentSlot, Slot};
-use crate::data_directory::OpenError;
+use crate::data_directory::{DataDirectory, OpenError};
 use crate::io::{FileId, Io};
 use crate::journal::commit::{CommitError, CommitHeader, Entry, HEADER_BYTES, check_payloads, decode_entries};
 use crate::journal::field::{array_at, is_zero};
@@ -14,7 +15,7 @@ use crate::journal::segment::SegmentGeometry;
 use crate::limits::{BLOCK_BYTES, DISK_READ_BYTES_MAX};
 use crate::offset::{CommitSequence, Incarnation, ShardId};
 
-const READ_BYTES_FIRST: usize = 16 << 10;
+pub(super) const READ_BYTES_FIRST: usize = 16 << 10;
 
 /// The journal that is recovered.
 #[derive(Clone, Debug)]
@@ -24,6 +25,20 @@ pub(super) struct Journal {
     pub geometry: SegmentGeometry,
     /// The highest incarnation that the superblock allows.
     pub incarnation_max: Incarnation,
+    /// Bytes of segments that were read.
+    pub scanned_bytes: Cell<u64>,
+}
+
+impl Journal {
+    pub fn of(directory: &DataDirectory, shard: ShardId, incarnation_max: Incarnation) -> Journal {
+        Journal {
+            shard,
+            directory_id: directory.id,
+            geometry: directory.geometry,
+            incarnation_max,
+            scanned_bytes: Cell::new(0),
+        }
+    }
 }
 
 /// What the next commit must continue.
@@ -186,6 +201,7 @@ impl<'a> SegmentReader<'a> {
             let read =
                 io.read_at(self.file, at as u64, step).map_err(|error| OpenError::of_io("read", self.path, error))?;
             self.window.extend_from_slice(&read[..step]);
+            self.journal.scanned_bytes.set(self.journal.scanned_bytes.get() + step as u64);
         }
         Ok(&self.window[place - self.window_place..end - self.window_place])
     }

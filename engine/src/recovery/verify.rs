@@ -58,12 +58,7 @@ pub fn check<I: Io>(io: I, directory: &DataDirectory, shard: ShardId) -> Result<
     let superblock_path = folder.join(SUPERBLOCK_NAME);
     let superblock = SuperblockFile::read(&mut io, &superblock_path, shard, directory.id)
         .map_err(|error| OpenError::of_io("read", &superblock_path, std::io::Error::other(error)))?;
-    let journal = Journal {
-        shard,
-        directory_id: directory.id,
-        geometry: directory.geometry,
-        incarnation_max: superblock.incarnation_max(),
-    };
+    let journal = Journal::of(directory, shard, superblock.incarnation_max());
     let slots = slots::read(&mut io, &journal, &folder, &mut Findings { shard, cases: Vec::new() })?;
     let mut report = ShardReport {
         cases: recovered.cases.clone(),

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::super::cases::Case;
+use super::super::scan::READ_BYTES_FIRST;
 use super::writer::{Submitted, Writer};
-use super::{read_log, start};
+use super::{SEGMENT_BYTES_MIN, read_log, start, start_on};
 use crate::io::sim::{Crash, SimDisk, SimIo};
 use crate::offset::{CommitSequence, LogId, Offset};
 
@@ -175,4 +176,25 @@ fn to_recover_twice_is_to_recover_once() {
         };
         assert_eq!(shape(&first), shape(&second));
     }
+}
+
+/// Bytes that a start reads after a kill with so many segments, and with what room they have.
+fn scanned(segments: usize) -> u64 {
+    let mut writer = Writer::start(SimIo::new(1, SimDisk::default()));
+    while writer.segments.len() < segments {
+        writer.append(&[0, 1], 10_000);
+        writer.settle();
+    }
+    // The first start after it writes the indexes that this writer does not.
+    let mut io = SimIo::new(1, writer.io.crash(Crash::Kill));
+    start(&mut io).expect("a start");
+    start_on(&io.crash(Crash::Kill)).expect("a start").scanned_bytes
+}
+
+#[test]
+fn what_a_start_scans_does_not_grow_with_the_journal() {
+    let (few, many) = (scanned(5), scanned(25));
+    let head = READ_BYTES_FIRST as u64;
+    assert!(few > 0 && many <= few + 20 * head, "{few} bytes with 5 segments, {many} with 25");
+    assert!(few <= 3 * SEGMENT_BYTES_MIN + 5 * 2 * head, "{few} bytes with 5 segments");
 }
