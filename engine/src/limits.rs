@@ -122,7 +122,7 @@ pub const APPENDS_NOTED_MS: u64 = 100;
 /// Disk reads in flight, a shard, while no appends come.
 pub const DISK_READS_IN_FLIGHT_MAX: usize = 16;
 /// ... and of these for read-ahead.
-pub const DISK_READS_AHEAD_MAX: usize = 8;
+pub const DISK_READS_AHEAD_MAX: usize = 14;
 /// ... and while appends come, between their commits: a commit waits behind it, a quarter of a millisecond of a fast disk.
 pub const DISK_READS_BESIDE_APPENDS_MAX: usize = 1;
 /// While a commit is on its way no read begins, unless none has for so long; then one does.
