@@ -2,64 +2,28 @@
 //!
 //! Writes overwrite written extents, as a recycled segment does. Depth is the number of reads under way at once.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use benches::{disk_directory, short};
+use benches::{Seam, disk_directory, on_core, short};
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use engine::io::ring::{CompletionSignal, RingIo};
-use engine::io::runtime::{RingSettings, run_on_core};
-use engine::io::{Completion, FileId, Io, Op, Token};
+use engine::io::{Io, Op};
 use engine::limits::RING_WRITE_BYTES_MAX;
 
 const FILE_BYTES: u64 = 256 << 20;
 
-/// A core's io with one written file open.
-struct Seam {
-    io: RingIo,
-    signal: CompletionSignal,
-    file: FileId,
-    completions: Vec<Completion>,
-    under_way: usize,
-}
-
-impl Seam {
-    fn open(path: &Path) -> Seam {
-        let (mut io, signal) = RingIo::new().expect("a ring");
-        let file = io.open_file(path).expect("the benchmark's file").0;
-        Seam { io, signal, file, completions: Vec::new(), under_way: 0 }
+async fn commit(seam: &mut Seam, position: u64, parts: &[Bytes]) {
+    let (file, mut position) = (seam.file, position);
+    for data in parts {
+        let data = data.clone();
+        let bytes = data.len() as u64;
+        seam.submit(Op::Write { file, position, data });
+        position += bytes;
     }
-
-    fn submit(&mut self, op: Op) {
-        self.io.submit(Token(0), op);
-        self.under_way += 1;
-    }
-
-    /// Waits until at most `left` operations are under way.
-    async fn wait_until(&mut self, left: usize) {
-        while self.under_way > left {
-            self.signal.wait().await;
-            self.io.completions(&mut self.completions);
-            for completion in self.completions.drain(..) {
-                completion.result.expect("a healthy disk");
-                self.under_way -= 1;
-            }
-        }
-    }
-
-    async fn commit(&mut self, position: u64, parts: &[Bytes]) {
-        let (file, mut position) = (self.file, position);
-        for data in parts {
-            let data = data.clone();
-            let bytes = data.len() as u64;
-            self.submit(Op::Write { file, position, data });
-            position += bytes;
-        }
-        self.wait_until(0).await;
-        self.submit(Op::SyncData { file });
-        self.wait_until(0).await;
-    }
+    seam.wait_until(0).await;
+    seam.submit(Op::SyncData { file });
+    seam.wait_until(0).await;
 }
 
 async fn commits(path: PathBuf, commit_bytes: usize, count: u64) -> Duration {
@@ -67,9 +31,9 @@ async fn commits(path: PathBuf, commit_bytes: usize, count: u64) -> Duration {
     let part_bytes = commit_bytes.min(RING_WRITE_BYTES_MAX);
     let parts: Vec<_> = (0..commit_bytes / part_bytes).map(|_| seam.io.buffer(part_bytes).into_bytes()).collect();
     let start = Instant::now();
-    for commit in 0..count {
-        let position = commit * commit_bytes as u64 % FILE_BYTES;
-        seam.commit(position, &parts).await;
+    for number in 0..count {
+        let position = number * commit_bytes as u64 % FILE_BYTES;
+        commit(&mut seam, position, &parts).await;
     }
     start.elapsed()
 }
@@ -87,17 +51,12 @@ async fn reads(path: PathBuf, length: usize, depth: usize, count: u64) -> Durati
     start.elapsed()
 }
 
-fn on_core<F: Future>(make: impl FnOnce() -> F) -> F::Output {
-    run_on_core(None, RingSettings::default(), make).expect("a ring")
-}
-
 fn seam(criterion: &mut Criterion) {
     let directory = disk_directory().expect("a directory on a disk");
     let path = directory.path().join("segment");
     on_core(async || {
-        let (mut io, signal) = RingIo::new().expect("a ring");
-        let file = io.create_file(&path, FILE_BYTES).expect("room");
-        let mut seam = Seam { io, signal, file, completions: Vec::new(), under_way: 0 };
+        let mut seam = Seam::create(&path, FILE_BYTES);
+        let file = seam.file;
         let zeroes = Op::WriteZeroes { file, position: 0, length: FILE_BYTES };
         seam.submit(zeroes);
         seam.wait_until(0).await;

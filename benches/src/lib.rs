@@ -5,7 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use criterion::Criterion;
-use engine::io::runtime::file_system_report;
+use engine::io::ring::{CompletionSignal, RingIo};
+use engine::io::runtime::{RingSettings, file_system_report, run_on_core};
+use engine::io::{Completion, FileId, Io, Op, Token};
 use tempfile::TempDir;
 
 /// Settings of all benchmarks: the whole set ends in about two minutes.
@@ -26,4 +28,56 @@ pub fn disk_directory() -> io::Result<TempDir> {
     let build = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
     std::fs::create_dir_all(&build)?;
     tempfile::tempdir_in(build)
+}
+
+/// A core's io with one written file open.
+pub struct Seam {
+    /// The ring.
+    pub io: RingIo,
+    signal: CompletionSignal,
+    /// The file.
+    pub file: FileId,
+    completions: Vec<Completion>,
+    under_way: usize,
+}
+
+impl Seam {
+    /// Opens a file.
+    pub fn open(path: &Path) -> Seam {
+        Seam::with(|io| io.open_file(path).expect("the benchmark's file").0)
+    }
+
+    /// Makes a file with so much room.
+    pub fn create(path: &Path, bytes: u64) -> Seam {
+        Seam::with(|io| io.create_file(path, bytes).expect("room"))
+    }
+
+    fn with(file: impl FnOnce(&mut RingIo) -> FileId) -> Seam {
+        let (mut io, signal) = RingIo::new().expect("a ring");
+        let file = file(&mut io);
+        Seam { io, signal, file, completions: Vec::new(), under_way: 0 }
+    }
+
+    /// Begins an operation.
+    pub fn submit(&mut self, op: Op) {
+        self.io.submit(Token(0), op);
+        self.under_way += 1;
+    }
+
+    /// Waits until at most `left` operations are under way.
+    pub async fn wait_until(&mut self, left: usize) {
+        while self.under_way > left {
+            self.signal.wait().await;
+            self.io.completions(&mut self.completions);
+            for completion in self.completions.drain(..) {
+                completion.result.expect("a healthy disk");
+                self.under_way -= 1;
+            }
+        }
+    }
+}
+
+/// Runs on a core with a ring, to its end.
+pub fn on_core<F: Future>(make: impl FnOnce() -> F) -> F::Output {
+    run_on_core(None, RingSettings::default(), make).expect("a ring")
 }
