@@ -1,11 +1,12 @@
-"""The file system of a broker on a disk that fails or stalls when told: ext4, on a loop device, on the one file of `faulty_disk.py`."""
+"""The file system of a broker on a disk that fails, stalls or loses its power when told: ext4, on a loop device, on the one file of `faulty_disk.py`."""
 
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-from faulty_disk import FILE_NAME, HEALTHY
+from faulty_disk import CUT, CUT_DONE, FILE_NAME, HEALTHY
 from harness.brokers import die_with_parent
 from mounts import MAKE, Mounts
 
@@ -15,10 +16,10 @@ RELEASE_SECONDS_MAX = 20
 
 
 class BadDisk:
-    """Mounted within its context; `tell` changes how the disk behaves from now on."""
+    """Mounted within its context; `tell` changes how the disk behaves from now on. With a seed it has a volatile cache."""
 
-    def __init__(self, directory):
-        self.mounts, self.directory, self.process = Mounts(directory), directory, None
+    def __init__(self, directory, cache_seed=None):
+        self.mounts, self.directory, self.process, self.cache_seed = Mounts(directory), directory, None, cache_seed
 
     def __enter__(self):
         self.mounts.__enter__()
@@ -44,14 +45,36 @@ class BadDisk:
             file.truncate(DISK_BYTES)
         subprocess.run([*MAKE["ext4"], backing], check=True, stdout=subprocess.DEVNULL)
         self.tell(HEALTHY)
-        self.process = subprocess.Popen([sys.executable, Path(__file__).with_name("faulty_disk.py"), backing, point, self.switch],
+        cache = []
+        if self.cache_seed is not None:
+            shutil.copyfile(backing, self.durable)
+            cache = [self.durable, str(self.cache_seed)]
+        self.process = subprocess.Popen([sys.executable, Path(__file__).with_name("faulty_disk.py"), backing, point, self.switch, *cache],
                                         stdin=subprocess.DEVNULL, preexec_fn=die_with_parent)
-        give_up = time.monotonic() + APPEAR_SECONDS_MAX
-        while not (point.is_mount() and (point / FILE_NAME).exists()):
-            if self.process.poll() is not None or time.monotonic() > give_up:
-                raise RuntimeError("the faulty disk does not appear")
-            time.sleep(0.01)
+        self.wait_for(lambda: point.is_mount() and (point / FILE_NAME).exists(), "the faulty disk does not appear")
         self.mount()
+
+    def wait_for(self, is_so, otherwise):
+        give_up = time.monotonic() + APPEAR_SECONDS_MAX
+        while not is_so():
+            if self.process.poll() is not None or time.monotonic() > give_up:
+                raise RuntimeError(otherwise)
+            time.sleep(0.01)
+
+    def cut_power(self):
+        """From now on every request fails. Gives how many writes were not flushed and how many of them survived."""
+        self.tell(CUT)
+        done = self.directory / CUT_DONE
+        self.wait_for(lambda: done.exists() and done.read_text(), "nothing asked the disk for anything after its power was cut")
+        return done.read_text().split()
+
+    def mount_what_is_left(self):
+        """What is on the medium after a power cut, on a disk that works."""
+        return self.mounts.mount("left", self.durable, "ext4")
+
+    @property
+    def durable(self):
+        return self.directory / "durable.img"
 
     @property
     def switch(self):

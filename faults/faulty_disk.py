@@ -1,19 +1,25 @@
-"""A disk that fails or stalls when told: one file over FUSE, spoken to the kernel without a library, to put a loop device on.
+"""A disk that fails, stalls or loses its power when told: one file over FUSE, spoken to the kernel without a library, to put a loop device on.
 
-Runs as a process of its own (`faulty_disk.py BACKING MOUNT_POINT SWITCH`): the kernel may wait for it while it holds whoever mounted it. The first
-byte of the file SWITCH says what happens to requests from now on.
+Runs as a process of its own (`faulty_disk.py BACKING MOUNT_POINT SWITCH [DURABLE SEED]`): the kernel may wait for it while it holds whoever mounted
+it. The first byte of the file SWITCH says what happens to requests from now on. With DURABLE, a copy of BACKING, it has a volatile cache: writes
+reach that file when they are flushed. At a power cut some of the others do, whole or torn, and the file CUT_DONE appears beside SWITCH.
 """
 
+import collections
 import ctypes
 import errno
 import mmap
 import os
+import random
 import struct
 import sys
 import threading
+import time
+from pathlib import Path
 
-HEALTHY, FAIL_WRITES, FAIL_FLUSHES, FAIL_READS, STALL = b"\0", b"w", b"f", b"r", b"s"
+HEALTHY, FAIL_WRITES, FAIL_FLUSHES, FAIL_READS, STALL, CUT = b"\0", b"w", b"f", b"r", b"s", b"c"
 FILE_NAME = "disk"
+CUT_DONE = "cut-done"
 
 LOOKUP, FORGET, GETATTR, SETATTR, OPEN, READ, WRITE, STATFS, RELEASE = 1, 2, 3, 4, 14, 15, 16, 17, 18
 FSYNC, FLUSH, INIT, ACCESS, INTERRUPT, DESTROY, BATCH_FORGET = 20, 25, 26, 34, 36, 38, 42
@@ -26,11 +32,64 @@ OPEN_DIRECT_IO = 1
 # As many requests may stall while others are still answered; a loop device has fewer on their way.
 THREADS = 64
 STALL_LOOK_SECONDS = 0.01
+# What a volatile cache holds; beyond it the oldest writes reach the medium by themselves.
+CACHE_BYTES_MAX = 64 << 20
+# Long enough that others write meanwhile.
+FLUSH_SECONDS = 0.01
+SECTOR_BYTES = 512
+
+
+class VolatileCache:
+    """Writes that no flush has made durable, and the file that has only those that one did."""
+
+    def __init__(self, durable, seed, done):
+        self.durable, self.random, self.done = durable, random.Random(seed), done
+        self.pending, self.bytes, self.is_cut, self.lock = collections.deque(), 0, False, threading.Lock()
+        # Writes so far, and of these those that are on the medium.
+        self.written, self.durable_upto = 0, 0
+
+    def write(self, offset, data):
+        with self.lock:
+            self.pending.append((offset, data))
+            self.written += 1
+            self.bytes += len(data)
+            while self.bytes > CACHE_BYTES_MAX:
+                self.write_back()
+
+    def write_back(self):
+        offset, data = self.pending.popleft()
+        self.durable_upto += 1
+        self.bytes -= len(data)
+        os.pwrite(self.durable, data, offset)
+
+    def flush(self):
+        upto = self.written
+        time.sleep(FLUSH_SECONDS)
+        with self.lock:
+            if self.is_cut:
+                raise OSError(errno.EIO, "no power")
+            while self.durable_upto < upto:
+                self.write_back()
+
+    def cut(self):
+        """Any subset of what was not flushed is there, in any order, some of it in part."""
+        with self.lock:
+            if self.is_cut:
+                return
+            self.is_cut = True
+            kept = [write for write in self.pending if self.random.random() < 0.5]
+            self.random.shuffle(kept)
+            for offset, data in kept:
+                torn = self.random.random() < 0.3
+                for at in range(0, len(data), SECTOR_BYTES):
+                    if not torn or self.random.random() < 0.5:
+                        os.pwrite(self.durable, data[at:at + SECTOR_BYTES], offset + at)
+            self.done.write_text(f"{len(self.pending)} {len(kept)}")
 
 
 class Disk:
-    def __init__(self, backing, device, switch):
-        self.backing, self.device, self.switch = backing, device, switch
+    def __init__(self, backing, device, switch, cache):
+        self.backing, self.device, self.switch, self.cache = backing, device, switch, cache
 
     def serve(self):
         while True:
@@ -59,7 +118,10 @@ class Disk:
 
     def answer(self, opcode, node, body):
         while self.now() == STALL and opcode in (WRITE, FSYNC):
-            threading.Event().wait(STALL_LOOK_SECONDS)
+            time.sleep(STALL_LOOK_SECONDS)
+        if self.now() == CUT:
+            self.cache.cut()
+            raise OSError(errno.EIO, "no power")
         if self.now() == FAILS.get(opcode):
             raise OSError(errno.EIO, "as told")
         if opcode == INIT:
@@ -77,9 +139,14 @@ class Disk:
             return os.pread(self.backing, size, offset)
         if opcode == WRITE:
             _handle, offset, size = struct.unpack_from("<QQI", body)
-            return struct.pack("<II", os.pwrite(self.backing, body[40:40 + size], offset), 0)
+            data = body[40:40 + size]
+            if self.cache:
+                self.cache.write(offset, data)
+            return struct.pack("<II", os.pwrite(self.backing, data, offset), 0)
         if opcode == STATFS:
             return struct.pack("<5Q4I24x", 0, 0, 0, 0, 0, 4096, 255, 4096, 0)
+        if opcode == FSYNC and self.cache:
+            self.cache.flush()
         if opcode in (FSYNC, FLUSH, RELEASE, ACCESS, DESTROY):
             return b""
         raise OSError(errno.ENOSYS, "not a disk's matter")
@@ -90,7 +157,7 @@ class Disk:
         return struct.pack("<6Q10I", node, size, size // 512, 0, 0, 0, 0, 0, 0, mode, 1, 0, 0, 0, 4096, 0)
 
 
-def main(backing, point, switch):
+def main(backing, point, switch, durable=None, seed=None):
     device = os.open("/dev/fuse", os.O_RDWR)
     libc = ctypes.CDLL(None, use_errno=True)
     options = f"fd={device},rootmode=40000,user_id=0,group_id=0"
@@ -98,7 +165,8 @@ def main(backing, point, switch):
         raise OSError(ctypes.get_errno(), "mount fuse")
     with open(switch, "rb") as file:
         told = mmap.mmap(file.fileno(), 1, prot=mmap.PROT_READ)
-    disk = Disk(os.open(backing, os.O_RDWR), device, told)
+    cache = VolatileCache(os.open(durable, os.O_RDWR), int(seed), Path(switch).with_name(CUT_DONE)) if durable else None
+    disk = Disk(os.open(backing, os.O_RDWR), device, told, cache)
     threads = [threading.Thread(target=disk.serve) for _ in range(THREADS)]
     for thread in threads:
         thread.start()

@@ -56,7 +56,7 @@ class Load:
 
     def __init__(self, bootstrap, ledger, random):
         self.bootstrap, self.ledger, self.failure = bootstrap, ledger, None
-        self.ending = threading.Event()
+        self.ending, self.is_abandoned = threading.Event(), False
         seeds = [random.getrandbits(32) for _ in TOPICS]
         self.threads = [threading.Thread(target=self.guarded, args=(self.produce, topic, seed), daemon=True)
                         for topic, seed in zip(TOPICS, seeds)]
@@ -74,6 +74,11 @@ class Load:
             thread.join(180)
             assert not thread.is_alive(), "the load does not end"
         self.check()
+
+    def abandon(self):
+        """Ends the load of a broker that does not come back."""
+        self.is_abandoned = True
+        self.ending.set()
 
     def check(self):
         if self.failure is not None:
@@ -101,7 +106,7 @@ class Load:
                 # Without acks nobody knows the offset.
                 if error is None and message.offset() is not None:
                     self.ledger.note(topic.name, message.partition(), message.offset(), sender(message.value()))
-                elif error is not None and topic.exactly_once:
+                elif error is not None and topic.exactly_once and not self.is_abandoned:
                     self.failure = AssertionError(f"{topic.name}: an idempotent record was given up: {error}")
             except AssertionError as broken:
                 self.failure = broken
@@ -117,6 +122,8 @@ class Load:
                     break
                 sequence += 1
             producer.poll(0.01)
+        if self.is_abandoned:
+            producer.purge()
         assert producer.flush(170) == 0, f"{topic.name}: records without an answer"
 
     def commit(self):
