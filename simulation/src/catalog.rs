@@ -150,6 +150,9 @@ impl World {
         if self.dice.chance(300) {
             configs.insert("retention.bytes".into(), self.dice.below(300_000).to_string());
         }
+        if self.dice.chance(300) {
+            configs.insert("retention.ms".into(), self.dice.below(60_000).to_string());
+        }
         configs
     }
 

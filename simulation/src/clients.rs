@@ -81,7 +81,7 @@ impl World {
         } else {
             10 + self.dice.below(3_000) as usize
         };
-        let time = self.now_ms() - self.dice.below(5_000) as i64;
+        let time = self.now_ms() - self.dice.below(6_000) as i64 + 1_000;
         let bytes = batch(records, body_bytes, stamp, NOBODY, time);
         self.coverage.operation("produce");
         match self.append(log, &bytes, false) {

@@ -28,7 +28,12 @@ pub struct Coverage {
 impl Coverage {
     /// One more operation.
     pub fn operation(&mut self, name: &'static str) {
-        *self.operations.entry(name).or_default() += 1;
+        self.operations_of(name, 1);
+    }
+
+    /// So many more operations.
+    pub fn operations_of(&mut self, name: &'static str, count: u64) {
+        *self.operations.entry(name).or_default() += count;
     }
 
     /// One more turn in the lives of the process.

@@ -53,8 +53,14 @@ impl World {
         let machine = self.last_words();
         machine.io.with_disk(|disk| disk.set_capacity_bytes(CAPACITY_BYTES));
         self.is_squeezed = false;
-        let (disk, ends) = machine.stop();
-        (self.disk, self.model.ends) = (disk, ends);
+        let stopped = machine.stop();
+        for (log, view) in stopped.views {
+            if let Some(known) = self.model.logs.get_mut(&log) {
+                let expired = known.show(&view, stopped.ends[known.shard], stopped.clock.1);
+                self.coverage.operations_of("batches expired by time", expired);
+            }
+        }
+        (self.disk, self.model.ends, self.clock_ns) = (stopped.disk, stopped.ends, stopped.clock.0);
         for (proof, ends) in self.model.proofs.iter_mut().zip(&self.model.ends) {
             // The last commit proves all the others.
             proof.observe(*ends);
@@ -63,11 +69,12 @@ impl World {
     }
 
     fn last_words(&mut self) -> Machine {
+        let now_ms = self.now_ms();
         let machine = self.machine.take().expect("the process lives");
         for (&log, known) in &mut self.model.logs {
             // Retention moves a start whenever it finds room, also just now.
             let view = machine.shards[known.shard].view(log).expect("the log is there");
-            known.start_most = known.start_most.max(view.start.0);
+            known.show_start(view.start.0, now_ms);
         }
         self.coverage.add_faults(&machine.io.fault_counts());
         self.clock_ns = engine::io::Io::monotonic_ns(&machine.io);
@@ -243,6 +250,7 @@ impl World {
             self.crash(Crash::Kill, End::Killed);
         }
         self.heal();
+        self.outlive_all();
         let machine = self.last_words();
         drop(machine);
     }

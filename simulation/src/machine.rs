@@ -4,6 +4,7 @@ use std::path::Path;
 
 use engine::data_directory::{CleanEnd, DataDirectory, DirectorySettings, OpenError};
 use engine::error::ReadError;
+use engine::io::Io;
 use engine::io::sim::{Crash, Faults, SimDisk, SimIo};
 use engine::memory::ShardMemory;
 use engine::offset::{CommitSequence, Ends, Incarnation, LogId, ShardId};
@@ -11,7 +12,7 @@ use engine::recovery::cases::Case;
 use engine::recovery::recover;
 use engine::shard::engine::open_shard;
 use engine::shard::reads::{ReadBatches, ReadRequest, ReadStart};
-use engine::shard::state::Shard;
+use engine::shard::state::{LogView, Shard};
 
 use crate::plan::Plan;
 
@@ -43,6 +44,18 @@ pub struct Started {
     pub next_commit: CommitSequence,
     /// The last stop was clean.
     pub clean: bool,
+}
+
+/// What a clean stop leaves.
+pub struct Stopped {
+    /// The disk.
+    pub disk: SimDisk,
+    /// The ends of each shard.
+    pub ends: Vec<Ends<CommitSequence>>,
+    /// The logs as they were last: upkeep goes on while a shard settles.
+    pub views: Vec<(LogId, LogView)>,
+    /// The clock, and the wall clock in ms.
+    pub clock: (u64, i64),
 }
 
 /// How a start goes.
@@ -111,7 +124,7 @@ impl Machine {
     }
 
     /// Flushes everything and leaves the marker, on a healthy disk.
-    pub fn stop(mut self) -> (SimDisk, Vec<Ends<CommitSequence>>) {
+    pub fn stop(mut self) -> Stopped {
         self.io.set_faults(Faults::default());
         self.turn_until(|machine| machine.shards.iter_mut().all(Shard::try_settle));
         let ends: Vec<CleanEnd> = (0..self.shards.len())
@@ -123,8 +136,15 @@ impl Machine {
             .collect();
         self.directory.write_clean_marker(&mut self.io, &ends).expect("a healthy disk takes the marker");
         let settled = self.shards.iter().map(Shard::ends).collect();
+        let (views, clock) = (self.views(), (Io::monotonic_ns(&self.io), Io::wall_clock_ms(&self.io)));
         // What was flushed needs no process any more.
-        (self.crash(Crash::PowerCut), settled)
+        Stopped { disk: self.crash(Crash::PowerCut), ends: settled, views, clock }
+    }
+
+    /// All logs, as clients are shown them.
+    pub fn views(&self) -> Vec<(LogId, LogView)> {
+        let logs = self.shards.iter().flat_map(|shard| shard.logs().into_iter().map(move |log| (log, shard.view(log))));
+        logs.filter_map(|(log, view)| Some((log, view?))).collect()
     }
 
     /// Turns every shard on a disk that works until something holds.

@@ -174,13 +174,16 @@ impl World {
     }
 
     fn observe(&mut self, shard: usize) {
+        let now_ms = self.now_ms();
         let machine = self.machine.as_mut().expect("the process lives");
         let ends = machine.shards[shard].ends();
         self.model.proofs[shard].observe(ends);
         self.model.ends[shard] = ends;
+        let mut expired = 0;
         for (&log, known) in self.model.logs.iter_mut().filter(|(_, known)| known.shard == shard) {
-            known.show(&machine.shards[shard].view(log).expect("the log is there"), ends);
+            expired += known.show(&machine.shards[shard].view(log).expect("the log is there"), ends, now_ms);
         }
+        self.coverage.operations_of("batches expired by time", expired);
         let held = machine.io.outstanding_bytes();
         let held_most = machine.shards.len() * (self.plan.tail_bytes + HELD_BYTES_MOST);
         assert!(held <= held_most, "{held} bytes are held");
@@ -297,10 +300,11 @@ impl World {
                 if !self.model.logs.contains_key(&log) {
                     return Some(());
                 }
-                let (start, commit) = self.taken(|machine| machine.shards[shard].raise_log_start(log, start))?;
+                let (raised, commit) = self.taken(|machine| machine.shards[shard].raise_log_start(log, start))?;
                 let known = self.model.log(log);
-                known.start_most = known.start_most.max(start.0);
-                self.owe(shard, commit, false, Owed::Start { log, start: start.0 });
+                known.start_asked = known.start_asked.max(raised.min(start).0);
+                known.start_most = known.start_most.max(raised.0);
+                self.owe(shard, commit, false, Owed::Start { log, start: raised.0 });
             }
         }
         Some(())

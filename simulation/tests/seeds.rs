@@ -33,9 +33,14 @@ fn promises_hold_in_the_first_half_of_the_fixed_seeds() {
     let coverage = run_all(0, FIXED_SEEDS / 2);
     println!("{coverage}");
     // A test of what never happened shows nothing.
-    for operation in
-        ["batches known already", "reads from the disk", "reads from the tail", "commit offsets", "delete topic"]
-    {
+    for operation in [
+        "batches known already",
+        "reads from the disk",
+        "reads from the tail",
+        "commit offsets",
+        "delete topic",
+        "batches expired by time",
+    ] {
         assert!(coverage.operations.get(operation).is_some_and(|count| *count > 100), "{operation} is rare");
     }
     for life in [

@@ -47,6 +47,8 @@ pub struct LogModel {
     pub next: i64,
     /// The log start that was acknowledged.
     pub start_promised: i64,
+    /// The largest log start that was asked for.
+    pub start_asked: i64,
     /// The largest log start that was asked for or shown.
     pub start_most: i64,
     /// The log start and the high watermark that were last shown.
@@ -65,6 +67,7 @@ impl LogModel {
             sent: BTreeMap::new(),
             next: 0,
             start_promised: 0,
+            start_asked: 0,
             start_most: 0,
             shown: (0, 0),
             epoch_least: 0,
@@ -104,10 +107,9 @@ impl LogModel {
         false
     }
 
-    /// What clients see of the log only moves forward.
-    pub fn show(&mut self, view: &LogView, ends: Ends<CommitSequence>) {
+    /// What clients see of the log only moves forward. Gives how many batches are too old to be there.
+    pub fn show(&mut self, view: &LogView, ends: Ends<CommitSequence>, now_ms: i64) -> u64 {
         let (start, end) = (view.start.0, view.high_watermark.0);
-        assert!(start >= self.shown.0, "the log start went back from {} to {start}", self.shown.0);
         assert!(end >= self.shown.1, "the high watermark went back from {} to {end}", self.shown.1);
         assert!(start <= end && end <= self.next, "ends out of order: {start} {end} {}", self.next);
         if end > self.shown.1 && !self.config.written_is_enough {
@@ -119,20 +121,21 @@ impl LogModel {
                 ends.durable
             );
         }
-        self.shown = (start, end);
-        self.start_most = self.start_most.max(start);
+        self.shown.1 = end;
+        self.show_start(start, now_ms)
     }
 
     /// What a start found takes the place of what was sent. What is there now is durable.
     pub fn recovered(&mut self, found: &[Seen], view: &LogView, unclean: bool) {
+        let (start, end) = (view.start.0, view.high_watermark.0);
         let mut sent = std::mem::take(&mut self.sent);
         for batch in found {
             let known = sent.remove(&batch.base).expect("the audit knows what it found");
             self.sent.insert(batch.base, Sent { promised: true, ..known });
         }
-        self.next = view.high_watermark.0;
-        self.shown = (view.start.0, view.high_watermark.0);
-        self.start_promised = view.start.0;
+        self.next = end;
+        self.shown = (start, end);
+        self.start_promised = start;
         self.made.1 = true;
         assert!(
             !unclean || view.leader_epoch > self.epoch_least,

@@ -3,6 +3,7 @@
 pub mod audit;
 mod log;
 mod reader;
+mod start;
 
 use std::collections::BTreeMap;
 
