@@ -68,7 +68,7 @@ impl CatalogEdge {
 impl World {
     fn change_catalog(&mut self, change: Change) {
         // The owner's lock is held until the logs of a change are there or gone.
-        let is_followed = self.tasks.iter().all(|task| matches!(task, Task::Raise(..)));
+        let is_followed = self.tasks.iter().all(|task| matches!(task, Task::Raise(..) | Task::RaiseEpoch(_)));
         if self.catalog.writing.is_some() || self.catalog.appends.has_snapshot() || !is_followed {
             return;
         }

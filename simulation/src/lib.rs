@@ -66,6 +66,7 @@ const WEIGHTS: &[(u64, Operation)] = &[
     (1, World::shorten_catalog),
     (1, World::change_space),
     (3, World::check_retention),
+    (1, World::raise_epoch),
     (4, World::rest),
 ];
 

@@ -1,6 +1,6 @@
-//! What the owner of a shard does beside clients: it looks at retention, and lets time pass.
+//! What the owner of a shard does beside clients: it looks at retention, lets another node lead a log, and lets time pass.
 
-use crate::world::World;
+use crate::world::{Task, World};
 
 /// Time may leap so far while nobody asks for anything.
 const LEAP_MS: u64 = 30_000;
@@ -17,6 +17,14 @@ impl World {
     pub(crate) fn check_retention(&mut self) {
         self.coverage.operation("check retention");
         self.machine().shards.iter_mut().for_each(engine::shard::state::Shard::check_retention);
+    }
+
+    /// Another node leads a log from now on.
+    pub(crate) fn raise_epoch(&mut self) {
+        let logs = self.usable_logs();
+        let Some(log) = self.dice.pick(&logs) else { return };
+        self.coverage.operation("raise epoch");
+        self.tasks.push(Task::RaiseEpoch(log));
     }
 
     /// Nobody asks for anything, and the shards do what they do then.

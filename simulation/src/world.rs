@@ -34,6 +34,8 @@ pub enum Owed {
     Batch { log: LogId, base: i64, durable: bool, client: Option<(i64, i32)> },
     /// A log start.
     Start { log: LogId, start: i64 },
+    /// A leader epoch.
+    Epoch { log: LogId, epoch: i32 },
     /// A new log.
     Made { log: LogId },
     /// A deletion.
@@ -65,6 +67,8 @@ pub enum Task {
     Delete(LogId),
     /// Raises a log start.
     Raise(LogId, Offset),
+    /// Raises a leader epoch.
+    RaiseEpoch(LogId),
 }
 
 /// One seed.
@@ -221,6 +225,11 @@ impl World {
                     known.start_promised = known.start_promised.max(start);
                 }
             }
+            Owed::Epoch { log, epoch } => {
+                if let Some(known) = self.model.logs.get_mut(&log) {
+                    known.epoch_promised = known.epoch_promised.max(epoch);
+                }
+            }
             Owed::Made { log } => {
                 if let Some(known) = self.model.logs.get_mut(&log) {
                     known.made.1 = true;
@@ -305,6 +314,17 @@ impl World {
                 known.start_asked = known.start_asked.max(raised.min(start).0);
                 known.start_most = known.start_most.max(raised.0);
                 self.owe(shard, commit, false, Owed::Start { log, start: raised.0 });
+            }
+            Task::RaiseEpoch(log) => {
+                let shard = self.machine().shard_of(log);
+                let Some(known) = self.model.logs.get(&log) else { return Some(()) };
+                let before = known.epoch_least;
+                let commit = self.taken(|machine| machine.shards[shard].raise_leader_epoch(log))?;
+                let epoch = self.machine().shards[shard].view(log).expect("the log is there").leader_epoch;
+                let least = i64::from(epoch) >= self.model.incarnations[shard] as i64;
+                assert!(least, "{log:?}: the raised epoch is {epoch}, the start {}", self.model.incarnations[shard]);
+                self.coverage.operations_of("epochs raised", u64::from(epoch > before));
+                self.owe(shard, commit, false, Owed::Epoch { log, epoch });
             }
         }
         Some(())

@@ -40,6 +40,7 @@ fn promises_hold_in_the_first_half_of_the_fixed_seeds() {
         "commit offsets",
         "delete topic",
         "batches expired by time",
+        "epochs raised",
     ] {
         assert!(coverage.operations.get(operation).is_some_and(|count| *count > 100), "{operation} is rare");
     }

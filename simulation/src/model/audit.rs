@@ -119,6 +119,8 @@ fn check(model: &Model, log: LogId, known: &LogModel, found: &Found, end: End, d
         assert_eq!(sent, Some(batch), "{log:?} shows what nobody sent");
     }
     assert!(found.batches.windows(2).all(|pair| pair[0].epoch <= pair[1].epoch), "{log:?}: epochs go back");
+    let epoch_is_kept = view.leader_epoch >= known.epoch_promised || damaged;
+    assert!(epoch_is_kept, "{log:?}: the epoch fell from {} to {}", known.epoch_promised, view.leader_epoch);
     let start_is_kept = view.start.0 >= known.start_promised || damaged;
     assert!(start_is_kept, "{log:?}: the log start went back from {} to {}", known.start_promised, view.start);
     let was_asked_for = view.start.0 <= known.start_most;

@@ -53,8 +53,10 @@ pub struct LogModel {
     pub start_most: i64,
     /// The log start and the high watermark that were last shown.
     pub shown: (i64, i64),
-    /// The epoch below which no batch may be appended now.
+    /// The epoch that was shown last: no batch may be appended below it.
     pub epoch_least: i32,
+    /// The epoch that is durable.
+    pub epoch_promised: i32,
 }
 
 impl LogModel {
@@ -71,6 +73,7 @@ impl LogModel {
             start_most: 0,
             shown: (0, 0),
             epoch_least: 0,
+            epoch_promised: 0,
         }
     }
 
@@ -112,6 +115,13 @@ impl LogModel {
         let (start, end) = (view.start.0, view.high_watermark.0);
         assert!(end >= self.shown.1, "the high watermark went back from {} to {end}", self.shown.1);
         assert!(start <= end && end <= self.next, "ends out of order: {start} {end} {}", self.next);
+        assert!(
+            view.leader_epoch >= self.epoch_least,
+            "the leader epoch went back from {} to {}",
+            self.epoch_least,
+            view.leader_epoch
+        );
+        self.epoch_least = view.leader_epoch;
         if end > self.shown.1 && !self.config.written_is_enough {
             let news = self.sent.range(..end).next_back().expect("a high watermark ends a batch").1;
             assert!(news.batch.end == end, "the high watermark {end} is inside of {news:?}");
@@ -142,6 +152,14 @@ impl LogModel {
             "an unclean stop left the leader epoch at {}",
             view.leader_epoch
         );
+        assert!(
+            view.leader_epoch >= self.epoch_least,
+            "the leader epoch fell from {} to {}, {} was durable",
+            self.epoch_least,
+            view.leader_epoch,
+            self.epoch_promised
+        );
         self.epoch_least = view.leader_epoch;
+        self.epoch_promised = view.leader_epoch;
     }
 }
