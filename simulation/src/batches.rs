@@ -2,6 +2,11 @@
 
 use engine::batch::{BATCH_HEADER_BYTES, BatchHeader, crc_is_valid};
 
+use crate::records::{Record, parse};
+
+/// Kafka's attribute bit 6: the base timestamp is the time from which the batch's tombstones may go.
+const HAS_DELETE_HORIZON: i16 = 0x40;
+
 /// (id, epoch, first sequence) of a batch without an idempotent producer.
 pub const NOBODY: (i64, i16, i32) = (-1, -1, -1);
 
@@ -46,6 +51,19 @@ pub struct Seen {
     pub crc: u32,
     /// Its bytes.
     pub bytes: usize,
+    /// Who sent it, as [`NOBODY`] is written.
+    pub producer: (i64, i16, i32),
+}
+
+/// A batch with what can be seen inside.
+#[derive(Debug)]
+pub struct Opened {
+    /// Its header.
+    pub seen: Seen,
+    /// Its records, if it holds any that can be read.
+    pub records: Option<Vec<Record>>,
+    /// The time from which its tombstones may go.
+    pub horizon_ms: Option<i64>,
 }
 
 impl Seen {
@@ -58,22 +76,22 @@ impl Seen {
             max_timestamp: header.max_timestamp(),
             crc: header.crc(),
             bytes: header.total_bytes().unwrap_or(0),
+            producer: (header.producer_id(), header.producer_epoch(), header.base_sequence()),
         }
     }
 }
 
 /// The batches of a read. Whatever was read is whole batches with right CRCs.
-pub fn seen(bytes: &[u8]) -> Vec<Seen> {
+pub fn opened(bytes: &[u8]) -> Vec<Opened> {
     let mut place = 0;
     let mut found = Vec::new();
     while place < bytes.len() {
         let header = BatchHeader::parse(&bytes[place..]).expect("a read gives whole batches");
         let seen = Seen::of(&header);
-        assert!(
-            crc_is_valid(&bytes[place..place + seen.bytes], &header),
-            "a read gave a batch with a wrong CRC: {seen:?}"
-        );
-        found.push(seen);
+        let whole = &bytes[place..place + seen.bytes];
+        assert!(crc_is_valid(whole, &header), "a read gave a batch with a wrong CRC: {seen:?}");
+        let horizon_ms = (header.attributes() & HAS_DELETE_HORIZON != 0).then(|| header.base_timestamp());
+        found.push(Opened { seen, records: parse(whole), horizon_ms });
         place += seen.bytes;
     }
     found

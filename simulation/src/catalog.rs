@@ -18,6 +18,9 @@ const TOPICS_MOST: usize = 5;
 /// Producer ids of a block.
 const BLOCK: i64 = 4;
 
+/// What a topic is made with and keeps: promises of what is there already depend on it.
+const KEPT_CONFIGS: [&str; 3] = ["posthaste.durability", "delete.retention.ms", "min.compaction.lag.ms"];
+
 /// The writer of the catalog.
 pub struct CatalogEdge {
     /// Appends on their way.
@@ -137,15 +140,29 @@ impl World {
             id: Uuid::from_u64_pair(self.dice.any(), self.dice.any()),
             internal,
             partitions: partitions.collect(),
-            configs: if internal { TopicConfigs::new() } else { self.some_configs() },
+            configs: if internal { TopicConfigs::new() } else { self.all_configs() },
         };
         self.change_catalog(Change::Topic(topic));
     }
 
-    fn some_configs(&mut self) -> TopicConfigs {
-        let mut configs = TopicConfigs::new();
+    fn all_configs(&mut self) -> TopicConfigs {
+        let mut configs = self.some_configs();
         if self.dice.chance(250) {
             configs.insert("posthaste.durability".into(), "written".into());
+        }
+        let keep_ms = [0, 1_000, 20_000, 100_000][self.dice.below(4) as usize];
+        configs.insert("delete.retention.ms".into(), keep_ms.to_string());
+        let lag_ms = [0, 0, 1_000, 20_000][self.dice.below(4) as usize];
+        configs.insert("min.compaction.lag.ms".into(), lag_ms.to_string());
+        configs
+    }
+
+    /// What an administrator may change later.
+    fn some_configs(&mut self) -> TopicConfigs {
+        let mut configs = TopicConfigs::new();
+        if self.dice.chance(self.plan.compact_permille) {
+            let policy = ["compact", "compact,delete"][self.dice.below(2) as usize];
+            configs.insert("cleanup.policy".into(), policy.into());
         }
         if self.dice.chance(300) {
             configs.insert("retention.bytes".into(), self.dice.below(300_000).to_string());
@@ -153,6 +170,11 @@ impl World {
         if self.dice.chance(300) {
             configs.insert("retention.ms".into(), self.dice.below(60_000).to_string());
         }
+        if self.dice.chance(300) {
+            configs.insert("max.compaction.lag.ms".into(), (1 + self.dice.below(30_000)).to_string());
+        }
+        let dirty_ratio = ["0", "0.1", "0.5"][self.dice.below(3) as usize];
+        configs.insert("min.cleanable.dirty.ratio".into(), dirty_ratio.into());
         configs
     }
 
@@ -165,10 +187,10 @@ impl World {
     pub(crate) fn alter_topic(&mut self) {
         let Some(mut topic) = self.a_topic() else { return };
         self.coverage.operation("alter topic");
-        let durability = topic.configs.remove("posthaste.durability");
+        let stays = |name: &str| KEPT_CONFIGS.contains(&name);
+        let kept: Vec<_> = topic.configs.into_iter().filter(|(name, _)| stays(name)).collect();
         topic.configs = self.some_configs();
-        topic.configs.remove("posthaste.durability");
-        topic.configs.extend(durability.map(|value| ("posthaste.durability".to_owned(), value)));
+        topic.configs.extend(kept);
         self.change_catalog(Change::Topic(topic));
     }
 

@@ -8,10 +8,13 @@ use engine::offset::LogId;
 use engine::shard::state::Refusal;
 
 use crate::batches::{NOBODY, batch};
+use crate::records::keyed_batch;
 use crate::world::{Owed, World};
 
 /// Records of an idempotent producer's batch.
 const RECORDS: i32 = 2;
+/// Bytes of records that fit any segment.
+const BODY_BYTES: u64 = 100_000;
 
 /// An idempotent producer: up to five batches on their way, any of them sent again until it is acknowledged.
 pub struct Client {
@@ -82,7 +85,7 @@ impl World {
             10 + self.dice.below(3_000) as usize
         };
         let time = self.now_ms() - self.dice.below(6_000) as i64 + 1_000;
-        let bytes = batch(records, body_bytes, stamp, NOBODY, time);
+        let bytes = self.a_batch(log, (records, body_bytes), stamp, NOBODY, time);
         self.coverage.operation("produce");
         match self.append(log, &bytes, false) {
             Ok((base, commit)) => {
@@ -150,15 +153,33 @@ impl World {
         let (time, stamp) = (self.now_ms(), self.next_stamp());
         let bytes_of_body = 20 + self.dice.below(400) as usize;
         let draw = self.dice.below(PRODUCER_BATCHES_MAX as u64 + 3) as i32;
-        let client = self.clients.get_mut(&id).expect("a client");
+        let client = &self.clients[&id];
         let sent = client.window.values().take_while(|unacked| unacked.base.is_some()).count() as i32;
         // Most draws send the next one.
         let number = client.first + draw.min(sent).min(PRODUCER_BATCHES_MAX as i32 - 1);
-        client.window.entry(number).or_insert_with(|| {
-            let producer = (client.id, client.epoch, number * RECORDS);
-            Unacked { bytes: batch(RECORDS, bytes_of_body, stamp, producer, time), base: None, acked: false }
-        });
+        if !client.window.contains_key(&number) {
+            let (log, producer) = (client.log, (client.id, client.epoch, number * RECORDS));
+            let bytes = self.a_batch(log, (RECORDS, bytes_of_body), stamp, producer, time);
+            let client = self.clients.get_mut(&id).expect("a client");
+            client.window.insert(number, Unacked { bytes, base: None, acked: false });
+        }
         number
+    }
+
+    /// Records with keys for a compacted log, anything for another one.
+    fn a_batch(
+        &mut self,
+        log: LogId,
+        (records, body_bytes): (i32, usize),
+        stamp: u64,
+        producer: (i64, i16, i32),
+        time: i64,
+    ) -> Vec<u8> {
+        if !self.model.log(log).config.compact {
+            return batch(records, body_bytes, stamp, producer, time);
+        }
+        let value_bytes = (2 * body_bytes as u64).min(BODY_BYTES) / records as u64;
+        keyed_batch(&mut self.dice, (records, self.plan.keys, value_bytes), stamp, producer, time)
     }
 
     fn a_log(&mut self) -> Option<LogId> {

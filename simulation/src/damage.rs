@@ -57,7 +57,7 @@ pub fn strike(disk: &mut SimDisk, dice: &mut Dice) -> Option<(&'static str, Path
 
 /// Mostly segments: they hold what matters.
 fn a_file(files: &[PathBuf], dice: &mut Dice) -> Option<PathBuf> {
-    let segments: Vec<&PathBuf> = files.iter().filter(|path| is_segment(path)).collect();
+    let segments: Vec<&PathBuf> = files.iter().filter(|path| is_segment(path) || is_clustered(path)).collect();
     let path = if dice.chance(700) && !segments.is_empty() {
         segments[dice.below(segments.len() as u64) as usize]
     } else {
@@ -68,6 +68,10 @@ fn a_file(files: &[PathBuf], dice: &mut Dice) -> Option<PathBuf> {
 
 fn is_segment(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "segment")
+}
+
+fn is_clustered(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "clustered")
 }
 
 /// A byte of the part of a file that holds something; its first block more often than chance.

@@ -17,6 +17,7 @@
 //! | acked batches are there, byte for byte, in order; others whole or not at all; offsets are not reused | `model/audit.rs`, after every start |
 //! | reads see only what may be seen | `model/reader.rs`, at every answer |
 //! | retention takes what is too old or too much, and nothing else | `model/start.rs`, `upkeep.rs` |
+//! | compaction takes what is superseded or a tombstone past its time, and changes nothing else | `model/compaction.rs`, at every answer and start |
 //! | high watermark, log start and leader epoch never go back | `model/log.rs`, after every turn and start |
 //! | retries are stored once and answered with the original's place and commit | `clients.rs`, `model/log.rs` |
 //! | committed offsets never go back, the catalog is what was said, producer ids are given once | `groups.rs`, `catalog.rs` |
@@ -37,6 +38,7 @@ mod machine;
 mod model;
 mod plan;
 mod reads;
+mod records;
 mod state_log;
 mod upkeep;
 mod world;

@@ -2,11 +2,12 @@
 
 use engine::data_directory::OpenError;
 use engine::io::sim::{Crash, Fault, Faults, SimDisk};
+use engine::shard::state::Shard;
 
 use crate::damage;
 use crate::machine::{Machine, Start};
-use crate::model::End;
 use crate::model::audit::{Damage, audit};
+use crate::model::{End, Sight};
 use crate::world::World;
 
 /// Bytes of a disk that is not full.
@@ -74,7 +75,13 @@ impl World {
         for (&log, known) in &mut self.model.logs {
             // Retention moves a start whenever it finds room, also just now.
             let view = machine.shards[known.shard].view(log).expect("the log is there");
-            known.show_start(view.start.0, now_ms);
+            let durable = machine.shards[known.shard].ends().durable;
+            known.show_start(view.start.0, &Sight { end: view.high_watermark.0, durable, now_ms });
+        }
+        for stats in machine.shards.iter().map(Shard::cleaner_stats) {
+            self.coverage.operations_of("cleaner swaps", stats.swaps);
+            self.coverage.operations_of("compaction passes", stats.passes);
+            self.coverage.operations_of("records compacted away", stats.records_removed);
         }
         self.coverage.add_faults(&machine.io.fault_counts());
         self.clock_ns = engine::io::Io::monotonic_ns(&machine.io);
@@ -147,6 +154,7 @@ impl World {
         self.model.logs.retain(|log, _| found.contains_key(log));
         for (log, known) in &mut self.model.logs {
             if let Some(found) = found.remove(log) {
+                self.coverage.operations_of("records missed by audits", found.gone);
                 known.recovered(&found.batches, &found.view, !machine.starts[known.shard].clean);
             }
         }
@@ -154,6 +162,8 @@ impl World {
             self.model.proofs[shard].begin(started.next_commit);
             self.model.ends[shard] = machine.shards[shard].ends();
         }
+        // Not before: what the audit looks at stays as it is.
+        machine.shards.iter_mut().for_each(|shard| shard.set_record_codec(server::compaction::CODEC));
         self.machine = Some(machine);
         self.clients.retain(|_, client| self.model.logs.contains_key(&client.log));
         for client in self.clients.values_mut() {

@@ -104,7 +104,8 @@ impl Machine {
             clean: recovered.clean,
         });
         let starts = starts.collect();
-        let memory = ShardMemory::MOST.with_tail(plan.tail_bytes);
+        let memory = ShardMemory { cleaner_keys_bytes: plan.cleaner_keys_bytes, ..ShardMemory::MOST };
+        let memory = memory.with_tail(plan.tail_bytes);
         let shards = opened
             .into_iter()
             .map(|(ring, shard, recovered)| open_shard(ring, &directory, shard, recovered, memory))

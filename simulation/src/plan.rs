@@ -1,7 +1,7 @@
 //! `Plan`: what a seed decides before anything happens.
 
 use engine::io::sim::Faults;
-use engine::limits::SEGMENT_BYTES_MIN;
+use engine::limits::{CLEANER_KEY_BYTES, CLEANER_KEYS_BYTES_MAX, SEGMENT_BYTES_MIN};
 
 use crate::dice::Dice;
 
@@ -14,6 +14,12 @@ pub struct Plan {
     pub segment_bytes: u64,
     /// Tail buffers of a shard: little, so that reads go to the disk.
     pub tail_bytes: usize,
+    /// Keys of a pass of compaction: sometimes fewer than there are, so that a pass ends early.
+    pub cleaner_keys_bytes: usize,
+    /// Keys of a compacted topic's records.
+    pub keys: u64,
+    /// Of a thousand topics so many are compacted.
+    pub compact_permille: u64,
     /// Operations of clients.
     pub operations: u64,
     /// What strikes while a process runs.
@@ -46,6 +52,9 @@ impl Plan {
             shards: 1 + dice.below(2) as u32,
             segment_bytes: SEGMENT_BYTES_MIN * (1 + dice.below(4) / 3),
             tail_bytes: [16 << 10, 128 << 10, 1 << 20][dice.below(3) as usize],
+            cleaner_keys_bytes: [CLEANER_KEYS_BYTES_MAX, 16 * CLEANER_KEY_BYTES][dice.below(2) as usize],
+            keys: [3, 20, 100][dice.below(3) as usize],
+            compact_permille: [100, 500, 900][dice.below(3) as usize],
             operations: 500 + dice.below(400),
             faults,
             end_permille: 4 + dice.below(12),

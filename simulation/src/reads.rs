@@ -43,10 +43,10 @@ impl World {
             Ok(ReadStart::Pending(id)) => self.reads.push(PendingRead { shard, id, request, end }),
             Ok(ReadStart::Done(batches)) => {
                 self.coverage.operation("reads from the tail");
-                let ends = self.machine().shards[shard].ends();
+                let sight = (self.machine().shards[shard].ends(), self.now_ms());
                 let known = self.model.log(log);
                 // The view moves at turns only, and was shown after the last one.
-                known.check_read(&request, end, &batches, ends);
+                known.check_read(&request, end, &batches, sight);
                 self.note(("read", log.0, batches.bytes));
             }
             Err(ReadError::OutOfRange { offset, .. }) => {
@@ -62,7 +62,7 @@ impl World {
 
     pub(crate) fn finish_reads(&mut self, shard: usize) {
         let finished = self.machine().shards[shard].take_finished_reads();
-        let ends = self.machine().shards[shard].ends();
+        let sight = (self.machine().shards[shard].ends(), self.now_ms());
         for (id, outcome) in finished {
             let at = self.reads.iter().position(|read| read.shard == shard && read.id == id);
             let PendingRead { request, end, .. } =
@@ -72,8 +72,8 @@ impl World {
             match outcome {
                 Ok(batches) => {
                     self.coverage.operation("reads from the disk");
-                    if let Some(known) = self.model.logs.get(&request.log) {
-                        known.check_read(&request, end, &batches, ends);
+                    if let Some(known) = self.model.logs.get_mut(&request.log) {
+                        known.check_read(&request, end, &batches, sight);
                     }
                 }
                 Err(ReadError::OutOfRange { offset, .. }) => {

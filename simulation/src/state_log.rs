@@ -93,7 +93,9 @@ pub fn read_log(machine: &mut Machine, log: LogId) -> Vec<Vec<u8>> {
     while offset < view.high_watermark {
         let request = ReadRequest { log, goal: Goal::Offset(offset), bytes_max: 64 << 10, first_whole: true };
         let bytes = machine.read_now(request).expect("a log that was audited is readable").slices.concat();
-        offset = Offset(crate::batches::seen(&bytes).last().expect("below the high watermark there is something").end);
+        offset = Offset(
+            crate::batches::opened(&bytes).last().expect("below the high watermark there is something").seen.end,
+        );
         parts.push(bytes);
     }
     parts

@@ -272,6 +272,10 @@ impl World {
         let placed = Seen { base, end: base + sent.end, epoch: view.leader_epoch, ..sent };
         let durable = self.machine().shards[shard].ends().durable;
         let is_new = self.model.log(log).took(placed, receipt.commit, may_repeat, durable);
+        if let Some(records) = crate::records::parse(batch).filter(|_| is_new) {
+            let now_ms = self.now_ms();
+            self.model.log(log).keys.took(base, records, now_ms);
+        }
         self.coverage.operation(if is_new { "batches stored" } else { "batches known already" });
         Ok((base, receipt.commit))
     }
@@ -291,7 +295,7 @@ impl World {
                 let shard = self.machine().shard_of(log);
                 let commit = self.taken(|machine| machine.shards[shard].configure_log(log, config))?;
                 let known = self.model.logs.entry(log).or_insert_with(|| LogModel::new(shard, config, commit));
-                known.config = config;
+                known.configured(config);
                 if !known.made.1 {
                     self.owe(shard, commit, false, Owed::Made { log });
                 }

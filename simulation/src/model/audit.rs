@@ -1,6 +1,6 @@
 //! The audit after a start: everything that must be there is there, byte for byte, and nothing else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use engine::error::ReadError;
 use engine::journal::reader::Goal;
@@ -8,8 +8,8 @@ use engine::offset::{CommitSequence, LogId, Offset};
 use engine::shard::reads::ReadRequest;
 use engine::shard::state::LogView;
 
-use super::{End, LogModel, Model};
-use crate::batches::{Seen, seen};
+use super::{End, LogModel, Model, Sight};
+use crate::batches::{Opened, opened};
 use crate::machine::Machine;
 
 /// Bytes of one read of an audit.
@@ -20,7 +20,9 @@ pub struct Found {
     /// Its ends.
     pub view: LogView,
     /// Its batches, in order.
-    pub batches: Vec<Seen>,
+    pub batches: Vec<Opened>,
+    /// Records that compaction took.
+    pub gone: u64,
     /// Stretches that could not be read, each with its error.
     pub unreadable: Vec<(i64, i64)>,
 }
@@ -58,8 +60,15 @@ pub fn audit(machine: &mut Machine, model: &Model, end: End, damage: Damage) -> 
             assert!(model.deleted.contains_key(&log), "{log:?} is there and nobody made it");
             continue;
         };
-        let found = read_all(machine, log, view, known, damage);
-        check(model, log, known, &found, end, damage);
+        // What damage took may have superseded what compaction took before.
+        let visible = if damaged { known.next } else { view.high_watermark.0 };
+        let now_ms = engine::io::Io::wall_clock_ms(&machine.io);
+        let sight = Sight { end: visible, durable: CommitSequence(u64::MAX), now_ms };
+        let mut found = read_all(machine, (log, view), known, damage, &sight);
+        check(model, log, known, &mut found, (end, damage), &sight);
+        if !damaged {
+            check_deleted_keys(log, known, &found);
+        }
         all.insert(log, found);
     }
     for (log, known) in &model.logs {
@@ -76,23 +85,33 @@ pub fn audit(machine: &mut Machine, model: &Model, end: End, damage: Damage) -> 
     all
 }
 
-fn read_all(machine: &mut Machine, log: LogId, view: LogView, known: &LogModel, damage: Damage) -> Found {
-    let mut found = Found { view, batches: Vec::new(), unreadable: Vec::new() };
+fn read_all(
+    machine: &mut Machine,
+    (log, view): (LogId, LogView),
+    known: &LogModel,
+    damage: Damage,
+    sight: &Sight,
+) -> Found {
+    let mut found = Found { view, batches: Vec::new(), gone: 0, unreadable: Vec::new() };
     let mut offset = view.start.0;
     let damaged = damage != Damage::None;
     while offset < view.high_watermark.0 {
         let request = ReadRequest { log, goal: Goal::Offset(Offset(offset)), bytes_max: READ_BYTES, first_whole: true };
         match machine.read_now(request) {
             Ok(answer) => {
-                let batches = seen(&answer.slices.concat());
+                let batches = opened(&answer.slices.concat());
                 let first = batches.first().unwrap_or_else(|| {
                     panic!("{log:?}: below the high watermark there is something, but not at {offset}: {view:?}")
                 });
-                assert!((first.base..first.end).contains(&offset), "{log:?}: a read at {offset} begins with {first:?}");
+                assert!(first.seen.end > offset, "{log:?}: a read at {offset} begins with {first:?}");
                 for batch in batches {
-                    let follows = found.batches.is_empty() || batch.base == offset || batch.base <= view.start.0;
-                    assert!(follows || !found.unreadable.is_empty(), "{log:?}: {batch:?} does not follow {offset}");
-                    offset = batch.end;
+                    let base = batch.seen.base;
+                    let is_behind = base >= offset || found.batches.is_empty() || base <= view.start.0;
+                    assert!(is_behind || !found.unreadable.is_empty(), "{log:?}: {batch:?} does not follow {offset}");
+                    if found.unreadable.is_empty() {
+                        found.gone += known.check_gap(log, (offset, base), sight);
+                    }
+                    offset = batch.seen.end;
                     found.batches.push(batch);
                 }
             }
@@ -108,17 +127,17 @@ fn read_all(machine: &mut Machine, log: LogId, view: LogView, known: &LogModel, 
     found
 }
 
-fn check(model: &Model, log: LogId, known: &LogModel, found: &Found, end: End, damage: Damage) {
+fn check(model: &Model, log: LogId, known: &LogModel, found: &mut Found, (end, damage): (End, Damage), sight: &Sight) {
     let (ends, proven) = (model.ends[known.shard], model.proofs[known.shard].proven);
     let view = &found.view;
     let damaged = damage != Damage::None;
     // Damage may take back a log start that nothing proved, and show what the model forgot.
-    let forgotten = |batch: &&Seen| damaged && batch.end <= known.start_promised;
+    let forgotten = |batch: &&Opened| damaged && batch.seen.end <= known.start_promised;
     for batch in found.batches.iter().filter(|batch| !forgotten(batch)) {
-        let sent = known.sent.get(&batch.base).map(|sent| &sent.batch);
-        assert_eq!(sent, Some(batch), "{log:?} shows what nobody sent");
+        found.gone += known.check_batch(log, batch, sight);
     }
-    assert!(found.batches.windows(2).all(|pair| pair[0].epoch <= pair[1].epoch), "{log:?}: epochs go back");
+    let rises = found.batches.windows(2).all(|pair| pair[0].seen.epoch <= pair[1].seen.epoch);
+    assert!(rises, "{log:?}: epochs go back");
     let epoch_is_kept = view.leader_epoch >= known.epoch_promised || damaged;
     assert!(epoch_is_kept, "{log:?}: the epoch fell from {} to {}", known.epoch_promised, view.leader_epoch);
     let start_is_kept = view.start.0 >= known.start_promised || damaged;
@@ -128,11 +147,11 @@ fn check(model: &Model, log: LogId, known: &LogModel, found: &Found, end: End, d
     let must = known.sent.values().filter(|sent| sent.must_be_kept(end, ends));
     for sent in must.filter(|sent| sent.batch.end > view.start.0) {
         let batch = &sent.batch;
-        let is_there = found.batches.binary_search_by_key(&batch.base, |found| found.base).is_ok();
+        let is_there = found.batches.binary_search_by_key(&batch.base, |found| found.seen.base).is_ok();
         let is_refused = found.unreadable.iter().any(|(from, to)| *from < batch.end && batch.base < *to);
         let may_be_lost = damage.may_take(sent.commit, proven);
         assert!(
-            is_there || is_refused || may_be_lost,
+            is_there || is_refused || may_be_lost || known.batch_may_be_gone(sent, sight),
             "{log:?} lost {sent:?} after {end:?}; ends {ends:?}, proven {proven:?}, found up to {}, from {}",
             view.high_watermark,
             view.start
@@ -142,4 +161,22 @@ fn check(model: &Model, log: LogId, known: &LogModel, found: &Found, end: End, d
     let vanishing = end == End::PowerLost && known.config.written_is_enough;
     let end_is_kept = view.high_watermark.0 >= known.shown.1 || vanishing || damaged;
     assert!(end_is_kept, "{log:?}: the high watermark went back from {} to {}", known.shown.1, view.high_watermark);
+}
+
+/// A key whose newest record is a tombstone that went stays deleted: no older value is back.
+fn check_deleted_keys(log: LogId, known: &LogModel, found: &Found) {
+    if !known.was_compacted {
+        return;
+    }
+    let offsets = found.batches.iter().flat_map(|batch| {
+        let records = batch.records.iter().flatten();
+        records.map(|record| (record.key.as_deref(), batch.seen.base + i64::from(record.delta)))
+    });
+    let offsets: BTreeSet<(Option<&[u8]>, i64)> = offsets.collect();
+    let start = found.view.start.0;
+    let newest = known.keys.newest(found.view.high_watermark.0).filter(|(_, newest)| *newest >= start);
+    for (key, newest) in newest.filter(|(key, newest)| !offsets.contains(&(Some(*key), *newest))) {
+        let older = offsets.range((Some(key), start)..(Some(key), newest)).next();
+        assert_eq!(older, None, "{log:?}: record {newest} deleted a key, and is gone before it");
+    }
 }

@@ -7,7 +7,9 @@ use engine::partition::config::LogConfig;
 use engine::shard::state::LogView;
 
 use super::End;
-use crate::batches::Seen;
+use super::compaction::Sight;
+use super::keys::Keys;
+use crate::batches::{Opened, Seen};
 
 /// A batch that the log took.
 #[derive(Clone, Copy, Debug)]
@@ -41,8 +43,12 @@ pub struct LogModel {
     pub config: LogConfig,
     /// The commit that made it, and whether that is durable.
     pub made: (CommitSequence, bool),
-    /// By base offset, without gaps, from some place below the log start.
+    /// By base offset, without gaps, from some place below the log start; what compaction takes stays here.
     pub sent: BTreeMap<i64, Sent>,
+    /// Their records, where they have any.
+    pub keys: Keys,
+    /// It is or was a compacted log.
+    pub was_compacted: bool,
     /// The offset that the next batch gets.
     pub next: i64,
     /// The log start that was acknowledged.
@@ -67,6 +73,8 @@ impl LogModel {
             config,
             made: (made, false),
             sent: BTreeMap::new(),
+            keys: Keys::default(),
+            was_compacted: config.compact,
             next: 0,
             start_promised: 0,
             start_asked: 0,
@@ -110,6 +118,12 @@ impl LogModel {
         false
     }
 
+    /// It has other settings from now on.
+    pub fn configured(&mut self, config: LogConfig) {
+        self.config = config;
+        self.was_compacted |= config.compact;
+    }
+
     /// What clients see of the log only moves forward. Gives how many batches are too old to be there.
     pub fn show(&mut self, view: &LogView, ends: Ends<CommitSequence>, now_ms: i64) -> u64 {
         let (start, end) = (view.start.0, view.high_watermark.0);
@@ -132,16 +146,20 @@ impl LogModel {
             );
         }
         self.shown.1 = end;
-        self.show_start(start, now_ms)
+        self.show_start(start, &Sight { end, durable: ends.durable, now_ms })
     }
 
     /// What a start found takes the place of what was sent. What is there now is durable.
-    pub fn recovered(&mut self, found: &[Seen], view: &LogView, unclean: bool) {
+    pub fn recovered(&mut self, found: &[Opened], view: &LogView, unclean: bool) {
         let (start, end) = (view.start.0, view.high_watermark.0);
-        let mut sent = std::mem::take(&mut self.sent);
+        // The audit found them, or why they are not there.
+        self.sent.retain(|&base, sent| base < end && sent.batch.end > start);
+        self.sent.values_mut().for_each(|sent| sent.promised = true);
+        self.keys.cut(end);
         for batch in found {
-            let known = sent.remove(&batch.base).expect("the audit knows what it found");
-            self.sent.insert(batch.base, Sent { promised: true, ..known });
+            if let Some(horizon_ms) = batch.horizon_ms {
+                self.keys.show_horizon(batch.seen.base, horizon_ms);
+            }
         }
         self.next = end;
         self.shown = (start, end);

@@ -1,6 +1,8 @@
 //! CONTRACT: what must be true of every log, whatever happens. Knows promises (DESIGN section 2), not how they are kept.
 
 pub mod audit;
+mod compaction;
+mod keys;
 mod log;
 mod reader;
 mod start;
@@ -9,6 +11,7 @@ use std::collections::BTreeMap;
 
 use engine::offset::{CommitSequence, Ends, LogId};
 
+pub use self::compaction::Sight;
 pub use self::log::LogModel;
 
 /// How a process ended, as far as promises depend on it. Worse ends are larger.

@@ -5,23 +5,29 @@ use engine::offset::{CommitSequence, Ends};
 use engine::shard::reads::{ReadBatches, ReadRequest};
 
 use super::LogModel;
-use crate::batches::{Seen, seen};
+use super::compaction::Sight;
+use crate::batches::opened;
 
 impl LogModel {
     /// Checks an answer that was given now; `asked_end` was the high watermark when it was asked for.
     pub fn check_read(
-        &self,
+        &mut self,
         request: &ReadRequest,
         asked_end: i64,
         answer: &ReadBatches,
-        ends: Ends<CommitSequence>,
-    ) -> Vec<Seen> {
+        (ends, now_ms): (Ends<CommitSequence>, i64),
+    ) {
         let bytes = answer.slices.concat();
         assert_eq!(bytes.len(), answer.bytes, "the length of a read is wrong");
-        let batches = seen(&bytes);
-        for (at, batch) in batches.iter().enumerate() {
+        let sight = Sight { end: self.shown.1, durable: ends.durable, now_ms };
+        let batches = opened(&bytes);
+        for (at, found) in batches.iter().enumerate() {
+            self.check_batch(request.log, found, &sight);
+            if let Some(horizon_ms) = found.horizon_ms {
+                self.keys.show_horizon(found.seen.base, horizon_ms);
+            }
+            let batch = &found.seen;
             let sent = self.sent.get(&batch.base);
-            assert_eq!(sent.map(|sent| &sent.batch), Some(batch), "{:?} shows what nobody sent", request.log);
             assert!(
                 batch.end <= self.shown.1,
                 "{:?}: {batch:?} is above the high watermark {}",
@@ -34,34 +40,36 @@ impl LogModel {
                 "{:?}: {batch:?} is shown and not durable",
                 request.log
             );
-            let follows = at == 0 || batches[at - 1].end == batch.base;
-            assert!(follows, "{:?} has a gap before {batch:?}", request.log);
+            if at > 0 {
+                let before = batches[at - 1].seen.end;
+                assert!(before <= batch.base, "{:?} goes back before {batch:?}", request.log);
+                self.check_gap(request.log, (before, batch.base), &sight);
+            }
         }
         // The log start may have moved since it was last shown.
         let start = self.shown.0.max(answer.view.start.0);
-        let Some(first) = batches.first() else {
-            self.check_nothing(request, start, asked_end);
-            return batches;
+        let Some(first) = batches.first().map(|first| &first.seen) else {
+            return self.check_nothing(request, (start, asked_end), &sight);
         };
         let fits = bytes.len() <= request.bytes_max || (batches.len() == 1 && request.first_whole);
         assert!(fits, "{} bytes instead of {}", bytes.len(), request.bytes_max);
         match request.goal {
             Goal::Offset(offset) => {
-                assert!((first.base..first.end).contains(&offset.0), "a read at {offset} begins with {first:?}");
+                assert!(first.end > offset.0, "a read at {offset} begins with {first:?}");
+                self.check_gap(request.log, (offset.0.max(start), first.base), &sight);
             }
             Goal::Timestamp(time) => {
                 assert!(first.max_timestamp >= time, "{first:?} does not reach {time}");
                 let missed = self
                     .sent
                     .range(start.min(first.base)..first.base)
-                    .find(|(_, sent)| sent.batch.max_timestamp >= time);
+                    .find(|(_, sent)| self.youngest_ms(sent, &sight).is_some_and(|youngest_ms| youngest_ms >= time));
                 assert!(missed.is_none(), "{missed:?} is the first at {time}, not {first:?}");
             }
         }
-        batches
     }
 
-    fn check_nothing(&self, request: &ReadRequest, start: i64, asked_end: i64) {
+    fn check_nothing(&self, request: &ReadRequest, (start, asked_end): (i64, i64), sight: &Sight) {
         match request.goal {
             Goal::Offset(offset) => {
                 assert!(
@@ -71,8 +79,10 @@ impl LogModel {
                 );
             }
             Goal::Timestamp(time) => {
-                let missed =
-                    self.sent.range(start.min(asked_end)..asked_end).find(|(_, sent)| sent.batch.max_timestamp >= time);
+                let missed = self
+                    .sent
+                    .range(start.min(asked_end)..asked_end)
+                    .find(|(_, sent)| self.youngest_ms(sent, sight).is_some_and(|youngest_ms| youngest_ms >= time));
                 assert!(missed.is_none(), "{:?}: {missed:?} reaches {time} and was not found", request.log);
             }
         }

@@ -1,22 +1,23 @@
 //! What may move a log start: whoever asks for it, age beyond `retention.ms`, and size beyond `retention.bytes`.
 
 use super::LogModel;
+use super::compaction::Sight;
 use super::log::Sent;
 
 impl LogModel {
     /// The log start is seen at `start`; gives how many batches it left behind because of their age.
-    pub fn show_start(&mut self, start: i64, now_ms: i64) -> u64 {
+    pub fn show_start(&mut self, start: i64, sight: &Sight) -> u64 {
         assert!(start >= self.shown.0, "the log start went back from {} to {start}", self.shown.0);
         let kept_from = self.shown.0.max(self.start_asked);
         let left = self.sent.range(..start).map(|(_, sent)| sent);
         let left = left.filter(|sent| start > kept_from && sent.batch.end > kept_from);
         let mut expired = 0;
         for sent in left {
-            let is_old = self.is_old(sent, now_ms);
+            let is_old = self.is_old(sent, sight);
             assert!(
                 is_old || self.is_excess(sent),
                 "the log start went to {start} past {sent:?} at {}, {:?}",
-                now_ms,
+                sight.now_ms,
                 self.config
             );
             expired += u64::from(is_old);
@@ -26,10 +27,12 @@ impl LogModel {
         expired
     }
 
-    /// The batch is older than `retention.ms`.
-    fn is_old(&self, sent: &Sent, now_ms: i64) -> bool {
-        let oldest_ms = now_ms - self.config.retention_ms;
-        self.config.delete && self.config.retention_ms >= 0 && (0..oldest_ms).contains(&sent.batch.max_timestamp)
+    /// Everything in the batch that must be there is older than `retention.ms`.
+    fn is_old(&self, sent: &Sent, sight: &Sight) -> bool {
+        let oldest_ms = sight.now_ms - self.config.retention_ms;
+        self.config.delete
+            && self.config.retention_ms >= 0
+            && self.youngest_ms(sent, sight).is_none_or(|youngest_ms| (0..oldest_ms).contains(&youngest_ms))
     }
 
     /// Without the batch the log is still as large as `retention.bytes` says.
