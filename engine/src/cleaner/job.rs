@@ -266,7 +266,7 @@ impl Job {
                 Item::Cover { log, first, last } => (0, self.output.cover(io, log, first, last).map_err(too_large)),
                 Item::Piece { log, start, victim, run } => {
                     let pass = |header: &BatchHeader, batch: &[u8]| self.pass_batch(io, log, header, batch, stats);
-                    (victim, for_each_batch(log, (start, run.base_offset), &bytes, pass))
+                    (victim, for_each_batch(log, start, &run, &bytes, pass))
                 }
             };
             result.map_err(|reason| (victim, reason))?;
