@@ -120,3 +120,19 @@ fn a_clean_stop_leaves_the_epoch_and_a_kill_raises_it() {
     machine.change(|shard| shard.raise_log_start(LOG, Offset(2))).expect("raises");
     assert_eq!(machine.shard.epoch_end(LOG, 0), Some((0, Offset(2))), "not before the log start");
 }
+
+#[test]
+fn a_stop_before_a_raised_epoch_is_written_is_no_clean_one() {
+    let mut machine = Machine::start(SimDisk::default(), 1, SEGMENT_BYTES_MIN, 64 << 10);
+    machine.configure(1, LogConfig::default());
+    machine.append_durably(1, &batch(1, 100, 1));
+    machine = machine.crash(Crash::Kill);
+    // It is shown, and a full disk may have no room for it in all this life.
+    let raised = epoch(&machine);
+    assert!(raised > 0);
+    assert_eq!(machine.shard.clean_end(), None);
+    machine = machine.crash(Crash::PowerCut);
+    assert!(epoch(&machine) > raised, "never again for other records");
+    machine.settle();
+    assert!(machine.shard.clean_end().is_some());
+}

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use engine::data_directory::{CleanEnd, DataDirectory, DirectorySettings, OpenError};
+use engine::data_directory::{DataDirectory, DirectorySettings, OpenError};
 use engine::error::ReadError;
 use engine::io::Io;
 use engine::io::sim::{Crash, Faults, SimDisk, SimIo};
@@ -128,14 +128,10 @@ impl Machine {
     pub fn stop(mut self) -> Stopped {
         self.io.set_faults(Faults::default());
         self.turn_until(|machine| machine.shards.iter_mut().all(Shard::try_settle));
-        let ends: Vec<CleanEnd> = (0..self.shards.len())
-            .map(|shard| CleanEnd {
-                shard: ShardId(shard as u32),
-                incarnation: self.starts[shard].incarnation,
-                last_commit: self.shards[shard].ends().durable,
-            })
-            .collect();
-        self.directory.write_clean_marker(&mut self.io, &ends).expect("a healthy disk takes the marker");
+        // Without one of every shard there is no marker: the stop was not a clean one.
+        if let Some(ends) = self.shards.iter().map(Shard::clean_end).collect::<Option<Vec<_>>>() {
+            self.directory.write_clean_marker(&mut self.io, &ends).expect("a healthy disk takes the marker");
+        }
         let settled = self.shards.iter().map(Shard::ends).collect();
         let (views, clock) = (self.views(), (Io::monotonic_ns(&self.io), Io::wall_clock_ms(&self.io)));
         // What was flushed needs no process any more.

@@ -22,6 +22,7 @@ pub use super::state::{Appended, LogView};
 use super::state::{Refusal, Shard};
 pub use super::waiters::Acks;
 use super::waiters::{CommitWaiters, ReadWaiters, Watches};
+use crate::data_directory::CleanEnd;
 use crate::error::{AppendError, ReadError};
 use crate::io::ring::{CompletionSignal, RingIo};
 use crate::journal::reader::Goal;
@@ -96,9 +97,9 @@ impl Core {
     pub fn logs(&self) -> Vec<LogId> {
         self.inner.shard.borrow().logs()
     }
-    /// The newest durable commit.
-    pub(super) fn last_commit(&self) -> CommitSequence {
-        self.inner.shard.borrow().ends().durable
+    /// See [`Shard::clean_end`].
+    pub(super) fn clean_end(&self) -> Option<CleanEnd> {
+        self.inner.shard.borrow().clean_end()
     }
     /// Runs a task on this thread.
     #[allow(clippy::unused_self, reason = "only a thread with a core has a runtime")]

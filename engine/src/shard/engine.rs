@@ -20,7 +20,7 @@ use crate::journal::live_segments::SegmentName;
 use crate::journal::segment_set::{Segment, SegmentSet};
 use crate::journal::writer::{Journal, JournalFailure, JournalIdentity};
 use crate::memory::ShardMemory;
-use crate::offset::{Incarnation, ShardId};
+use crate::offset::ShardId;
 use crate::recovery::{Recovered, recover};
 
 /// Exit code of a process whose journal could not be written or flushed.
@@ -206,7 +206,7 @@ impl ShardThread {
     {
         let (shard, started) = (self.shard, self.started.clone());
         let ended = run_on_core(self.pinned_to, RingSettings::default(), || async {
-            let (core, signal, incarnation) = match self.open() {
+            let (core, signal) = match self.open() {
                 Ok(opened) => opened,
                 Err(error) => {
                     let _ = self.started.send((shard, Err(error)));
@@ -223,7 +223,14 @@ impl ShardThread {
                 mailboxes.service_ended();
             });
             core.run(signal).await;
-            Some(CleanEnd { shard, incarnation, last_commit: core.last_commit() })
+            let end = core.clean_end();
+            if end.is_none() {
+                tracing::warn!(
+                    shard = shard.0,
+                    "leader epochs could not be written: the next start takes this stop for an unclean one"
+                );
+            }
+            end
         });
         match ended {
             Ok(end) => end,
@@ -234,18 +241,17 @@ impl ShardThread {
         }
     }
 
-    fn open(&self) -> Result<(Core, CompletionSignal, Incarnation), StartError> {
+    fn open(&self) -> Result<(Core, CompletionSignal), StartError> {
         let (mut io, signal) =
             RingIo::new().map_err(|error| StartError::Thread { shard: self.shard.0, reason: error.to_string() })?;
         io.pool().keep_at_most(self.memory.idle_buffer_bytes);
         let recovered = recover(&mut io, &self.directory, self.shard)?;
-        let incarnation = recovered.incarnation;
         let mut shard = open_shard(io, &self.directory, self.shard, recovered, self.memory);
         shard.set_appends_seen(self.appends_seen.clone());
         if let Some(codec) = self.record_codec {
             shard.set_record_codec(codec);
         }
-        Ok((Core::new(shard, self.directory.shards, Arc::clone(&self.mailboxes)), signal, incarnation))
+        Ok((Core::new(shard, self.directory.shards, Arc::clone(&self.mailboxes)), signal))
     }
 }
 

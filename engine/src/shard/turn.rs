@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::state::Shard;
+use crate::data_directory::CleanEnd;
 use crate::io::{Completion, Io, Outcome};
 use crate::journal::commit::EntryKind;
 use crate::journal::operations::Purpose;
@@ -54,6 +55,14 @@ impl<I: Io> Shard<I> {
             return false;
         }
         self.journal.is_settled()
+    }
+
+    /// What the clean marker says of a shard that has settled. None if there must be none: leader epochs were shown that a full disk had no room
+    /// for, and only a start after an unclean stop gives higher ones.
+    pub fn clean_end(&self) -> Option<CleanEnd> {
+        let last_commit = self.ends().durable;
+        let end = CleanEnd { shard: self.id, incarnation: self.journal.incarnation(), last_commit };
+        self.owed_epochs.is_empty().then_some(end)
     }
 
     fn complete(&mut self, completion: Completion) -> Result<(), JournalFailure> {

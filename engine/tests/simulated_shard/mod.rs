@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use engine::batch::walk;
-use engine::data_directory::{CleanEnd, DataDirectory, DirectorySettings};
+use engine::data_directory::{DataDirectory, DirectorySettings};
 use engine::error::{AppendError, ReadError};
 use engine::io::sim::{Crash, Faults, SimDisk, SimIo};
 use engine::journal::reader::Goal;
 use engine::memory::ShardMemory;
-use engine::offset::{CommitSequence, Incarnation, LogId, Offset, ShardId};
+use engine::offset::{CommitSequence, LogId, Offset, ShardId};
 use engine::partition::config::LogConfig;
 use engine::recovery::recover;
 use engine::shard::engine::open_shard;
@@ -54,7 +54,6 @@ pub struct Machine {
     pub io: SimIo,
     pub shard: Shard<SimIo>,
     directory: DataDirectory,
-    incarnation: Incarnation,
     segment_bytes: u64,
     tail_bytes: usize,
     seed: u64,
@@ -68,9 +67,8 @@ impl Machine {
         let directory = DataDirectory::open_or_create(&mut io, Path::new("/data"), settings).expect("opens");
         let recovered = recover(&mut io, &directory, ShardId(0)).expect("recovers");
         directory.remove_clean_marker(&mut io).expect("removes");
-        let incarnation = recovered.incarnation;
         let shard = open_shard(io.clone(), &directory, ShardId(0), recovered, ShardMemory::MOST.with_tail(tail_bytes));
-        Machine { io, shard, directory, incarnation, segment_bytes, tail_bytes, seed }
+        Machine { io, shard, directory, segment_bytes, tail_bytes, seed }
     }
 
     /// The process or the machine ends here; gives the next start.
@@ -85,9 +83,9 @@ impl Machine {
         while !self.shard.try_settle() {
             self.tick();
         }
-        let last_commit = self.shard.ends().durable;
-        let end = CleanEnd { shard: ShardId(0), incarnation: self.incarnation, last_commit };
-        self.directory.write_clean_marker(&mut self.io, &[end]).expect("writes");
+        if let Some(end) = self.shard.clean_end() {
+            self.directory.write_clean_marker(&mut self.io, &[end]).expect("writes");
+        }
         self.crash(Crash::PowerCut)
     }
 
