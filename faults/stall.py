@@ -45,6 +45,7 @@ def stall(broker, disk, one, other, producer, number, random):
     assert (error, high) == (0, offset + 1), f"a fetch was told {error}, high watermark {high}"
     assert b"before %d" % number in records and b"during" not in records, "a record is seen that is not durable"
     time.sleep(random.uniform(0, 1))
+    assert not broker.is_ready(), "a broker whose disk stalls says that it is ready"
     assert broker.alive(), "the broker died of a disk that only stalls"
     disk.tell(HEALTHY)
     again = one.produce(TOPIC, during)
@@ -52,6 +53,7 @@ def stall(broker, disk, one, other, producer, number, random):
     error, high, records = other.fetch(TOPIC, offset)
     assert (error, high) == (0, offset + 2), f"after it woke: {error}, high watermark {high}"
     assert records.count(b"during %d" % number) == 1, "the record is not there once"
+    assert broker.is_ready(), "awake, it must be ready again"
     return f"timed out, metadata and fetch were answered, and the retry found its record at {offset + 1}"
 
 

@@ -1,6 +1,9 @@
 """The broker that is broken: as in the client tests, with small segments, so that they roll and are reused while it is killed."""
 
+import json
 import subprocess
+import urllib.error
+import urllib.request
 
 from harness.brokers import Posthaste, die_with_parent
 
@@ -20,7 +23,16 @@ class Victim(Posthaste):
         command[command.index("--data") + 1] = str(self.data)
         for setting in SETTINGS:
             command += ["--set", setting]
-        return command
+        return [*command, "--admin", "127.0.0.1:0"]
+
+    def is_ready(self):
+        """What the broker itself says: whether a write becomes durable in time."""
+        admin = json.loads(self.ready_file.read_text())["admin"]
+        try:
+            with urllib.request.urlopen(f"http://{admin}/readyz", timeout=60) as page:
+                return page.status == 200
+        except urllib.error.HTTPError as refused:
+            return refused.code == 200
 
     def start_without_waiting(self):
         """A start that is going to be killed before it may be through."""
