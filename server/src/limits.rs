@@ -69,6 +69,10 @@ pub const FRAME_DEADLINE_MS: u64 = 30_000;
 pub const WRITE_STALL_DEADLINE_MS: u64 = 600_000;
 /// How long a graceful stop waits for answers in flight.
 pub const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
+/// Connections of the admin page at once: a few scrapers and people; others wait in the backlog.
+pub const ADMIN_CONNECTIONS_MAX: usize = 64;
+/// A connection of the admin page lives so long, whatever it does: several scrapes, and a silent one keeps its place no longer.
+pub const ADMIN_CONNECTION_LIFETIME: Duration = Duration::from_secs(60);
 /// Questions of the admin page that wait for a shard; one more finds it busy. Scrapes come every few seconds.
 pub const ADMIN_ASKS_MAX: usize = 16;
 /// A shard that does not take a message for this long is stuck: no turn of it takes a tenth of that.

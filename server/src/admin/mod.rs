@@ -1,6 +1,7 @@
 //! The admin page: `/metrics`, `/livez` and `/readyz`, on a thread of its own. It asks the shards by message and waits for them with a bound, so
 //! a scrape never makes a shard wait and a stuck shard never makes the page wait. There is no authentication: it belongs on a loopback address.
 
+mod capped;
 mod shard;
 
 use std::fmt::Write;
@@ -17,6 +18,7 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::sync::{mpsc, oneshot};
 
+use self::capped::CappedListener;
 pub use self::shard::{Ask, answer_asks};
 use crate::limits::{LIVE_ANSWER_DEADLINE, METRICS_ANSWER_DEADLINE, READY_WRITE_DEADLINE};
 use crate::metrics;
@@ -84,7 +86,7 @@ async fn serve(listener: TcpListener, admin: Arc<Admin>) -> io::Result<()> {
         .route("/livez", get(is_live))
         .route("/readyz", get(is_ready))
         .with_state(admin);
-    axum::serve(listener, router).await
+    axum::serve(CappedListener::new(listener), router).await
 }
 
 async fn metrics_page(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
