@@ -150,7 +150,7 @@ fn start_admin(settings: &Settings) -> Result<Option<AdminListener>, Failure> {
     if !address.ip().is_loopback() {
         tracing::warn!(%address, "the admin page has no authentication, and its address can be reached from other machines");
     }
-    AdminListener::start(address).map(Some).map_err(refuse)
+    AdminListener::start(address, &settings.data).map(Some).map_err(refuse)
 }
 
 fn open_engine(settings: &Settings) -> Result<OpenedEngine, Failure> {

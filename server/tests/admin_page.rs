@@ -34,6 +34,9 @@ fn metrics_count_what_was_served() {
     assert!(page.contains("api=\"Produce\",code=\"UnknownTopicOrPartition\"} 1"), "{page}");
     assert!(page.contains("posthaste_request_duration_seconds_count{shard="));
     assert!(sum(&page, "posthaste_connections") >= 1.0);
+    assert!(sum(&page, "posthaste_pool_used_bytes") > 0.0, "the tail holds what was written");
+    assert!(sum(&page, "posthaste_disk_free_bytes") > 1e6);
+    assert!(rise("posthaste_requests_between_shards_total") >= 1.0, "one of two partitions is on the other shard");
     for line in page.lines().filter(|line| !line.starts_with('#')) {
         let name = line.split(['{', ' ']).next().unwrap_or_default();
         assert!(

@@ -39,9 +39,9 @@ pub(super) struct Inner {
     pub(super) id: ShardId,
     shard_count: u32,
     pub(super) shard: RefCell<Shard<RingIo>>,
-    mailboxes: Arc<Mailboxes>,
+    pub(super) mailboxes: Arc<Mailboxes>,
     /// Requests without an answer, and those that wait until there are fewer, by target.
-    unanswered: RefCell<Vec<usize>>,
+    pub(super) unanswered: RefCell<Vec<usize>>,
     unsent: RefCell<Vec<VecDeque<Work>>>,
     slots: RefCell<Slab<oneshot::Sender<Box<dyn Any + Send>>>>,
     pub(super) written: RefCell<CommitWaiters>,

@@ -62,6 +62,10 @@ pub struct CoreStats {
     pub pool_idle_bytes: usize,
     /// Batches that wait for room in the journal.
     pub stalled_bytes: usize,
+    /// Requests that it sent to other shards, and that they have not answered.
+    pub requests_unanswered: usize,
+    /// Requests that it has sent to other shards since the start.
+    pub requests_sent: u64,
 }
 
 impl Core {
@@ -70,8 +74,14 @@ impl Core {
         let mut shard = self.inner.shard.borrow_mut();
         let pool = shard.io().pool();
         let (pool_used_bytes, pool_idle_bytes) = (pool.outstanding_bytes(), pool.idle_bytes());
-        let stalled_bytes = self.inner.stalled.borrow().bytes();
-        CoreStats { shard: shard.stats(), pool_used_bytes, pool_idle_bytes, stalled_bytes }
+        CoreStats {
+            shard: shard.stats(),
+            pool_used_bytes,
+            pool_idle_bytes,
+            stalled_bytes: self.inner.stalled.borrow().bytes(),
+            requests_unanswered: self.inner.unanswered.borrow().iter().sum(),
+            requests_sent: self.inner.mailboxes.requests_sent(self.inner.id),
+        }
     }
 
     /// Ends when something written now is durable on this thread's shard: whether an append would be, asked without one. A disk that takes

@@ -7,6 +7,7 @@ mod shard;
 use std::fmt::Write;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -21,13 +22,14 @@ use tokio::sync::{mpsc, oneshot};
 use self::capped::CappedListener;
 pub use self::shard::{Ask, answer_asks};
 use crate::limits::{LIVE_ANSWER_DEADLINE, METRICS_ANSWER_DEADLINE, READY_WRITE_DEADLINE};
-use crate::metrics;
+use crate::metrics::{self, ProcessSnapshot};
 
 /// What the page knows of the broker.
 pub struct Admin {
     /// Set when all shards run.
     shards: OnceLock<Vec<mpsc::Sender<Ask>>>,
     draining: AtomicBool,
+    data: PathBuf,
 }
 
 /// The running page.
@@ -40,11 +42,12 @@ pub struct AdminListener {
 
 impl AdminListener {
     /// Binds and serves, before there are shards: a broker that recovers is alive and not ready.
-    pub fn start(address: SocketAddr) -> io::Result<AdminListener> {
+    pub fn start(address: SocketAddr, data: &Path) -> io::Result<AdminListener> {
         let listener = TcpListener::bind(address)?;
         let address = listener.local_addr()?;
         listener.set_nonblocking(true)?;
-        let admin = Arc::new(Admin { shards: OnceLock::new(), draining: AtomicBool::new(false) });
+        let admin =
+            Arc::new(Admin { shards: OnceLock::new(), draining: AtomicBool::new(false), data: data.to_owned() });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (stop, stopped) = oneshot::channel();
         let served = Arc::clone(&admin);
@@ -93,7 +96,7 @@ async fn metrics_page(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
     let shards = admin.shards();
     let answers = ask_all(shards, Ask::Snapshot, METRICS_ANSWER_DEADLINE).await;
     let snapshots: Vec<_> = answers.into_iter().flatten().collect();
-    let page = metrics::page(shards.len(), &snapshots, resident_bytes());
+    let page = metrics::page(shards.len(), &snapshots, &process_snapshot(&admin.data));
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], page)
 }
 
@@ -162,8 +165,12 @@ impl Admin {
     }
 }
 
-fn resident_bytes() -> u64 {
+fn process_snapshot(data: &Path) -> ProcessSnapshot {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages: u64 = statm.split_whitespace().nth(1).and_then(|field| field.parse().ok()).unwrap_or(0);
-    pages * rustix::param::page_size() as u64
+    let space = rustix::fs::statvfs(data).ok();
+    ProcessSnapshot {
+        resident_bytes: pages * rustix::param::page_size() as u64,
+        disk_free_bytes: space.map(|space| space.f_bavail * space.f_frsize),
+    }
 }

@@ -87,6 +87,15 @@ pub struct MemoryUse {
     pub limit_bytes: usize,
 }
 
+/// What the system says of the process.
+#[derive(Clone, Copy, Debug)]
+pub struct ProcessSnapshot {
+    /// Its resident memory.
+    pub resident_bytes: u64,
+    /// Room on the file system of its data directory; None if the file system does not say.
+    pub disk_free_bytes: Option<u64>,
+}
+
 /// Everything that one shard tells.
 #[derive(Clone, Debug)]
 pub struct ShardSnapshot {

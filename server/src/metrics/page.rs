@@ -4,13 +4,13 @@ use engine::journal::disk_space::DiskLevel;
 
 use protocol::error_code::ErrorCode;
 
-use super::ShardSnapshot;
 use super::text::{Kind, Text};
+use super::{ProcessSnapshot, ShardSnapshot};
 
 type Label = (&'static str, String);
 
 /// Renders the page. `shards` is how many there are; those that did not answer in time are missing from the rest.
-pub fn page(shards: usize, snapshots: &[ShardSnapshot], resident_bytes: u64) -> String {
+pub fn page(shards: usize, snapshots: &[ShardSnapshot], process: &ProcessSnapshot) -> String {
     let mut text = Text::default();
     let unlabelled = |value| [([0_u8; 0].map(|_| ("", String::new())), value)];
     text.numbers(Kind::Gauge, "posthaste_shards", "Shards of the data directory.", unlabelled(shards as u64));
@@ -24,7 +24,13 @@ pub fn page(shards: usize, snapshots: &[ShardSnapshot], resident_bytes: u64) -> 
         Kind::Gauge,
         "posthaste_resident_bytes",
         "Resident memory of the process, as the kernel counts it.",
-        unlabelled(resident_bytes),
+        unlabelled(process.resident_bytes),
+    );
+    text.numbers(
+        Kind::Gauge,
+        "posthaste_disk_free_bytes",
+        "Bytes that the file system of the data directory has for this process.",
+        process.disk_free_bytes.into_iter().flat_map(unlabelled),
     );
     served(&mut text, snapshots);
     journal(&mut text, snapshots);
@@ -80,6 +86,18 @@ fn served(text: &mut Text, snapshots: &[ShardSnapshot]) {
             .map(move |(reason, count)| ([shard_label(snapshot), ("reason", (*reason).to_owned())], *count))
     });
     text.numbers(Kind::Counter, "posthaste_connections_ended_total", "Connections that ended, by reason.", ended);
+    text.numbers(
+        Kind::Counter,
+        "posthaste_requests_between_shards_total",
+        "Requests sent to other shards.",
+        by_shard(snapshots, |shard| shard.engine.requests_sent),
+    );
+    text.numbers(
+        Kind::Gauge,
+        "posthaste_requests_between_shards",
+        "Of these, those without an answer yet.",
+        by_shard(snapshots, |shard| shard.engine.requests_unanswered as u64),
+    );
 }
 
 fn journal(text: &mut Text, snapshots: &[ShardSnapshot]) {
@@ -203,6 +221,12 @@ fn memory(text: &mut Text, snapshots: &[ShardSnapshot]) {
         "posthaste_memory_limit_bytes",
         "Bytes that may be held, by purpose.",
         parts(|part| part.limit_bytes),
+    );
+    text.numbers(
+        Kind::Gauge,
+        "posthaste_pool_used_bytes",
+        "Disk buffers in use, whatever for: part of several purposes above.",
+        by_shard(snapshots, |shard| shard.engine.pool_used_bytes as u64),
     );
 }
 
