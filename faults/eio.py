@@ -1,12 +1,12 @@
 """A disk that fails a write or a flush of a broker under load: the process stops by itself, and after the repair nothing acknowledged is lost."""
 
 import subprocess
-import time
 
 from bad_disk import BadDisk
 from faulty_disk import FAIL_FLUSHES, FAIL_WRITES, HEALTHY
 from ledger import Check
-from load import TOPICS, Load, create_topics, promised, watch_high_watermarks
+from load import TOPICS, promised
+from steps import under_load
 
 EXIT_JOURNAL_FAILED = 74
 STOP_SECONDS_MAX = 60
@@ -26,11 +26,7 @@ def fail(make_broker, directory, ledger, random, failing):
         broker = make_broker(disk.path / "broker", directory / "files")
         broker.start()
         try:
-            create_topics(broker.bootstrap)
-            load = Load(broker.bootstrap, ledger, random).start()
-            time.sleep(random.uniform(0.2, 1.5))
-            watch_high_watermarks(broker.bootstrap, ledger)
-            load.check()
+            load = under_load(broker, ledger, random)
             logged = len(broker.log_text())
             disk.tell(failing)
             line = stopped(broker, logged)

@@ -50,6 +50,8 @@ class VolatileCache:
 
     def write(self, offset, data):
         with self.lock:
+            if self.is_cut:
+                return
             self.pending.append((offset, data))
             self.written += 1
             self.bytes += len(data)
@@ -120,6 +122,9 @@ class Disk:
         while self.now() == STALL and opcode in (WRITE, FSYNC):
             time.sleep(STALL_LOOK_SECONDS)
         if self.now() == CUT:
+            if opcode == WRITE:
+                # The power goes in the middle of it.
+                self.cache.write(*written(body))
             self.cache.cut()
             raise OSError(errno.EIO, "no power")
         if self.now() == FAILS.get(opcode):
@@ -138,8 +143,7 @@ class Disk:
             _handle, offset, size = struct.unpack_from("<QQI", body)
             return os.pread(self.backing, size, offset)
         if opcode == WRITE:
-            _handle, offset, size = struct.unpack_from("<QQI", body)
-            data = body[40:40 + size]
+            offset, data = written(body)
             if self.cache:
                 self.cache.write(offset, data)
             return struct.pack("<II", os.pwrite(self.backing, data, offset), 0)
@@ -155,6 +159,12 @@ class Disk:
         size = os.fstat(self.backing).st_size if node == FILE else 0
         mode = 0o100600 if node == FILE else 0o40700
         return struct.pack("<6Q10I", node, size, size // 512, 0, 0, 0, 0, 0, 0, mode, 1, 0, 0, 0, 4096, 0)
+
+
+def written(body):
+    """Place and bytes of a write request."""
+    _handle, offset, size = struct.unpack_from("<QQI", body)
+    return offset, body[40:40 + size]
 
 
 def main(backing, point, switch, durable=None, seed=None):

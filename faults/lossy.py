@@ -1,10 +1,7 @@
 """A power cut of a disk with a volatile cache: what was not flushed is there in part, in any order, and torn. Another broker starts on what is left."""
 
-import time
-
 from bad_disk import BadDisk
-from ledger import Check
-from load import TOPICS, Load, create_topics, promised, watch_high_watermarks
+from steps import check_what_is_left, under_load
 
 
 def rounds(make_broker, directory, ledger_of, random, count):
@@ -20,11 +17,7 @@ def cut(make_broker, directory, ledger, random):
         broker = make_broker(disk.path / "broker", directory / "files")
         broker.start()
         try:
-            create_topics(broker.bootstrap)
-            load = Load(broker.bootstrap, ledger, random).start()
-            time.sleep(random.uniform(0.2, 1.5))
-            watch_high_watermarks(broker.bootstrap, ledger)
-            load.check()
+            load = under_load(broker, ledger, random)
             # Whatever is in this copy of the ledger was acknowledged before the cut.
             before = ledger.copy()
             unflushed, survived = disk.cut_power()
@@ -32,11 +25,6 @@ def cut(make_broker, directory, ledger, random):
         finally:
             broker.end()
         other = make_broker(disk.mount_what_is_left() / "broker", directory / "left-files")
-        other.start()
-        try:
-            read = Check(other.bootstrap, before, TOPICS, promised("power")).run()
-            other.stop()
-        finally:
-            other.end()
+        read = check_what_is_left(other, before)
         return (f"{before.count()} acknowledged, {read} read; {survived} of {unflushed} unflushed writes survived, "
                 f"start {other.start_seconds * 1000:.0f} ms")

@@ -8,9 +8,9 @@ loses or reorders unflushed writes is the simulation's matter.
 import subprocess
 import time
 
-from ledger import Check
-from load import TOPICS, Load, create_topics, promised, watch_high_watermarks
+from load import Load, create_topics, watch_high_watermarks
 from mounts import Mounts
+from steps import check_what_is_left
 
 OUTER_BYTES = 6 << 30
 INNER_BYTES = 1 << 30
@@ -46,12 +46,9 @@ def on_file_system(make_broker, directory, ledger, random, count, file_system):
                 subprocess.run(["cp", "--reflink=always", outer / "disk.img", outer / "cut.img"], check=True)
                 cut = mounts.mount("cut", outer / "cut.img", file_system)
                 other = make_broker(cut / "broker", directory / "cut-files")
-                other.start()
                 try:
-                    read = Check(other.bootstrap, before, TOPICS, promised("power")).run()
-                    other.stop()
+                    read = check_what_is_left(other, before)
                 finally:
-                    other.end()
                     mounts.unmount("cut")
                     (outer / "cut.img").unlink()
                 yield f"{file_system}: {before.count()} acknowledged, {read} read, start {other.start_seconds * 1000:.0f} ms"
