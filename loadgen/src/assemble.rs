@@ -1,5 +1,6 @@
 //! Evidence becomes a result: rates over the window, merged histograms, the verdict, and how far to trust them.
 
+mod calibration;
 mod quality;
 mod series;
 mod window;
@@ -10,27 +11,32 @@ use std::time::SystemTime;
 use crate::evidence::Evidence;
 use crate::host;
 use crate::integrity::{AckLedger, Tally};
+use crate::options::TargetOptions;
 use crate::result::{
     Durability, Fsync, HostRole, Integrity, Kind, LoadgenBuild, Resources, RunResult, SCHEMA_VERSION, Summary, Target,
     Verdict, WriteCache, utc_timestamp,
 };
-use crate::workload::RunArgs;
 use window::Window;
 
 /// The result of a run, however far it got.
-pub fn result(evidence: &Evidence, args: &RunArgs) -> RunResult {
+pub fn result(evidence: &Evidence, args: &TargetOptions) -> RunResult {
     let workload = evidence.workload.describe();
     let ended = SystemTime::now();
     let window = Window::of(evidence);
     let summary = window.as_ref().map_or_else(Summary::default, |window| window.summary(evidence));
     let integrity = integrity(evidence);
+    let calibration = calibration::calibration(evidence);
     let resources = window.as_ref().map_or_else(Resources::default, |window| window.resources(evidence, &summary));
     let stamp: String = utc_timestamp(evidence.started).chars().filter(char::is_ascii_alphanumeric).collect();
-    RunResult {
+    let mut result = RunResult {
         schema_version: SCHEMA_VERSION,
         id: format!("{}-{:08x}", stamp.to_lowercase(), evidence.run),
         kind: Kind::Run,
+        label: None,
+        suite: None,
+        repeat: None,
         workload_id: workload.id(),
+        series_key: String::new(),
         tags: Vec::new(),
         command: std::env::args().collect(),
         started_utc: utc_timestamp(evidence.started),
@@ -43,17 +49,22 @@ pub fn result(evidence: &Evidence, args: &RunArgs) -> RunResult {
         workload,
         target: target(evidence, args),
         env: vec![host::environment(role(evidence, args), evidence.data_directory.as_deref())],
-        quality: quality::quality(evidence, window.as_ref(), &summary, &resources),
+        quality: quality::quality(evidence, window.as_ref(), &summary, &resources, &calibration),
         histograms: window.as_ref().map(Window::encoded_histograms).unwrap_or_default(),
         series: window.as_ref().map(|window| series::series(evidence, window)),
+        calibration,
         summary,
         resources,
         integrity,
+        faults: Vec::new(),
+        slo: Vec::new(),
         error: evidence.error.as_ref().map(ToString::to_string),
-    }
+    };
+    result.set_series_key();
+    result
 }
 
-fn target(evidence: &Evidence, args: &RunArgs) -> Target {
+fn target(evidence: &Evidence, args: &TargetOptions) -> Target {
     let topic = evidence.topic.as_ref();
     let product = match (&args.product, evidence.embedded) {
         (Some(product), _) => product.clone(),
@@ -79,7 +90,7 @@ fn target(evidence: &Evidence, args: &RunArgs) -> Target {
     }
 }
 
-fn role(evidence: &Evidence, args: &RunArgs) -> HostRole {
+fn role(evidence: &Evidence, args: &TargetOptions) -> HostRole {
     let host = args.bootstrap.as_deref().and_then(|address| address.rsplit_once(':')).map_or("", |(host, _)| host);
     let is_loopback = matches!(host, "localhost" | "[::1]") || host.starts_with("127.");
     if evidence.embedded || args.broker_pid.is_some() || is_loopback || args.bootstrap.is_none() {

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use tempfile::TempDir;
 
 use crate::error::{Error, local};
+use crate::options::TargetOptions;
 
 /// The hidden subcommand that makes this program the broker.
 pub const SUBCOMMAND: &str = "embedded-broker";
@@ -49,8 +50,16 @@ struct Ready {
 }
 
 impl EmbeddedBroker {
-    /// Starts `program` (this executable) as a broker with its data in a new directory below `parent`.
-    pub fn start(program: &Path, parent: Option<&Path>) -> Result<Self, Error> {
+    /// Starts this program as a broker, or the server binary that `target` names, with its data in a new directory.
+    pub fn start(target: &TargetOptions) -> Result<Self, Error> {
+        let here = || std::env::current_exe().map_err(local("cannot find this program"));
+        match &target.broker {
+            Some(program) => Self::launch(program, "serve", target.data_dir.as_deref(), &target.broker_settings),
+            None => Self::launch(&here()?, SUBCOMMAND, target.data_dir.as_deref(), &target.broker_settings),
+        }
+    }
+
+    fn launch(program: &Path, subcommand: &str, parent: Option<&Path>, settings: &[String]) -> Result<Self, Error> {
         let parent = choose_parent(parent)?;
         // Looked at before anything is made, so that a refusal leaves nothing behind.
         refuse_memory(existing_ancestor(&parent))?;
@@ -60,18 +69,19 @@ impl EmbeddedBroker {
         let ready_file = directory.path().join("ready.json");
         let log = File::create(directory.path().join("broker.log")).map_err(local("cannot create the broker's log"))?;
         let child = Command::new(program)
-            .arg(SUBCOMMAND)
+            .arg(subcommand)
             .arg("--data")
             .arg(directory.path().join("data"))
             .args(["--stop-on-stdin-eof", "--listen", "127.0.0.1:0", "--ready-file"])
             .arg(&ready_file)
+            .args(settings.iter().flat_map(|setting| ["--set", setting]))
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(log)
             // Ctrl-C is for us: the broker stops when we let go of it, after the result is written.
             .process_group(0)
             .spawn()
-            .map_err(local("cannot start the embedded broker"))?;
+            .map_err(local(format!("cannot start the broker {}", program.display())))?;
         let pid = child.id();
         let mut broker = Self { child, bootstrap: String::new(), pid, directory };
         let ready = broker.wait_until_ready(&ready_file)?;
@@ -203,7 +213,7 @@ mod tests {
     #[test]
     fn a_broker_that_dies_at_once_is_one_clear_error() {
         let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
-        let error = EmbeddedBroker::start(Path::new("/bin/false"), Some(&target)).map(|_| ());
+        let error = EmbeddedBroker::launch(Path::new("/bin/false"), SUBCOMMAND, Some(&target), &[]).map(|_| ());
         assert!(error.is_err_and(|error| error.to_string().contains("ended early")));
     }
 }

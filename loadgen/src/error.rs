@@ -94,6 +94,12 @@ pub enum Error {
     /// The broker that was started for the run did not come up, or went away.
     #[error("embedded broker {0}")]
     Embedded(String),
+    /// The broker that the user's command was to start.
+    #[error("{0}")]
+    Started(String),
+    /// A run that others build on failed.
+    #[error("the first run failed: {0}")]
+    Probe(String),
     /// The data would lie in memory.
     #[error("{path} is on {file_system}, where a flush costs nothing: give --data-dir on a real file system")]
     NotADisk {

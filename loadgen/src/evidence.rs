@@ -7,6 +7,7 @@ use crate::cluster::Topic;
 use crate::collector::Collector;
 use crate::crew::Reports;
 use crate::error::Error;
+use crate::probe::Probe;
 use crate::progress::{Achieved, Snapshot};
 use crate::timeline::{SECOND_NS, Timeline};
 use crate::usage::UsageMeter;
@@ -45,6 +46,10 @@ pub struct Evidence {
     pub drain: Option<Duration>,
     /// What the processes used.
     pub usage: Option<UsageMeter>,
+    /// The machine before the run...
+    pub probe_before: Option<Probe>,
+    /// ...and after it.
+    pub probe_after: Option<Probe>,
     /// Why the run ended early.
     pub error: Option<Error>,
 }
@@ -69,6 +74,8 @@ impl Evidence {
             consumed_all_ns: None,
             drain: None,
             usage: None,
+            probe_before: None,
+            probe_after: None,
             error: None,
         }
     }

@@ -1,6 +1,7 @@
 //! What the machine is and what a run costs it, read from procfs and sysfs. Nothing here fails a run: a fact that
 //! the system does not tell is absent.
 
+pub mod listener;
 mod sampler;
 mod storage;
 

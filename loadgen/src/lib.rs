@@ -4,20 +4,27 @@
 //! environment, its full configuration and its durability class.
 
 pub mod assemble;
+pub mod campaign;
+pub mod ceiling;
 pub mod client;
 pub mod clock;
 pub mod cluster;
 pub mod collector;
+pub mod command;
 pub mod connection;
 pub mod consumer;
 pub mod crew;
 pub mod embedded;
 pub mod error;
 pub mod evidence;
+pub mod goal;
 pub mod host;
 pub mod integrity;
 pub mod local_broker;
+pub mod options;
 pub mod payload;
+pub mod preset;
+pub mod probe;
 pub mod producer;
 pub mod progress;
 pub mod quantity;
@@ -27,6 +34,10 @@ pub mod request;
 pub mod result;
 pub mod run;
 pub mod schedule;
+pub mod search;
+pub mod settings;
+pub mod started;
+pub mod sustained;
 pub mod timeline;
 pub mod usage;
 pub mod worker;

@@ -95,6 +95,12 @@ impl Progress {
         }
     }
 
+    /// What the runs to come are: `run 3 of 10, candidate`.
+    pub fn set_title(&mut self, title: &str) {
+        self.say(title);
+        self.phase = "";
+    }
+
     /// A line that stays, above the live one. A closed standard error loses it and does not stop the run.
     pub fn say(&self, line: &str) {
         let print = || drop(writeln!(stderr(), "{line}"));

@@ -59,6 +59,17 @@ pub fn parse_rate(text: &str) -> Result<Rate, String> {
     }
 }
 
+/// Parses `5%` or `0.05`: a share above 0.
+pub fn parse_share(text: &str) -> Result<f64, String> {
+    let (number, unit) = split_unit(text)?;
+    let share = match unit {
+        "%" => number / 100.0,
+        "" => number,
+        _ => return Err(format!("{text:?} is no share, as in 5% or 0.05")),
+    };
+    if share > 0.0 && share.is_finite() { Ok(share) } else { Err(format!("{text:?} must be above 0")) }
+}
+
 fn byte_scale(unit: &str) -> Option<f64> {
     Some(match unit {
         "" | "B" => 1.0,

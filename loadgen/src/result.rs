@@ -3,7 +3,9 @@
 //! Units end the names (`_ns`, `_bytes`, `_per_s`, `_secs`). What a run did not measure is absent, never
 //! null or zero. Readers ignore fields that they do not know, so that the format can grow.
 
+mod calibration;
 mod environment;
+mod experiment;
 mod histogram;
 mod latency;
 mod measured;
@@ -11,7 +13,9 @@ mod quality;
 mod timestamp;
 mod workload;
 
+pub use calibration::{Calibration, GeneratorCeiling, NoiseProbe};
 pub use environment::{CgroupLimits, HostEnvironment, HostRole, Storage};
+pub use experiment::{FaultEvent, Goal, Kind, Repeat};
 pub use histogram::{HistogramError, decode_histogram, encode_histogram};
 pub use latency::{Latency, Percentile};
 pub use measured::{
@@ -41,8 +45,21 @@ pub struct RunResult {
     pub id: String,
     /// What the run was for.
     pub kind: Kind,
+    /// What a comparison calls this side of it: `main`, `candidate`, `kafka-4.1`; absent when nobody named it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// The set of runs that this one belongs to: `ab`, `curve`, the name of a folder of evidence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suite: Option<String>,
+    /// Which of several equal runs this is; absent for a single one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<Repeat>,
     /// Hash of the canonical workload: equal for runs that offered the same load.
     pub workload_id: String,
+    /// Hash of everything that must be equal for two runs to be repeats of one another: workload without its seed,
+    /// product, version, configuration, durability, machine, and the generator's version.
+    #[serde(default)]
+    pub series_key: String,
     /// Free labels: `tuned`, `noisy`, `historical`, `retracted`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
@@ -60,6 +77,9 @@ pub struct RunResult {
     pub target: Target,
     /// The machines that took part, each with its role.
     pub env: Vec<HostEnvironment>,
+    /// What the machine and the generator could do at the time.
+    #[serde(default)]
+    pub calibration: Calibration,
     /// The figures of the measured window, warm-up excluded.
     pub summary: Summary,
     /// Merged histograms of the measured window, nanoseconds: `<stream>.<latency>` -> base64 of the
@@ -74,19 +94,17 @@ pub struct RunResult {
     pub resources: Resources,
     /// Whether every record arrived: once, in order, unharmed.
     pub integrity: Integrity,
+    /// Disturbances that were made on purpose while the run went on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<FaultEvent>,
+    /// Goals that the run was held against.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slo: Vec<Goal>,
     /// How far the figures can be trusted.
     pub quality: Quality,
     /// Why the run ended early; absent when it ended as planned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-}
-
-/// What a run was for. More kinds come with the commands that make them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// One load, one measured window.
-    Run,
 }
 
 /// The keys of [`RunResult::histograms`].
@@ -143,6 +161,22 @@ pub enum Verdict {
     Incomplete,
     /// Checking was switched off.
     NotChecked,
+}
+
+impl RunResult {
+    /// Fills in [`RunResult::series_key`] from the rest.
+    pub fn set_series_key(&mut self) {
+        let machines: Vec<_> =
+            self.env.iter().map(|host| (host.role, &host.kernel, &host.cpu_model, host.cores, &host.cgroup)).collect();
+        let target = &self.target;
+        let canonical = serde_json::to_vec(&(
+            self.workload.without_seed(),
+            (&target.product, &target.version, target.nodes, &target.config, target.durability),
+            machines,
+            (&self.loadgen.version, &self.loadgen.build_profile),
+        ));
+        self.series_key = format!("{:016x}", workload::fnv1a(&canonical.unwrap_or_default()));
+    }
 }
 
 /// The JSON Schema of the result file, as committed in `results/schema/run-v1.json`.

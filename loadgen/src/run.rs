@@ -14,12 +14,16 @@ use crate::crew::{Crew, Roles, WorkingCrew};
 use crate::embedded::EmbeddedBroker;
 use crate::error::Error;
 use crate::evidence::Evidence;
+use crate::host::listener;
+use crate::options::{LoadOptions, TargetOptions};
+use crate::probe::Probe;
 use crate::progress::Progress;
 use crate::result::RunResult;
+use crate::started::StartedBroker;
 use crate::timeline::{SECOND_NS, Timeline};
 use crate::usage::UsageMeter;
 use crate::worker::Control;
-use crate::workload::{Mode, RunArgs, Verify, Workload};
+use crate::workload::{Mode, Verify, Workload};
 
 /// Time for what is in flight at the end of the window to be answered.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(35);
@@ -37,17 +41,23 @@ const LOOK: Duration = Duration::from_millis(20);
 const START_DELAY_NS: u64 = 20_000_000;
 
 /// Carries out a run. The result always exists; its `error` says whether the run came to its end.
-pub fn execute(args: &RunArgs, progress: &mut Progress, interrupted: Arc<AtomicBool>) -> Result<RunResult, Error> {
-    let workload = Workload::from_args(args)?;
+pub fn execute(
+    load: &LoadOptions,
+    target: &TargetOptions,
+    progress: &mut Progress,
+    interrupted: Arc<AtomicBool>,
+) -> Result<RunResult, Error> {
+    let workload = Workload::from_options(load)?;
     let mut session = Session {
         clock: Clock::start(),
         progress,
         interrupted,
-        args,
+        target,
         broker: None,
+        started: None,
         control: Arc::default(),
         next_look_ns: 0,
-        evidence: Evidence::new(workload, args.bootstrap.is_none()),
+        evidence: Evidence::new(workload, target.bootstrap.is_none()),
     };
     let outcome = session.carry_out();
     if let Err(error) = outcome {
@@ -56,7 +66,8 @@ pub fn execute(args: &RunArgs, progress: &mut Progress, interrupted: Arc<AtomicB
         session.evidence.error = Some(cause);
         session.evidence.stopped_ns = Some(session.clock.now_ns());
     }
-    let result = assemble::result(&session.evidence, args);
+    session.evidence.probe_after = Some(Probe::take(session.evidence.data_directory.as_deref()));
+    let result = assemble::result(&session.evidence, target);
     session.tear_down();
     Ok(result)
 }
@@ -65,8 +76,10 @@ struct Session<'a> {
     clock: Clock,
     progress: &'a mut Progress,
     interrupted: Arc<AtomicBool>,
-    args: &'a RunArgs,
+    target: &'a TargetOptions,
     broker: Option<EmbeddedBroker>,
+    /// Stops what `--start` started.
+    started: Option<StartedBroker>,
     /// Of the phase that goes on.
     control: Arc<Control>,
     next_look_ns: u64,
@@ -78,6 +91,7 @@ impl Session<'_> {
         let (bootstrap, pid) = self.find_broker()?;
         self.evidence.bootstrap = Some(bootstrap.clone());
         self.evidence.usage = Some(UsageMeter::new(pid, self.clock.now_ns()));
+        self.evidence.probe_before = Some(Probe::take(self.evidence.data_directory.as_deref()));
         let workload = self.evidence.workload.clone();
         let name = format!("{TOPIC_PREFIX}{:08x}", self.evidence.run);
         let topic = cluster::create_topic(&bootstrap, &name, workload.partitions, workload.replication_factor)?;
@@ -95,14 +109,18 @@ impl Session<'_> {
         }
     }
 
-    /// The embedded broker, or the one that was named, and its process where it is known.
+    /// The broker that comes with the run, or the one that was named, and its process where it is known.
     fn find_broker(&mut self) -> Result<(String, Option<u32>), Error> {
-        if let Some(bootstrap) = &self.args.bootstrap {
-            return Ok((bootstrap.clone(), self.args.broker_pid));
+        let target = self.target;
+        if let Some(bootstrap) = &target.bootstrap {
+            if let Some(start) = &target.start {
+                self.progress.say("starting the broker");
+                self.started = Some(StartedBroker::start(start, target.stop.as_deref(), bootstrap)?);
+            }
+            return Ok((bootstrap.clone(), target.broker_pid.or_else(|| listener::local_pid(bootstrap))));
         }
-        let program = std::env::current_exe().map_err(crate::error::local("cannot find this program"))?;
         self.progress.say("starting the embedded broker");
-        let broker = EmbeddedBroker::start(&program, self.args.data_dir.as_deref())?;
+        let broker = EmbeddedBroker::start(target)?;
         self.evidence.data_directory = Some(broker.directory().to_path_buf());
         let found = (broker.bootstrap().to_owned(), Some(broker.pid()));
         self.broker = Some(broker);
@@ -295,7 +313,7 @@ impl Session<'_> {
         let (Some(topic), Some(bootstrap)) = (&self.evidence.topic, &self.evidence.bootstrap) else { return };
         // The embedded broker's topics go with its directory.
         if self.broker.is_none()
-            && !self.args.keep_topic
+            && !self.target.keep_topic
             && let Err(error) = cluster::delete_topic(bootstrap, &topic.name)
         {
             self.progress.say(&format!("topic {} is still there: {error}", topic.name));

@@ -1,12 +1,11 @@
 //! The load that was asked for: parsed, bounded and consistent, or refused with the reason.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::ValueEnum;
 
+use crate::options::LoadOptions;
 use crate::payload::STAMP_BYTES;
-use crate::quantity::{Rate, parse_bytes, parse_duration, parse_rate};
 use crate::result::{self, Acks};
 use crate::schedule::Arrival;
 
@@ -26,116 +25,6 @@ const BATCH_BYTES_MAX: u64 = 64 * 1024 * 1024;
 pub const RECORD_OVERHEAD_BYTES_MAX: usize = 21;
 /// The header of a batch.
 pub const BATCH_HEADER_BYTES: usize = protocol::record_batch::HEADER_BYTES;
-
-/// The options of `loadgen run`.
-#[derive(Debug, Clone, Args)]
-pub struct RunArgs {
-    /// Broker to test; without it, an embedded broker is started for the run.
-    #[arg(long, value_name = "HOST:PORT", value_parser = parse_endpoint)]
-    pub bootstrap: Option<String>,
-    /// Process id of a broker on this machine, to measure its CPU and memory.
-    #[arg(long, value_name = "PID", requires = "bootstrap")]
-    pub broker_pid: Option<u32>,
-    /// What is tested, for the result, where the broker does not say: posthaste, apache-kafka, redpanda.
-    #[arg(long, value_name = "NAME", requires = "bootstrap")]
-    pub product: Option<String>,
-    /// Its version, for the result.
-    #[arg(long, value_name = "VERSION", requires = "bootstrap")]
-    pub product_version: Option<String>,
-    /// When the broker flushes, for the result: it cannot be asked.
-    #[arg(long, value_enum, requires = "bootstrap")]
-    pub fsync: Option<FsyncClass>,
-    /// Where the embedded broker keeps its data: a directory on a real file system.
-    #[arg(long, value_name = "DIR", conflicts_with = "bootstrap")]
-    pub data_dir: Option<PathBuf>,
-    /// What is measured: producing, consuming a topic filled before, or both at once.
-    #[arg(long, value_enum, default_value = "both")]
-    pub mode: Mode,
-    /// Offered load: records/s, or payload bytes as 20MB/s; 0 is as fast as it goes (closed loop).
-    #[arg(long, default_value = "20MB/s", value_parser = parse_rate)]
-    pub rate: Rate,
-    /// Distribution of the gaps between records.
-    #[arg(long, value_enum, default_value = "constant")]
-    pub arrival: Arrival,
-    /// Length of the measured window.
-    #[arg(long, default_value = "20s", value_parser = parse_duration)]
-    pub duration: Duration,
-    /// Load before the measured window.
-    #[arg(long, default_value = "5s", value_parser = parse_duration)]
-    pub warmup: Duration,
-    /// Bytes of a record's value.
-    #[arg(long, default_value = "1000", value_parser = parse_bytes)]
-    pub record_bytes: u64,
-    /// Partitions of the topic.
-    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub partitions: u32,
-    /// Replicas of each partition.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=15))]
-    pub replication_factor: u16,
-    /// Producer clients.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000))]
-    pub producers: u32,
-    /// Consumer clients, which share the partitions; 0 is produce only.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=1_000))]
-    pub consumers: u32,
-    /// What an acknowledgement waits for: 0, 1 or all.
-    #[arg(long, default_value = "all", value_parser = parse_acks)]
-    pub acks: Acks,
-    /// Longest wait of a record for company in its batch.
-    #[arg(long, default_value = "5ms", value_parser = parse_duration)]
-    pub linger: Duration,
-    /// A batch is sent when it holds this much.
-    #[arg(long, default_value = "16KiB", value_parser = parse_bytes)]
-    pub batch_bytes: u64,
-    /// Unanswered produce requests a connection.
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
-    pub in_flight: u32,
-    /// Number the batches, so that the broker drops duplicates.
-    #[arg(long)]
-    pub idempotent: bool,
-    /// Bytes written before `--mode consume` starts its clock.
-    #[arg(long, default_value = "1GB", value_parser = parse_bytes)]
-    pub prefill: u64,
-    /// Start of every random stream.
-    #[arg(long, default_value_t = 1)]
-    pub seed: u64,
-    /// Whether all records are read and checked, also after `--mode produce`.
-    #[arg(long, value_enum, default_value = "full")]
-    pub verify: Verify,
-    /// Leave the topic on the broker.
-    #[arg(long)]
-    pub keep_topic: bool,
-    /// Directory of the result files.
-    #[arg(long, value_name = "DIR", default_value = "target/loadgen")]
-    pub out: PathBuf,
-    /// Result file; by default named after the run, in --out.
-    #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
-    /// Report page; by default beside the result file.
-    #[arg(long, value_name = "FILE")]
-    pub html: Option<PathBuf>,
-}
-
-/// When the broker flushes what it wrote.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum FsyncClass {
-    /// Never by itself.
-    None,
-    /// Before the answer at acks=all.
-    Batch,
-    /// From time to time.
-    Interval,
-}
-
-impl From<FsyncClass> for result::Fsync {
-    fn from(class: FsyncClass) -> Self {
-        match class {
-            FsyncClass::None => Self::None,
-            FsyncClass::Batch => Self::Batch,
-            FsyncClass::Interval => Self::Interval,
-        }
-    }
-}
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -219,14 +108,11 @@ pub enum InvalidWorkload {
     /// More than the schedule can resolve.
     #[error("--rate of {0} records/s is beyond 100 million")]
     Rate(u64),
-    /// Would overwrite the result.
-    #[error("--json and --html name the same file")]
-    SameFile,
 }
 
 impl Workload {
     /// Checks the options against each other.
-    pub fn from_args(args: &RunArgs) -> Result<Self, InvalidWorkload> {
+    pub fn from_options(args: &LoadOptions) -> Result<Self, InvalidWorkload> {
         let record_in_batch = args.record_bytes + (RECORD_OVERHEAD_BYTES_MAX + BATCH_HEADER_BYTES) as u64;
         if args.batch_bytes > BATCH_BYTES_MAX {
             return Err(InvalidWorkload::BatchBytes(args.batch_bytes));
@@ -246,9 +132,6 @@ impl Workload {
         let records_per_s = args.rate.records_per_s(args.record_bytes as usize);
         if records_per_s > 1e8 {
             return Err(InvalidWorkload::Rate(records_per_s as u64));
-        }
-        if args.json.is_some() && args.json == args.html {
-            return Err(InvalidWorkload::SameFile);
         }
         let mode = if args.consumers == 0 { Mode::Produce } else { args.mode };
         Ok(Self {
@@ -319,23 +202,6 @@ impl Workload {
     }
 }
 
-fn parse_endpoint(text: &str) -> Result<String, String> {
-    let (host, port) = text.rsplit_once(':').unwrap_or((text, ""));
-    match port.parse::<u16>() {
-        Ok(port) if port > 0 && !host.is_empty() => Ok(text.into()),
-        _ => Err("a broker is given as host:port, as in localhost:9092".into()),
-    }
-}
-
-fn parse_acks(text: &str) -> Result<Acks, String> {
-    match text {
-        "0" => Ok(Acks::None),
-        "1" => Ok(Acks::Leader),
-        "all" | "-1" => Ok(Acks::All),
-        _ => Err("acks is 0, 1 or all".into()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -344,12 +210,12 @@ mod tests {
     #[derive(Parser)]
     struct Line {
         #[command(flatten)]
-        run: RunArgs,
+        run: crate::options::RunOptions,
     }
 
     fn parse(line: &str) -> Result<Workload, String> {
         let line = Line::try_parse_from(format!("loadgen {line}").split_whitespace()).map_err(|e| e.to_string())?;
-        Workload::from_args(&line.run).map_err(|error| error.to_string())
+        Workload::from_options(&line.run.load).map_err(|error| error.to_string())
     }
 
     #[test]

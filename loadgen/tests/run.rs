@@ -9,27 +9,28 @@ use std::time::Duration;
 use clap::Parser;
 use faulty_broker::{Fault, FaultyLog};
 use loadgen::local_broker;
+use loadgen::options::RunOptions;
 use loadgen::progress::Progress;
 use loadgen::result::{RunResult, Verdict, decode_histogram, histogram_name};
 use loadgen::run::execute;
-use loadgen::workload::RunArgs;
 
 #[derive(Parser)]
 struct Line {
     #[command(flatten)]
-    run: RunArgs,
+    run: RunOptions,
 }
 
 const SHORT: &str = "--duration 1s --warmup 200ms --linger 2ms --rate 2000 --partitions 3 --record-bytes 200";
 
-fn args(options: &str) -> RunArgs {
+fn args(options: &str) -> RunOptions {
     Line::parse_from(format!("loadgen {options}").split_whitespace()).run
 }
 
 fn run(fault: Fault, options: &str) -> RunResult {
     let address = local_broker::start(FaultyLog::new(fault)).expect("a port");
     let args = args(&format!("{} {options} --bootstrap {address}", short_besides(options)));
-    execute(&args, &mut Progress::new(true), Arc::new(AtomicBool::new(false))).expect("valid options")
+    execute(&args.load, &args.target, &mut Progress::new(true), Arc::new(AtomicBool::new(false)))
+        .expect("valid options")
 }
 
 /// `SHORT` without what `options` says otherwise: an option is given once.
@@ -168,7 +169,8 @@ fn without_acknowledgements_nothing_is_promised_and_what_comes_is_checked() {
 #[test]
 fn a_run_that_cannot_start_still_has_a_result() {
     let args = args("--bootstrap 127.0.0.1:1");
-    let result = execute(&args, &mut Progress::new(true), Arc::new(AtomicBool::new(false))).expect("valid options");
+    let result = execute(&args.load, &args.target, &mut Progress::new(true), Arc::new(AtomicBool::new(false)))
+        .expect("valid options");
     assert!(result.error.is_some_and(|error| error.contains("127.0.0.1:1")));
     assert_eq!(result.integrity.verdict, Verdict::Incomplete);
 }
@@ -177,7 +179,8 @@ fn a_run_that_cannot_start_still_has_a_result() {
 fn an_interrupted_run_ends_at_once_and_says_so() {
     let address = local_broker::start(FaultyLog::new(Fault::None)).expect("a port");
     let args = args(&format!("--duration 10m --bootstrap {address}"));
-    let result = execute(&args, &mut Progress::new(true), Arc::new(AtomicBool::new(true))).expect("valid options");
+    let result = execute(&args.load, &args.target, &mut Progress::new(true), Arc::new(AtomicBool::new(true)))
+        .expect("valid options");
     assert_eq!(result.error.as_deref(), Some("interrupted"));
     assert!(result.summary.produce.is_none(), "the measured window never began");
 }

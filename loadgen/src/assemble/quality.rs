@@ -4,11 +4,9 @@ use crate::assemble::window::Window;
 use crate::collector::Row;
 use crate::error::error_name;
 use crate::evidence::Evidence;
-use crate::result::{Acks, Quality, Resources, Summary};
+use crate::result::{Acks, Calibration, NoiseProbe, Quality, Resources, Summary};
+use crate::sustained::ACHIEVED_SHARE_MIN;
 use crate::workload::{Mode, Verify};
-
-/// Less than this share of the offered load is a queue that grows.
-const SATURATED_BELOW: f64 = 0.99;
 
 /// A thread that works more than this share of the time may be what limits the run.
 const BUSY_SHARE_MAX: f64 = 0.8;
@@ -16,6 +14,15 @@ const BUSY_SHARE_MAX: f64 = 0.8;
 /// First and last third may differ by this much.
 const STEADY_RATE_SHARE: f64 = 0.05;
 const STEADY_P99_SHARE: f64 = 0.20;
+
+/// A processor whose speed changed by more than this is another processor.
+const CPU_DRIFT_MAX: f64 = 0.05;
+
+/// A flush is noisier than arithmetic on every disk; beyond this it is another disk.
+const FLUSH_DRIFT_MAX: f64 = 0.5;
+
+/// More than this share of the time taken by the hypervisor is time that nobody measured.
+const STEAL_SHARE_MAX: f64 = 0.02;
 
 /// Three thirds of at least three seconds.
 const STEADY_ROWS_MIN: usize = 9;
@@ -26,13 +33,14 @@ pub(super) fn quality(
     window: Option<&Window<'_>>,
     summary: &Summary,
     resources: &Resources,
+    calibration: &Calibration,
 ) -> Quality {
     let workload = &evidence.workload;
     let produce = summary.produce.as_ref();
     let offered = produce.and_then(|produce| produce.offered).map_or(0.0, |rate| rate.records_per_s);
     let achieved = produce.map_or(0.0, |produce| produce.achieved.records_per_s);
     // A run that was cut short says nothing of what the broker could have kept up with.
-    let saturated = evidence.error.is_none() && offered > 0.0 && achieved < offered * SATURATED_BELOW;
+    let saturated = evidence.error.is_none() && offered > 0.0 && achieved < offered * ACHIEVED_SHARE_MIN;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = (workload.producers as usize).min(cores).max((workload.consumers as usize).min(cores));
     let busy = resources.loadgen.as_ref().map_or(0.0, |used| used.cpu_secs() / summary.measured_secs.max(1e-9));
@@ -40,6 +48,7 @@ pub(super) fn quality(
         steady: window.and_then(|window| steady(window)),
         client_limited: summary.measured_secs > 0.0 && busy > BUSY_SHARE_MAX * threads as f64,
         saturated,
+        noisy: noisy(resources, calibration),
         closed_loop: workload.is_closed_loop(),
         notes: notes(evidence),
     }
@@ -71,6 +80,15 @@ fn notes(evidence: &Evidence) -> Vec<String> {
         notes.push("The topic was filled before; the window ends when it is read to its end.".into());
     }
     notes
+}
+
+/// Whether the machine was another one at the end, or not ours the whole time.
+fn noisy(resources: &Resources, calibration: &Calibration) -> bool {
+    let steal = resources.host.as_ref().and_then(|host| host.steal_share).unwrap_or(0.0);
+    let drifted = |probe: Option<NoiseProbe>, max: f64| probe.is_some_and(|probe| probe.drift() > max);
+    steal > STEAL_SHARE_MAX
+        || drifted(calibration.cpu_probe, CPU_DRIFT_MAX)
+        || drifted(calibration.fdatasync_probe, FLUSH_DRIFT_MAX)
 }
 
 /// Whether the first and the last third agree; absent when there are too few rows to tell.

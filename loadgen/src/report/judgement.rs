@@ -90,6 +90,11 @@ pub(super) fn warnings(result: &RunResult) -> Vec<Statement> {
         let sentence = "the load generator, not the broker, may have set these figures";
         warn(Tone::Caution, "CLIENT LIMITED", sentence.into());
     }
+    if quality.noisy {
+        let sentence =
+            "the machine changed while the run went on (probes before and after disagree, or time was stolen)";
+        warn(Tone::Caution, "NOISY", sentence.into());
+    }
     if quality.steady == Some(false) {
         let sentence = "the first and the last third of the run disagree; run longer";
         warn(Tone::Caution, "UNSTEADY", sentence.into());

@@ -1,6 +1,7 @@
 //! A run as people read it: a terminal table, one self-contained HTML page, and the JSON result beside it.
 
 mod chart;
+mod columns;
 mod facts;
 mod html;
 mod judgement;
@@ -11,6 +12,7 @@ mod series_chart;
 mod table;
 mod units;
 
+pub use columns::{Align, Table};
 pub use html::html_page;
 pub use table::{Colour, terminal_table};
 pub use units::{binary_bytes, count, decimal, duration_ns, megabytes_per_s};

@@ -13,6 +13,9 @@ pub struct Quality {
     pub client_limited: bool,
     /// Less than 99 % of the offered load was achieved: latencies are those of a growing queue.
     pub saturated: bool,
+    /// The machine changed while the run went on: the probes before and after it disagree by more than 5 %.
+    #[serde(default)]
+    pub noisy: bool,
     /// As fast as it goes: no schedule, so latency counts from the actual send.
     pub closed_loop: bool,
     /// Remarks for the reader, whole sentences.

@@ -230,6 +230,11 @@ impl Workload {
         format!("{:016x}", fnv1a(&canonical))
     }
 
+    /// The same without what may differ between repeats: the start of the random streams.
+    pub(super) fn without_seed(&self) -> Self {
+        Self { seed: 0, ..self.clone() }
+    }
+
     /// Planned length of the phase of this name, 0 without one.
     pub fn phase_secs(&self, name: &str) -> f64 {
         self.phases.iter().filter(|phase| phase.name == name).map(|phase| phase.secs).sum()
@@ -265,6 +270,6 @@ impl Acks {
 }
 
 /// FNV-1a: stable across versions and machines, which the standard hasher does not promise.
-fn fnv1a(bytes: &[u8]) -> u64 {
+pub(super) fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }

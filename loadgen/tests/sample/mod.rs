@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
 use loadgen::result::{
-    Acks, Arrival, ArrivalKind, BatchShape, ClientMode, Compression, Durability, FetchSettings, Fsync, HostEnvironment,
-    HostPressure, HostRole, Integrity, IntegrityMode, Kind, Latency, LoadgenBuild, OverloadPolicy, Phase,
-    ProcessResources, Quality, Rate, Resources, RunResult, SCHEMA_VERSION, Series, Storage, StreamLatency,
+    Acks, Arrival, ArrivalKind, BatchShape, Calibration, ClientMode, Compression, Durability, FetchSettings, Fsync,
+    HostEnvironment, HostPressure, HostRole, Integrity, IntegrityMode, Kind, Latency, LoadgenBuild, OverloadPolicy,
+    Phase, ProcessResources, Quality, Rate, Resources, RunResult, SCHEMA_VERSION, Series, Storage, StreamLatency,
     StreamSummary, Summary, Target, Verdict, Workload, WriteCache, encode_histogram, histogram_name,
 };
 
@@ -27,7 +27,11 @@ pub fn calm_run() -> RunResult {
         schema_version: SCHEMA_VERSION,
         id: "20261123T140800Z-5f1c2a9e".into(),
         kind: Kind::Run,
+        label: None,
+        suite: None,
+        repeat: None,
         workload_id: workload.id(),
+        series_key: "0123456789abcdef".into(),
         tags: Vec::new(),
         command: ["loadgen", "run", "--rate", "20MB/s", "--partitions", "8"].map(String::from).to_vec(),
         started_utc: "2026-11-23T14:08:00Z".into(),
@@ -48,7 +52,10 @@ pub fn calm_run() -> RunResult {
         ),
         series: Some(series(20e6, |_| 1.0)),
         resources: resources(),
+        calibration: Calibration::default(),
         integrity: integrity(),
+        faults: Vec::new(),
+        slo: Vec::new(),
         quality: Quality { steady: Some(true), ..Quality::default() },
         error: None,
     }
@@ -69,6 +76,7 @@ pub fn saturated_run() -> RunResult {
         saturated: true,
         client_limited: true,
         steady: Some(false),
+        noisy: false,
         closed_loop: false,
         notes: vec!["The load generator shares both cores with the broker.".into()],
     };

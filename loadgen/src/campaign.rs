@@ -1,0 +1,89 @@
+//! Several runs that belong together: each is labelled with its place, judged, and written before the next one begins, so that an
+//! interruption costs at most the run that goes on.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::ceiling::{CeilingUse, add_ceiling};
+use crate::error::{Error, local};
+use crate::goal::GoalExpression;
+use crate::options::{LoadOptions, OutputOptions, TargetOptions};
+use crate::progress::Progress;
+use crate::report::write_files;
+use crate::result::{Kind, Repeat, RunResult};
+use crate::run;
+
+/// Makes the runs of one command.
+pub struct Campaign {
+    suite: String,
+    directory: PathBuf,
+    ceiling: CeilingUse,
+    goals: Vec<GoalExpression>,
+    progress: Progress,
+    interrupted: Arc<AtomicBool>,
+    files: Vec<PathBuf>,
+}
+
+/// The place of a run in its campaign.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// What the run is for.
+    pub kind: Kind,
+    /// The side that it belongs to.
+    pub label: Option<String>,
+    /// Which of several equal runs it is.
+    pub repeat: Option<Repeat>,
+    /// What the live view says while it goes on: `run 3 of 10, candidate`.
+    pub title: String,
+}
+
+impl Campaign {
+    /// A campaign of this name. Its files go into a folder of that name below `--out`.
+    pub fn new(suite: &str, output: &OutputOptions, goals: Vec<GoalExpression>, interrupted: Arc<AtomicBool>) -> Self {
+        Self {
+            suite: suite.to_owned(),
+            directory: output.out.join(suite),
+            ceiling: output.ceiling,
+            goals,
+            progress: Progress::new(output.quiet),
+            interrupted,
+            files: Vec::new(),
+        }
+    }
+
+    /// Makes one run and writes its files. A run that ended early is a result; one that could not begin, or was interrupted, is an error.
+    pub fn make(&mut self, load: &LoadOptions, target: &TargetOptions, place: Place) -> Result<RunResult, Error> {
+        self.progress.set_title(&place.title);
+        let mut result = run::execute(load, target, &mut self.progress, self.interrupted.clone())?;
+        result.kind = place.kind;
+        result.label = place.label;
+        result.suite = Some(self.suite.clone());
+        result.repeat = place.repeat;
+        result.slo = self.goals.iter().map(|goal| goal.judge(&result)).collect();
+        add_ceiling(&mut result, load, self.ceiling, &mut self.progress);
+        let written = write_files(&result, &self.directory);
+        let paths = written.map_err(local(format!("cannot write the result to {}", self.directory.display())))?;
+        self.files.push(paths.json);
+        if self.interrupted.load(Ordering::Relaxed) {
+            return Err(Error::Interrupted);
+        }
+        Ok(result)
+    }
+
+    /// A line for the user.
+    pub fn say(&self, line: &str) {
+        self.progress.say(line);
+    }
+
+    /// The folder of its files.
+    pub fn directory(&self) -> &std::path::Path {
+        &self.directory
+    }
+
+    /// Takes the live view away, before anything is printed; the result files in the order of the runs.
+    pub fn finish(self) -> Vec<PathBuf> {
+        self.progress.finish();
+        self.files
+    }
+}

@@ -1,0 +1,169 @@
+//! What this generator can offer at most: measured against a broker in this process that forgets everything, remembered for each kind of
+//! workload and machine, and put beside every run, so that a reader sees whether the broker or the generator set a figure.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, SystemTime};
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+use crate::local_broker::{self, NullLog};
+use crate::options::{FsyncClass, LoadOptions, TargetOptions};
+use crate::progress::Progress;
+use crate::quantity::Rate;
+use crate::result::{GeneratorCeiling, RunResult, utc_timestamp};
+use crate::run;
+use crate::workload::{Mode, Verify};
+
+/// Above this share of its ceiling the generator shapes the figures.
+pub const SHARE_MAX: f64 = 0.5;
+
+/// Long enough for a figure within a few percent, short enough to be taken unasked.
+const WARMUP: Duration = Duration::from_secs(1);
+const DURATION: Duration = Duration::from_secs(3);
+
+/// Kinds of workload that are remembered; the oldest is forgotten.
+const REMEMBERED_MAX: usize = 200;
+
+/// What two hundred ceilings take, with room.
+const FILE_BYTES_MAX: u64 = 256 * 1024;
+
+/// How a run comes to the generator's ceiling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CeilingUse {
+    /// The remembered one; without one it is measured after the run, which takes four seconds.
+    Auto,
+    /// The remembered one or none.
+    Remembered,
+    /// None.
+    Off,
+}
+
+/// Ceilings by kind of workload and machine.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Memory {
+    ceilings: BTreeMap<String, GeneratorCeiling>,
+}
+
+/// Puts the ceiling beside a result, and says so when the run came too near.
+pub fn add_ceiling(result: &mut RunResult, load: &LoadOptions, wanted: CeilingUse, progress: &mut Progress) {
+    let Some(rate) = result.summary.produce.as_ref().map(|produce| produce.offered.unwrap_or(produce.achieved)) else {
+        return;
+    };
+    let mut ceiling = match wanted {
+        CeilingUse::Off => return,
+        CeilingUse::Remembered => remembered(result),
+        CeilingUse::Auto => remembered(result).or_else(|| {
+            progress.say("measuring what this generator can offer with such a workload (once, 4 s)");
+            measure(load, progress).inspect(|ceiling| remember(result, ceiling))
+        }),
+    };
+    if let Some(ceiling) = ceiling.as_mut().filter(|ceiling| ceiling.records_per_s > 0.0) {
+        let share = rate.records_per_s / ceiling.records_per_s;
+        ceiling.share = Some(share);
+        if share > SHARE_MAX {
+            result.quality.client_limited = true;
+            result.quality.notes.push(format!(
+                "The generator was at {:.0} % of what it reaches against a broker that forgets everything.",
+                share * 100.0
+            ));
+        }
+    }
+    result.calibration.generator_ceiling = ceiling;
+}
+
+/// Keeps what a selftest found for the runs to come.
+pub fn remember(result: &RunResult, ceiling: &GeneratorCeiling) {
+    let Some(path) = memory_file() else { return };
+    let mut memory = read_memory(&path);
+    memory.ceilings.insert(key(result), GeneratorCeiling { share: None, ..ceiling.clone() });
+    while memory.ceilings.len() > REMEMBERED_MAX {
+        let oldest = memory.ceilings.iter().min_by(|a, b| a.1.measured_utc.cmp(&b.1.measured_utc));
+        let Some(oldest) = oldest.map(|(key, _)| key.clone()) else { break };
+        memory.ceilings.remove(&oldest);
+    }
+    // What cannot be remembered is measured again.
+    if let (Some(directory), Ok(json)) = (path.parent(), serde_json::to_vec_pretty(&memory)) {
+        let unfinished = path.with_extension(format!("{}.unfinished", std::process::id()));
+        let _ = fs::create_dir_all(directory)
+            .and_then(|()| fs::write(&unfinished, json))
+            .and_then(|()| fs::rename(&unfinished, &path));
+    }
+}
+
+/// The ceiling that a finished selftest shows.
+pub fn of_selftest(result: &RunResult) -> Option<GeneratorCeiling> {
+    let achieved = result.summary.produce.as_ref()?.achieved;
+    (achieved.records_per_s > 0.0 && result.error.is_none()).then(|| GeneratorCeiling {
+        records_per_s: achieved.records_per_s,
+        bytes_per_s: achieved.bytes_per_s,
+        measured_utc: utc_timestamp(SystemTime::now()),
+        share: None,
+    })
+}
+
+/// The same load in a closed loop against a broker that forgets everything: nothing is stored, so nothing can be read back.
+pub fn selftest_options(load: &mut LoadOptions, target: &mut TargetOptions) -> std::io::Result<()> {
+    *target = TargetOptions {
+        bootstrap: Some(local_broker::start(NullLog::default())?),
+        product: Some("null-broker".into()),
+        fsync: Some(FsyncClass::None),
+        ..TargetOptions::default()
+    };
+    (load.mode, load.verify, load.consumers, load.rate) = (Mode::Produce, Verify::Off, 0, Rate::Unlimited);
+    Ok(())
+}
+
+fn measure(load: &LoadOptions, progress: &mut Progress) -> Option<GeneratorCeiling> {
+    let (mut load, mut target) = (load.clone(), TargetOptions::default());
+    selftest_options(&mut load, &mut target).ok()?;
+    (load.warmup, load.duration) = (WARMUP, DURATION);
+    let interrupted = Arc::new(AtomicBool::new(false));
+    of_selftest(&run::execute(&load, &target, progress, interrupted).ok()?)
+}
+
+fn remembered(result: &RunResult) -> Option<GeneratorCeiling> {
+    read_memory(&memory_file()?).ceilings.remove(&key(result))
+}
+
+/// What decides the cost of a record for the generator, and the machine that it was measured on.
+fn key(result: &RunResult) -> String {
+    let workload = &result.workload;
+    let shape = format!(
+        "{:?} {} B x{} p{} batch {} linger {} inflight {} acks {} {:?} idempotent {}",
+        workload.client_mode,
+        workload.record_bytes,
+        workload.producers,
+        workload.partitions,
+        workload.batch_bytes_max,
+        workload.linger_ms,
+        workload.inflight_requests_max,
+        workload.acks.as_str(),
+        workload.compression,
+        workload.idempotence,
+    );
+    let machine = result
+        .env
+        .first()
+        .map(|host| format!("{} x{} {}", host.cpu_model.as_deref().unwrap_or("unknown"), host.cores, host.kernel));
+    let build = &result.loadgen;
+    let version = build.git_sha.as_deref().unwrap_or(&build.version);
+    format!("{shape} | {} | {version} {}", machine.unwrap_or_default(), build.build_profile)
+}
+
+fn read_memory(path: &PathBuf) -> Memory {
+    let small = fs::metadata(path).is_ok_and(|found| found.len() <= FILE_BYTES_MAX);
+    let text = if small { fs::read(path).unwrap_or_default() } else { Vec::new() };
+    serde_json::from_slice(&text).unwrap_or_default()
+}
+
+/// Beside what other programs remember of this machine; `XDG_CACHE_HOME` as its specification says.
+fn memory_file() -> Option<PathBuf> {
+    let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = base.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))?;
+    Some(base.join("posthaste-loadgen").join("ceilings.json"))
+}

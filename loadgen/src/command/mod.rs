@@ -1,0 +1,57 @@
+//! The commands of the program: each takes its options and ends in an exit code.
+
+pub mod curve;
+pub mod find_max;
+pub mod run;
+pub mod selftest;
+
+use std::process::ExitCode;
+
+use crate::error::Error;
+
+/// How a command ended, for scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// All is well.
+    Fine,
+    /// Records were lost or harmed, a goal was missed, or one side is worse than the other.
+    Regression,
+    /// The options contradict each other, or the run says nothing.
+    InvalidRun,
+    /// The work could not be done: no broker, no disk, an answer that is none.
+    ToolError,
+}
+
+impl Exit {
+    /// The worse of two: what could not be done comes before what says nothing, and that before what is bad.
+    #[must_use]
+    pub fn worse(self, other: Self) -> Self {
+        if self.rank() >= other.rank() { self } else { other }
+    }
+
+    fn rank(self) -> u8 {
+        match self {
+            Self::Fine => 0,
+            Self::Regression => 1,
+            Self::InvalidRun => 2,
+            Self::ToolError => 3,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.rank())
+    }
+}
+
+/// Says in one line why a run could not be made.
+pub fn refuse_run(error: &Error) -> Exit {
+    refuse(error, if matches!(error, Error::Workload(_)) { Exit::InvalidRun } else { Exit::ToolError })
+}
+
+/// Says in one line why a command cannot go on.
+pub fn refuse(error: impl std::fmt::Display, exit: Exit) -> Exit {
+    eprintln!("loadgen: {error}");
+    exit
+}

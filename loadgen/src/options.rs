@@ -1,0 +1,200 @@
+//! The options that commands share: the load, the target, the files. Every key of a workload file is an option here.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use crate::ceiling::CeilingUse;
+use crate::goal::GoalExpression;
+use crate::preset::Preset;
+use crate::quantity::{Rate, parse_bytes, parse_duration, parse_rate};
+use crate::result::{self, Acks};
+use crate::schedule::Arrival;
+use crate::workload::{Mode, Verify};
+
+/// The options of a command that makes runs.
+#[derive(Debug, Clone, Args)]
+pub struct RunOptions {
+    /// The load.
+    #[command(flatten)]
+    pub load: LoadOptions,
+    /// What it is offered to.
+    #[command(flatten)]
+    pub target: TargetOptions,
+    /// What is written where.
+    #[command(flatten)]
+    pub output: OutputOptions,
+}
+
+/// A load as it is asked for; [`crate::workload::Workload`] is the same without contradictions.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Load")]
+pub struct LoadOptions {
+    /// A load with a name; other options change it.
+    #[arg(long, value_enum)]
+    pub preset: Option<Preset>,
+    /// A file of these options as TOML keys (rate = "20MB/s"); options on the line change it.
+    #[arg(long, value_name = "FILE")]
+    pub workload: Option<PathBuf>,
+    /// What is measured: producing, consuming a topic filled before, or both at once.
+    #[arg(long, value_enum, default_value = "both")]
+    pub mode: Mode,
+    /// Offered load: records/s, or payload bytes as 20MB/s; 0 is as fast as it goes (closed loop).
+    #[arg(long, default_value = "20MB/s", value_parser = parse_rate)]
+    pub rate: Rate,
+    /// Distribution of the gaps between records.
+    #[arg(long, value_enum, default_value = "constant")]
+    pub arrival: Arrival,
+    /// Length of the measured window.
+    #[arg(long, default_value = "20s", value_parser = parse_duration)]
+    pub duration: Duration,
+    /// Load before the measured window.
+    #[arg(long, default_value = "5s", value_parser = parse_duration)]
+    pub warmup: Duration,
+    /// Bytes of a record's value.
+    #[arg(long, default_value = "1000", value_parser = parse_bytes)]
+    pub record_bytes: u64,
+    /// Partitions of the topic.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub partitions: u32,
+    /// Replicas of each partition.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=15))]
+    pub replication_factor: u16,
+    /// Producer clients.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub producers: u32,
+    /// Consumer clients, which share the partitions; 0 is produce only.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=1_000))]
+    pub consumers: u32,
+    /// What an acknowledgement waits for: 0, 1 or all.
+    #[arg(long, default_value = "all", value_parser = parse_acks)]
+    pub acks: Acks,
+    /// Longest wait of a record for company in its batch.
+    #[arg(long, default_value = "5ms", value_parser = parse_duration)]
+    pub linger: Duration,
+    /// A batch is sent when it holds this much.
+    #[arg(long, default_value = "16KiB", value_parser = parse_bytes)]
+    pub batch_bytes: u64,
+    /// Unanswered produce requests a connection.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub in_flight: u32,
+    /// Number the batches, so that the broker drops duplicates.
+    #[arg(long, num_args = 0..=1, default_value = "false", default_missing_value = "true", require_equals = true, action = clap::ArgAction::Set)]
+    pub idempotent: bool,
+    /// Bytes written before `--mode consume` starts its clock.
+    #[arg(long, default_value = "1GB", value_parser = parse_bytes)]
+    pub prefill: u64,
+    /// Start of every random stream.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Whether all records are read and checked, also after `--mode produce`.
+    #[arg(long, value_enum, default_value = "full")]
+    pub verify: Verify,
+}
+
+/// The same load as fast as it goes: what a search and a curve take their range from.
+pub fn ceiling_load(load: &LoadOptions) -> LoadOptions {
+    LoadOptions { rate: Rate::Unlimited, ..load.clone() }
+}
+
+/// What the load is offered to.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Target")]
+pub struct TargetOptions {
+    /// Broker to test; without it, an embedded broker is started for the run.
+    #[arg(long, value_name = "HOST:PORT", value_parser = parse_endpoint)]
+    pub bootstrap: Option<String>,
+    /// Process id of a broker on this machine, to measure its CPU and memory.
+    #[arg(long, value_name = "PID", requires = "bootstrap")]
+    pub broker_pid: Option<u32>,
+    /// What is tested, for the result, where the broker does not say: posthaste, apache-kafka, redpanda.
+    #[arg(long, value_name = "NAME", requires = "bootstrap")]
+    pub product: Option<String>,
+    /// Its version, for the result.
+    #[arg(long, value_name = "VERSION", requires = "bootstrap")]
+    pub product_version: Option<String>,
+    /// When the broker flushes, for the result: it cannot be asked.
+    #[arg(long, value_enum, requires = "bootstrap")]
+    pub fsync: Option<FsyncClass>,
+    /// Server binary to start for the run instead of the embedded broker.
+    #[arg(long, value_name = "PROGRAM", conflicts_with = "bootstrap")]
+    pub broker: Option<PathBuf>,
+    /// Setting of the broker that is started, as num.partitions=8; may be given several times.
+    #[arg(long = "broker-set", value_name = "KEY=VALUE", conflicts_with = "bootstrap")]
+    pub broker_settings: Vec<String>,
+    /// Command of the shell that starts the broker at --bootstrap before the run.
+    #[arg(long, value_name = "COMMAND", requires = "bootstrap")]
+    pub start: Option<String>,
+    /// Command of the shell that stops it after the run; without it, what --start started is ended by a signal.
+    #[arg(long, value_name = "COMMAND", requires = "start")]
+    pub stop: Option<String>,
+    /// Where the embedded broker keeps its data: a directory on a real file system.
+    #[arg(long, value_name = "DIR", conflicts_with = "bootstrap")]
+    pub data_dir: Option<PathBuf>,
+    /// Leave the topic on the broker.
+    #[arg(long)]
+    pub keep_topic: bool,
+}
+
+/// What is written where.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Output")]
+pub struct OutputOptions {
+    /// Directory of the result files.
+    #[arg(long, value_name = "DIR", default_value = "target/loadgen")]
+    pub out: PathBuf,
+    /// Result file, `-` for standard output instead of the table; by default named after the run, in --out.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Report page; by default beside the result file.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// How the generator's own ceiling comes into the result.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub ceiling: CeilingUse,
+    /// Goal that the run is held against, as 'p99<10ms'; may be given several times, and a missed one is exit code 1.
+    #[arg(long = "slo", value_name = "GOAL")]
+    pub goals: Vec<GoalExpression>,
+    /// No progress and no table: the files and the exit code tell.
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+/// When the broker flushes what it wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FsyncClass {
+    /// Never by itself.
+    None,
+    /// Before the answer at acks=all.
+    Batch,
+    /// From time to time.
+    Interval,
+}
+
+impl From<FsyncClass> for result::Fsync {
+    fn from(class: FsyncClass) -> Self {
+        match class {
+            FsyncClass::None => Self::None,
+            FsyncClass::Batch => Self::Batch,
+            FsyncClass::Interval => Self::Interval,
+        }
+    }
+}
+
+fn parse_endpoint(text: &str) -> Result<String, String> {
+    let (host, port) = text.rsplit_once(':').unwrap_or((text, ""));
+    match port.parse::<u16>() {
+        Ok(port) if port > 0 && !host.is_empty() => Ok(text.into()),
+        _ => Err("a broker is given as host:port, as in localhost:9092".into()),
+    }
+}
+
+fn parse_acks(text: &str) -> Result<Acks, String> {
+    match text {
+        "0" => Ok(Acks::None),
+        "1" => Ok(Acks::Leader),
+        "all" | "-1" => Ok(Acks::All),
+        _ => Err("acks is 0, 1 or all".into()),
+    }
+}

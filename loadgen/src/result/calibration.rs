@@ -1,0 +1,49 @@
+//! What the machine and the generator could do when the run was made: the measure of how far figures can be trusted.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What the machine and the generator could do at the time.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Calibration {
+    /// What the generator offers at most with this workload on this machine; absent when it was never measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generator_ceiling: Option<GeneratorCeiling>,
+    /// A fixed piece of arithmetic, before and after the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_probe: Option<NoiseProbe>,
+    /// A 4 KiB write and its fdatasync beside the broker's data; absent when the data is elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fdatasync_probe: Option<NoiseProbe>,
+}
+
+/// What the generator reached against a broker that forgets everything.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct GeneratorCeiling {
+    /// Records.
+    pub records_per_s: f64,
+    /// Value bytes.
+    pub bytes_per_s: f64,
+    /// When it was measured; RFC 3339, UTC.
+    pub measured_utc: String,
+    /// The run's offered (or, in a closed loop, achieved) rate as a share of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<f64>,
+}
+
+/// The same small piece of work before and after a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct NoiseProbe {
+    /// Median before.
+    pub before_ns: u64,
+    /// Median after.
+    pub after_ns: u64,
+}
+
+impl NoiseProbe {
+    /// How far the two are apart, as a share of the smaller.
+    pub fn drift(&self) -> f64 {
+        let (low, high) = (self.before_ns.min(self.after_ns), self.before_ns.max(self.after_ns));
+        if low == 0 { 0.0 } else { (high - low) as f64 / low as f64 }
+    }
+}

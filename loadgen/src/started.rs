@@ -1,0 +1,112 @@
+//! A broker that a command of the user's starts before a run and stops after it.
+//!
+//! The command may stay in the foreground (it is ended by a signal) or hand over to something in the background and end with 0
+//! (then the user's stop command ends it).
+
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::client::Client;
+use crate::error::{Error, local};
+
+/// A JVM on a busy machine takes 20 s.
+const START_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// A stop that flushes gigabytes; after that it is killed.
+const STOP_TIMEOUT: Duration = Duration::from_secs(60);
+
+const POLL_PAUSE: Duration = Duration::from_millis(50);
+
+/// A running broker. Dropping it stops it.
+#[derive(Debug)]
+pub struct StartedBroker {
+    starter: Child,
+    stop: Option<String>,
+}
+
+impl StartedBroker {
+    /// Runs `start` and waits until a Kafka broker answers at `bootstrap`.
+    pub fn start(start: &str, stop: Option<&str>, bootstrap: &str) -> Result<Self, Error> {
+        if Client::open(bootstrap, POLL_PAUSE).is_ok() {
+            return Err(Error::Started(format!("a broker answers at {bootstrap} already, before --start")));
+        }
+        let starter = shell(start).spawn().map_err(local("cannot run --start"))?;
+        let mut broker = Self { starter, stop: stop.map(str::to_owned) };
+        let deadline = Instant::now() + START_TIMEOUT;
+        while Instant::now() < deadline {
+            if Client::open(bootstrap, POLL_PAUSE * 10).is_ok() {
+                return Ok(broker);
+            }
+            if let Some(status) = broker.ended().filter(|status| !status.success()) {
+                return Err(Error::Started(format!("--start ended with {status} before {bootstrap} answered")));
+            }
+            thread::sleep(POLL_PAUSE);
+        }
+        Err(Error::Started(format!("nobody answered at {bootstrap} within {} s of --start", START_TIMEOUT.as_secs())))
+    }
+
+    fn ended(&mut self) -> Option<ExitStatus> {
+        self.starter.try_wait().ok().flatten()
+    }
+
+    /// Whether the starter has gone after waiting for it.
+    fn has_ended_within(&mut self, limit: Duration) -> bool {
+        let deadline = Instant::now() + limit;
+        while self.ended().is_none() {
+            if Instant::now() > deadline {
+                return false;
+            }
+            thread::sleep(POLL_PAUSE);
+        }
+        true
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(group) = Pid::from_raw(self.starter.id() as i32) {
+            let _ = kill_process_group(group, signal);
+        }
+    }
+}
+
+impl Drop for StartedBroker {
+    fn drop(&mut self) {
+        if let Some(stop) = &self.stop {
+            let _ = shell(stop).status();
+        } else {
+            self.signal(Signal::TERM);
+        }
+        if !self.has_ended_within(STOP_TIMEOUT) {
+            self.signal(Signal::KILL);
+            let _ = self.starter.wait();
+        }
+    }
+}
+
+/// In a group of its own: Ctrl-C is for us, and a signal to the group reaches what the shell started.
+fn shell(command: &str) -> Command {
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", command]).stdin(Stdio::null()).stdout(Stdio::null()).process_group(0);
+    shell
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_that_fails_says_so_at_once() {
+        let error = StartedBroker::start("exit 7", None, "127.0.0.1:1").map(|_| ()).expect_err("it ended");
+        assert!(error.to_string().contains("exit status: 7"), "{error}");
+    }
+
+    #[test]
+    fn a_start_over_a_running_broker_is_refused() {
+        let address = crate::local_broker::start(crate::local_broker::NullLog::default()).expect("a port");
+        let error = StartedBroker::start("exit 7", None, &address).map(|_| ()).expect_err("somebody is there");
+        assert!(error.to_string().contains("already"), "{error}");
+    }
+}
