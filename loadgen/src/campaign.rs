@@ -10,6 +10,7 @@ use crate::error::{Error, local};
 use crate::goal::GoalExpression;
 use crate::options::{LoadOptions, OutputOptions, TargetOptions};
 use crate::progress::Progress;
+use crate::quantity::Rate;
 use crate::report::write_files;
 use crate::result::{Kind, Repeat, RunResult};
 use crate::run;
@@ -69,6 +70,19 @@ impl Campaign {
             return Err(Error::Interrupted);
         }
         Ok(result)
+    }
+
+    /// What the load reaches as fast as it goes, records a second: where a search and a curve take their range from.
+    pub fn closed_loop(&mut self, load: &LoadOptions, target: &TargetOptions) -> Result<f64, Error> {
+        let load = LoadOptions { rate: Rate::Unlimited, ..load.clone() };
+        let title = "closed loop, for the range".into();
+        let result = self.make(&load, target, Place { kind: Kind::Search, label: None, repeat: None, title })?;
+        let reached = result.summary.produce.as_ref().map_or(0.0, |produce| produce.achieved.records_per_s);
+        match result.error {
+            Some(error) => Err(Error::Probe(error)),
+            None if reached > 0.0 => Ok(reached),
+            None => Err(Error::Probe("nothing was acknowledged".into())),
+        }
     }
 
     /// A line for the user.

@@ -93,11 +93,6 @@ pub struct LoadOptions {
     pub verify: Verify,
 }
 
-/// The same load as fast as it goes: what a search and a curve take their range from.
-pub fn ceiling_load(load: &LoadOptions) -> LoadOptions {
-    LoadOptions { rate: Rate::Unlimited, ..load.clone() }
-}
-
 /// What the load is offered to.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Target")]

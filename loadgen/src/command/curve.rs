@@ -5,7 +5,7 @@ use clap::Args;
 use crate::campaign::{Campaign, Place};
 use crate::command::{Exit, refuse_run, run};
 use crate::error::Error;
-use crate::options::{RunOptions, ceiling_load};
+use crate::options::RunOptions;
 use crate::quantity::{Rate, parse_rate, parse_share};
 use crate::report::{Align, Table, duration_ns, megabytes_per_s};
 use crate::result::{Kind, Percentile, Repeat, RunResult};
@@ -49,18 +49,9 @@ pub fn execute(options: &CurveOptions) -> Exit {
 
 fn points(options: &CurveOptions, campaign: &mut Campaign) -> Result<Vec<(f64, RunResult)>, Error> {
     let RunOptions { load, target, .. } = &options.run;
-    let max = match options.max.map(|rate| rate.records_per_s(load.record_bytes as usize)) {
-        Some(max) => max,
-        None => {
-            let place =
-                Place { kind: Kind::Search, label: None, repeat: None, title: "closed loop, for the range".into() };
-            let ceiling = campaign.make(&ceiling_load(load), target, place)?;
-            let reached = ceiling.summary.produce.as_ref().map_or(0.0, |produce| produce.achieved.records_per_s);
-            match ceiling.error.filter(|_| reached <= 0.0) {
-                Some(error) => return Err(Error::Probe(error)),
-                None => reached,
-            }
-        }
+    let max = match options.max {
+        Some(rate) => rate.records_per_s(load.record_bytes as usize),
+        None => campaign.closed_loop(load, target)?,
     };
     let mut results = Vec::new();
     for repeat in 1..=options.repeats {

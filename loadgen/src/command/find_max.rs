@@ -5,7 +5,7 @@ use clap::Args;
 use crate::campaign::{Campaign, Place};
 use crate::command::{Exit, refuse, refuse_run, run};
 use crate::error::Error;
-use crate::options::{RunOptions, ceiling_load};
+use crate::options::RunOptions;
 use crate::quantity::{Rate, parse_rate, parse_share};
 use crate::report::{Align, Table, count, duration_ns, megabytes_per_s};
 use crate::result::{Kind, RunResult};
@@ -62,13 +62,7 @@ fn search(options: &FindMaxOptions, campaign: &mut Campaign) -> Result<Found, Er
     let (from, to) = match (given(options.from), given(options.to)) {
         (Some(from), Some(to)) => (from, to),
         (from, to) => {
-            let place =
-                Place { kind: Kind::Search, label: None, repeat: None, title: "closed loop, for the range".into() };
-            let ceiling = campaign.make(&ceiling_load(load), target, place)?;
-            let reached = ceiling.summary.produce.as_ref().map_or(0.0, |produce| produce.achieved.records_per_s);
-            if let Some(error) = ceiling.error.filter(|_| reached <= 0.0) {
-                return Err(Error::Probe(error));
-            }
+            let reached = campaign.closed_loop(load, target)?;
             (from.unwrap_or(reached / 2.0), to.unwrap_or(reached * 1.25))
         }
     };
@@ -128,17 +122,14 @@ impl Found {
             print!("{}", table.text());
             println!("results  {}", directory.display());
         }
-        match (self.answer, self.failing) {
-            (Some(rate), failing) => {
-                let beyond = failing
-                    .map_or_else(|| "the highest rate asked".into(), |rate| format!("{} does not hold", told(rate)));
-                println!("maximum  {} under {goals}, confirmed {} times; {beyond}", told(rate), options.confirmations);
-                Exit::Fine
-            }
-            (None, _) => {
-                println!("maximum  none: no rate holds under {goals}");
-                Exit::Regression
-            }
-        }
+        let Some(rate) = self.answer else {
+            println!("maximum  none: no rate holds under {goals}");
+            return Exit::Regression;
+        };
+        let beyond = self
+            .failing
+            .map_or_else(|| "the highest rate asked".into(), |rate| format!("{} does not hold", told(rate)));
+        println!("maximum  {} under {goals}, confirmed {} times; {beyond}", told(rate), options.confirmations);
+        Exit::Fine
     }
 }
