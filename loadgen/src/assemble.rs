@@ -106,7 +106,7 @@ fn integrity(evidence: &Evidence) -> Integrity {
     let none = AckLedger::default();
     for partition in 0..partitions {
         let reports = &evidence.reports.producers;
-        let producers = 0..evidence.workload.producers;
+        let producers = 0..evidence.workload.producers_in_all();
         let ledgers: Vec<&AckLedger> = producers
             .map(|producer| reports.get(&producer).and_then(|report| report.ledgers.get(partition)).unwrap_or(&none))
             .collect();

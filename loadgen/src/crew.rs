@@ -1,6 +1,7 @@
 //! The threads of one phase: dealt out over the cores, started together, waited for with a deadline, never for ever.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
@@ -36,8 +37,8 @@ pub struct Roles {
     pub topic: Topic,
     /// Tag of this run's records.
     pub run: u32,
-    /// Producer clients of this phase.
-    pub producers: u32,
+    /// Producer clients of this phase, by index. A later phase has other indices, since each counts its own records.
+    pub producers: Range<u32>,
     /// Records that each of them may send.
     pub records_max: u64,
     /// Consumer clients of this phase.
@@ -48,7 +49,8 @@ impl Crew {
     /// Connects everybody.
     pub fn connect(roles: Roles, clock: Clock) -> Result<(Self, Collector), Error> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        let producers = deal(0..roles.producers, (roles.producers as usize).min(cores));
+        let hands = roles.producers.len().min(cores);
+        let producers = deal(roles.producers, hands);
         let partitions = roles.topic.leaders.len() as u32;
         let readers = (roles.consumers as usize).min(partitions as usize);
         let assignments = deal(0..partitions, readers);
@@ -68,7 +70,7 @@ impl Crew {
         let settings = Arc::new(ConsumerSettings {
             topic: roles.topic,
             run: roles.run,
-            producers: roles.workload.producers,
+            producers: roles.workload.producers_in_all(),
             clock,
         });
         let consumers = consumers

@@ -44,6 +44,8 @@ pub struct Evidence {
     pub consumed_all_ns: Option<u64>,
     /// From the last send to the last delivery.
     pub drain: Option<Duration>,
+    /// Records that were there before the clock started.
+    pub backlog_records: u64,
     /// What the processes used.
     pub usage: Option<UsageMeter>,
     /// The machine before the run...
@@ -73,6 +75,7 @@ impl Evidence {
             stopped_ns: None,
             consumed_all_ns: None,
             drain: None,
+            backlog_records: 0,
             usage: None,
             probe_before: None,
             probe_after: None,
@@ -115,7 +118,11 @@ impl Evidence {
             elapsed_secs: now_ns.saturating_sub(from_ns) / SECOND_NS,
             planned_secs: (to_ns - from_ns) / SECOND_NS,
             achieved,
-            unread_records: if workload.mode == Mode::Both { acked.saturating_sub(consumed) } else { 0 },
+            unread_records: match workload.mode {
+                Mode::Both => acked.saturating_sub(consumed),
+                Mode::Drain => (self.backlog_records + acked).saturating_sub(consumed),
+                Mode::Produce | Mode::Consume => 0,
+            },
             errors: failed,
             integrity_faults: faults,
         })

@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
-use loadgen::command::{Exit, curve, find_max, refuse, run, selftest};
+use loadgen::command::{Exit, curve, drain, find_max, refuse, run, selftest, sweep};
 use loadgen::embedded;
 use loadgen::options::{LoadOptions, RunOptions};
 
@@ -28,6 +28,10 @@ enum Command {
     FindMax(Box<find_max::FindMaxOptions>),
     /// Latency at shares of the highest rate, each in a run of its own.
     Curve(Box<curve::CurveOptions>),
+    /// The same load with settings taken through several values.
+    Sweep(Box<sweep::SweepOptions>),
+    /// How fast a backlog is read, with producers off, on or throttled meanwhile.
+    Drain(Box<drain::DrainOptions>),
     /// The broker that `run` starts beside itself.
     #[command(name = embedded::SUBCOMMAND, hide = true)]
     EmbeddedBroker(server::cli::ServeArguments),
@@ -40,6 +44,8 @@ impl Command {
             Self::Run(options) | Self::Selftest(options) => Some(&mut options.load),
             Self::FindMax(options) => Some(&mut options.run.load),
             Self::Curve(options) => Some(&mut options.run.load),
+            Self::Sweep(options) => Some(&mut options.run.load),
+            Self::Drain(options) => Some(&mut options.run.load),
             Self::EmbeddedBroker(_) => None,
         }
     }
@@ -56,6 +62,8 @@ fn main() -> ExitCode {
         Command::Selftest(options) => selftest::execute(*options).into(),
         Command::FindMax(options) => find_max::execute(&options).into(),
         Command::Curve(options) => curve::execute(&options).into(),
+        Command::Sweep(options) => sweep::execute(&options).into(),
+        Command::Drain(options) => drain::execute(&options).into(),
         Command::EmbeddedBroker(arguments) => server::cli::serve_with(&arguments),
     }
 }

@@ -19,7 +19,7 @@ pub use experiment::{FaultEvent, Goal, Kind, Repeat};
 pub use histogram::{HistogramError, decode_histogram, encode_histogram};
 pub use latency::{Latency, Percentile};
 pub use measured::{
-    BatchShape, HostPressure, ProcessResources, Rate, Resources, Series, StreamLatency, StreamSummary, Summary,
+    Backlog, BatchShape, HostPressure, ProcessResources, Rate, Resources, Series, StreamLatency, StreamSummary, Summary,
 };
 pub use quality::Quality;
 pub use timestamp::utc_timestamp;

@@ -2,6 +2,7 @@
 //!
 //! Whatever happens on the way, the evidence gathered so far becomes a result file; only then is anything torn down.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -106,6 +107,10 @@ impl Session<'_> {
                 self.prefill(&topic)?;
                 self.consume(&topic)
             }
+            Mode::Drain => {
+                self.prefill(&topic)?;
+                self.produce(&topic, workload.consumers)
+            }
         }
     }
 
@@ -131,7 +136,8 @@ impl Session<'_> {
     fn produce(&mut self, topic: &Topic, consumers: u32) -> Result<(), Error> {
         let workload = &self.evidence.workload;
         let (warmup, duration, verify) = (workload.warmup, workload.duration, workload.verify);
-        let (crew, collector) = self.connect(topic, workload.producers, u64::MAX, consumers)?;
+        let producers = workload.producers_in_all() - workload.producers..workload.producers_in_all();
+        let (crew, collector) = self.connect(workload.clone(), topic, producers, u64::MAX, consumers)?;
         let start_ns = self.clock.now_ns() + START_DELAY_NS;
         let measure_ns = start_ns + warmup.as_nanos() as u64;
         let timeline = Timeline { start_ns, measure_ns, end_ns: measure_ns + duration.as_nanos() as u64 };
@@ -159,7 +165,8 @@ impl Session<'_> {
         }
         let targets = if verify == Verify::Full { cluster::end_offsets(topic)? } else { Vec::new() };
         crew.set_targets(targets);
-        let limit = BULK_TIMEOUT + planned * 4;
+        let limit =
+            bulk_limit(self.evidence.backlog_records * self.evidence.workload.record_bytes as u64) + planned * 4;
         self.watch("reading up to the end", limit, || crew.consumers_have_ended())?;
         self.evidence.drain = Some(produced.elapsed());
         self.evidence.verified = verify == Verify::Full;
@@ -169,7 +176,9 @@ impl Session<'_> {
     /// Reads the whole topic after a run that only produced.
     fn read_back(&mut self, topic: &Topic) -> Result<(), Error> {
         self.progress.say("reading everything back to verify it");
-        let (crew, _) = self.connect(topic, 0, 0, self.evidence.workload.producers.max(1))?;
+        let workload = self.evidence.workload.clone();
+        let readers = workload.producers.max(1);
+        let (crew, _) = self.connect(workload, topic, 0..0, 0, readers)?;
         let targets = cluster::end_offsets(topic)?;
         let records: i64 = targets.iter().sum();
         let limit = bulk_limit(records as u64 * self.evidence.workload.record_bytes as u64);
@@ -184,16 +193,18 @@ impl Session<'_> {
 
     /// Fills the topic as fast as it goes.
     fn prefill(&mut self, topic: &Topic) -> Result<(), Error> {
-        let workload = &self.evidence.workload;
+        let workload = Workload { records_per_s: 0.0, ..self.evidence.workload.clone() };
         let records = workload.prefill_bytes.div_ceil(workload.record_bytes as u64);
         let share = records.div_ceil(u64::from(workload.producers));
         let limit = bulk_limit(workload.prefill_bytes);
         self.progress.say(&format!("filling the topic with {records} records"));
-        let (crew, _collector) = self.connect(topic, workload.producers, share, 0)?;
+        let producers = 0..workload.producers;
+        let (crew, _collector) = self.connect(workload, topic, producers, share, 0)?;
         let start_ns = self.clock.now_ns();
         let end_ns = start_ns + limit.as_nanos() as u64;
         let mut crew = crew.start(Timeline { start_ns, measure_ns: start_ns, end_ns })?;
         let outcome = self.watch_quietly("filling the topic", limit, || crew.producers_have_ended());
+        self.evidence.backlog_records = records;
         self.evidence.reports.absorb(crew.into_reports());
         outcome
     }
@@ -202,7 +213,7 @@ impl Session<'_> {
     fn consume(&mut self, topic: &Topic) -> Result<(), Error> {
         let workload = &self.evidence.workload;
         let (duration, limit) = (workload.duration, bulk_limit(workload.prefill_bytes));
-        let (crew, collector) = self.connect(topic, 0, 0, workload.consumers)?;
+        let (crew, collector) = self.connect(workload.clone(), topic, 0..0, 0, workload.consumers)?;
         let targets = cluster::end_offsets(topic)?;
         let start_ns = self.clock.now_ns();
         let end_ns = start_ns + duration.as_nanos() as u64;
@@ -221,19 +232,13 @@ impl Session<'_> {
 
     fn connect(
         &mut self,
+        workload: Workload,
         topic: &Topic,
-        producers: u32,
+        producers: Range<u32>,
         records_max: u64,
         consumers: u32,
     ) -> Result<(Crew, Collector), Error> {
-        let roles = Roles {
-            workload: self.evidence.workload.clone(),
-            topic: topic.clone(),
-            run: self.evidence.run,
-            producers,
-            records_max,
-            consumers,
-        };
+        let roles = Roles { workload, topic: topic.clone(), run: self.evidence.run, producers, records_max, consumers };
         let (crew, collector) = Crew::connect(roles, self.clock)?;
         self.control = crew.control();
         Ok((crew, collector))

@@ -22,6 +22,13 @@ const SOURCES: [&str; 2] = ["preset", "workload"];
 #[error("{0}")]
 pub struct InvalidSetting(String);
 
+impl InvalidSetting {
+    /// Settings that contradict each other.
+    pub fn new(what: String) -> Self {
+        Self(what)
+    }
+}
+
 /// One setting by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {

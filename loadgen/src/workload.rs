@@ -35,6 +35,8 @@ pub enum Mode {
     Consume,
     /// Producers and consumers at once.
     Both,
+    /// Consumers find a topic that was filled before, and producers go on at `--rate` meanwhile.
+    Drain,
 }
 
 /// Whether all records are read and checked.
@@ -103,7 +105,7 @@ pub enum InvalidWorkload {
     #[error("--idempotent needs --acks all and --in-flight of at most 5")]
     Idempotence,
     /// No clients to measure.
-    #[error("--mode consume needs --consumers of at least 1")]
+    #[error("--mode consume and --mode drain need --consumers of at least 1")]
     NoConsumers,
     /// More than the schedule can resolve.
     #[error("--rate of {0} records/s is beyond 100 million")]
@@ -126,7 +128,8 @@ impl Workload {
         if args.idempotent && (args.acks != Acks::All || args.in_flight > 5) {
             return Err(InvalidWorkload::Idempotence);
         }
-        if args.mode == Mode::Consume && args.consumers == 0 {
+        let reads_backlog = matches!(args.mode, Mode::Consume | Mode::Drain);
+        if reads_backlog && args.consumers == 0 {
             return Err(InvalidWorkload::NoConsumers);
         }
         let records_per_s = args.rate.records_per_s(args.record_bytes as usize);
@@ -140,7 +143,8 @@ impl Workload {
             records_per_s: if mode == Mode::Consume { 0.0 } else { records_per_s },
             arrival: args.arrival,
             duration: args.duration,
-            warmup: if mode == Mode::Consume { Duration::ZERO } else { args.warmup },
+            // The clock of a backlog starts when its readers do.
+            warmup: if reads_backlog { Duration::ZERO } else { args.warmup },
             record_bytes: args.record_bytes as usize,
             partitions: args.partitions,
             replication_factor: args.replication_factor,
@@ -155,6 +159,11 @@ impl Workload {
             seed: args.seed,
             verify: args.verify,
         })
+    }
+
+    /// Producers with an index of their own over all phases: those that fill a backlog are not those that go on beside its readers.
+    pub fn producers_in_all(&self) -> u32 {
+        if self.mode == Mode::Drain { self.producers * 2 } else { self.producers }
     }
 
     /// No schedule: the next record follows as soon as it may.

@@ -76,6 +76,9 @@ fn notes(evidence: &Evidence) -> Vec<String> {
     if evidence.workload.acks == Acks::None {
         notes.push("acks=0 has no answers: response and service end when the kernel has taken the request.".into());
     }
+    if evidence.workload.mode == Mode::Drain {
+        notes.push("The topic was filled before; producers went on while its backlog was read.".into());
+    }
     if evidence.workload.mode == Mode::Consume && evidence.consumed_all_ns.is_some() {
         notes.push("The topic was filled before; the window ends when it is read to its end.".into());
     }

@@ -15,7 +15,8 @@ pub(super) fn series(evidence: &Evidence, window: &Window<'_>) -> Series {
     let rows = window.collector.rows();
     let produced = workload.mode != Mode::Consume;
     let with_consumers = workload.consumers > 0;
-    let end_to_end = workload.mode == Mode::Both;
+    let end_to_end = matches!(workload.mode, Mode::Both | Mode::Drain);
+    let unread = unread_records(evidence, rows);
     let per_s = |row: &Row, amount: f64| {
         let secs = timeline.covered_secs(row.second);
         (secs > 0.0).then(|| amount / secs)
@@ -43,6 +44,7 @@ pub(super) fn series(evidence: &Evidence, window: &Window<'_>) -> Series {
         end_to_end_p50_ns: latency(end_to_end, &|row| row.end_to_end.p50_ns),
         end_to_end_p99_ns: latency(end_to_end, &|row| row.end_to_end.p99_ns),
         end_to_end_max_ns: latency(end_to_end, &|row| row.end_to_end.max_ns),
+        unread_records: if with_consumers { unread } else { Vec::new() },
         lag_p99_ns: latency(produced, &|row| row.lag.p99_ns),
         broker_cpu_cores: column(usage.has_broker, &|row| usage.cores(row, |usage| Some(usage.broker?.cpu()))),
         broker_rss_bytes: latency(usage.has_broker, &|row| {
@@ -53,6 +55,18 @@ pub(super) fn series(evidence: &Evidence, window: &Window<'_>) -> Series {
         cpu_pressure_share: column(true, &|row| usage.pressure(row).and_then(|host| host.cpu_pressure_share)),
         io_pressure_share: column(true, &|row| usage.pressure(row).and_then(|host| host.io_pressure_share)),
     }
+}
+
+/// Records that were there and not yet read, at the end of each second. Counted from the acknowledgements, so that a consumer which is
+/// ahead of them shows as 0.
+fn unread_records(evidence: &Evidence, rows: &[Row]) -> Vec<Option<u64>> {
+    let (mut written, mut read) = (evidence.backlog_records, 0);
+    let after = rows.iter().map(|row| {
+        written += row.counts.acked_records;
+        read += row.counts.consumed_records;
+        Some(written.saturating_sub(read))
+    });
+    after.collect()
 }
 
 /// The looks at the processes, found by the second that they close.

@@ -7,7 +7,8 @@ use crate::evidence::Evidence;
 use crate::producer::ProducerReport;
 use crate::recorder::{Counts, Histograms};
 use crate::result::{
-    BatchShape, Latency, Rate, Resources, StreamLatency, StreamSummary, Summary, encode_histogram, histogram_name,
+    Backlog, BatchShape, Latency, Rate, Resources, StreamLatency, StreamSummary, Summary, encode_histogram,
+    histogram_name,
 };
 use crate::timeline::Timeline;
 use crate::workload::Mode;
@@ -41,6 +42,7 @@ impl<'e> Window<'e> {
             measured_secs: self.secs,
             produce: (workload.mode != Mode::Consume).then(|| self.produced(evidence)),
             consume: (workload.consumers > 0).then(|| self.consumed(evidence)),
+            backlog: self.backlog(evidence),
             drain_secs: evidence.drain.map(|drain| drain.as_secs_f64()),
         }
     }
@@ -96,11 +98,41 @@ impl<'e> Window<'e> {
             }),
             // The records of a filled topic were due long before anybody read them.
             latency: StreamLatency {
-                end_to_end: (evidence.workload.mode == Mode::Both).then_some(end_to_end),
+                end_to_end: matches!(evidence.workload.mode, Mode::Both | Mode::Drain).then_some(end_to_end),
                 ..StreamLatency::default()
             },
             ..StreamSummary::default()
         }
+    }
+
+    /// How the backlog went down; the readers caught up in the first second that ended with less than a second's offer unread.
+    fn backlog(&self, evidence: &Evidence) -> Option<Backlog> {
+        let workload = &evidence.workload;
+        let mut unread = evidence.backlog_records;
+        if unread == 0 {
+            return None;
+        }
+        let (mut consumed, mut drained_secs) = (0, None);
+        for row in self.rows() {
+            unread += row.counts.acked_records;
+            consumed += row.counts.consumed_records;
+            if unread <= consumed + workload.records_per_s as u64 {
+                drained_secs = Some((row.second + 1) as f64);
+                break;
+            }
+        }
+        if workload.mode == Mode::Consume {
+            drained_secs = evidence.consumed_all_ns.map(|_| self.secs);
+        }
+        let records = evidence.backlog_records;
+        let read_secs = drained_secs.unwrap_or(self.secs);
+        let value_bytes = workload.record_bytes as u64;
+        Some(Backlog {
+            records,
+            bytes: records * value_bytes,
+            drained_secs,
+            read: Rate::over(consumed, consumed * value_bytes, read_secs),
+        })
     }
 
     /// What the processes used.

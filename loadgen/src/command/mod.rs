@@ -1,9 +1,11 @@
 //! The commands of the program: each takes its options and ends in an exit code.
 
 pub mod curve;
+pub mod drain;
 pub mod find_max;
 pub mod run;
 pub mod selftest;
+pub mod sweep;
 
 use std::process::ExitCode;
 

@@ -18,9 +18,26 @@ pub struct Summary {
     /// Records out of the broker; absent without consumers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consume: Option<StreamSummary>,
+    /// What was there before the clock started, and how it went down; absent without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backlog: Option<Backlog>,
     /// From the last send to the last delivery.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drain_secs: Option<f64>,
+}
+
+/// A backlog and how it went down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Backlog {
+    /// Records that were there before the clock started.
+    pub records: u64,
+    /// Their value bytes.
+    pub bytes: u64,
+    /// Until less than a second's offer was unread, to the second; absent when that was not reached in the measured window.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drained_secs: Option<f64>,
+    /// What consumers read until then.
+    pub read: Rate,
 }
 
 /// One direction of the traffic.
@@ -135,6 +152,9 @@ pub struct Series {
     /// End to end, largest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub end_to_end_max_ns: Vec<Option<u64>>,
+    /// Records that were there and not yet read, at the end of the second.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unread_records: Vec<Option<u64>>,
     /// Lag, 99th percentile.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lag_p99_ns: Vec<Option<u64>>,

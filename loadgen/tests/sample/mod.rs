@@ -149,6 +149,7 @@ fn summary([response, service, lag, end_to_end]: [&Histogram<u64>; 4]) -> Summar
             latency: StreamLatency { end_to_end: figures(end_to_end), ..StreamLatency::default() },
             ..StreamSummary::default()
         }),
+        backlog: None,
         drain_secs: Some(0.4),
     }
 }
@@ -239,6 +240,7 @@ fn series(offered_bytes_per_s: f64, slower: impl Fn(u32) -> f64) -> Series {
         seconds.iter().map(|second| Some((base_ns * slower(*second) * wobble(*second, depth)) as u64)).collect()
     };
     Series {
+        unread_records: Vec::new(),
         t_secs: seconds.iter().map(|second| f64::from(*second)).collect(),
         offered_bytes_per_s: scaled(offered_bytes_per_s, 0.0),
         achieved_bytes_per_s: scaled(20e6, 0.03),
