@@ -63,13 +63,20 @@ impl Campaign {
         result.repeat = place.repeat;
         result.slo = self.goals.iter().map(|goal| goal.judge(&result)).collect();
         add_ceiling(&mut result, load, self.ceiling, &mut self.progress);
-        let written = write_files(&result, &self.directory);
-        let paths = written.map_err(local(format!("cannot write the result to {}", self.directory.display())))?;
-        self.files.push(paths.json);
+        self.write(&result)?;
         if self.interrupted.load(Ordering::Relaxed) {
             return Err(Error::Interrupted);
         }
         Ok(result)
+    }
+
+    fn write(&mut self, result: &RunResult) -> Result<(), Error> {
+        let written = write_files(result, &self.directory);
+        let paths = written.map_err(local(format!("cannot write the result to {}", self.directory.display())))?;
+        if self.files.last() != Some(&paths.json) {
+            self.files.push(paths.json);
+        }
+        Ok(())
     }
 
     /// What the load reaches as fast as it goes, records a second: where a search and a curve take their range from.
@@ -83,6 +90,12 @@ impl Campaign {
             None if reached > 0.0 => Ok(reached),
             None => Err(Error::Probe("nothing was acknowledged".into())),
         }
+    }
+
+    /// Writes the last run's files anew with a tag.
+    pub fn tag_last(&mut self, result: &mut RunResult, tag: &str) -> Result<(), Error> {
+        result.tags.push(tag.to_owned());
+        self.write(result)
     }
 
     /// A line for the user.

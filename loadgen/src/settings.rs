@@ -72,12 +72,15 @@ impl LoadOptions {
             .mut_args(|argument| argument.default_value(Resettable::Reset));
         let matches = command.try_get_matches_from([format!("--{}={}", setting.key, setting.value)]);
         let outcome = matches.and_then(|matches| self.update_from_arg_matches(&matches));
-        outcome.map_err(|error| {
-            let text = error.to_string();
-            let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-            InvalidSetting(first.to_owned())
-        })
+        outcome.map_err(|error| InvalidSetting(without_usage(&error)))
     }
+}
+
+/// What is wrong with options, in one line: clap's own words without the usage behind them.
+pub fn without_usage(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let said: Vec<&str> = text.lines().take_while(|line| !line.trim().is_empty()).map(str::trim).collect();
+    said.join(" ").trim_start_matches("error: ").to_owned()
 }
 
 /// Every setting of a load.
