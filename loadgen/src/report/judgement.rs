@@ -1,6 +1,7 @@
 //! The verdict and the warnings of a run in words, the same in the table and on the page.
 
 use super::units::{count, percent};
+use crate::goal::measured_text;
 use crate::result::{Acks, Fsync, IntegrityMode, RunResult, Verdict};
 
 /// How a statement is meant.
@@ -73,6 +74,10 @@ pub(super) fn warnings(result: &RunResult) -> Vec<Statement> {
     }
     if let Some(errors) = errors_in_words(result) {
         warn(Tone::Bad, "ERRORS", errors);
+    }
+    for goal in &result.slo {
+        let (tone, word) = if goal.pass { (Tone::Good, "GOAL MET") } else { (Tone::Bad, "GOAL MISSED") };
+        warn(tone, word, format!("{}: {}", goal.expr, measured_text(goal)));
     }
     if quality.saturated {
         let share = achieved_share(result).map_or_else(|| "less than 99 %".into(), percent);
