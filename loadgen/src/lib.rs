@@ -37,6 +37,7 @@ pub mod schedule;
 pub mod search;
 pub mod settings;
 pub mod started;
+pub mod statistics;
 pub mod sustained;
 pub mod timeline;
 pub mod usage;
