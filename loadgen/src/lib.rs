@@ -39,6 +39,7 @@ pub mod search;
 pub mod settings;
 pub mod side;
 pub mod started;
+pub mod statistics;
 pub mod sustained;
 pub mod timeline;
 pub mod usage;
