@@ -52,7 +52,8 @@ impl Command {
 }
 
 fn main() -> ExitCode {
-    let matches = Line::command().get_matches();
+    // The last word counts, so that a script can append to a line; lists still add up.
+    let matches = Line::command().mut_subcommands(|command| command.args_override_self(true)).get_matches();
     let mut line = Line::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     if let Err(error) = complete(&mut line.command, &matches) {
         return refuse(error, Exit::InvalidRun).into();

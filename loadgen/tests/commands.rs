@@ -130,3 +130,27 @@ fn a_backlog_is_drained_with_producers_off_and_on_and_every_record_is_accounted_
     assert_eq!(drains[0].integrity.acked, 2_000, "producers off");
     assert!(drains[1].integrity.acked >= 2_400, "producers on: {}", drains[1].integrity.acked);
 }
+
+#[test]
+fn a_broker_of_the_users_is_started_measured_and_stopped_by_his_commands() {
+    let out = directory();
+    // The port is free now and nobody else on this machine is told of it.
+    let port =
+        std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
+    let (program, data) = (env!("CARGO_BIN_EXE_loadgen"), out.path().join("data"));
+    let start =
+        format!("exec {program} embedded-broker --listen 127.0.0.1:{port} --data {} 2>/dev/null", data.display());
+    let bootstrap = format!("127.0.0.1:{port}");
+    let json = out.path().join("run.json").display().to_string();
+    let words =
+        ["run", "--rate", "500", "--bootstrap", &bootstrap, "--start", &start, "--product", "mine", "--json", &json];
+    let output = small(&words, out.path());
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    let result: RunResult = serde_json::from_slice(&std::fs::read(&json).expect("written")).expect("a result");
+    assert_eq!((result.target.product.as_str(), result.integrity.verdict), ("mine", Verdict::Pass));
+    assert!(result.resources.broker.is_some(), "its process was found by its port");
+    assert!(std::net::TcpStream::connect(&bootstrap).is_err(), "it was stopped");
+    let refused = small(&["run", "--bootstrap", &bootstrap, "--start", "exit 3"], out.path());
+    assert_eq!(refused.status.code(), Some(3), "{}", told(&refused));
+    assert!(told(&refused).contains("exit status: 3"), "{}", told(&refused));
+}
