@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use loadgen::result::{Kind, RunResult, Verdict};
+use loadgen::result::{Kind, Machine, RunResult, Verdict};
 
 /// A load that is over in a second and hardly loads anything.
 const SMALL: [&str; 8] = ["--duration", "1s", "--warmup", "200ms", "--ceiling", "off", "--partitions", "2"];
@@ -20,7 +20,7 @@ fn loadgen(words: &[&str], out: &Path) -> Output {
 }
 
 fn small(words: &[&str], out: &Path) -> Output {
-    loadgen(&[words, &SMALL].concat(), out)
+    loadgen(&[&words[..1], &SMALL, &words[1..]].concat(), out)
 }
 
 fn told(output: &Output) -> String {
@@ -153,4 +153,38 @@ fn a_broker_of_the_users_is_started_measured_and_stopped_by_his_commands() {
     let refused = small(&["run", "--bootstrap", &bootstrap, "--start", "exit 3"], out.path());
     assert_eq!(refused.status.code(), Some(3), "{}", told(&refused));
     assert!(told(&refused).contains("exit status: 3"), "{}", told(&refused));
+}
+
+#[test]
+fn a_side_that_is_worse_is_exit_1_and_too_few_runs_exit_2() {
+    let out = directory();
+    let slow = out.path().join("slow.toml");
+    std::fs::write(&slow, "name = \"patient\"\n[load]\nlinger = \"60ms\"\n").expect("written");
+    let slow = slow.display().to_string();
+    let common = ["--rate", "300", "--metric", "response-p50", "--reruns", "0", "--duration", "2s"];
+    let worse = small(&[&["ab", "now=embedded", slow.as_str()], &common[..]].concat(), out.path());
+    assert_eq!(worse.status.code(), Some(1), "{}", told(&worse));
+    assert!(told(&worse).contains("WORSE") && told(&worse).contains("patient"), "{}", told(&worse));
+    let runs = results(&out.path().join("ab"));
+    let order: Vec<_> = runs.iter().map(|run| run.label.as_deref().unwrap_or_default()).collect();
+    assert_eq!(order[..4], ["now", "patient", "patient", "now"], "turn about");
+    let better = small(&[&["ab", slow.as_str(), "now=embedded"], &common[..]].concat(), out.path());
+    assert_eq!(better.status.code(), Some(0), "{}", told(&better));
+    let few = small(&[&["ab", "embedded", "embedded", "--repeats", "2"], &common[..]].concat(), out.path());
+    assert_eq!(few.status.code(), Some(2), "{}", told(&few));
+    assert!(told(&few).contains("too few"), "{}", told(&few));
+}
+
+#[test]
+fn a_machine_is_certified_by_its_own_noise() {
+    let out = directory();
+    let machines = out.path().join("machines");
+    let words = ["certify", "--rate", "300", "--repeats", "4", "--machines", &machines.display().to_string()];
+    let output = small(&words, out.path());
+    // One machine in twenty differs from itself by chance, and a busy one more often; that is its verdict and no failure.
+    assert!(matches!(output.status.code(), Some(0..=2)), "{}", told(&output));
+    let file = std::fs::read_dir(&machines).expect("a folder").flatten().next().expect("one file").path();
+    let machine: Machine = serde_json::from_slice(&std::fs::read(&file).expect("readable")).expect("a machine");
+    assert_eq!(file.file_stem().map(|stem| stem.to_string_lossy().into_owned()), Some(machine.id.clone()));
+    assert!(machine.noise.get("response_p50").is_some_and(|floor| floor.n == 8 && floor.median > 0.0));
 }

@@ -40,7 +40,8 @@ pub(super) fn quality(
     let offered = produce.and_then(|produce| produce.offered).map_or(0.0, |rate| rate.records_per_s);
     let achieved = produce.map_or(0.0, |produce| produce.achieved.records_per_s);
     // A run that was cut short says nothing of what the broker could have kept up with.
-    let saturated = evidence.error.is_none() && offered > 0.0 && achieved < offered * ACHIEVED_SHARE_MIN;
+    let saturated = evidence.error.is_none()
+        && offered * ACHIEVED_SHARE_MIN - achieved > under_way(evidence, summary) / summary.measured_secs.max(1e-9);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = (workload.producers as usize).min(cores).max((workload.consumers as usize).min(cores));
     let busy = resources.loadgen.as_ref().map_or(0.0, |used| used.cpu_secs() / summary.measured_secs.max(1e-9));
@@ -52,6 +53,14 @@ pub(super) fn quality(
         closed_loop: workload.is_closed_loop(),
         notes: notes(evidence),
     }
+}
+
+/// Records that a client with such a linger and such answers has under way at any moment: those of the end of the window are answered
+/// behind it, and no sign of a queue. The wait of a growing queue comes before the write, so it is not in the service time.
+fn under_way(evidence: &Evidence, summary: &Summary) -> f64 {
+    let service = summary.produce.as_ref().and_then(|produce| produce.latency.service.as_ref()?.mean_ns);
+    let secs = evidence.workload.linger.as_secs_f64() + service.unwrap_or(0.0) / 1e9;
+    evidence.workload.records_per_s * secs
 }
 
 fn notes(evidence: &Evidence) -> Vec<String> {

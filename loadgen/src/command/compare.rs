@@ -33,6 +33,15 @@ pub struct CompareOptions {
     /// The column that the others are held against.
     #[arg(long, value_name = "COLUMN")]
     pub base: Option<String>,
+    /// How the verdict is found and printed.
+    #[command(flatten)]
+    pub judge: JudgeOptions,
+}
+
+/// How a verdict is found and printed.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Verdict")]
+pub struct JudgeOptions {
     /// Only these figures; fewer figures need fewer runs.
     #[arg(long, value_name = "METRICS", value_delimiter = ',', value_enum)]
     pub metric: Vec<Metric>,
@@ -78,15 +87,16 @@ pub fn execute(options: &CompareOptions) -> Exit {
         filter: options.filter.clone(),
         base: options.base.clone(),
     };
-    let mut grid = match Grid::new(&loaded.runs, &layout, &settings(options)) {
+    let mut grid = match Grid::new(&loaded.runs, &layout, &options.judge.settings()) {
         Ok(grid) => grid,
         Err(error) => return refuse(error, Exit::InvalidRun),
     };
     if !loaded.skipped.is_empty() {
         let (files, first) = (loaded.skipped.len(), loaded.skipped[0].display());
-        grid.warnings.push(format!("{files} JSON files in the folders are no results and were passed over, as {first}"));
+        grid.warnings
+            .push(format!("{files} JSON files in the folders are no results and were passed over, as {first}"));
     }
-    match print(&grid, options.format) {
+    match print(&grid, options.judge.format) {
         // Who closes the pipe has seen enough; the exit code stays.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             refuse(format_args!("cannot write the comparison: {error}"), Exit::ToolError)
@@ -104,14 +114,18 @@ pub fn exit_of(outcome: Outcome) -> Exit {
     }
 }
 
-fn settings(options: &CompareOptions) -> Settings {
-    let mut metrics = if options.metric.is_empty() { Metric::ALL.to_vec() } else { options.metric.clone() };
-    metrics.sort_unstable();
-    metrics.dedup();
-    Settings { metrics, alpha: options.alpha, threshold: options.threshold, force: options.force }
+impl JudgeOptions {
+    /// The same for the library.
+    pub fn settings(&self) -> Settings {
+        let mut metrics = if self.metric.is_empty() { Metric::ALL.to_vec() } else { self.metric.clone() };
+        metrics.sort_unstable();
+        metrics.dedup();
+        Settings { metrics, alpha: self.alpha, threshold: self.threshold, force: self.force }
+    }
 }
 
-fn print(grid: &Grid, format: Format) -> io::Result<()> {
+/// Prints a comparison on standard output.
+pub fn print(grid: &Grid, format: Format) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match format {
         Format::Text => {

@@ -47,7 +47,8 @@ pub fn write_files(result: &RunResult, directory: &Path) -> io::Result<ReportPat
     Ok(paths)
 }
 
-fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// A file appears under its name whole or not at all.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let unfinished = path.with_extension("unfinished");
     fs::write(&unfinished, bytes)?;
     fs::rename(&unfinished, path)
