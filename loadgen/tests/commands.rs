@@ -159,17 +159,24 @@ fn a_broker_of_the_users_is_started_measured_and_stopped_by_his_commands() {
 fn a_side_that_is_worse_is_exit_1_and_too_few_runs_exit_2() {
     let out = directory();
     let slow = out.path().join("slow.toml");
-    std::fs::write(&slow, "name = \"patient\"\n[load]\nlinger = \"60ms\"\n").expect("written");
+    std::fs::write(&slow, "name = \"patient\"\n[load]\nlinger = \"500ms\"\n").expect("written");
     let slow = slow.display().to_string();
-    let common = ["--rate", "300", "--metric", "response-p50", "--reruns", "0", "--duration", "2s"];
+    // Hundreds of milliseconds against a few: no load on the machine turns that round.
+    let common =
+        ["--rate", "300", "--producers", "30", "--metric", "response-p50", "--reruns", "0", "--duration", "1500ms"];
     let worse = small(&[&["ab", "now=embedded", slow.as_str()], &common[..]].concat(), out.path());
     assert_eq!(worse.status.code(), Some(1), "{}", told(&worse));
     assert!(told(&worse).contains("WORSE") && told(&worse).contains("patient"), "{}", told(&worse));
     let runs = results(&out.path().join("ab"));
     let order: Vec<_> = runs.iter().map(|run| run.label.as_deref().unwrap_or_default()).collect();
     assert_eq!(order[..4], ["now", "patient", "patient", "now"], "turn about");
-    let better = small(&[&["ab", slow.as_str(), "now=embedded"], &common[..]].concat(), out.path());
+    let folder = out.path().join("ab").display().to_string();
+    let better = Command::new(env!("CARGO_BIN_EXE_loadgen"))
+        .args(["compare", &folder, "--metric", "response-p50", "--base", "patient"])
+        .output()
+        .expect("the program starts");
     assert_eq!(better.status.code(), Some(0), "{}", told(&better));
+    assert!(told(&better).contains("BETTER"), "{}", told(&better));
     let few = small(&[&["ab", "embedded", "embedded", "--repeats", "2"], &common[..]].concat(), out.path());
     assert_eq!(few.status.code(), Some(2), "{}", told(&few));
     assert!(told(&few).contains("too few"), "{}", told(&few));
