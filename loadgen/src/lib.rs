@@ -11,6 +11,7 @@ pub mod clock;
 pub mod cluster;
 pub mod collector;
 pub mod command;
+pub mod compare;
 pub mod connection;
 pub mod consumer;
 pub mod crew;
