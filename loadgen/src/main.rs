@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
-use loadgen::command::{Exit, compare, curve, find_max, refuse, run, selftest};
+use loadgen::command::{Exit, compare, curve, find_max, refuse, report, run, selftest};
 use loadgen::embedded;
 use loadgen::options::{LoadOptions, RunOptions};
 
@@ -30,6 +30,8 @@ enum Command {
     Curve(Box<curve::CurveOptions>),
     /// Compare results: medians, exact tests, a verdict; 1 when a later side is worse than the first.
     Compare(Box<compare::CompareOptions>),
+    /// One HTML page over any number of results.
+    Report(report::ReportOptions),
     /// The broker that `run` starts beside itself.
     #[command(name = embedded::SUBCOMMAND, hide = true)]
     EmbeddedBroker(server::cli::ServeArguments),
@@ -42,7 +44,7 @@ impl Command {
             Self::Run(options) | Self::Selftest(options) => Some(&mut options.load),
             Self::FindMax(options) => Some(&mut options.run.load),
             Self::Curve(options) => Some(&mut options.run.load),
-            Self::Compare(_) | Self::EmbeddedBroker(_) => None,
+            Self::Compare(_) | Self::Report(_) | Self::EmbeddedBroker(_) => None,
         }
     }
 }
@@ -59,6 +61,7 @@ fn main() -> ExitCode {
         Command::FindMax(options) => find_max::execute(&options).into(),
         Command::Curve(options) => curve::execute(&options).into(),
         Command::Compare(options) => compare::execute(&options).into(),
+        Command::Report(options) => report::execute(&options).into(),
         Command::EmbeddedBroker(arguments) => server::cli::serve_with(&arguments),
     }
 }

@@ -3,6 +3,7 @@
 pub mod compare;
 pub mod curve;
 pub mod find_max;
+pub mod report;
 pub mod run;
 pub mod selftest;
 

@@ -15,7 +15,7 @@ const NAME_PARTS_MAX: usize = 4;
 
 /// All runs of a page.
 pub(super) struct Collection<'a> {
-    /// What is compared: labels, or products with their versions; in the order of their first run.
+    /// What is compared: labels, or products with their versions; in the order in which they are given.
     pub(super) sides: Vec<String>,
     /// The loads, told by what differs between them; least offered first.
     pub(super) loads: Vec<String>,
@@ -37,18 +37,21 @@ pub(super) struct Group<'a> {
 }
 
 impl<'a> Collection<'a> {
-    /// Sorts the runs by their start, so that the order of the files does not matter; a run given twice counts once.
+    /// Sides in the order in which they are given, the first being what others are held against; repeats by their
+    /// start. A run given twice counts once.
     pub(super) fn of(results: &'a [RunResult]) -> Self {
-        let mut runs: Vec<&RunResult> = results.iter().collect();
-        runs.sort_by(|a, b| (&a.started_utc, &a.id).cmp(&(&b.started_utc, &b.id)));
-        runs.dedup_by(|a, b| a.id == b.id && a.started_utc == b.started_utc && a.label == b.label);
+        let labelled = results.iter().any(|run| run.label.is_some());
         let mut sides: Vec<String> = Vec::new();
-        let mut loads: Vec<(String, &Workload)> = Vec::new();
-        for run in &runs {
-            let side = side_name(run);
+        for side in results.iter().map(|run| side_name(run, labelled)) {
             if !sides.contains(&side) {
                 sides.push(side);
             }
+        }
+        let mut runs: Vec<&RunResult> = results.iter().collect();
+        runs.sort_by(|a, b| (&a.started_utc, &a.id).cmp(&(&b.started_utc, &b.id)));
+        runs.dedup_by(|a, b| a.id == b.id && a.started_utc == b.started_utc && a.label == b.label);
+        let mut loads: Vec<(String, &Workload)> = Vec::new();
+        for run in &runs {
             let load = load_key(&run.workload);
             if loads.iter().all(|(known, _)| *known != load) {
                 loads.push((load, &run.workload));
@@ -89,9 +92,14 @@ pub(super) fn offered(workload: &Workload) -> f64 {
     workload.arrival.records_per_s.unwrap_or(f64::INFINITY)
 }
 
-fn side_name(run: &RunResult) -> String {
+/// As comparisons name their columns: the label, or what was measured where nobody gave one.
+fn side_name(run: &RunResult, labelled: bool) -> String {
     let version = run.target.version.as_deref().map_or_else(String::new, |version| format!(" {version}"));
-    run.label.clone().unwrap_or_else(|| format!("{}{version}", run.target.product))
+    match &run.label {
+        Some(label) => label.clone(),
+        None if labelled => "(none)".into(),
+        None => format!("{}{version}", run.target.product),
+    }
 }
 
 /// A load without what may differ between repeats.
@@ -109,10 +117,11 @@ fn grouped<'a>(
     loads: &[(String, &Workload)],
     names: &[String],
 ) -> Vec<Group<'a>> {
+    let labelled = runs.iter().any(|run| run.label.is_some());
     let mut groups = Vec::new();
     for (load, (key, _)) in loads.iter().enumerate() {
         for (side, side_text) in sides.iter().enumerate() {
-            let is_member = |run: &&&RunResult| side_name(run) == *side_text && load_key(&run.workload) == *key;
+            let is_member = |run: &&&RunResult| side_name(run, labelled) == *side_text && load_key(&run.workload) == *key;
             let members: Vec<&RunResult> = runs.iter().filter(is_member).copied().collect();
             if members.is_empty() {
                 continue;

@@ -4,9 +4,12 @@
 use super::backlog_chart::backlog_chart;
 use super::collection::{Collection, Group, subtitle, title};
 use super::costs::{cost_sections, parts_section};
+use super::dot_plot;
 use super::environment_table;
 use super::facts::push_facts;
+use super::forest_plot;
 use super::heat_map;
+use super::history_chart::history_charts;
 use super::judgement::{Statement, Tone, achieved_share, notes, verdict, warnings};
 use super::markup::Markup;
 use super::overview;
@@ -18,6 +21,7 @@ use super::series_chart;
 use super::sweep_chart::sweep_charts;
 use super::table::{latency_rows, load_line, percentile_text, resources_line, target_line};
 use super::units::{binary_bytes, count, decimal, duration_ns, megabytes_per_s, percent};
+use crate::compare::{Grid, Layout, Settings};
 use crate::result::{Percentile, RunResult};
 
 /// The percentiles of the table, with their headings.
@@ -70,8 +74,18 @@ pub fn html_report(results: &[RunResult]) -> String {
     page.html().raw("<header><h1>").text(&title).raw("</h1><p>").text(subtitle(&collection)).raw("</p>");
     overview::push_classes(page.html(), &collection);
     page.html().raw("</header>\n");
-    overview::push_statements(page.html(), &collection);
+    let grid = Grid::new(results, &Layout::default(), &Settings::default()).ok().filter(|grid| grid.columns.len() > 1);
+    overview::push_statements(page.html(), &collection, grid.as_ref());
     page.html().append(&run_table::section(&collection));
+    if let Some(grid) = &grid {
+        forest_plot::sections(&collection, grid).iter().for_each(|section| {
+            page.html().append(section);
+        });
+        dot_plot::push_sections(page.html(), &collection, grid);
+    }
+    for plot in history_charts(&collection) {
+        page.push_plot(&plot);
+    }
     if let Some(curve) = rate_curve(&collection) {
         page.push_plot(&curve);
     }

@@ -14,6 +14,8 @@ pub(super) struct Measure {
     pub(super) heading: &'static str,
     pub(super) unit: &'static str,
     pub(super) upwards: Upwards,
+    /// Without a chart when it was zero all the time: what did not happen needs no picture.
+    pub(super) only_when_present: bool,
     pub(super) column: fn(&Series) -> Vec<Option<f64>>,
 }
 
@@ -44,7 +46,7 @@ macro_rules! measure {
         measure!(@ $id, $heading, "latency", Latency, |series: &Series| whole_in_units(&series.$column, 1.0))
     };
     (@ $id:literal, $heading:literal, $unit:literal, $upwards:ident, $column:expr) => {
-        Measure { id: $id, heading: $heading, unit: $unit, upwards: Upwards::$upwards, column: $column }
+        Measure { id: $id, heading: $heading, unit: $unit, upwards: Upwards::$upwards, only_when_present: false, column: $column }
     };
 }
 
@@ -59,14 +61,18 @@ const END_TO_END_P99: Measure = measure!("end-to-end-p99", "End-to-end p99", lat
 const END_TO_END_MAX: Measure = measure!("end-to-end-max", "End-to-end max", latency end_to_end_max_ns);
 const LAG_P99: Measure = measure!("lag-p99", "Lag of the generator, p99", latency lag_p99_ns);
 const IN_FLIGHT: Measure = measure!("in-flight", "Unanswered requests", "requests", inflight_requests per 1.0);
-const ERRORS: Measure = measure!("errors", "Failed records", "records/s", errors_per_s per 1.0);
+const ERRORS: Measure =
+    Measure { only_when_present: true, ..measure!("errors", "Failed records", "records/s", errors_per_s per 1.0) };
 const BROKER_CPU: Measure = measure!("broker-cpu", "Broker processor", "cores", broker_cpu_cores per 1.0);
 const LOADGEN_CPU: Measure = measure!("loadgen-cpu", "Generator processor", "cores", loadgen_cpu_cores per 1.0);
 const MEMORY: Measure =
     measure!("memory", "Broker memory", "MiB resident", bytes broker_rss_bytes per BYTES_PER_MIB);
 const CPU_PRESSURE: Measure = measure!("cpu-pressure", "Waits for a processor", "% of time", cpu_pressure_share per PERCENT);
 const IO_PRESSURE: Measure = measure!("io-pressure", "Waits for the disk", "% of time", io_pressure_share per PERCENT);
-const STEAL: Measure = measure!("steal", "Stolen by the hypervisor", "% of time", steal_share per PERCENT);
+const STEAL: Measure = Measure {
+    only_when_present: true,
+    ..measure!("steal", "Stolen by the hypervisor", "% of time", steal_share per PERCENT)
+};
 
 /// Every measure of the charts of many runs, in the order of the page.
 pub(super) const MEASURES: [Measure; 14] = [

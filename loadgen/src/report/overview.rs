@@ -6,10 +6,14 @@ use super::facts::shell_line;
 use super::html::push_statement;
 use super::judgement::{Statement, Tone};
 use super::markup::Markup;
+use super::outcome;
 use super::units::{count, duration_ns, megabytes_per_s};
+use crate::compare::Grid;
 use crate::result::{Percentile, RunResult, Verdict};
 use crate::statistics::median;
 
+/// Statements of a comparison of many sides; the charts have the rest.
+const STATEMENTS_MAX: usize = 8;
 /// Commands that are listed; a page of more says so.
 const COMMANDS_MAX: usize = 60;
 /// Examples of faults that are listed.
@@ -28,8 +32,12 @@ pub(super) fn push_classes(page: &mut Markup, collection: &Collection<'_>) {
 }
 
 /// The verdict sentence, integrity, and what limits the trust.
-pub(super) fn push_statements(page: &mut Markup, collection: &Collection<'_>) {
+pub(super) fn push_statements(page: &mut Markup, collection: &Collection<'_>, grid: Option<&Grid>) {
     page.raw("<div class=\"statements\">");
+    let compared = grid.map(outcome::statements).unwrap_or_default();
+    for statement in compared.iter().take(STATEMENTS_MAX) {
+        push_statement(page, statement, "verdict", &[]);
+    }
     if let Some(outcome) = outcome(collection) {
         push_statement(page, &outcome, "verdict", &[]);
     }
@@ -61,9 +69,9 @@ fn outcome(collection: &Collection<'_>) -> Option<Statement> {
         1 => String::new(),
         runs => format!(", medians of {runs} runs"),
     };
-    let which = if collection.loads.len() > 1 { "highest load that it kept up with" } else { "this load" };
+    let which = if collection.loads.len() > 1 { "the highest load that it kept up with" } else { "this load" };
     let sentence = format!(
-        "{} at the {which}: {} acknowledged, response p50 {} and p99 {}{of}",
+        "{} at {which}: {} acknowledged, response p50 {} and p99 {}{of}",
         collection.sides[0],
         megabytes_per_s(achieved),
         response(Percentile::P50),

@@ -100,10 +100,13 @@ impl Timeline {
         Line { ink, style, points: points.collect(), ..Line::default() }
     }
 
-    /// The chart, or nothing when no line has a value.
+    /// The chart, or nothing when no line has two values.
     fn plot(&self, id: String, heading: &'static str, measure: &Measure, lines: Vec<Line>) -> Option<Plot> {
         let values = || lines.iter().flat_map(|line| line.points.iter().flatten().map(|point| point.1));
-        values().next()?;
+        let has_line = lines.iter().any(|line| line.points.iter().flatten().count() > 1);
+        if !has_line || (measure.only_when_present && values().all(|value| value <= 0.0)) {
+            return None;
+        }
         let across = Scale::exact(0.0, self.end_secs, LEFT, FRAME.right());
         let (y, reading) = match measure.upwards {
             Upwards::FromZero => {
