@@ -38,6 +38,8 @@ enum Command {
     Compare(Box<command::compare::CompareOptions>),
     /// The machine against itself: its noise floor.
     Certify(Box<command::certify::CertifyOptions>),
+    /// One HTML page over any number of results.
+    Report(Box<command::report::ReportOptions>),
     /// The broker that `run` starts beside itself.
     #[command(name = embedded::SUBCOMMAND, hide = true)]
     EmbeddedBroker(server::cli::ServeArguments),
@@ -54,7 +56,7 @@ impl Command {
             Self::Drain(options) => Some(&mut options.run.load),
             Self::Ab(options) => Some(&mut options.run.load),
             Self::Certify(options) => Some(&mut options.run.load),
-            Self::Compare(_) | Self::EmbeddedBroker(_) => None,
+            Self::Compare(_) | Self::Report(_) | Self::EmbeddedBroker(_) => None,
         }
     }
 
@@ -69,6 +71,7 @@ impl Command {
             Self::Ab(options) => command::ab::execute(&options),
             Self::Compare(options) => command::compare::execute(&options),
             Self::Certify(options) => command::certify::execute(&options),
+            Self::Report(options) => command::report::execute(&options),
             Self::EmbeddedBroker(arguments) => return server::cli::serve_with(&arguments),
         };
         exit.into()

@@ -6,6 +6,7 @@ pub mod compare;
 pub mod curve;
 pub mod drain;
 pub mod find_max;
+pub mod report;
 pub mod run;
 pub mod selftest;
 pub mod sweep;
