@@ -97,6 +97,18 @@ pub enum Error {
     /// The broker that the user's command was to start.
     #[error("{0}")]
     Started(String),
+    /// A run was too small for what was to be judged of it.
+    #[error(
+        "{goal} cannot be judged by {secs} s at {records_per_s:.0} records/s: too few samples; give a longer --duration"
+    )]
+    TooFewSamples {
+        /// The goal.
+        goal: String,
+        /// Length of the run.
+        secs: u64,
+        /// Its rate.
+        records_per_s: f64,
+    },
     /// A run that others build on failed.
     #[error("the first run failed: {0}")]
     Probe(String),

@@ -82,6 +82,9 @@ fn a_search_tells_the_highest_rate_and_keeps_every_probe() {
     let probes = results(&out.path().join("find-max"));
     assert_eq!(probes.len(), 3, "500, 1000, and 1000 again");
     assert!(probes.iter().all(|probe| probe.kind == Kind::Search && probe.slo.iter().all(|goal| goal.pass)));
+    let short = small(&["find-max", "--slo", "p99.99<1s", "--from", "500", "--to", "500"], out.path());
+    assert_eq!(short.status.code(), Some(2), "{}", told(&short));
+    assert!(told(&short).contains("longer --duration"), "{}", told(&short));
     let none = small(&["find-max", "--slo", "max<1us", "--from", "500", "--to", "500"], out.path());
     assert_eq!(none.status.code(), Some(1), "{}", told(&none));
     assert!(told(&none).contains("no rate holds"));

@@ -53,7 +53,8 @@ impl From<Exit> for ExitCode {
 
 /// Says in one line why a run could not be made.
 pub fn refuse_run(error: &Error) -> Exit {
-    refuse(error, if matches!(error, Error::Workload(_)) { Exit::InvalidRun } else { Exit::ToolError })
+    let invalid = matches!(error, Error::Workload(_) | Error::TooFewSamples { .. });
+    refuse(error, if invalid { Exit::InvalidRun } else { Exit::ToolError })
 }
 
 /// Says in one line why a command cannot go on.

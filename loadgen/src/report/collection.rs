@@ -121,7 +121,8 @@ fn grouped<'a>(
     let mut groups = Vec::new();
     for (load, (key, _)) in loads.iter().enumerate() {
         for (side, side_text) in sides.iter().enumerate() {
-            let is_member = |run: &&&RunResult| side_name(run, labelled) == *side_text && load_key(&run.workload) == *key;
+            let is_member =
+                |run: &&&RunResult| side_name(run, labelled) == *side_text && load_key(&run.workload) == *key;
             let members: Vec<&RunResult> = runs.iter().filter(is_member).copied().collect();
             if members.is_empty() {
                 continue;
@@ -148,7 +149,8 @@ fn load_names(workloads: &[&Workload]) -> Vec<String> {
     // The rate comes first: it is what loads differ by most often.
     keys.sort_by_key(|key| !key.starts_with("arrival"));
     let names = workloads.iter().zip(&described).map(|(workload, load)| {
-        let parts: Vec<String> = keys.iter().take(NAME_PARTS_MAX).map(|key| part(workload, key, load.get(key))).collect();
+        let parts: Vec<String> =
+            keys.iter().take(NAME_PARTS_MAX).map(|key| part(workload, key, load.get(key))).collect();
         if parts.is_empty() { short_load(workload) } else { parts.join(", ") }
     });
     names.collect()

@@ -66,7 +66,11 @@ fn cost_section(
     html.raw("<section><h2>").raw(heading).raw(", ").raw(unit).raw("</h2>");
     strips.push(&mut html);
     let has_repeats = told.iter().any(|(_, figures)| figures.len() > 1);
-    html.raw(if has_repeats { "<p class=\"note\">Bar: median of the repeats; rings: every repeat.</p></section>\n" } else { "</section>\n" });
+    html.raw(if has_repeats {
+        "<p class=\"note\">Bar: median of the repeats; rings: every repeat.</p></section>\n"
+    } else {
+        "</section>\n"
+    });
     Some(html)
 }
 
@@ -86,9 +90,10 @@ pub(super) fn parts_section(groups: &[Group<'_>]) -> Option<Markup> {
             if dots.len() < 2 {
                 continue;
             }
-            let ends = dots.iter().map(|dot| dot.value).fold((f64::INFINITY, 0.0), |(low, high): (f64, f64), value| {
-                (low.min(value), high.max(value))
-            });
+            let ends = dots
+                .iter()
+                .map(|dot| dot.value)
+                .fold((f64::INFINITY, 0.0), |(low, high): (f64, f64), value| (low.min(value), high.max(value)));
             rows.push(Row {
                 name: format!("{} {word}", group.name),
                 ink: group.ink,

@@ -62,10 +62,8 @@ fn push_metric(page: &mut Markup, collection: &Collection<'_>, comparison: &Comp
         figures: sample.median.map_or_else(|| "n/a".into(), |median| metric.metric.format(median)),
         ..Row::default()
     };
-    let rows = vec![
-        row(&comparison.a.name, &metric.a, Shape::Circle),
-        row(&comparison.b.name, &metric.b, Shape::Square),
-    ];
+    let rows =
+        vec![row(&comparison.a.name, &metric.a, Shape::Circle), row(&comparison.b.name, &metric.b, Shape::Square)];
     page.raw("<div><h3>").raw(metric.metric.title()).raw("</h3><p class=\"");
     page.raw(match metric.finding {
         Finding::Better => "finding is-better",

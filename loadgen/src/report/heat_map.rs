@@ -63,9 +63,14 @@ fn section(name: &'static str, group: &Group<'_>, runs: &[Vec<(f64, Second)>], x
     let columns = end_secs.min(COLUMNS_MAX).max(1.0).floor();
     let cells = cells_of(runs, columns, end_secs, y);
     let mut html = Markup::default();
-    html.raw("<section class=\"chart\"><h2>").raw(name).raw(" heat map: ").text(&group.name).raw("</h2><div class=\"legend\">slower than the cell: ");
+    html.raw("<section class=\"chart\"><h2>")
+        .raw(name)
+        .raw(" heat map: ")
+        .text(&group.name)
+        .raw("</h2><div class=\"legend\">slower than the cell: ");
     for (index, (_, words)) in SHADES.iter().enumerate() {
-        html.raw("<span class=\"key\"><svg viewBox=\"0 0 26 10\" aria-hidden=\"true\"><path class=\"heat h").text(index);
+        html.raw("<span class=\"key\"><svg viewBox=\"0 0 26 10\" aria-hidden=\"true\"><path class=\"heat h")
+            .text(index);
         html.raw("\" d=\"M0 0h26v10h-26z\"/></svg>").text(words).raw("</span>");
     }
     html.raw("</div>");
@@ -108,7 +113,10 @@ fn push_shade(svg: &mut Markup, shade: usize, cells: &[[Option<usize>; ROWS]], (
         while row < ROWS {
             let length = cells[row..].iter().take_while(|cell| **cell == Some(shade)).count();
             if length > 0 {
-                path.raw("M").number(LEFT + column as f64 * width).raw(" ").number(FRAME.bottom() - row as f64 * height);
+                path.raw("M")
+                    .number(LEFT + column as f64 * width)
+                    .raw(" ")
+                    .number(FRAME.bottom() - row as f64 * height);
                 path.raw("v").number(-(length as f64) * height).raw("h").number(width + 0.15);
                 path.raw("v").number(length as f64 * height).raw("z");
             }

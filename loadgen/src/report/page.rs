@@ -73,8 +73,12 @@ impl Page {
         let html = &mut self.html;
         html.raw("<footer>").text(footer);
         html.raw("<details><summary>Charts are drawn by uPlot 1.6.32, MIT licence</summary><pre>");
-        html.text(LIBRARY_LICENCE).raw("</pre></details></footer>\n</main>\n<script type=\"application/json\" id=\"plots\">");
-        html.json(&serde_json::Value::Array(self.plots)).raw("</script>\n<script>").raw(LIBRARY).raw("</script>\n<script>");
+        html.text(LIBRARY_LICENCE)
+            .raw("</pre></details></footer>\n</main>\n<script type=\"application/json\" id=\"plots\">");
+        html.json(&serde_json::Value::Array(self.plots))
+            .raw("</script>\n<script>")
+            .raw(LIBRARY)
+            .raw("</script>\n<script>");
         html.raw(SCRIPT).raw("</script>\n</body></html>\n");
         self.html.into_string()
     }

@@ -105,7 +105,8 @@ fn plot(id: String, heading: String, lines: Vec<Line>, marks: Vec<Mark>, goals: 
     let has_bands = lines.iter().any(|line| !line.band.is_empty());
     let y = Axis::new(Scale::logarithmic(values, FRAME.bottom(), TOP), "latency", duration_tick);
     let bands = "Line: median of the repeats at each share; band: from the lowest to the highest of them. ";
-    let note = "A curve ends where fewer than ten independent samples (batches) lie above it. Rings: the largest value.";
+    let note =
+        "A curve ends where fewer than ten independent samples (batches) lie above it. Rings: the largest value.";
     Plot {
         id,
         heading,

@@ -3,7 +3,9 @@
 
 use serde_json::{Value, json};
 
-use super::chart::{Axis, Frame, Ink, LEFT, Line, LineStyle, TOP, open, push_label, push_line, push_ring, push_segment, push_span};
+use super::chart::{
+    Axis, Frame, Ink, LEFT, Line, LineStyle, TOP, open, push_label, push_line, push_ring, push_segment, push_span,
+};
 use super::markup::Markup;
 
 /// Values of a line in the static picture; beyond this they are closer than a pixel can show.

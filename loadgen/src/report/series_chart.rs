@@ -49,7 +49,8 @@ pub(super) fn of_run(run: &RunResult) -> Vec<Plot> {
 /// The charts of groups of runs, a line for each run.
 pub(super) fn of_groups(groups: &[&Group<'_>], panel: &str) -> Vec<Plot> {
     let drawn_max = CHART_VALUES_MAX / LINE_VALUES_MIN;
-    let numbered = groups.iter().flat_map(|group| (1..).zip(&group.runs).map(move |(repeat, run)| (*group, repeat, *run)));
+    let numbered =
+        groups.iter().flat_map(|group| (1..).zip(&group.runs).map(move |(repeat, run)| (*group, repeat, *run)));
     let drawn: Vec<(&Group<'_>, usize, &RunResult)> = numbered.take(drawn_max).collect();
     let all: usize = groups.iter().map(|group| group.runs.len()).sum();
     let timeline = Timeline::of(&drawn.iter().map(|(_, _, run)| *run).collect::<Vec<_>>(), drawn.len());
@@ -70,7 +71,8 @@ pub(super) fn of_groups(groups: &[&Group<'_>], panel: &str) -> Vec<Plot> {
 
 impl Timeline {
     fn of(runs: &[&RunResult], lines: usize) -> Self {
-        let seconds = runs.iter().filter_map(|run| run.series.as_ref()).flat_map(|series| series.t_secs.iter().copied());
+        let seconds =
+            runs.iter().filter_map(|run| run.series.as_ref()).flat_map(|series| series.t_secs.iter().copied());
         let end_secs = seconds.filter(|second| second.is_finite()).fold(0.0, f64::max).round().min(SECONDS_MAX);
         let values_max = (CHART_VALUES_MAX / lines.max(1)).clamp(LINE_VALUES_MIN, LINE_VALUES_MAX);
         let stride_secs = (end_secs / values_max as f64).ceil().max(1.0);
