@@ -124,6 +124,16 @@ pub fn end_offsets(topic: &Topic) -> Result<Vec<i64>, Error> {
     Ok(ends)
 }
 
+/// The same of a broker that may still be on its way back.
+pub fn end_offsets_of_returning(topic: &Topic) -> Result<Vec<i64>, Error> {
+    let comes_back = |error: &Error| match error {
+        Error::Broker { code, .. } => is_retriable(*code),
+        Error::Connect { .. } | Error::Io { .. } => true,
+        _ => false,
+    };
+    ask_for_ends(topic, comes_back)
+}
+
 fn wait_for_leaders(client: &mut Client, name: &str, partitions: u32) -> Result<Topic, Error> {
     let versions = client.versions().clone();
     let deadline = Instant::now() + LEADERS_TIMEOUT;
@@ -144,13 +154,15 @@ fn wait_for_leaders(client: &mut Client, name: &str, partitions: u32) -> Result<
 
 /// A leader is elected a moment before it knows of it; until then it refuses records.
 fn wait_for_logs(topic: &Topic) -> Result<(), Error> {
+    ask_for_ends(topic, |error| matches!(error, Error::Broker { code, .. } if is_retriable(*code))).map(|_| ())
+}
+
+fn ask_for_ends(topic: &Topic, passes: impl Fn(&Error) -> bool) -> Result<Vec<i64>, Error> {
     let deadline = Instant::now() + LEADERS_TIMEOUT;
     loop {
         match end_offsets(topic) {
-            Err(Error::Broker { code, .. }) if is_retriable(code) && Instant::now() < deadline => {
-                thread::sleep(RETRY_PAUSE);
-            }
-            outcome => return outcome.map(|_| ()),
+            Err(error) if passes(&error) && Instant::now() < deadline => thread::sleep(RETRY_PAUSE),
+            outcome => return outcome,
         }
     }
 }

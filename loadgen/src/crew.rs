@@ -42,6 +42,10 @@ pub struct Roles {
     pub records_max: u64,
     /// Consumer clients of this phase.
     pub consumers: u32,
+    /// Tags of the runs whose records they expect.
+    pub expected_runs: Vec<u32>,
+    /// Where they begin to read, by partition; 0 where nothing is said.
+    pub start_offsets: Vec<i64>,
 }
 
 impl Crew {
@@ -55,8 +59,10 @@ impl Crew {
         let consumers = deal(assignments, readers.min(cores));
         let (collector, mut outlets) = Collector::new(producers.len() + consumers.len());
         let mut outlet = || outlets.pop().expect("one for each thread");
+        let control: Arc<Control> = Arc::default();
         let settings = Arc::new(ProducerSettings {
             workload: roles.workload.clone(),
+            signals: control.signals.clone(),
             topic: roles.topic.clone(),
             run: roles.run,
             clock,
@@ -67,15 +73,18 @@ impl Crew {
             .collect::<Result<_, _>>()?;
         let settings = Arc::new(ConsumerSettings {
             topic: roles.topic,
-            run: roles.run,
+            runs: roles.expected_runs,
+            start_offsets: roles.start_offsets,
             producers: roles.workload.producers,
+            survives_losses: roles.workload.survives_losses(),
+            signals: control.signals.clone(),
             clock,
         });
         let consumers = consumers
             .iter()
             .map(|assignments| ConsumerThread::open(assignments, &settings, outlet()))
             .collect::<Result<_, _>>()?;
-        Ok((Self { control: Arc::default(), producers, consumers }, collector))
+        Ok((Self { control, producers, consumers }, collector))
     }
 
     /// What its threads are told and tell while they work.

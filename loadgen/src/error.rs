@@ -97,6 +97,9 @@ pub enum Error {
     /// The broker that the user's command was to start.
     #[error("{0}")]
     Started(String),
+    /// A disturbance that cannot be carried out.
+    #[error("--fault {0}")]
+    Fault(String),
     /// A run that others build on failed.
     #[error("the first run failed: {0}")]
     Probe(String),

@@ -9,6 +9,7 @@ use crate::crew::Reports;
 use crate::error::Error;
 use crate::probe::Probe;
 use crate::progress::{Achieved, Snapshot};
+use crate::result::FaultEvent;
 use crate::timeline::{SECOND_NS, Timeline};
 use crate::usage::UsageMeter;
 use crate::workload::{Mode, Workload};
@@ -50,6 +51,8 @@ pub struct Evidence {
     pub probe_before: Option<Probe>,
     /// ...and after it.
     pub probe_after: Option<Probe>,
+    /// What was done on purpose.
+    pub faults: Vec<FaultEvent>,
     /// Why the run ended early.
     pub error: Option<Error>,
 }
@@ -76,6 +79,7 @@ impl Evidence {
             usage: None,
             probe_before: None,
             probe_after: None,
+            faults: Vec::new(),
             error: None,
         }
     }

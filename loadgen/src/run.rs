@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::cluster::{self, TOPIC_PREFIX, Topic};
 use crate::collector::Collector;
 use crate::crew::{Crew, Roles, WorkingCrew};
+use crate::disturbance::{Disturber, Hands};
 use crate::embedded::EmbeddedBroker;
 use crate::error::Error;
 use crate::evidence::Evidence;
@@ -55,6 +56,8 @@ pub fn execute(
         target,
         broker: None,
         started: None,
+        broker_pid: None,
+        disturber: Disturber::default(),
         control: Arc::default(),
         next_look_ns: 0,
         evidence: Evidence::new(workload, target.bootstrap.is_none()),
@@ -80,6 +83,9 @@ struct Session<'a> {
     broker: Option<EmbeddedBroker>,
     /// Stops what `--start` started.
     started: Option<StartedBroker>,
+    /// The broker's process where it is known.
+    broker_pid: Option<u32>,
+    disturber: Disturber,
     /// Of the phase that goes on.
     control: Arc<Control>,
     next_look_ns: u64,
@@ -91,6 +97,8 @@ impl Session<'_> {
         let (bootstrap, pid) = self.find_broker()?;
         self.evidence.bootstrap = Some(bootstrap.clone());
         self.evidence.usage = Some(UsageMeter::new(pid, self.clock.now_ns()));
+        self.broker_pid = pid;
+        Disturber::check(&self.evidence.workload, pid)?;
         self.evidence.probe_before = Some(Probe::take(self.evidence.data_directory.as_deref()));
         let workload = self.evidence.workload.clone();
         let name = format!("{TOPIC_PREFIX}{:08x}", self.evidence.run);
@@ -136,8 +144,10 @@ impl Session<'_> {
         let measure_ns = start_ns + warmup.as_nanos() as u64;
         let timeline = Timeline { start_ns, measure_ns, end_ns: measure_ns + duration.as_nanos() as u64 };
         self.begin(timeline, collector);
+        self.disturber = Disturber::new(&self.evidence.workload, timeline);
         let mut crew = crew.start(timeline)?;
         let outcome = self.see_through(&mut crew, timeline, topic, consumers > 0, verify);
+        self.evidence.faults = self.disturber.finish(&self.control.signals);
         self.evidence.reports.absorb(crew.into_reports());
         self.settle_collector();
         outcome
@@ -157,7 +167,7 @@ impl Session<'_> {
         if !consumed {
             return Ok(());
         }
-        let targets = if verify == Verify::Full { cluster::end_offsets(topic)? } else { Vec::new() };
+        let targets = if verify == Verify::Full { self.end_offsets(topic)? } else { Vec::new() };
         crew.set_targets(targets);
         let limit = BULK_TIMEOUT + planned * 4;
         self.watch("reading up to the end", limit, || crew.consumers_have_ended())?;
@@ -170,7 +180,7 @@ impl Session<'_> {
     fn read_back(&mut self, topic: &Topic) -> Result<(), Error> {
         self.progress.say("reading everything back to verify it");
         let (crew, _) = self.connect(topic, 0, 0, self.evidence.workload.producers.max(1))?;
-        let targets = cluster::end_offsets(topic)?;
+        let targets = self.end_offsets(topic)?;
         let records: i64 = targets.iter().sum();
         let limit = bulk_limit(records as u64 * self.evidence.workload.record_bytes as u64);
         // Nothing of this is measured: the window closed long ago.
@@ -233,6 +243,8 @@ impl Session<'_> {
             producers,
             records_max,
             consumers,
+            expected_runs: vec![self.evidence.run],
+            start_offsets: Vec::new(),
         };
         let (crew, collector) = Crew::connect(roles, self.clock)?;
         self.control = crew.control();
@@ -255,10 +267,12 @@ impl Session<'_> {
         let began = Instant::now();
         loop {
             let looked = Instant::now();
+            let pause = self.pause();
             if let Some(collector) = &mut self.evidence.collector {
-                collector.collect(LOOK);
+                collector.collect(pause);
             }
             let now_ns = self.clock.now_ns();
+            self.disturb(now_ns)?;
             if now_ns >= self.next_look_ns {
                 self.next_look_ns = now_ns - (now_ns - self.next_look_ns) % SECOND_NS + SECOND_NS;
                 if let Some(usage) = &mut self.evidence.usage {
@@ -270,7 +284,40 @@ impl Session<'_> {
                 return Ok(());
             }
             self.check(phase, began, limit)?;
-            std::thread::sleep(LOOK.saturating_sub(looked.elapsed()));
+            std::thread::sleep(pause.saturating_sub(looked.elapsed()));
+        }
+    }
+
+    /// Until the next look, or until a fault begins or ends.
+    fn pause(&self) -> Duration {
+        let edge_ns = self.disturber.next_edge_ns().unwrap_or(u64::MAX);
+        LOOK.min(Duration::from_nanos(edge_ns.saturating_sub(self.clock.now_ns())))
+    }
+
+    /// Begins and ends the planned faults that are due.
+    fn disturb(&mut self, now_ns: u64) -> Result<(), Error> {
+        let before = self.broker_pid;
+        let mut hands = Hands {
+            embedded: self.broker.as_mut(),
+            started: self.started.as_mut(),
+            bootstrap: self.evidence.bootstrap.as_deref().unwrap_or_default(),
+            pid: &mut self.broker_pid,
+            signals: &self.control.signals,
+        };
+        self.disturber.act(now_ns, &mut hands)?;
+        if let (Some(pid), Some(usage)) = (self.broker_pid, &mut self.evidence.usage)
+            && before != Some(pid)
+        {
+            usage.follow(pid);
+        }
+        Ok(())
+    }
+
+    fn end_offsets(&self, topic: &Topic) -> Result<Vec<i64>, Error> {
+        if self.evidence.workload.survives_losses() {
+            cluster::end_offsets_of_returning(topic)
+        } else {
+            cluster::end_offsets(topic)
         }
     }
 

@@ -25,6 +25,9 @@ const POLL_PAUSE: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub struct StartedBroker {
     starter: Child,
+    start: String,
+    /// The command was run again after a kill.
+    is_restarted: bool,
     stop: Option<String>,
 }
 
@@ -35,7 +38,7 @@ impl StartedBroker {
             return Err(Error::Started(format!("a broker answers at {bootstrap} already, before --start")));
         }
         let starter = shell(start).spawn().map_err(local("cannot run --start"))?;
-        let mut broker = Self { starter, stop: stop.map(str::to_owned) };
+        let mut broker = Self { starter, start: start.to_owned(), is_restarted: false, stop: stop.map(str::to_owned) };
         let deadline = Instant::now() + START_TIMEOUT;
         while Instant::now() < deadline {
             if Client::open(bootstrap, POLL_PAUSE * 10).is_ok() {
@@ -47,6 +50,21 @@ impl StartedBroker {
             thread::sleep(POLL_PAUSE);
         }
         Err(Error::Started(format!("nobody answered at {bootstrap} within {} s of --start", START_TIMEOUT.as_secs())))
+    }
+
+    /// The broker was killed: [`StartedBroker::bring_back`] starts it again.
+    pub fn note_kill(&mut self) {
+        self.is_restarted = false;
+    }
+
+    /// Runs the command again once the first is through; whether a broker answers at `bootstrap`. A command that stays although
+    /// its broker died is trusted to bring it back.
+    pub fn bring_back(&mut self, bootstrap: &str) -> Result<bool, Error> {
+        if !self.is_restarted && self.ended().is_some() {
+            self.starter = shell(&self.start).spawn().map_err(local("cannot run --start again"))?;
+            self.is_restarted = true;
+        }
+        Ok(Client::open(bootstrap, POLL_PAUSE).is_ok())
     }
 
     fn ended(&mut self) -> Option<ExitStatus> {

@@ -45,6 +45,10 @@ pub struct ProducerReport {
     pub errors: BTreeMap<Failure, u64>,
     /// Batches that were refused for now and sent again, by Kafka's error code.
     pub retried: BTreeMap<i16, u64>,
+    /// Batches whose connection was lost before the answer, and that were sent again.
+    pub resent_batches: u64,
+    /// Records that were answered without error; at acks=0, handed to the kernel.
+    pub acked_records: u64,
     /// Requests that had no answer in time.
     pub timeouts: u64,
     /// Records due in the measured window.
@@ -86,6 +90,12 @@ impl ProducerReport {
         }
     }
 
+    /// Books requests whose connection was lost: nobody will know what became of their records.
+    pub(super) fn note_lost(&mut self, request: &Request) {
+        let records: u64 = request.batches().map(|(batch, _)| u64::from(batch.records)).sum();
+        *self.errors.entry(Failure::Disconnected).or_default() += records;
+    }
+
     /// Books an answer: acknowledged ranges into the ledgers, latencies into the recorder.
     pub(super) fn settle(
         &mut self,
@@ -105,6 +115,7 @@ impl ProducerReport {
                 0 | DUPLICATE_SEQUENCE_NUMBER => {
                     let end = batch.first_sequence + u64::from(batch.records);
                     self.ledgers[batch.partition as usize].acked.push(batch.first_sequence, end);
+                    self.acked_records += u64::from(batch.records);
                     record_batch(recorder, batch.records, batch.bytes, runs, request.sent_ns, now_ns);
                 }
                 code => {
