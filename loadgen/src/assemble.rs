@@ -129,6 +129,10 @@ fn integrity(evidence: &Evidence) -> Integrity {
         tally.missing = 0;
         missing_first = None;
     }
+    if let Some(earlier) = &evidence.earlier {
+        tally.add(&earlier.tally);
+    }
+    let missing_earlier = evidence.earlier.as_ref().and_then(|earlier| earlier.missing_first.clone());
     let verdict = match (tally.passes(), evidence.verified, evidence.error.is_some()) {
         // Without the producers' last word a record may look like nobody's.
         (false, _, false) | (false, true, true) => Verdict::Fail,
@@ -159,6 +163,7 @@ fn integrity(evidence: &Evidence) -> Integrity {
             .iter()
             .filter(|fault| fault.0 > 0)
             .map(|fault| format!("{} {}", fault.0, fault.1))
+            .chain(missing_earlier)
             .chain(missing_first.map(name_missing))
             .collect(),
     }

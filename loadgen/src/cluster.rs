@@ -66,6 +66,14 @@ pub fn create_topic(bootstrap: &str, name: &str, partitions: u32, replication_fa
     Ok(topic)
 }
 
+/// A topic that was made before.
+pub fn find_topic(bootstrap: &str, name: &str, partitions: u32) -> Result<Topic, Error> {
+    let mut client = Client::open(bootstrap, CALL_TIMEOUT)?;
+    let topic = wait_for_leaders(&mut client, name, partitions)?;
+    wait_for_logs(&topic)?;
+    Ok(topic)
+}
+
 /// Removes one of our own topics.
 pub fn delete_topic(bootstrap: &str, name: &str) -> Result<(), Error> {
     assert!(name.starts_with(TOPIC_PREFIX), "only own topics are deleted");

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::SyncSender;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ use crate::collector::Collector;
 use crate::consumer::ConsumerSettings;
 use crate::error::{Error, local};
 use crate::integrity::PartitionSeen;
+use crate::ledger::AckedRange;
 use crate::producer::{ProducerReport, ProducerSettings};
 use crate::timeline::Timeline;
 use crate::worker::{ConsumerReport, ConsumerThread, Control, Outcome, ProducerThread};
@@ -44,6 +46,8 @@ pub struct Roles {
     pub consumers: u32,
     /// Tags of the runs whose records they expect.
     pub expected_runs: Vec<u32>,
+    /// Who writes acknowledgements down, if anybody does.
+    pub journal: Option<SyncSender<AckedRange>>,
     /// Where they begin to read, by partition; 0 where nothing is said.
     pub start_offsets: Vec<i64>,
 }
@@ -63,6 +67,7 @@ impl Crew {
         let settings = Arc::new(ProducerSettings {
             workload: roles.workload.clone(),
             signals: control.signals.clone(),
+            journal: roles.journal,
             topic: roles.topic.clone(),
             run: roles.run,
             clock,

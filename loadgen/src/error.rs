@@ -97,6 +97,9 @@ pub enum Error {
     /// The broker that the user's command was to start.
     #[error("{0}")]
     Started(String),
+    /// The account of acknowledgements on disk.
+    #[error("ledger {0}")]
+    Ledger(String),
     /// A disturbance that cannot be carried out.
     #[error("--fault {0}")]
     Fault(String),

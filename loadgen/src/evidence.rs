@@ -7,6 +7,7 @@ use crate::cluster::Topic;
 use crate::collector::Collector;
 use crate::crew::Reports;
 use crate::error::Error;
+use crate::integrity::Tally;
 use crate::probe::Probe;
 use crate::progress::{Achieved, Snapshot};
 use crate::result::FaultEvent;
@@ -53,8 +54,21 @@ pub struct Evidence {
     pub probe_after: Option<Probe>,
     /// What was done on purpose.
     pub faults: Vec<FaultEvent>,
+    /// The judgement over what earlier runs had written to the topic.
+    pub earlier: Option<Earlier>,
     /// Why the run ended early.
     pub error: Option<Error>,
+}
+
+/// What became of records that runs before this one had written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Earlier {
+    /// How many runs.
+    pub runs: usize,
+    /// The account of all of them.
+    pub tally: Tally,
+    /// The first records that are missing, in words.
+    pub missing_first: Option<String>,
 }
 
 impl Evidence {
@@ -80,6 +94,7 @@ impl Evidence {
             probe_before: None,
             probe_after: None,
             faults: Vec::new(),
+            earlier: None,
             error: None,
         }
     }

@@ -62,6 +62,11 @@ impl RangeSet {
         self.ranges.get(at).is_some_and(|range| range.0 <= value)
     }
 
+    /// Behind the last number; 0 when it is empty.
+    pub fn end(&self) -> u64 {
+        self.ranges.last().map_or(0, |range| range.1)
+    }
+
     /// The ranges in order.
     pub fn ranges(&self) -> &[(u64, u64)] {
         &self.ranges
@@ -188,6 +193,11 @@ impl PartitionSeen {
         self.faults
     }
 
+    /// Behind the highest number that was read of the producer in this place: those of the first run come first.
+    pub fn next_of(&self, place: usize) -> u64 {
+        self.producers.get(place).map_or(0, |seen| seen.next)
+    }
+
     /// Counts a batch or record whose framing could not be read.
     pub fn note_unreadable(&mut self) {
         self.faults += 1;
@@ -245,6 +255,20 @@ impl Tally {
             self.corrupt += seen.corrupt;
             self.phantom += seen.phantom;
         }
+    }
+
+    /// Adds what was found out elsewhere.
+    pub fn add(&mut self, other: &Self) {
+        self.produced += other.produced;
+        self.acked += other.acked;
+        self.consumed += other.consumed;
+        self.missing += other.missing;
+        self.duplicate += other.duplicate;
+        self.out_of_order += other.out_of_order;
+        self.corrupt += other.corrupt;
+        self.phantom += other.phantom;
+        self.unacked_seen += other.unacked_seen;
+        self.late_unacked += other.late_unacked;
     }
 
     /// What is missing first of a partition: the producer's place in `ledgers` and the range of its numbers.

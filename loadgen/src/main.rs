@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
-use loadgen::command::{Exit, curve, find_max, refuse, run, selftest};
+use loadgen::command::{Exit, curve, find_max, refuse, run, selftest, verify};
 use loadgen::embedded;
 use loadgen::options::{LoadOptions, RunOptions};
 
@@ -28,6 +28,8 @@ enum Command {
     FindMax(Box<find_max::FindMaxOptions>),
     /// Latency at shares of the highest rate, each in a run of its own.
     Curve(Box<curve::CurveOptions>),
+    /// Check for long that nothing acknowledged is lost, with an account on disk that outlives this program.
+    Verify(Box<verify::VerifyOptions>),
     /// The broker that `run` starts beside itself.
     #[command(name = embedded::SUBCOMMAND, hide = true)]
     EmbeddedBroker(server::cli::ServeArguments),
@@ -40,7 +42,7 @@ impl Command {
             Self::Run(options) | Self::Selftest(options) => Some(&mut options.load),
             Self::FindMax(options) => Some(&mut options.run.load),
             Self::Curve(options) => Some(&mut options.run.load),
-            Self::EmbeddedBroker(_) => None,
+            Self::Verify(_) | Self::EmbeddedBroker(_) => None,
         }
     }
 }
@@ -56,11 +58,15 @@ fn main() -> ExitCode {
         Command::Selftest(options) => selftest::execute(*options).into(),
         Command::FindMax(options) => find_max::execute(&options).into(),
         Command::Curve(options) => curve::execute(&options).into(),
+        Command::Verify(options) => verify::execute(*options).into(),
         Command::EmbeddedBroker(arguments) => server::cli::serve_with(&arguments),
     }
 }
 
 fn complete(command: &mut Command, matches: &ArgMatches) -> Result<(), loadgen::settings::InvalidSetting> {
+    if let (Command::Verify(options), Some((_, line))) = (&mut *command, matches.subcommand()) {
+        return options.complete(line);
+    }
     match (command.load(), matches.subcommand()) {
         (Some(load), Some((_, line))) => load.complete(line),
         _ => Ok(()),

@@ -11,6 +11,7 @@ mod report;
 pub use report::{Failure, ProducerReport};
 
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 
 use mio::{Registry, Token};
 use protocol::api_key::ApiKey;
@@ -22,6 +23,7 @@ use crate::cluster::{CALL_TIMEOUT, Topic, init_producer_id};
 use crate::connection::{self, Receiver};
 use crate::error::Error;
 use crate::integrity::AckLedger;
+use crate::ledger::AckedRange;
 use crate::payload::{PayloadWriter, Stamp};
 use crate::recorder::Recorder;
 use crate::request::{PRODUCE_VERSION_MAX, Request, Template};
@@ -48,6 +50,8 @@ pub struct ProducerSettings {
     pub clock: Clock,
     /// Between main and its clients.
     pub signals: Arc<Signals>,
+    /// Who writes acknowledgements down, if anybody does.
+    pub journal: Option<SyncSender<AckedRange>>,
 }
 
 /// One producer client.
@@ -106,7 +110,7 @@ impl Producer {
             cuts: 0,
             records_left: u64::MAX,
             closing: false,
-            report: ProducerReport { index, ledgers, ..ProducerReport::default() },
+            report: ProducerReport { index, ledgers, journal: settings.journal.clone(), ..ProducerReport::default() },
             settings,
         })
     }

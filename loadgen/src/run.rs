@@ -2,16 +2,19 @@
 //!
 //! Whatever happens on the way, the evidence gathered so far becomes a result file; only then is anything torn down.
 
+mod disturbing;
+mod verifying;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::assemble;
 use crate::clock::Clock;
-use crate::cluster::{self, TOPIC_PREFIX, Topic};
+use crate::cluster::{self, Topic};
 use crate::collector::Collector;
 use crate::crew::{Crew, Roles, WorkingCrew};
-use crate::disturbance::{Disturber, Hands};
+use crate::disturbance::Disturber;
 use crate::embedded::EmbeddedBroker;
 use crate::error::Error;
 use crate::evidence::Evidence;
@@ -23,6 +26,7 @@ use crate::result::RunResult;
 use crate::started::StartedBroker;
 use crate::timeline::{SECOND_NS, Timeline};
 use crate::usage::UsageMeter;
+use crate::verification::Verification;
 use crate::worker::Control;
 use crate::workload::{Mode, Verify, Workload};
 
@@ -48,6 +52,17 @@ pub fn execute(
     progress: &mut Progress,
     interrupted: Arc<AtomicBool>,
 ) -> Result<RunResult, Error> {
+    execute_as_part(load, target, None, progress, interrupted)
+}
+
+/// The same as a part of a verification, which outlives this program.
+pub fn execute_as_part(
+    load: &LoadOptions,
+    target: &TargetOptions,
+    verification: Option<Verification>,
+    progress: &mut Progress,
+    interrupted: Arc<AtomicBool>,
+) -> Result<RunResult, Error> {
     let workload = Workload::from_options(load)?;
     let mut session = Session {
         clock: Clock::start(),
@@ -58,11 +73,14 @@ pub fn execute(
         started: None,
         broker_pid: None,
         disturber: Disturber::default(),
+        verification,
+        start_offsets: Vec::new(),
         control: Arc::default(),
         next_look_ns: 0,
         evidence: Evidence::new(workload, target.bootstrap.is_none()),
     };
     let outcome = session.carry_out();
+    let outcome = session.end_journal().and(outcome);
     if let Err(error) = outcome {
         // The broker's end explains a broken connection, not the other way round.
         let cause = session.broker.as_mut().and_then(EmbeddedBroker::failure).unwrap_or(error);
@@ -71,7 +89,7 @@ pub fn execute(
     }
     session.evidence.probe_after = Some(Probe::take(session.evidence.data_directory.as_deref()));
     let result = assemble::result(&session.evidence, target);
-    session.tear_down();
+    session.tear_down(&result);
     Ok(result)
 }
 
@@ -86,6 +104,9 @@ struct Session<'a> {
     /// The broker's process where it is known.
     broker_pid: Option<u32>,
     disturber: Disturber,
+    verification: Option<Verification>,
+    /// Where this run's records begin, by partition; 0 where nothing is said.
+    start_offsets: Vec<i64>,
     /// Of the phase that goes on.
     control: Arc<Control>,
     next_look_ns: u64,
@@ -100,10 +121,13 @@ impl Session<'_> {
         self.broker_pid = pid;
         Disturber::check(&self.evidence.workload, pid)?;
         self.evidence.probe_before = Some(Probe::take(self.evidence.data_directory.as_deref()));
-        let workload = self.evidence.workload.clone();
-        let name = format!("{TOPIC_PREFIX}{:08x}", self.evidence.run);
-        let topic = cluster::create_topic(&bootstrap, &name, workload.partitions, workload.replication_factor)?;
+        let topic = self.prepare_topic(&bootstrap)?;
         self.evidence.topic = Some(topic.clone());
+        if !self.judge_earlier(&topic)? {
+            // What was lost before this run is not found by going on.
+            return Ok(());
+        }
+        let workload = self.evidence.workload.clone();
         match workload.mode {
             Mode::Both => self.produce(&topic, workload.consumers),
             Mode::Produce => {
@@ -244,7 +268,8 @@ impl Session<'_> {
             records_max,
             consumers,
             expected_runs: vec![self.evidence.run],
-            start_offsets: Vec::new(),
+            journal: self.verification.as_ref().and_then(Verification::sender),
+            start_offsets: self.start_offsets.clone(),
         };
         let (crew, collector) = Crew::connect(roles, self.clock)?;
         self.control = crew.control();
@@ -288,39 +313,6 @@ impl Session<'_> {
         }
     }
 
-    /// Until the next look, or until a fault begins or ends.
-    fn pause(&self) -> Duration {
-        let edge_ns = self.disturber.next_edge_ns().unwrap_or(u64::MAX);
-        LOOK.min(Duration::from_nanos(edge_ns.saturating_sub(self.clock.now_ns())))
-    }
-
-    /// Begins and ends the planned faults that are due.
-    fn disturb(&mut self, now_ns: u64) -> Result<(), Error> {
-        let before = self.broker_pid;
-        let mut hands = Hands {
-            embedded: self.broker.as_mut(),
-            started: self.started.as_mut(),
-            bootstrap: self.evidence.bootstrap.as_deref().unwrap_or_default(),
-            pid: &mut self.broker_pid,
-            signals: &self.control.signals,
-        };
-        self.disturber.act(now_ns, &mut hands)?;
-        if let (Some(pid), Some(usage)) = (self.broker_pid, &mut self.evidence.usage)
-            && before != Some(pid)
-        {
-            usage.follow(pid);
-        }
-        Ok(())
-    }
-
-    fn end_offsets(&self, topic: &Topic) -> Result<Vec<i64>, Error> {
-        if self.evidence.workload.survives_losses() {
-            cluster::end_offsets_of_returning(topic)
-        } else {
-            cluster::end_offsets(topic)
-        }
-    }
-
     /// Waits for a phase that is not measured.
     fn watch_quietly(
         &self,
@@ -345,6 +337,9 @@ impl Session<'_> {
         if self.interrupted.load(Ordering::Relaxed) {
             return Err(Error::Interrupted);
         }
+        if self.verification.as_ref().is_some_and(Verification::has_failed) {
+            return Err(Error::Ledger("cannot be written any more".into()));
+        }
         if began.elapsed() > limit { Err(Error::Deadline { phase, limit }) } else { Ok(()) }
     }
 
@@ -352,18 +347,6 @@ impl Session<'_> {
         let faults = self.control.faults.load(Ordering::Relaxed);
         if let Some(snapshot) = self.evidence.snapshot(now_ns, faults) {
             self.progress.show(&snapshot);
-        }
-    }
-
-    /// Removes what the run made. What cannot be removed is said and spoils nothing.
-    fn tear_down(&mut self) {
-        let (Some(topic), Some(bootstrap)) = (&self.evidence.topic, &self.evidence.bootstrap) else { return };
-        // The embedded broker's topics go with its directory.
-        if self.broker.is_none()
-            && !self.target.keep_topic
-            && let Err(error) = cluster::delete_topic(bootstrap, &topic.name)
-        {
-            self.progress.say(&format!("topic {} is still there: {error}", topic.name));
         }
     }
 }

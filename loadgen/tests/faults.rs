@@ -34,7 +34,7 @@ fn run(options: &str) -> (Option<i32>, RunResult) {
 
 #[test]
 fn numbered_batches_survive_the_death_of_the_broker_and_nothing_is_lost_or_doubled() {
-    let (code, result) = run("--duration 3s --idempotent --producers 2 --consumers 2 --fault kill@1s");
+    let (code, result) = run("--duration 5s --idempotent --producers 2 --consumers 2 --fault kill@1s");
     assert_eq!((code, result.error.as_deref(), result.integrity.verdict), (Some(0), None, Verdict::Pass));
     let integrity = &result.integrity;
     assert_eq!(integrity.acked, integrity.produced, "every number was acknowledged in the end");
@@ -63,7 +63,7 @@ fn without_numbers_what_was_in_flight_is_unknown_and_what_was_acknowledged_is_th
 
 #[test]
 fn without_acknowledgements_a_death_may_lose_records_and_doubles_none() {
-    let (code, result) = run("--duration 3s --acks 0 --fault kill@1s");
+    let (code, result) = run("--duration 5s --acks 0 --fault kill@1s");
     assert_eq!((code, result.integrity.verdict, result.integrity.acked), (Some(0), Verdict::Pass, 0));
     assert!(result.integrity.consumed > 1_000 && result.integrity.consumed <= result.integrity.produced);
     assert!(result.faults[0].recovery_secs.is_some());

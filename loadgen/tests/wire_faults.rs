@@ -55,24 +55,24 @@ fn what_happens_to_requests_without_numbers_is_found_by_reading() {
         assert_eq!(result.integrity.verdict, Verdict::Fail, "{fault:?}");
         named(&result)
     };
-    assert_eq!(found(WireFault::DropProduce(10)), MISSING);
-    assert_eq!(found(WireFault::DoubleProduce(10)), DUPLICATE);
-    assert_eq!(found(WireFault::SwapProduce(10)), OUT_OF_ORDER);
-    assert_eq!(found(WireFault::FlipProduce(10, Seal::Mended)), CORRUPT);
+    assert_eq!(found(WireFault::DropProduce(2)), MISSING);
+    assert_eq!(found(WireFault::DoubleProduce(2)), DUPLICATE);
+    assert_eq!(found(WireFault::SwapProduce(2)), OUT_OF_ORDER);
+    assert_eq!(found(WireFault::FlipProduce(2, Seal::Mended)), CORRUPT);
 }
 
 #[test]
 fn a_lost_record_is_named_by_its_numbers() {
-    let result = run(WireFault::DropProduce(10), "");
+    let result = run(WireFault::DropProduce(2), "");
     let named = result.integrity.examples.join("; ");
     assert!(named.contains("never delivered") && named.contains("partition 0, producer 0, records "), "{named}");
 }
 
 #[test]
 fn numbered_batches_make_the_broker_notice_what_happened_to_requests() {
-    let doubled = run(WireFault::DoubleProduce(10), "--idempotent");
+    let doubled = run(WireFault::DoubleProduce(2), "--idempotent");
     assert_eq!((named(&doubled), doubled.integrity.verdict), (NONE, Verdict::Pass), "the broker knew the second one");
-    for fault in [WireFault::DropProduce(10), WireFault::SwapProduce(10)] {
+    for fault in [WireFault::DropProduce(2), WireFault::SwapProduce(2)] {
         let result = run(fault, "--idempotent");
         assert!(
             result.error.as_deref().is_some_and(|error| error.contains("OutOfOrderSequence")),
@@ -81,17 +81,17 @@ fn numbered_batches_make_the_broker_notice_what_happened_to_requests() {
         );
         assert_ne!(result.integrity.verdict, Verdict::Pass, "{fault:?}");
     }
-    let harmed = run(WireFault::FlipProduce(10, Seal::Mended), "--idempotent");
+    let harmed = run(WireFault::FlipProduce(2, Seal::Mended), "--idempotent");
     assert_eq!((named(&harmed), harmed.integrity.verdict), (CORRUPT, Verdict::Fail), "a number is no checksum");
 }
 
 #[test]
 fn a_broken_batch_checksum_is_refused_by_the_broker_and_sent_again_where_it_is_numbered() {
-    let refused = run(WireFault::FlipProduce(10, Seal::Broken), "");
+    let refused = run(WireFault::FlipProduce(2, Seal::Broken), "");
     assert_eq!((named(&refused), refused.integrity.verdict), (NONE, Verdict::Pass), "refused is not lost");
     let errors = refused.summary.produce.expect("produced").errors;
     assert_eq!(errors.keys().collect::<Vec<_>>(), ["CorruptMessage"]);
-    let again = run(WireFault::FlipProduce(10, Seal::Broken), "--idempotent");
+    let again = run(WireFault::FlipProduce(2, Seal::Broken), "--idempotent");
     assert_eq!((named(&again), again.integrity.verdict), (NONE, Verdict::Pass));
     assert!(again.summary.produce.is_some_and(|produce| produce.retries > 0 && produce.errors.is_empty()));
     assert_eq!(again.integrity.acked, again.integrity.produced);
@@ -123,7 +123,7 @@ fn a_broker_that_lies_about_offsets_ends_the_run_with_one_clear_line() {
 
 #[test]
 fn an_answer_that_never_comes_ends_the_run_by_its_deadline() {
-    let result = run(WireFault::Silence(10), "--in-flight 1");
+    let result = run(WireFault::Silence(2), "--in-flight 1");
     assert_eq!(result.error.as_deref(), Some("answering a produce request did not end within 30 s"));
     let produce = result.summary.produce.expect("produced");
     assert_eq!((produce.timeouts, produce.errors.keys().map(String::as_str).collect::<Vec<_>>()), (1, vec!["timeout"]));

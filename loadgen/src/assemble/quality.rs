@@ -68,6 +68,12 @@ fn notes(evidence: &Evidence) -> Vec<String> {
             retried.iter().map(|(&code, batches)| format!("{} {batches}", error_name(code))).collect();
         notes.push(format!("Batches that were refused for now and sent again: {}.", reasons.join(", ")));
     }
+    notes.extend(evidence.earlier.as_ref().map(|earlier| {
+        format!(
+            "Resumed: of {} records that were acknowledged to {} earlier runs, {} are missing; the account includes them.",
+            earlier.tally.acked, earlier.runs, earlier.tally.missing
+        )
+    }));
     notes.extend(evidence.faults.iter().map(fault_in_words));
     let resent: u64 = evidence.reports.producers.values().map(|report| report.resent_batches).sum();
     if resent > 0 {

@@ -4,6 +4,7 @@ pub mod curve;
 pub mod find_max;
 pub mod run;
 pub mod selftest;
+pub mod verify;
 
 use std::process::ExitCode;
 

@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::ceiling::add_ceiling;
 use crate::command::{Exit, refuse, refuse_run};
+use crate::error::Error;
 use crate::options::{OutputOptions, RunOptions};
 use crate::progress::Progress;
 use crate::report::{Colour, terminal_table, write_files};
@@ -21,12 +22,22 @@ pub fn execute(options: &RunOptions) -> Exit {
 
 /// The same with a last touch before the result is written.
 pub fn execute_with(options: &RunOptions, touch: impl FnOnce(&mut RunResult)) -> Exit {
+    let make = |progress: &mut Progress, interrupted| run::execute(&options.load, &options.target, progress, interrupted);
+    execute_by(options, make, touch)
+}
+
+/// The same of a run that is made in another way.
+pub fn execute_by(
+    options: &RunOptions,
+    make: impl FnOnce(&mut Progress, Arc<AtomicBool>) -> Result<RunResult, Error>,
+    touch: impl FnOnce(&mut RunResult),
+) -> Exit {
     let output = &options.output;
     if output.json.is_some() && output.json == output.html {
         return refuse("--json and --html name the same file", Exit::InvalidRun);
     }
     let mut progress = Progress::new(output.quiet);
-    let outcome = run::execute(&options.load, &options.target, &mut progress, interrupted());
+    let outcome = make(&mut progress, interrupted());
     let outcome = outcome.map(|mut result| {
         result.slo = output.goals.iter().map(|goal| goal.judge(&result)).collect();
         if result.error.is_none() {
