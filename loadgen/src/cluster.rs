@@ -60,6 +60,9 @@ pub fn create_topic(bootstrap: &str, name: &str, partitions: u32, replication_fa
     let api = ApiKey::CreateTopics;
     let response: CreateTopicsResponse<'_> = client.call(&request)?;
     let result = response.topics.first();
+    if result.is_some_and(|result| result.error_code == ErrorCode::TopicAlreadyExists.code()) {
+        return Err(Error::TopicExists(name.to_owned()));
+    }
     refuse_error(api, result.map_or(ErrorCode::UnknownServerError.code(), |result| result.error_code))?;
     let topic = wait_for_leaders(&mut client, name, partitions)?;
     wait_for_logs(&topic)?;
@@ -136,7 +139,7 @@ pub fn end_offsets(topic: &Topic) -> Result<Vec<i64>, Error> {
 pub fn end_offsets_of_returning(topic: &Topic) -> Result<Vec<i64>, Error> {
     let comes_back = |error: &Error| match error {
         Error::Broker { code, .. } => is_retriable(*code),
-        Error::Connect { .. } | Error::Io { .. } => true,
+        Error::Connect { .. } | Error::Io { .. } | Error::HungUp { .. } => true,
         _ => false,
     };
     ask_for_ends(topic, comes_back)
@@ -188,6 +191,11 @@ fn read_leaders(
     }
     let addresses: BTreeMap<i32, String> =
         response.brokers.iter().map(|broker| (broker.node_id, socket_address(broker.host, broker.port))).collect();
+    if found.partitions.len() > partitions as usize {
+        // Fewer may be a topic that is still being made.
+        let there = found.partitions.len();
+        return Err(Error::Partitions { topic: name.into(), there, expected: partitions });
+    }
     let mut leaders = vec![None; partitions as usize];
     for partition in found.partitions.iter().filter(|partition| partition.error_code == 0) {
         if let Some(leader) = leaders.get_mut(partition.partition_index as usize) {

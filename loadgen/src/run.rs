@@ -147,7 +147,7 @@ impl Session<'_> {
         if let Some(bootstrap) = &target.bootstrap {
             if let Some(start) = &target.start {
                 self.progress.say("starting the broker");
-                self.started = Some(StartedBroker::start(start, target.stop.as_deref(), bootstrap)?);
+                self.started = Some(StartedBroker::start(start, target.stop.as_deref(), bootstrap, &self.interrupted)?);
             }
             return Ok((bootstrap.clone(), target.broker_pid.or_else(|| listener::local_pid(bootstrap))));
         }

@@ -5,6 +5,7 @@
 
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -33,7 +34,7 @@ pub struct StartedBroker {
 
 impl StartedBroker {
     /// Runs `start` and waits until a Kafka broker answers at `bootstrap`.
-    pub fn start(start: &str, stop: Option<&str>, bootstrap: &str) -> Result<Self, Error> {
+    pub fn start(start: &str, stop: Option<&str>, bootstrap: &str, interrupted: &AtomicBool) -> Result<Self, Error> {
         if Client::open(bootstrap, POLL_PAUSE).is_ok() {
             return Err(Error::Started(format!("a broker answers at {bootstrap} already, before --start")));
         }
@@ -41,6 +42,9 @@ impl StartedBroker {
         let mut broker = Self { starter, start: start.to_owned(), is_restarted: false, stop: stop.map(str::to_owned) };
         let deadline = Instant::now() + START_TIMEOUT;
         while Instant::now() < deadline {
+            if interrupted.load(Ordering::Relaxed) {
+                return Err(Error::Interrupted);
+            }
             if Client::open(bootstrap, POLL_PAUSE * 10).is_ok() {
                 return Ok(broker);
             }
@@ -117,14 +121,18 @@ mod tests {
 
     #[test]
     fn a_start_that_fails_says_so_at_once() {
-        let error = StartedBroker::start("exit 7", None, "127.0.0.1:1").map(|_| ()).expect_err("it ended");
+        let error = StartedBroker::start("exit 7", None, "127.0.0.1:1", &AtomicBool::new(false))
+            .map(|_| ())
+            .expect_err("it ended");
         assert!(error.to_string().contains("exit status: 7"), "{error}");
     }
 
     #[test]
     fn a_start_over_a_running_broker_is_refused() {
         let address = crate::local_broker::start(crate::local_broker::NullLog::default()).expect("a port");
-        let error = StartedBroker::start("exit 7", None, &address).map(|_| ()).expect_err("somebody is there");
+        let error = StartedBroker::start("exit 7", None, &address, &AtomicBool::new(false))
+            .map(|_| ())
+            .expect_err("somebody is there");
         assert!(error.to_string().contains("already"), "{error}");
     }
 }

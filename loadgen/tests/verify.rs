@@ -16,7 +16,8 @@ use loadgen::local_broker;
 use loadgen::result::{Kind, RunResult, Verdict};
 use real_broker::RealBroker;
 
-const LOAD: &str = "--rate 2000 --record-bytes 200 --linger 2ms --warmup 100ms --partitions 3 --producers 2 --ceiling off";
+const LOAD: &str =
+    "--rate 2000 --record-bytes 200 --linger 2ms --warmup 100ms --partitions 3 --producers 2 --ceiling off";
 
 fn verify(directory: &Path, options: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
@@ -72,7 +73,10 @@ fn a_faithful_broker_passes_over_the_death_of_the_program_and_the_check_goes_on(
     assert!(result.integrity.acked > before + 1_000, "both parts are in the account");
     assert!(result.workload.idempotence, "numbered by default");
     let notes = result.quality.notes.join("\n");
-    assert!(notes.contains(&format!("of {before} records that were acknowledged to 1 earlier runs, 0 are missing")), "{notes}");
+    assert!(
+        notes.contains(&format!("of {before} records that were acknowledged to 1 earlier runs, 0 are missing")),
+        "{notes}"
+    );
 
     let again = verify(directory.path(), &format!("--resume {ledger}")).output().expect("it starts");
     assert_eq!(again.status.code(), Some(3));
@@ -104,9 +108,11 @@ fn a_record_lost_before_the_death_of_the_program_is_found_and_named_after_it() {
 fn a_verification_that_ends_leaves_a_ledger_that_says_so_and_no_topic() {
     let directory = tempfile::tempdir().expect("a directory");
     let address = local_broker::start(FaultyLog::new(Fault::None)).expect("a port");
-    let output = verify(directory.path(), &format!("--duration 500ms --bootstrap {address}")).output().expect("it starts");
+    let output =
+        verify(directory.path(), &format!("--duration 500ms --bootstrap {address}")).output().expect("it starts");
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-    let files = fs::read_dir(directory.path().join("out")).expect("written").map(|entry| entry.expect("an entry").path());
+    let files =
+        fs::read_dir(directory.path().join("out")).expect("written").map(|entry| entry.expect("an entry").path());
     let ledger = files.into_iter().find(|path| path.extension().is_some_and(|extension| extension == "ledger"));
     let opened = LedgerFile::open(&ledger.expect("a ledger")).expect("whole");
     assert!(opened.ledger().ended);

@@ -22,7 +22,8 @@ pub fn execute(options: &RunOptions) -> Exit {
 
 /// The same with a last touch before the result is written.
 pub fn execute_with(options: &RunOptions, touch: impl FnOnce(&mut RunResult)) -> Exit {
-    let make = |progress: &mut Progress, interrupted| run::execute(&options.load, &options.target, progress, interrupted);
+    let make =
+        |progress: &mut Progress, interrupted| run::execute(&options.load, &options.target, progress, interrupted);
     execute_by(options, make, touch)
 }
 
@@ -69,13 +70,17 @@ fn report(result: &RunResult, output: &OutputOptions) -> Exit {
     let colour = if out.is_terminal() { Colour::Ansi } else { Colour::Plain };
     let to_stdout = output.json.as_deref() == Some(Path::new("-"));
     let mut written = write_files(result, &output.out);
+    let mut exit = exit_of(result);
     if let Ok(paths) = &mut written {
         let json = output.json.as_ref().filter(|_| !to_stdout);
         for (wanted, path) in [(json, &mut paths.json), (output.html.as_ref(), &mut paths.html)] {
             if let Some(wanted) = wanted {
                 match move_file(path, wanted) {
                     Ok(()) => path.clone_from(wanted),
-                    Err(error) => eprintln!("loadgen: cannot write {}: {error}", wanted.display()),
+                    Err(error) => {
+                        let words = format!("cannot write {}: {error}; it is in {}", wanted.display(), path.display());
+                        exit = exit.worse(refuse(words, Exit::ToolError));
+                    }
                 }
             }
         }
@@ -94,11 +99,27 @@ fn report(result: &RunResult, output: &OutputOptions) -> Exit {
             if !output.quiet && !to_stdout {
                 let _ = writeln!(out, "result  {}\nreport  {}", paths.json.display(), paths.html.display());
             }
-            exit_of(result)
+            exit
         }
         Err(error) => {
-            refuse(format_args!("cannot write the result to {}: {error}", output.out.display()), Exit::ToolError)
+            let place = rescue(result, to_stdout, &mut out);
+            let words = format!("cannot write the result to {}: {error}; {place}", output.out.display());
+            refuse(words, Exit::ToolError)
         }
+    }
+}
+
+/// Keeps a result that its directory did not take: where it is now.
+fn rescue(result: &RunResult, is_on_stdout: bool, out: &mut impl Write) -> String {
+    if is_on_stdout {
+        return "it is on standard output".into();
+    }
+    if let Ok(paths) = write_files(result, &std::env::temp_dir()) {
+        return format!("it is in {}", paths.json.display());
+    }
+    match serde_json::to_writer_pretty(&mut *out, result).map_err(Into::into).and_then(|()| writeln!(out)) {
+        Ok(()) => "it is on standard output".into(),
+        Err(error) => format!("nor anywhere else: {error}"),
     }
 }
 

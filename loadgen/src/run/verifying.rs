@@ -35,9 +35,10 @@ impl Session<'_> {
             }
             self.evidence.workload.partitions = found.partitions;
             return cluster::find_topic(bootstrap, &found.topic, found.partitions).map_err(|error| match error {
-                Error::Deadline { .. } => {
-                    Error::Ledger(format!("tells of topic {}, which is not at {bootstrap}: deleted or lost", found.topic))
-                }
+                Error::Deadline { .. } => Error::Ledger(format!(
+                    "tells of topic {}, which is not at {bootstrap}: deleted or lost",
+                    found.topic
+                )),
                 other => other,
             });
         }
@@ -122,7 +123,9 @@ impl Session<'_> {
                 let (place, (start, end)) = first?;
                 let (run, producer) = (place / producers as usize + 1, place % producers as usize);
                 let last = end - 1;
-                Some(format!("of those before: run {run}, partition {partition}, producer {producer}, records {start} to {last}"))
+                Some(format!(
+                    "of those before: run {run}, partition {partition}, producer {producer}, records {start} to {last}"
+                ))
             });
         }
         Ok(earlier)
