@@ -34,6 +34,8 @@ enum Command {
     Drain(Box<command::drain::DrainOptions>),
     /// Two sides under the same load, turn about, with a verdict.
     Ab(Box<command::ab::AbOptions>),
+    /// A long check that nothing acknowledged is lost, with an account that outlives this program.
+    Verify(Box<command::verify::VerifyOptions>),
     /// Compare results: medians, exact tests, a verdict; 1 when a later side is worse than the first.
     Compare(Box<command::compare::CompareOptions>),
     /// The machine against itself: its noise floor.
@@ -56,7 +58,7 @@ impl Command {
             Self::Drain(options) => Some(&mut options.run.load),
             Self::Ab(options) => Some(&mut options.run.load),
             Self::Certify(options) => Some(&mut options.run.load),
-            Self::Compare(_) | Self::Report(_) | Self::EmbeddedBroker(_) => None,
+            Self::Compare(_) | Self::Report(_) | Self::Verify(_) | Self::EmbeddedBroker(_) => None,
         }
     }
 
@@ -69,6 +71,7 @@ impl Command {
             Self::Sweep(options) => command::sweep::execute(&options),
             Self::Drain(options) => command::drain::execute(&options),
             Self::Ab(options) => command::ab::execute(&options),
+            Self::Verify(options) => command::verify::execute(*options),
             Self::Compare(options) => command::compare::execute(&options),
             Self::Certify(options) => command::certify::execute(&options),
             Self::Report(options) => command::report::execute(&options),
@@ -89,6 +92,9 @@ fn main() -> ExitCode {
 }
 
 fn complete(command: &mut Command, matches: &ArgMatches) -> Result<(), loadgen::settings::InvalidSetting> {
+    if let (Command::Verify(options), Some((_, line))) = (&mut *command, matches.subcommand()) {
+        return options.complete(line);
+    }
     match (command.load(), matches.subcommand()) {
         (Some(load), Some((_, line))) => load.complete(line),
         _ => Ok(()),

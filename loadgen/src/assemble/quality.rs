@@ -4,7 +4,7 @@ use crate::assemble::window::Window;
 use crate::collector::Row;
 use crate::error::error_name;
 use crate::evidence::Evidence;
-use crate::result::{Acks, Calibration, NoiseProbe, Quality, Resources, Summary};
+use crate::result::{Acks, Calibration, FaultEvent, NoiseProbe, Quality, Resources, Summary};
 use crate::sustained::ACHIEVED_SHARE_MIN;
 use crate::workload::{Mode, Verify};
 
@@ -77,6 +77,17 @@ fn notes(evidence: &Evidence) -> Vec<String> {
             retried.iter().map(|(&code, batches)| format!("{} {batches}", error_name(code))).collect();
         notes.push(format!("Batches that were refused for now and sent again: {}.", reasons.join(", ")));
     }
+    notes.extend(evidence.earlier.as_ref().map(|earlier| {
+        format!(
+            "Resumed: of {} records that were acknowledged to {} earlier runs, {} are missing; the account includes them.",
+            earlier.tally.acked, earlier.runs, earlier.tally.missing
+        )
+    }));
+    notes.extend(evidence.faults.iter().map(fault_in_words));
+    let resent: u64 = evidence.reports.producers.values().map(|report| report.resent_batches).sum();
+    if resent > 0 {
+        notes.push(format!("Batches whose connection was lost before the answer, and that were sent again: {resent}."));
+    }
     if evidence.workload.verify == Verify::Off {
         notes.push("Not verified by reading: --verify off.".into());
     } else if evidence.workload.mode == Mode::Produce && evidence.verified {
@@ -92,6 +103,19 @@ fn notes(evidence: &Evidence) -> Vec<String> {
         notes.push("The topic was filled before; the window ends when it is read to its end.".into());
     }
     notes
+}
+
+fn fault_in_words(fault: &FaultEvent) -> String {
+    let lasted = fault.duration_secs.map_or_else(String::new, |secs| format!(", {secs:.3} s long"));
+    let recovery = match fault.recovery_secs {
+        Some(secs) => format!("back at 90 % of the rate {secs:.3} s after it began"),
+        None => "the rate was not back at 90 % while it was watched".into(),
+    };
+    let errors = match fault.error_window_secs {
+        Some(secs) => format!("errors until {secs:.3} s after it began"),
+        None => "no errors".into(),
+    };
+    format!("Fault {} at {:.3} s{lasted}: {recovery}; {errors}.", fault.kind, fault.t_secs)
 }
 
 /// Whether the machine was another one at the end, or not ours the whole time.

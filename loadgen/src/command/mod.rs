@@ -10,6 +10,7 @@ pub mod report;
 pub mod run;
 pub mod selftest;
 pub mod sweep;
+pub mod verify;
 
 use std::process::ExitCode;
 

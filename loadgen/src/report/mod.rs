@@ -67,6 +67,10 @@ pub fn write_files(result: &RunResult, directory: &Path) -> io::Result<ReportPat
 /// Writes a file that appears under its name whole or not at all.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let unfinished = path.with_extension("unfinished");
-    fs::write(&unfinished, bytes)?;
-    fs::rename(&unfinished, path)
+    let written = fs::write(&unfinished, bytes).and_then(|()| fs::rename(&unfinished, path));
+    if written.is_err() {
+        // Half a file helps nobody, least of all on a full disk.
+        let _ = fs::remove_file(&unfinished);
+    }
+    written
 }
