@@ -17,6 +17,7 @@ pub mod crew;
 pub mod embedded;
 pub mod error;
 pub mod evidence;
+pub mod exchange;
 pub mod goal;
 pub mod host;
 pub mod integrity;

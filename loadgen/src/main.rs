@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
-use loadgen::command::{Exit, curve, find_max, refuse, run, selftest};
+use loadgen::command::{Exit, curve, export, find_max, import, refuse, run, selftest};
 use loadgen::embedded;
 use loadgen::options::{LoadOptions, RunOptions};
 
@@ -28,6 +28,10 @@ enum Command {
     FindMax(Box<find_max::FindMaxOptions>),
     /// Latency at shares of the highest rate, each in a run of its own.
     Curve(Box<curve::CurveOptions>),
+    /// Write results in another tool's format.
+    Export(export::ExportCommand),
+    /// Make a result of another tool's output.
+    Import(import::ImportCommand),
     /// The broker that `run` starts beside itself.
     #[command(name = embedded::SUBCOMMAND, hide = true)]
     EmbeddedBroker(server::cli::ServeArguments),
@@ -40,7 +44,7 @@ impl Command {
             Self::Run(options) | Self::Selftest(options) => Some(&mut options.load),
             Self::FindMax(options) => Some(&mut options.run.load),
             Self::Curve(options) => Some(&mut options.run.load),
-            Self::EmbeddedBroker(_) => None,
+            Self::Export(_) | Self::Import(_) | Self::EmbeddedBroker(_) => None,
         }
     }
 }
@@ -56,6 +60,8 @@ fn main() -> ExitCode {
         Command::Selftest(options) => selftest::execute(*options).into(),
         Command::FindMax(options) => find_max::execute(&options).into(),
         Command::Curve(options) => curve::execute(&options).into(),
+        Command::Export(options) => export::execute(&options).into(),
+        Command::Import(options) => import::execute(&options).into(),
         Command::EmbeddedBroker(arguments) => server::cli::serve_with(&arguments),
     }
 }

@@ -24,7 +24,7 @@ pub use measured::{
     BatchShape, HostPressure, ProcessResources, Rate, Resources, Series, StreamLatency, StreamSummary, Summary,
 };
 pub use quality::Quality;
-pub use timestamp::utc_timestamp;
+pub use timestamp::{parse_utc_timestamp, utc_timestamp};
 pub use workload::{
     Acks, Arrival, ArrivalKind, ClientMode, Compression, Durability, FetchSettings, Fsync, IntegrityMode, LoadgenBuild,
     OverloadPolicy, Phase, Target, Workload, WriteCache, fnv1a,

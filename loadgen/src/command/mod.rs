@@ -1,7 +1,9 @@
 //! The commands of the program: each takes its options and ends in an exit code.
 
 pub mod curve;
+pub mod export;
 pub mod find_max;
+pub mod import;
 pub mod run;
 pub mod selftest;
 
