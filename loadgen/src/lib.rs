@@ -33,6 +33,7 @@ pub mod recorder;
 pub mod report;
 pub mod request;
 pub mod result;
+pub mod result_folder;
 pub mod run;
 pub mod schedule;
 pub mod search;

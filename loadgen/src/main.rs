@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
-use loadgen::command::{Exit, curve, export, find_max, import, refuse, run, selftest};
+use loadgen::command::{Exit, curve, export, find_max, import, refuse, results, run, selftest};
 use loadgen::embedded;
 use loadgen::options::{LoadOptions, RunOptions};
 
@@ -32,6 +32,8 @@ enum Command {
     Export(export::ExportCommand),
     /// Make a result of another tool's output.
     Import(import::ImportCommand),
+    /// Check a folder of result files, or write its index.
+    Results(results::ResultsCommand),
     /// The broker that `run` starts beside itself.
     #[command(name = embedded::SUBCOMMAND, hide = true)]
     EmbeddedBroker(server::cli::ServeArguments),
@@ -44,7 +46,7 @@ impl Command {
             Self::Run(options) | Self::Selftest(options) => Some(&mut options.load),
             Self::FindMax(options) => Some(&mut options.run.load),
             Self::Curve(options) => Some(&mut options.run.load),
-            Self::Export(_) | Self::Import(_) | Self::EmbeddedBroker(_) => None,
+            Self::Export(_) | Self::Import(_) | Self::Results(_) | Self::EmbeddedBroker(_) => None,
         }
     }
 }
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
         Command::Curve(options) => curve::execute(&options).into(),
         Command::Export(options) => export::execute(&options).into(),
         Command::Import(options) => import::execute(&options).into(),
+        Command::Results(options) => results::execute(&options).into(),
         Command::EmbeddedBroker(arguments) => server::cli::serve_with(&arguments),
     }
 }

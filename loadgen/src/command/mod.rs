@@ -4,6 +4,7 @@ pub mod curve;
 pub mod export;
 pub mod find_max;
 pub mod import;
+pub mod results;
 pub mod run;
 pub mod selftest;
 
