@@ -9,6 +9,7 @@ use std::process::{Command, Output};
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
+use loadgen::exchange::{Given, ImportFormat, import};
 use loadgen::result::{RunResult, parse_utc_timestamp};
 use loadgen::result_folder::{COMMITTED_BYTES_MAX, Rule, check, index_text, stale};
 use serde_json::{Value, json};
@@ -319,6 +320,28 @@ fn the_index_has_no_series_and_says_what_changed() {
 }
 
 #[test]
+fn an_imported_result_needs_no_machine_and_is_never_published() {
+    let output = include_bytes!("samples/producer-perf.txt");
+    let result = import(ImportFormat::KafkaProducerPerfTest, output, &Given::default()).expect("a whole output");
+    let folder = Folder::new();
+    let file = "standard/apache-kafka/20261123-f71ac70/lab/r01.json";
+    let mut value = serde_json::to_value(&result).expect("a plain struct");
+    folder.write(file, &value.to_string());
+    assert_eq!(folder.findings(), []);
+    let index = index_text(folder.path()).expect("readable");
+    let entries: Vec<Value> = serde_json::from_str(&index).expect("a list");
+    assert_eq!(entries[0]["path"], json!(file));
+    for absent in ["integrity", "durability", "started_utc", "product"] {
+        assert_eq!(entries[0].get(absent), None, "the source does not tell {absent}");
+    }
+    value["tags"] = json!(["published"]);
+    value["id"] = json!("imported-0000000000000000");
+    folder.write(file, &value.to_string());
+    let rules: Vec<Rule> = folder.findings().into_iter().map(|(_, _, rule)| rule).collect();
+    assert_eq!(rules, [Rule::Id, Rule::Tags, Rule::Repeats]);
+}
+
+#[test]
 fn commands_tell_scripts_what_they_found() {
     let folder = Folder::new();
     let path = folder.path().to_str().expect("text");
@@ -344,21 +367,21 @@ fn import_writes_a_result_once_that_export_reads_and_refuses_a_huge_file_in_one_
     let out = folder.path().join("out");
     let out = out.to_str().expect("text");
     let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/samples/producer-perf.txt");
-    let import = |file: &str| loadgen(&["import", "--from", "kafka-producer-perf-test", file, "--out", out]);
-    let first = import(sample);
+    let run = |file: &str| loadgen(&["import", "--from", "kafka-producer-perf-test", file, "--out", out]);
+    let first = run(sample);
     assert_eq!(first.status.code(), Some(0), "{first:?}");
     let path = String::from_utf8_lossy(&first.stdout).trim().trim_start_matches("result").trim().to_owned();
     let result: RunResult = serde_json::from_slice(&fs::read(&path).expect("it was written")).expect("a result file");
     assert!(result.imported.is_some_and(|imported| imported.tool == "kafka-producer-perf-test"));
     let csv = loadgen(&["export", "--to", "csv", &path]);
     assert_eq!((csv.status.code(), csv.stdout.split(|byte| *byte == b'\n').count()), (Some(0), 3));
-    let second = import(sample);
+    let second = run(sample);
     assert_eq!(second.status.code(), Some(3), "a result is never written over");
     let huge = folder.path().join("huge.txt");
     fs::File::create(&huge).and_then(|file| file.set_len(1 << 40)).expect("a sparse file");
     for output in [
-        import(huge.to_str().expect("text")),
-        import("/nowhere/at/all"),
+        run(huge.to_str().expect("text")),
+        run("/nowhere/at/all"),
         loadgen(&["export", "--to", "csv", huge.to_str().expect("text")]),
         loadgen(&["export", "--to", "csv", sample]),
     ] {

@@ -27,7 +27,7 @@ pub(super) fn write(results: &[RunResult]) -> Result<String, Refusal> {
         benchmarks.insert(name, Value::Object(measures));
     }
     if benchmarks.is_empty() {
-        return Err(Refusal::new("no figure to write: every run ended early"));
+        return Err(Refusal::new("no figure to write: every run failed"));
     }
     Ok(serde_json::to_string_pretty(&benchmarks)? + "\n")
 }

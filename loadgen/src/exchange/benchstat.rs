@@ -2,19 +2,20 @@
 
 use std::fmt::Write;
 
-use super::subject::{durability, flags, side};
+use super::subject::{durability, flags, is_sample, side};
 use super::{Better, Figure, figures};
 use crate::result::RunResult;
 
-/// Configuration lines, the units that improve upwards, and a line a run. A run that ended early is no sample and
-/// stands as a remark.
+/// Configuration lines, the units that improve upwards, and a line a run. A failed run is no sample and stands
+/// as a remark.
 pub(super) fn write(results: &[RunResult]) -> String {
     let mut text = String::new();
     push_units(&mut text, results);
     let mut last: Vec<(&str, String)> = Vec::new();
     for result in results {
-        if let Some(error) = &result.error {
-            push_line(&mut text, format_args!("# {} ended early: {}", one_line(&result.id), one_line(error)));
+        if !is_sample(result) {
+            let why = result.error.as_deref().unwrap_or("it did not pass the check of its records");
+            push_line(&mut text, format_args!("# {} is no sample: {}", one_line(&result.id), one_line(why)));
             continue;
         }
         let configuration = configuration(result);

@@ -16,7 +16,7 @@ pub(super) fn write(results: &[RunResult], better: Better) -> Result<String, Ref
                 "name": format!("{}: {}", subject.name, figure.name),
                 "unit": figure.unit,
                 "value": figure.value,
-                "extra": format!("median of {} runs", subject.repeats),
+                "extra": if subject.repeats > 1 { format!("median of {} runs", subject.repeats) } else { "one run".into() },
             });
             if subject.repeats > 1 {
                 entry["range"] = json!(format!("{} to {}", spread.min, spread.max));
@@ -25,7 +25,7 @@ pub(super) fn write(results: &[RunResult], better: Better) -> Result<String, Ref
         }
     }
     if entries.is_empty() {
-        return Err(Refusal::new("no figure to write: every run ended early or measured nothing in this direction"));
+        return Err(Refusal::new("no figure to write: every run failed or measured nothing in this direction"));
     }
     Ok(serde_json::to_string_pretty(&entries)? + "\n")
 }

@@ -165,6 +165,8 @@ fn group_stream(
         let mut service = latency(
             &summary.kind,
             NANOSECONDS_PER_MILLISECOND,
+            // One latency a batch; older reports do not tell how many there were.
+            Some(one.total_message_batches).filter(|batches| *batches > 0),
             &[
                 ("mean_ns", Some(summary.average_latency_ms)),
                 ("p50_ns", Some(summary.average_p50_latency_ms)),

@@ -113,7 +113,7 @@ impl TestResult {
             ("p99_99_ns", scalar("9999pct")),
             ("max_ns", scalar("Max")),
         ];
-        latency(name, unit_ns, &figures).map(|fields| Some(Value::Object(fields)))
+        latency(name, unit_ns, None, &figures).map(|fields| Some(Value::Object(fields)))
     }
 }
 

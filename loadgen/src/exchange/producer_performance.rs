@@ -10,6 +10,9 @@ const NANOSECONDS_PER_MILLISECOND: f64 = 1e6;
 /// The tool's MB are binary.
 const BYTES_PER_MEGABYTE: f64 = 1_048_576.0;
 
+/// The tool keeps so many latencies and takes its percentiles from them.
+const SAMPLED_MAX: u64 = 500_000;
+
 /// The totals as a result.
 pub(super) fn read(source: &Source) -> Result<RunResult, Refusal> {
     let line = totals(source.text()?)?;
@@ -25,6 +28,7 @@ pub(super) fn read(source: &Source) -> Result<RunResult, Refusal> {
     let mut service = latency(
         "latency",
         NANOSECONDS_PER_MILLISECOND,
+        Some(records.min(SAMPLED_MAX)),
         &[
             ("mean_ns", Some(number(" ms avg latency")?)),
             ("p50_ns", Some(number(" ms 50th")?)),

@@ -59,7 +59,7 @@ fn consumed(row: &Row, notes: &mut Vec<String>) -> Result<Value, Refusal> {
         let figures =
             [("mean_ns", row.get("lat_avg")?), ("min_ns", row.get("lat_lo")?), ("max_ns", row.get("lat_hi")?)];
         let figures = figures.map(|(field, value)| (field, Some(value)));
-        let end_to_end = latency("lat", NANOSECONDS_PER_MILLISECOND, &figures)?;
+        let end_to_end = latency("lat", NANOSECONDS_PER_MILLISECOND, None, &figures)?;
         latencies.insert("end_to_end".into(), Value::Object(end_to_end));
         notes.push(
             "End to end counts from the producer's call by the wall clocks of both sides, whose offset is unknown."
@@ -82,7 +82,7 @@ fn round_trip(row: &Row) -> Result<Option<Map<String, Value>>, Refusal> {
     if rtt_ms <= 0.0 {
         Ok(None)
     } else {
-        latency("rtt", NANOSECONDS_PER_MILLISECOND, &[("mean_ns", Some(rtt_ms))]).map(Some)
+        latency("rtt", NANOSECONDS_PER_MILLISECOND, None, &[("mean_ns", Some(rtt_ms))]).map(Some)
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
+use super::figure::PERCENTILES;
 use crate::result::{Imported, RunResult, fnv1a};
 
 /// Longest latency that is believed: a day.
@@ -117,10 +118,12 @@ pub(super) fn stream(records_per_s: f64, bytes_per_s: f64, latency: &Value) -> R
 }
 
 /// A latency of the figures that are there, in units of `unit_ns`. The figures but the mean must rise in the given
-/// order; one that does not tells that the file is not what it seems.
+/// order; one that does not tells that the file is not what it seems. A percentile that `samples` do not carry, if
+/// their number is known, is left out as in results of our own.
 pub(super) fn latency(
     name: &str,
     unit_ns: f64,
+    samples: Option<u64>,
     figures: &[(&str, Option<f64>)],
 ) -> Result<Map<String, Value>, Refusal> {
     let mut fields = Map::new();
@@ -138,6 +141,10 @@ pub(super) fn latency(
             return Err(Refusal::new(format!("{name}: {field} lies below {}; percentiles must rise", last.0)));
         }
         last = (field, ns);
+        let percentile = PERCENTILES.iter().find(|(_, ending)| field == format!("{}_ns", ending.replace('.', "_")));
+        if percentile.zip(samples).is_some_and(|((percentile, _), samples)| !percentile.is_carried_by(samples)) {
+            continue;
+        }
         fields.insert(field.into(), json!(ns.round() as u64));
     }
     Ok(fields)
@@ -171,10 +178,20 @@ mod tests {
 
     #[test]
     fn percentiles_that_fall_and_latencies_of_days_are_refused() {
-        let falling = latency("service", 1e6, &[("p50_ns", Some(4.0)), ("p99_ns", Some(3.0))]);
+        let falling = latency("service", 1e6, None, &[("p50_ns", Some(4.0)), ("p99_ns", Some(3.0))]);
         assert!(falling.expect_err("3 is below 4").to_string().contains("p99_ns lies below p50_ns"));
         for wrong in [-1.0, f64::NAN, f64::INFINITY, 1e12] {
-            assert!(latency("service", 1e6, &[("max_ns", Some(wrong))]).is_err(), "{wrong}");
+            assert!(latency("service", 1e6, None, &[("max_ns", Some(wrong))]).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn percentiles_that_the_samples_do_not_carry_are_left_out() {
+        let figures = [("p50_ns", Some(1.0)), ("p99_ns", Some(2.0)), ("p99_9_ns", Some(3.0)), ("max_ns", Some(4.0))];
+        let names = |samples| -> Vec<String> {
+            latency("service", 1e6, samples, &figures).expect("they rise").into_iter().map(|(name, _)| name).collect()
+        };
+        assert_eq!(names(Some(1_000)), ["max_ns", "p50_ns", "p99_ns"]);
+        assert_eq!(names(None).len(), 4, "how many there were is unknown");
     }
 }

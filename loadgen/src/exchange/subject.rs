@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Figure, figures};
-use crate::result::{ArrivalKind, RunResult};
+use crate::result::{ArrivalKind, RunResult, Verdict};
 
 /// Repeats of one series as one entry.
 pub(super) struct Subject {
@@ -89,10 +89,15 @@ fn load(result: &RunResult) -> String {
     words.join(", ")
 }
 
+/// Whether a run's figures count: it ended as planned and lost nothing.
+pub(super) fn is_sample(result: &RunResult) -> bool {
+    result.error.is_none() && !matches!(result.integrity.verdict, Verdict::Fail | Verdict::Incomplete)
+}
+
 /// The runs by name, each with its repeats put together. A failed run is no repeat.
 pub(super) fn subjects(results: &[RunResult]) -> Vec<Subject> {
     let mut groups: BTreeMap<String, Vec<Vec<Figure>>> = BTreeMap::new();
-    for result in results.iter().filter(|result| result.error.is_none()) {
+    for result in results.iter().filter(|result| is_sample(result)) {
         groups.entry(name(result)).or_default().push(figures(result));
     }
     groups.into_iter().map(|(name, runs)| Subject { name, repeats: runs.len(), figures: together(&runs) }).collect()

@@ -176,7 +176,11 @@ fn tags(result: &RunResult, found: &mut impl FnMut(Rule, &str, String)) {
     let hindrances = [
         (result.kind == Kind::Imported, "kind", "imported results prove nothing of integrity"),
         (has_tag(result, "failed"), "tags", "failed runs are no figures"),
-        (result.loadgen.build_profile != "release", "loadgen.build_profile", "only release builds are published"),
+        (
+            result.knows("loadgen.build_profile") && result.loadgen.build_profile != "release",
+            "loadgen.build_profile",
+            "only release builds are published",
+        ),
         (quality.noisy && !has_tag(result, "noisy"), "quality.noisy", "tag it \"noisy\", or run it again"),
     ];
     for (_, key, what) in hindrances.iter().filter(|(hinders, ..)| *hinders) {

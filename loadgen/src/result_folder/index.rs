@@ -48,7 +48,8 @@ struct Entry<'a> {
     broker_cpu_s_per_gb: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     broker_rss_max_bytes: Option<u64>,
-    integrity: Verdict,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    integrity: Option<Verdict>,
     /// As the file has it, without the sentences.
     #[serde(skip_serializing_if = "Value::is_null")]
     quality: Value,
@@ -137,7 +138,7 @@ fn entry(file: &ResultFile) -> Entry<'_> {
         consume: headline(result, false),
         broker_cpu_s_per_gb: broker.and_then(|broker| broker.cpu_s_per_gb),
         broker_rss_max_bytes: broker.and_then(|broker| broker.rss_max_bytes),
-        integrity: result.integrity.verdict,
+        integrity: result.knows("integrity.verdict").then_some(result.integrity.verdict),
         quality,
         error: result.error.as_deref(),
     }
