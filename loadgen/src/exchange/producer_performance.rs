@@ -17,8 +17,11 @@ const SAMPLED_MAX: u64 = 500_000;
 pub(super) fn read(source: &Source) -> Result<RunResult, Refusal> {
     let line = totals(source.text()?)?;
     let number = |unit: &str| {
-        number_before(line, unit)
-            .ok_or_else(|| Refusal::new(format!("the line of totals has no number before{unit:?}")))
+        number_before(line, unit).ok_or_else(|| {
+            Refusal::new(format!(
+                "the line of totals has no number before{unit:?} (with a decimal comma, run the tool in English)"
+            ))
+        })
     };
     // With a warm-up the words are `steady state records sent`.
     let sent = line.split_whitespace().next().and_then(|word| word.parse::<u64>().ok());

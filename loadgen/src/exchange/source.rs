@@ -159,6 +159,10 @@ pub(super) fn name(text: &str) -> String {
 pub(super) fn number_before(text: &str, unit: &str) -> Option<f64> {
     let (before, _) = text.split_once(unit)?;
     let start = before.rfind(|c: char| !c.is_ascii_digit() && c != '.' && c != '-').map_or(0, |at| at + 1);
+    // A decimal comma would leave the fraction as the number.
+    if before[..start].strip_suffix(',').is_some_and(|whole| whole.ends_with(|c: char| c.is_ascii_digit())) {
+        return None;
+    }
     before[start..].parse::<f64>().ok().filter(|value| value.is_finite())
 }
 
@@ -174,6 +178,7 @@ mod tests {
         assert_eq!(number_before(line, " ms 50th"), Some(7.0));
         assert_eq!(number_before(line, " ms 99th"), None);
         assert_eq!(number_before("NaN records/sec", " records/sec"), None);
+        assert_eq!(number_before("100 records sent, 4132,5 records/sec", " records/sec"), None, "a decimal comma");
     }
 
     #[test]
