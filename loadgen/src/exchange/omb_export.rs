@@ -1,7 +1,8 @@
 //! Result JSON of the `OpenMessaging` Benchmark, so that its charts draw results of ours.
 //!
-//! Its publish latency is our service latency and its publish delay our lag. What we do not measure is an empty list
-//! or absent; the fields that the chart script indexes are always there.
+//! Its publish latency is our service latency and its publish delay our lag. What we did not measure is an empty list
+//! or absent; every field that its chart script indexes is there, but the script ends at the first list that is empty:
+//! a run without consumers gets its publish charts only.
 
 use std::collections::BTreeMap;
 
@@ -19,11 +20,13 @@ const EXCEEDANCES_MIN: f64 = 10.0;
 const ROUNDING: f64 = 1e-6;
 /// Percentiles of the quantile maps, from which the charts draw their curves.
 const QUANTILES: [&str; 10] = ["50.0", "75.0", "90.0", "95.0", "98.0", "99.0", "99.5", "99.9", "99.99", "100.0"];
-/// The latencies of which the tool keeps a list with a value a period, and the endings of these lists.
-const LISTS: [&str; 3] = ["publishLatency", "publishDelayLatency", "endToEndLatency"];
+/// The endings of a latency's figures, each a scalar and a list with a value a period.
 const ENDINGS: [&str; 8] = ["Avg", "50pct", "75pct", "95pct", "99pct", "999pct", "9999pct", "Max"];
+/// The chart script takes a period for ten seconds.
+const PERIOD_SECS: usize = 10;
 
-/// The whole window; a period is a second.
+/// The whole window. Rates have a value a period; latencies have one for the window, since percentiles of seconds
+/// cannot be put together.
 pub(super) fn write(result: &RunResult) -> Result<String, Refusal> {
     let produce = result.summary.produce.as_ref();
     let produce =
@@ -51,11 +54,6 @@ pub(super) fn write(result: &RunResult) -> Result<String, Refusal> {
             test[field] = value;
         }
     }
-    for list in LISTS {
-        for ending in ENDINGS {
-            test[format!("{list}{ending}")] = json!([]);
-        }
-    }
     if let Some(series) = &result.series {
         put_series(&mut test, series, workload);
     }
@@ -72,9 +70,11 @@ pub(super) fn write(result: &RunResult) -> Result<String, Refusal> {
     Ok(serde_json::to_string_pretty(&test)? + "\n")
 }
 
-/// The measured latency in the tool's names and unit.
+/// The measured latency in the tool's names and unit, as scalars and as lists of one period.
 fn put_latency(test: &mut Value, name: &str, latency: Option<&Latency>, unit_ns: f64) {
-    let Some(latency) = latency else { return };
+    let list = name[..1].to_lowercase() + &name[1..];
+    let empty = Latency::default();
+    let latency = latency.unwrap_or(&empty);
     let whole = |ns: Option<u64>| ns.map(|ns| ns as f64);
     let figures = [
         latency.mean_ns,
@@ -86,12 +86,16 @@ fn put_latency(test: &mut Value, name: &str, latency: Option<&Latency>, unit_ns:
         whole(latency.p99_99_ns),
         whole(latency.max_ns),
     ];
-    for (ending, ns) in ENDINGS.iter().zip(figures).filter_map(|(ending, ns)| Some((ending, ns?))) {
-        test[format!("aggregated{name}{ending}")] = json!(ns / unit_ns);
+    for (ending, ns) in ENDINGS.iter().zip(figures) {
+        let value = ns.map(|ns| ns / unit_ns);
+        test[format!("{list}{ending}")] = json!(value.into_iter().collect::<Vec<f64>>());
+        if let Some(value) = value {
+            test[format!("aggregated{name}{ending}")] = json!(value);
+        }
     }
 }
 
-/// Rates a second in place of the means, and the end-to-end figures that a second has, without the warm-up.
+/// Rates a period in place of the means, without the warm-up.
 fn put_series(test: &mut Value, series: &Series, workload: &Workload) {
     let warmup = workload.phase_secs("warmup");
     let measured_from = series.t_secs.iter().position(|t_secs| *t_secs > warmup).unwrap_or(series.t_secs.len());
@@ -99,25 +103,16 @@ fn put_series(test: &mut Value, series: &Series, workload: &Workload) {
     for (field, column) in
         [("publishRate", &series.achieved_bytes_per_s), ("consumeRate", &series.consumed_bytes_per_s)]
     {
-        if let Some(rates) = measured(column, measured_from) {
-            test[field] = json!(rates.iter().map(|bytes| bytes / record_bytes).collect::<Vec<f64>>());
-        }
-    }
-    for (field, column) in [
-        ("endToEndLatency50pct", &series.end_to_end_p50_ns),
-        ("endToEndLatency99pct", &series.end_to_end_p99_ns),
-        ("endToEndLatencyMax", &series.end_to_end_max_ns),
-    ] {
-        if let Some(values) = measured(column, measured_from) {
-            let ms = values.iter().map(|ns| *ns as f64 / NANOSECONDS_PER_MILLISECOND);
-            test[field] = json!(ms.collect::<Vec<f64>>());
+        if let Some(bytes_per_s) = measured(column, measured_from) {
+            let rate = |period: &[f64]| period.iter().sum::<f64>() / period.len() as f64 / record_bytes;
+            test[field] = json!(bytes_per_s.chunks(PERIOD_SECS).map(rate).collect::<Vec<f64>>());
         }
     }
 }
 
 /// A column of the measured window. A second without a value is a gap to us, but the tool's lists have none.
-fn measured<T: Copy>(column: &[Option<T>], from: usize) -> Option<Vec<T>> {
-    column.get(from..)?.iter().copied().collect::<Option<Vec<T>>>().filter(|values| !values.is_empty())
+fn measured(column: &[Option<f64>], from: usize) -> Option<Vec<f64>> {
+    column.get(from..)?.iter().copied().collect::<Option<Vec<f64>>>().filter(|values| !values.is_empty())
 }
 
 /// The percentiles that the sample carries, and the largest value.
