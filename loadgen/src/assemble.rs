@@ -32,6 +32,7 @@ pub fn result(evidence: &Evidence, args: &TargetOptions) -> RunResult {
         schema_version: SCHEMA_VERSION,
         id: format!("{}-{:08x}", stamp.to_lowercase(), evidence.run),
         kind: Kind::Run,
+        imported: None,
         label: None,
         suite: None,
         repeat: None,

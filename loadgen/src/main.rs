@@ -42,6 +42,12 @@ enum Command {
     Certify(Box<command::certify::CertifyOptions>),
     /// One HTML page over any number of results.
     Report(Box<command::report::ReportOptions>),
+    /// Write results in another tool's format.
+    Export(command::export::ExportCommand),
+    /// Make a result of another tool's output.
+    Import(command::import::ImportCommand),
+    /// Check a folder of result files, or write its index.
+    Results(command::results::ResultsCommand),
     /// The broker that `run` starts beside itself.
     #[command(name = embedded::SUBCOMMAND, hide = true)]
     EmbeddedBroker(server::cli::ServeArguments),
@@ -58,7 +64,7 @@ impl Command {
             Self::Drain(options) => Some(&mut options.run.load),
             Self::Ab(options) => Some(&mut options.run.load),
             Self::Certify(options) => Some(&mut options.run.load),
-            Self::Compare(_) | Self::Report(_) | Self::Verify(_) | Self::EmbeddedBroker(_) => None,
+            _ => None,
         }
     }
 
@@ -75,6 +81,9 @@ impl Command {
             Self::Compare(options) => command::compare::execute(&options),
             Self::Certify(options) => command::certify::execute(&options),
             Self::Report(options) => command::report::execute(&options),
+            Self::Export(options) => command::export::execute(&options),
+            Self::Import(options) => command::import::execute(&options),
+            Self::Results(options) => command::results::execute(&options),
             Self::EmbeddedBroker(arguments) => return server::cli::serve_with(&arguments),
         };
         exit.into()

@@ -7,6 +7,7 @@ mod calibration;
 mod environment;
 mod experiment;
 mod histogram;
+mod imported;
 mod latency;
 mod machine;
 mod measured;
@@ -18,16 +19,17 @@ pub use calibration::{Calibration, GeneratorCeiling, NoiseProbe};
 pub use environment::{CgroupLimits, HostEnvironment, HostRole, Storage};
 pub use experiment::{FaultEvent, Goal, Kind, Repeat};
 pub use histogram::{HistogramError, decode_histogram, encode_histogram};
+pub use imported::Imported;
 pub use latency::{Latency, Percentile};
 pub use machine::{Machine, NoiseFloor, machine_id};
 pub use measured::{
     Backlog, BatchShape, HostPressure, ProcessResources, Rate, Resources, Series, StreamLatency, StreamSummary, Summary,
 };
 pub use quality::Quality;
-pub use timestamp::utc_timestamp;
+pub use timestamp::{parse_utc_timestamp, utc_timestamp};
 pub use workload::{
     Acks, Arrival, ArrivalKind, ClientMode, Compression, Durability, FetchSettings, Fsync, IntegrityMode, LoadgenBuild,
-    OverloadPolicy, Phase, Target, Workload, WriteCache,
+    OverloadPolicy, Phase, Target, Workload, WriteCache, fnv1a,
 };
 
 use std::collections::BTreeMap;
@@ -40,13 +42,18 @@ pub const SCHEMA_VERSION: u32 = 1;
 
 /// One run: one file, written also when the run failed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+// The derived code is called by hand, since an imported file lacks what its source does not tell.
+#[serde(remote = "Self")]
 pub struct RunResult {
     /// Always [`SCHEMA_VERSION`].
     pub schema_version: u32,
-    /// Start time and a hash of the workload; unique within a results folder.
+    /// Start time and a number drawn for the run, or `imported-` and the hash of the source; unique in a results folder.
     pub id: String,
     /// What the run was for.
     pub kind: Kind,
+    /// Where an imported result comes from; absent for runs of this program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<Imported>,
     /// What a comparison calls this side of it: `main`, `candidate`, `kafka-4.1`; absent when nobody named it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
@@ -177,7 +184,11 @@ impl RunResult {
             machines,
             (&self.loadgen.version, &self.loadgen.build_profile),
         ));
-        self.series_key = format!("{:016x}", workload::fnv1a(&canonical.unwrap_or_default()));
+        let mut canonical = canonical.unwrap_or_default();
+        if let Some(imported) = &self.imported {
+            canonical.extend_from_slice(imported.tool.as_bytes());
+        }
+        self.series_key = format!("{:016x}", fnv1a(&canonical));
     }
 }
 
@@ -187,5 +198,6 @@ pub fn json_schema() -> serde_json::Value {
     if let Some(root) = schema.as_object_mut() {
         root.insert("title".into(), "loadgen run result, version 1".into());
     }
+    imported::relax(&mut schema);
     schema
 }

@@ -27,6 +27,7 @@ pub fn calm_run() -> RunResult {
         schema_version: SCHEMA_VERSION,
         id: "20261123T140800Z-5f1c2a9e".into(),
         kind: Kind::Run,
+        imported: None,
         label: None,
         suite: None,
         repeat: None,
