@@ -286,7 +286,9 @@ impl Reading {
             return Err(Error::Answer { api, address: address(), what: "there was no request" });
         }
         self.in_flight = false;
-        self.outage.note_answer();
+        if self.outage.note_answer() {
+            settings.signals.note_trouble(now_ns);
+        }
         if self.waits_for_refusal(response.error_code, now_ns, settings)? {
             return Ok((0, Ok(())));
         }

@@ -369,6 +369,10 @@ mod tests {
         tally.settle(&[&ledger], Some(&seen));
         assert!(tally.passes());
         assert_eq!((tally.unacked_seen, tally.missing), (1, 0));
+        assert_eq!([12, 11, 9].map(|sequence| seen.producers[0].note(sequence)), [true, false, false]);
+        let mut late = Tally::default();
+        late.settle(&[&ledger], Some(&seen));
+        assert_eq!((late.out_of_order, late.late_unacked, late.duplicate), (1, 1, 1), "a late one was never promised");
     }
 
     #[test]

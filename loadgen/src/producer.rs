@@ -224,9 +224,9 @@ impl Producer {
                 return Err(wrong("a foreign correlation id"));
             }
             let is_numbered = identity.is_some();
-            link.outage.note_answer();
+            let was_out = link.outage.note_answer();
             let goes_again = is_numbered && (report.note_passing_refusals(&request, &response) || link.goes_back());
-            if goes_again {
+            if goes_again || was_out {
                 settings.signals.note_trouble(now_ns);
             }
             let settled = if goes_again { link.keep_refused(request, now_ns) } else { Some(request) };
@@ -377,7 +377,9 @@ impl Producer {
                 self.report.acked_records += u64::from(batch.records);
                 self.settings.signals.add_acked(u64::from(batch.records));
             }
-            link.outage.note_answer();
+            if link.outage.note_answer() {
+                self.settings.signals.note_trouble(now_ns);
+            }
             link.give_spare(request);
         }
         Ok(())

@@ -161,6 +161,13 @@ mod tests {
     }
 
     #[test]
+    fn a_file_may_plan_several_faults_in_one_key() {
+        let file = file("fault = \"cut@1s, pause@2s:100ms\"\n");
+        let load = load(&format!("--workload {}", file.path().display())).expect("valid");
+        assert_eq!(load.fault.iter().map(ToString::to_string).collect::<Vec<_>>(), ["cut@1s", "pause@2s:0.1s"]);
+    }
+
+    #[test]
     fn unknown_keys_and_bad_values_name_the_file_and_the_key() {
         let unknown = file("partitons = 4\n");
         let error = load(&format!("--workload {}", unknown.path().display())).expect_err("a typing error").to_string();
