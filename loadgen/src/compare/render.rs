@@ -30,7 +30,7 @@ pub fn text(grid: &Grid, columns_max: usize, colour: Colour) -> String {
         for section in sections(grid, column, &mut reasons) {
             page.push('\n');
             page.push_str(&wrapped("", &section.title, columns_max));
-            let table = section.table().text();
+            let table = section.table(true).text();
             let fits = table.lines().all(|line| line.chars().count() <= columns_max);
             let table = if fits { table } else { stacked(&section, columns_max) };
             for line in table.lines() {
@@ -52,15 +52,17 @@ pub fn markdown(grid: &Grid) -> String {
     let mut reasons = Reasons::default();
     for column in later_columns(grid) {
         let (word, sentence) = headline(grid, column);
-        page.push_str(&format!("**{word}**: {}\n\n", escaped(&sentence)));
+        page.extend(["**", word, "**: ", &escaped(&sentence), "\n\n"]);
     }
     for column in later_columns(grid) {
         for section in sections(grid, column, &mut reasons) {
-            page.push_str(&format!("**{}**\n\n{}\n", escaped(&section.title), escaped(&section.table().markdown())));
+            let table = escaped(&section.table(false).markdown());
+            page.extend(["**", &escaped(&section.title), "**\n\n", &table, "\n"]);
         }
     }
     for (word, sentence) in remarks(grid, &reasons) {
-        page.push_str(&format!("- {word}: {}\n", escaped(&sentence)));
+        let word = if word.is_empty() { word } else { format!("{word}: ") };
+        page.extend(["- ", &word, &escaped(&sentence), "\n"]);
     }
     page
 }
@@ -80,12 +82,13 @@ fn headline(grid: &Grid, column: usize) -> (&'static str, String) {
     let comparisons = || grid.rows.iter().map(|row| (row.label.as_str(), &row.comparisons[column - 1]));
     let ranked = comparisons().flat_map(|(_, one)| one.found(Finding::is_ranked)).count();
     let named = |wanted: &Finding| {
-        let found: Vec<(&str, &MetricComparison)> =
-            comparisons().flat_map(|(row, one)| one.found(|finding| finding == wanted).map(move |of| (row, of))).collect();
+        let found: Vec<(&str, &MetricComparison)> = comparisons()
+            .flat_map(|(row, one)| one.found(|finding| finding == wanted).map(move |of| (row, of)))
+            .collect();
         let words = found.iter().take(NAMED_MAX).map(|(row, of)| figure(row, of, grid.rows.len() > 1));
         let mut words = words.collect::<Vec<_>>().join("; ");
         if found.len() > NAMED_MAX {
-            words.push_str(&format!("; and {} more", found.len() - NAMED_MAX));
+            words.extend(["; and ", &(found.len() - NAMED_MAX).to_string(), " more"]);
         }
         (found.len(), words)
     };
@@ -124,28 +127,34 @@ fn remarks(grid: &Grid, reasons: &Reasons) -> Vec<(String, String)> {
     let mut remarks: Vec<(String, String)> = Vec::new();
     let mut add = |word: &str, sentences: Vec<String>| {
         let more = sentences.len().saturating_sub(REMARKS_MAX);
-        remarks.extend(sentences.into_iter().take(REMARKS_MAX).map(|sentence| (word.to_owned(), sentence)));
+        let one_line = |sentence: String| sentence.replace(char::is_control, " ");
+        remarks.extend(sentences.into_iter().take(REMARKS_MAX).map(|sentence| (word.to_owned(), one_line(sentence))));
         if more > 0 {
             remarks.push((word.to_owned(), format!("and {more} more; --format json has all")));
         }
     };
     let numbered = reasons.0.iter().enumerate();
-    add("", numbered.map(|(index, reason)| format!("({}) {}", index + 1, reason)).collect());
+    add("", numbered.map(|(index, reason)| format!("({}) not ranked: {reason}", index + 1)).collect());
     let marks = Mark::ALL.into_iter().filter(|mark| sides().any(|side| side.marked(*mark) > 0));
     add("", marks.map(|mark| format!("{} {}", mark.letter(), mark.meaning())).collect());
-    let left_out = sides().flat_map(|side| side.left_out.iter().map(|run| format!("{} {}: {}", side.name, run.id, run.reason)));
+    let left_out =
+        sides().flat_map(|side| side.left_out.iter().map(|run| format!("{} {}: {}", side.name, run.id, run.reason)));
     add("left out", unique(left_out));
     let forced = comparisons.iter().filter(|_| grid.settings.force).flat_map(|one| &one.unlike);
     add("warning", unique(forced.map(|reason| format!("ranked because of --force: {reason}"))));
     add("warning", grid.warnings.clone());
     let machine = |wanted: bool| {
-        let differences = comparisons.iter().flat_map(|one| one.differences.iter().map(move |of| (&one.a.name, &one.b.name, of)));
+        let differences =
+            comparisons.iter().flat_map(|one| one.differences.iter().map(move |of| (&one.a.name, &one.b.name, of)));
         unique(differences.filter(|(_, _, of)| of.is_environment() == wanted).map(|(a, b, of)| difference(a, b, of)))
     };
     add("machine", machine(true));
     add("differs", machine(false));
     if grid.columns.len() > 1 {
-        add("durability", unique(sides().flat_map(|side| side.durability.iter().map(|class| format!("{}: {class}", side.name)))));
+        let classes: BTreeSet<&String> = sides().flat_map(|side| &side.durability).collect();
+        let each = sides().flat_map(|side| side.durability.iter().map(|class| format!("{}: {class}", side.name)));
+        let same = classes.len() == 1;
+        add("durability", if same { classes.into_iter().cloned().collect() } else { unique(each) });
         add("method", vec![method(grid)]);
     } else {
         add("method", vec!["A run is a sample; ± is the coefficient of variation.".into()]);
@@ -196,10 +205,12 @@ fn stacked(section: &Section, columns_max: usize) -> String {
 
 /// A word and a sentence behind it, continued under itself. A word that is longer than a line is cut into lines.
 fn wrapped(word: &str, sentence: &str, columns_max: usize) -> String {
-    let indent = if word.is_empty() { sentence.chars().take_while(|letter| *letter == ' ').count() } else { WORD_COLUMNS };
+    let indent =
+        if word.is_empty() { sentence.chars().take_while(|letter| *letter == ' ').count() } else { WORD_COLUMNS };
     let room = columns_max.saturating_sub(indent).max(8);
     let mut lines: Vec<String> = vec![String::new()];
-    let parts = sentence.split(|letter: char| letter.is_whitespace() || letter.is_control()).filter(|part| !part.is_empty());
+    let parts =
+        sentence.split(|letter: char| letter.is_whitespace() || letter.is_control()).filter(|part| !part.is_empty());
     for part in parts {
         let letters: Vec<char> = part.chars().collect();
         for piece in letters.chunks(room) {
@@ -216,12 +227,28 @@ fn wrapped(word: &str, sentence: &str, columns_max: usize) -> String {
         }
     }
     let heads = std::iter::once(format!("{word:indent$}")).chain(std::iter::repeat(" ".repeat(indent)));
-    heads.zip(lines).map(|(head, line)| format!("{}\n", format!("{head}{line}").trim_end())).collect()
+    let mut text = String::new();
+    for (head, line) in heads.zip(lines) {
+        text.push_str(format!("{head}{line}").trim_end());
+        text.push('\n');
+    }
+    text
 }
 
 /// Text that is no markup in a pull request.
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('~', "\\~")
+    let mut escaped = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '~' | '[' | '*' | '`' => escaped.extend(['\\', letter]),
+            // Lines are made by the page, never by what it quotes.
+            letter if letter.is_control() && letter != '\n' => escaped.push(' '),
+            letter => escaped.push(letter),
+        }
+    }
+    escaped
 }
 
 fn painted(lines: &str, word: &str, colour: Colour) -> String {
@@ -239,7 +266,9 @@ fn painted(lines: &str, word: &str, colour: Colour) -> String {
 /// Colours the verdict at the end of a table's line.
 fn painted_verdict(line: &str, colour: Colour) -> String {
     let paint = |word: &str, code: &str| {
-        line.strip_suffix(word).filter(|_| colour == Colour::Ansi).map(|head| format!("{head}\u{1b}[1;{code}m{word}\u{1b}[0m"))
+        line.strip_suffix(word)
+            .filter(|_| colour == Colour::Ansi)
+            .map(|head| format!("{head}\u{1b}[1;{code}m{word}\u{1b}[0m"))
     };
     paint("WORSE", "31").or_else(|| paint(" better", "32")).unwrap_or_else(|| line.to_owned())
 }

@@ -46,7 +46,10 @@ pub(super) struct Reasons(pub(super) Vec<String>);
 /// All tables against a later column (from 1), or of the only column (0).
 pub(super) fn sections(grid: &Grid, column: usize, reasons: &mut Reasons) -> Vec<Section> {
     let later = column.saturating_sub(1);
-    let names = [clean(&grid.columns[0]), grid.columns.get(column).filter(|_| column > 0).map_or_else(String::new, |name| clean(name))];
+    let names = [
+        clean(&grid.columns[0]),
+        grid.columns.get(column).filter(|_| column > 0).map_or_else(String::new, |name| clean(name)),
+    ];
     let confidence = (1.0 - grid.settings.alpha) * 100.0;
     let section = |title: String, lines: Vec<Line>| Section {
         title,
@@ -79,8 +82,8 @@ pub(super) fn sections(grid: &Grid, column: usize, reasons: &mut Reasons) -> Vec
 }
 
 impl Section {
-    /// The figures under headings. Without a later side there is nothing to compare.
-    pub(super) fn table(&self) -> Table {
+    /// The figures under headings, within a column each under its like if they are `aligned`. Without a later side there is nothing to compare.
+    pub(super) fn table(&self, aligned: bool) -> Table {
         let [a, b] = &self.names;
         let mut headings = vec![("", Align::Left), (a.as_str(), Align::Right)];
         if !b.is_empty() {
@@ -102,11 +105,13 @@ impl Section {
             };
             (width(|cell| &cell.noise), width(|cell| &cell.letters))
         });
+        let side = |line: &Line, side: usize| {
+            if aligned { line.sides[side].aligned(widths[side]) } else { line.sides[side].plain() }
+        };
         for line in &self.lines {
-            let mut cells = vec![line.label.clone(), line.sides[0].aligned(widths[0])];
+            let mut cells = vec![line.label.clone(), side(line, 0)];
             if !b.is_empty() {
-                let second = line.sides[1].aligned(widths[1]);
-                cells.extend([second, line.change.clone(), line.interval.clone(), line.p.clone()]);
+                cells.extend([side(line, 1), line.change.clone(), line.interval.clone(), line.p.clone()]);
             }
             cells.push(line.n.clone());
             if !b.is_empty() {
@@ -119,19 +124,14 @@ impl Section {
 }
 
 impl Line {
-    fn new(
-        label: &str,
-        comparison: &Comparison,
-        metric: &MetricComparison,
-        alpha: f64,
-        reasons: &mut Reasons,
-    ) -> Self {
+    fn new(label: &str, comparison: &Comparison, metric: &MetricComparison, alpha: f64, reasons: &mut Reasons) -> Self {
         let (a, b) = (&metric.a, &metric.b);
         let alone = comparison.b.name.is_empty();
         let ratio = metric.ratio.as_ref();
         let differs = matches!(metric.finding, Finding::Better | Finding::Worse | Finding::Small);
         let change = ratio.map(|ratio| if differs { percent(ratio.value) } else { "~".into() });
-        let detects = || metric.detectable_ratio.map_or_else(|| "nothing".into(), |ratio| percent(ratio).replace('+', ""));
+        let detects =
+            || metric.detectable_ratio.map_or_else(|| "nothing".into(), |ratio| percent(ratio).replace('+', ""));
         Self {
             label: label.to_owned(),
             sides: [
@@ -174,8 +174,8 @@ impl Cell {
         let blanks = " ".repeat(noise - self.noise.chars().count());
         let spread = match (noise, self.noise.is_empty()) {
             (0, _) => String::new(),
-            (_, true) => format!("   {blanks}"),
-            (_, false) => format!(" ± {blanks}{}", self.noise),
+            (_, true) => format!("  {blanks}"),
+            (_, false) => format!(" ±{blanks}{}", self.noise),
         };
         let marks = if letters == 0 { String::new() } else { format!(" {:letters$}", self.letters) };
         format!("{}{spread}{marks}", self.value)
@@ -203,11 +203,11 @@ fn verdict(metric: &MetricComparison, reasons: &mut Reasons) -> String {
         Finding::Better => "better".into(),
         Finding::Worse => "WORSE".into(),
         Finding::Small => format!("below {} %", rounded(metric.threshold * 100.0)),
-        Finding::Same => format!("same within {} %", rounded(metric.threshold * 100.0)),
+        Finding::Same => format!("same ±{} %", rounded(metric.threshold * 100.0)),
         Finding::NoDifference => String::new(),
-        Finding::TooFew(reason) => format!("too few runs ({})", reasons.number(reason)),
-        Finding::NotRanked(reason) => format!("not ranked ({})", reasons.number(reason)),
-        Finding::NotMeasured => "one side only".into(),
+        Finding::TooFew(reason) => format!("too few ({})", reasons.number(reason)),
+        Finding::NotRanked(reason) => format!("– ({})", reasons.number(reason)),
+        Finding::NotMeasured => "one side".into(),
     }
 }
 
