@@ -123,7 +123,7 @@ fn markdown_of_several_loads_has_a_table_a_figure_and_a_geometric_mean() {
     for (partitions, speed) in [(1, 1.1), (8, 1.2)] {
         for mut run in all([closed_loop("main", 5, 1.0), closed_loop("candidate", 5, speed)]) {
             run.workload.partitions = partitions;
-            run.id.push_str(&format!("-{partitions}"));
+            run.id = format!("{}-{partitions}", run.id);
             runs.push(run);
         }
     }
@@ -289,11 +289,11 @@ fn machines_and_settings_that_differ_between_sides_are_listed() {
 fn keys_make_rows_and_columns_and_filters_choose_runs() {
     let mut runs = Vec::new();
     for (version, speed) in [("0.1.0", 1.0), ("0.2.0", 1.3)] {
-        for acks in [1, 2] {
+        for producers in [1, 2] {
             for mut run in closed_loop("x", 5, speed) {
                 run.target.version = Some(version.into());
-                run.workload.producers = acks;
-                run.id.push_str(&format!("{version}-{acks}"));
+                run.workload.producers = producers;
+                run.id = format!("{}-{version}-{producers}", run.id);
                 runs.push(run);
             }
         }
@@ -318,6 +318,31 @@ fn keys_make_rows_and_columns_and_filters_choose_runs() {
     assert_eq!(refused(&filter("workload.prodcers=1")), GridError::UnknownKey("workload.prodcers".into()));
     let base = Layout { base: Some("0.3.0".into()), ..layout.clone() };
     assert!(refused(&base).to_string().contains("there are 0.1.0, 0.2.0"));
+}
+
+#[test]
+fn rows_are_named_by_the_fewest_keys_that_tell_them_apart() {
+    let mut runs = Vec::new();
+    for (partitions, record_bytes, linger_ms) in [(1, 100, 1.0), (1, 1_000, 5.0), (8, 1_000, 5.0)] {
+        for mut run in all([closed_loop("main", 5, 1.0), closed_loop("candidate", 5, 1.0)]) {
+            (run.workload.partitions, run.workload.record_bytes) = (partitions, record_bytes);
+            run.workload.linger_ms = linger_ms;
+            run.target.version = run.label.clone();
+            run.id = format!("{}-{partitions}-{record_bytes}", run.id);
+            runs.push(run);
+        }
+    }
+    let labels = |grid: &Grid| grid.rows.iter().map(|row| row.label.clone()).collect::<Vec<_>>();
+    let wanted = ["partitions=1 record_bytes=100", "partitions=1 record_bytes=1000", "partitions=8 record_bytes=1000"];
+    let by_label = grid(&runs);
+    assert_eq!(labels(&by_label), wanted, "linger follows the record size here");
+    assert_eq!(by_label.rows[0].comparisons[0].differences[0].key, "target.version");
+    for run in &mut runs {
+        run.label = None;
+    }
+    let by_version = grid(&runs);
+    assert_eq!(by_version.columns, ["posthaste main", "posthaste candidate"]);
+    assert!(by_version.rows[0].comparisons[0].differences.is_empty(), "the columns say it already");
 }
 
 #[test]
