@@ -278,7 +278,8 @@ fn labels(rows: &[Vec<(String, String)>], sorted: &[Sorted<'_>], asked: bool) ->
         }
     }
     let words = |values: Vec<&str>| {
-        let pairs = kept.iter().zip(values).map(|(&index, value)| format!("{}={value}", names[index]));
+        let short = |index: usize| names[index].trim_start_matches("arrival.");
+        let pairs = kept.iter().zip(values).map(|(&index, value)| format!("{}={value}", short(index)));
         pairs.collect::<Vec<_>>().join(" ")
     };
     told(&kept).into_iter().map(words).collect()

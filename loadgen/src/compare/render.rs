@@ -7,7 +7,7 @@ use super::difference::Difference;
 use super::grid::Grid;
 use super::marks::Mark;
 use super::ranking::{Finding, Outcome};
-use super::table::{Reasons, Section, clean, percent, rounded, sections};
+use super::table::{Reasons, Section, clean, clean_label, percent, rounded, sections};
 use crate::report::Colour;
 
 /// Lines of one kind of remark; more would hide the figures.
@@ -116,7 +116,7 @@ fn headline(grid: &Grid, column: usize) -> (&'static str, String) {
 
 fn figure(row: &str, metric: &MetricComparison, many_rows: bool) -> String {
     let change = metric.ratio.map_or_else(String::new, |ratio| percent(ratio.value));
-    let place = if many_rows { format!(" ({})", clean(row)) } else { String::new() };
+    let place = if many_rows { format!(" ({})", clean_label(row)) } else { String::new() };
     format!("{} {change}{place}", metric.metric.name())
 }
 
@@ -173,7 +173,8 @@ fn method(grid: &Grid) -> String {
         "A run is a sample; cells are medians ± coefficient of variation. change is the Hodges-Lehmann ratio, its interval holds with at least \
          {sure} % unless it says less; p is of the exact two-sided Mann-Whitney test, corrected by Holm within the throughput figures, the \
          latencies and the costs of a row, so each of these families raises a false alarm in at most {} % of comparisons; detects is the \
-         smallest change that these runs would have shown 4 times out of 5 had nothing else changed (simulated with the noise seen).",
+         smallest rise, or fall by the same ratio, that these runs would have shown 4 times out of 5 had nothing else changed (simulated \
+         with the noise seen).",
         rounded(grid.settings.alpha * 100.0)
     )
 }

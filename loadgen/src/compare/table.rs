@@ -8,8 +8,10 @@ use super::ranking::Finding;
 use crate::report::{Align, Table};
 use crate::statistics::Estimate;
 
-/// Names are cut to this length, so that one does not push the figures off the page.
+/// Names of sides are cut to this length, so that one does not push the figures off the page.
 const NAME_CHARS_MAX: usize = 40;
+/// Names of rows are made of keys, and the last one may be what tells them apart.
+const LABEL_CHARS_MAX: usize = 120;
 
 /// A table and what stands above it.
 pub(super) struct Section {
@@ -63,13 +65,13 @@ pub(super) fn sections(grid: &Grid, column: usize, reasons: &mut Reasons) -> Vec
     if let [row] = &grid.rows[..] {
         let comparison = &row.comparisons[later];
         let lines = comparison.metrics.iter().map(|metric| line(metric.metric.title(), comparison, metric)).collect();
-        return vec![section(clean(&row.label), lines)];
+        return vec![section(clean_label(&row.label), lines)];
     }
     let mut sections = Vec::new();
     for metric in &grid.settings.metrics {
         let rows = grid.rows.iter().map(|row| (&row.label, &row.comparisons[later]));
         let mut lines: Vec<Line> =
-            rows.filter_map(|(label, of)| Some(line(&clean(label), of, of.metric(*metric)?))).collect();
+            rows.filter_map(|(label, of)| Some(line(&clean_label(label), of, of.metric(*metric)?))).collect();
         if lines.is_empty() {
             continue;
         }
@@ -241,7 +243,16 @@ pub(super) fn rounded(percent: f64) -> f64 {
 
 /// Foreign text without control characters, cut to a length that leaves room for figures.
 pub(super) fn clean(text: &str) -> String {
+    cut(text, NAME_CHARS_MAX)
+}
+
+/// The same for the name of a row.
+pub(super) fn clean_label(text: &str) -> String {
+    cut(text, LABEL_CHARS_MAX)
+}
+
+fn cut(text: &str, chars_max: usize) -> String {
     let mut letters = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
-    let kept: String = letters.by_ref().take(NAME_CHARS_MAX).collect();
+    let kept: String = letters.by_ref().take(chars_max).collect();
     if letters.next().is_some() { format!("{kept}…") } else { kept }
 }
