@@ -1,5 +1,6 @@
 //! Everything that a run found out, as far as it got; a second of it is what the progress line shows.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -30,6 +31,8 @@ pub struct Evidence {
     pub data_directory: Option<PathBuf>,
     /// The topic once it was there.
     pub topic: Option<Topic>,
+    /// Settings of broker and topic, as far as the broker tells them.
+    pub target_config: BTreeMap<String, String>,
     /// The phases once they began.
     pub timeline: Option<Timeline>,
     /// The measured seconds.
@@ -66,6 +69,7 @@ impl Evidence {
             embedded,
             data_directory: None,
             topic: None,
+            target_config: BTreeMap::new(),
             timeline: None,
             collector: None,
             reports: Reports::default(),

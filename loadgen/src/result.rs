@@ -14,7 +14,7 @@ mod timestamp;
 mod workload;
 
 pub use calibration::{Calibration, GeneratorCeiling, NoiseProbe};
-pub use environment::{CgroupLimits, HostEnvironment, HostRole, Storage};
+pub use environment::{CgroupLimits, HostEnvironment, HostRole, NetworkInterface, Storage};
 pub use experiment::{FaultEvent, Goal, Kind, Repeat};
 pub use histogram::{HistogramError, decode_histogram, encode_histogram};
 pub use latency::{Latency, Percentile};
@@ -23,6 +23,7 @@ pub use measured::{
 };
 pub use quality::Quality;
 pub use timestamp::utc_timestamp;
+pub(crate) use workload::fnv1a;
 pub use workload::{
     Acks, Arrival, ArrivalKind, ClientMode, Compression, Durability, FetchSettings, Fsync, IntegrityMode, LoadgenBuild,
     OverloadPolicy, Phase, Target, Workload, WriteCache,
@@ -175,7 +176,7 @@ impl RunResult {
             machines,
             (&self.loadgen.version, &self.loadgen.build_profile),
         ));
-        self.series_key = format!("{:016x}", workload::fnv1a(&canonical.unwrap_or_default()));
+        self.series_key = format!("{:016x}", fnv1a(&canonical.unwrap_or_default()));
     }
 }
 

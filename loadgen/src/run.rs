@@ -20,6 +20,7 @@ use crate::probe::Probe;
 use crate::progress::Progress;
 use crate::result::RunResult;
 use crate::started::StartedBroker;
+use crate::target_config;
 use crate::timeline::{SECOND_NS, Timeline};
 use crate::usage::UsageMeter;
 use crate::worker::Control;
@@ -96,6 +97,7 @@ impl Session<'_> {
         let name = format!("{TOPIC_PREFIX}{:08x}", self.evidence.run);
         let topic = cluster::create_topic(&bootstrap, &name, workload.partitions, workload.replication_factor)?;
         self.evidence.topic = Some(topic.clone());
+        self.evidence.target_config = target_config::describe(&bootstrap, &name);
         match workload.mode {
             Mode::Both => self.produce(&topic, workload.consumers),
             Mode::Produce => {
