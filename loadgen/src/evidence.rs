@@ -113,15 +113,21 @@ impl Evidence {
             records_per_s,
             response_p50_ns: last.response.p50_ns,
             response_p99_ns: last.response.p99_ns,
+            end_to_end_p50_ns: last.end_to_end.p50_ns,
+            end_to_end_p99_ns: last.end_to_end.p99_ns,
         });
+        let (broker, loadgen) = self.usage.as_ref().map_or((None, None), UsageMeter::last_second);
         Some(Snapshot {
+            run: self.run,
             phase,
             elapsed_secs: now_ns.saturating_sub(from_ns) / SECOND_NS,
             planned_secs: (to_ns - from_ns) / SECOND_NS,
             achieved,
-            unread_records: if workload.mode == Mode::Both { acked.saturating_sub(consumed) } else { 0 },
+            unread_records: (workload.mode == Mode::Both).then(|| acked.saturating_sub(consumed)),
             errors: failed,
-            integrity_faults: faults,
+            integrity_faults: (workload.mode != Mode::Produce).then_some(faults),
+            broker,
+            loadgen,
         })
     }
 }
