@@ -182,7 +182,7 @@ impl From<FsyncClass> for result::Fsync {
     }
 }
 
-fn parse_endpoint(text: &str) -> Result<String, String> {
+pub(crate) fn parse_endpoint(text: &str) -> Result<String, String> {
     let (host, port) = text.rsplit_once(':').unwrap_or((text, ""));
     match port.parse::<u16>() {
         Ok(port) if port > 0 && !host.is_empty() => Ok(text.into()),

@@ -13,6 +13,7 @@ mod table;
 mod units;
 
 pub use columns::{Align, Table};
+pub use facts::facts_of;
 pub use html::html_page;
 pub use table::{Colour, terminal_table};
 pub use units::{binary_bytes, count, decimal, duration_ns, megabytes_per_s};
