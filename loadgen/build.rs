@@ -60,7 +60,7 @@ fn commit(root: &Path) -> Option<String> {
 /// The last `-C target-cpu` wins, as the compiler has it. Flags are apart by a unit separator, a flag and its value too.
 fn target_cpu(flags: &str) -> String {
     let last =
-        flags.split('\u{1f}').filter_map(|flag| flag.trim_start_matches("-C").strip_prefix("target-cpu=")).last();
+        flags.split('\u{1f}').filter_map(|flag| flag.trim_start_matches("-C").strip_prefix("target-cpu=")).next_back();
     last.unwrap_or("generic").to_owned()
 }
 

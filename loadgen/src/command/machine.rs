@@ -125,7 +125,8 @@ fn push_heading(text: &mut String, heading: &str, bold: bool) {
     if !text.is_empty() {
         text.push('\n');
     }
-    text.push_str(&if bold { format!("\u{1b}[1m{heading}\u{1b}[0m\n") } else { format!("{heading}\n") });
+    let (on, off) = if bold { ("\u{1b}[1m", "\u{1b}[0m") } else { ("", "") };
+    text.extend([on, heading, off, "\n"]);
 }
 
 fn push_wrapped(text: &mut String, start: &str, sentence: &str) {

@@ -165,13 +165,12 @@ impl View {
 
 fn phase_row(snapshot: &Snapshot) -> Row {
     let (elapsed, planned) = (snapshot.elapsed_secs, snapshot.planned_secs);
-    let (passed, picture) = match planned {
-        0 => (format!("{elapsed} s, waiting for the rest"), Picture::None),
-        _ => {
-            let width = planned.to_string().len();
-            let share = (elapsed as f64 / planned as f64).min(1.0);
-            (format!("{elapsed:>width$} of {planned} s"), Picture::Passed(share))
-        }
+    let (passed, picture) = if planned == 0 {
+        (format!("{elapsed} s, waiting for the rest"), Picture::None)
+    } else {
+        let width = planned.to_string().len();
+        let share = (elapsed as f64 / planned as f64).min(1.0);
+        (format!("{elapsed:>width$} of {planned} s"), Picture::Passed(share))
     };
     let part = Part { text: passed, style: Style::new().add_modifier(Modifier::BOLD) };
     Row { name: snapshot.phase, parts: vec![part], picture, rank: 0 }
