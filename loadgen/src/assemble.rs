@@ -5,7 +5,6 @@ mod quality;
 mod series;
 mod window;
 
-use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use crate::evidence::Evidence;
@@ -13,8 +12,8 @@ use crate::host;
 use crate::integrity::{AckLedger, Tally};
 use crate::options::TargetOptions;
 use crate::result::{
-    Durability, Fsync, HostRole, Integrity, Kind, LoadgenBuild, Resources, RunResult, SCHEMA_VERSION, Summary, Target,
-    Verdict, WriteCache, utc_timestamp,
+    Durability, Fsync, HostEnvironment, HostRole, Integrity, Kind, LoadgenBuild, Resources, RunResult, SCHEMA_VERSION,
+    Summary, Target, Verdict, WriteCache, utc_timestamp,
 };
 use window::Window;
 
@@ -42,14 +41,10 @@ pub fn result(evidence: &Evidence, args: &TargetOptions) -> RunResult {
         command: std::env::args().collect(),
         started_utc: utc_timestamp(evidence.started),
         ended_utc: utc_timestamp(ended),
-        loadgen: LoadgenBuild {
-            version: env!("CARGO_PKG_VERSION").into(),
-            build_profile: if cfg!(debug_assertions) { "debug" } else { "release" }.into(),
-            git_sha: option_env!("LOADGEN_GIT_SHA").map(str::to_owned),
-        },
+        loadgen: LoadgenBuild::of_this_program(),
         workload,
         target: target(evidence, args),
-        env: vec![host::environment(role(evidence, args), evidence.data_directory.as_deref())],
+        env: vec![host(evidence, args)],
         quality: quality::quality(evidence, window.as_ref(), &summary, &resources, &calibration),
         histograms: window.as_ref().map(Window::encoded_histograms).unwrap_or_default(),
         series: window.as_ref().map(|window| series::series(evidence, window)),
@@ -81,13 +76,21 @@ fn target(evidence: &Evidence, args: &TargetOptions) -> Target {
         bootstrap: evidence.bootstrap.clone().or_else(|| args.bootstrap.clone()).unwrap_or_default(),
         embedded: evidence.embedded,
         nodes: topic.map_or(0, |topic| topic.nodes),
-        config: BTreeMap::new(),
+        config: evidence.target_config.clone(),
+        api_versions: topic.map(|topic| topic.versions.describe()).unwrap_or_default(),
         durability: Durability {
             acks: evidence.workload.acks,
             fsync,
             replication_factor: evidence.workload.replication_factor,
             cache: is_ours.then_some(WriteCache::Direct),
         },
+    }
+}
+
+fn host(evidence: &Evidence, args: &TargetOptions) -> HostEnvironment {
+    HostEnvironment {
+        network: evidence.bootstrap.as_deref().and_then(host::network::towards),
+        ..host::environment(role(evidence, args), evidence.data_directory.as_deref())
     }
 }
 

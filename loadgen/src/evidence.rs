@@ -1,5 +1,6 @@
 //! Everything that a run found out, as far as it got; a second of it is what the progress line shows.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -32,6 +33,8 @@ pub struct Evidence {
     pub data_directory: Option<PathBuf>,
     /// The topic once it was there.
     pub topic: Option<Topic>,
+    /// Settings of broker and topic, as far as the broker tells them.
+    pub target_config: BTreeMap<String, String>,
     /// The phases once they began.
     pub timeline: Option<Timeline>,
     /// The measured seconds.
@@ -85,6 +88,7 @@ impl Evidence {
             embedded,
             data_directory: None,
             topic: None,
+            target_config: BTreeMap::new(),
             timeline: None,
             collector: None,
             reports: Reports::default(),
@@ -131,19 +135,25 @@ impl Evidence {
             records_per_s,
             response_p50_ns: last.response.p50_ns,
             response_p99_ns: last.response.p99_ns,
+            end_to_end_p50_ns: last.end_to_end.p50_ns,
+            end_to_end_p99_ns: last.end_to_end.p99_ns,
         });
+        let (broker, loadgen) = self.usage.as_ref().map_or((None, None), UsageMeter::last_second);
         Some(Snapshot {
+            run: self.run,
             phase,
             elapsed_secs: now_ns.saturating_sub(from_ns) / SECOND_NS,
             planned_secs: (to_ns - from_ns) / SECOND_NS,
             achieved,
             unread_records: match workload.mode {
-                Mode::Both => acked.saturating_sub(consumed),
-                Mode::Drain => (self.backlog_records + acked).saturating_sub(consumed),
-                Mode::Produce | Mode::Consume => 0,
+                Mode::Both => Some(acked.saturating_sub(consumed)),
+                Mode::Drain => Some((self.backlog_records + acked).saturating_sub(consumed)),
+                Mode::Produce | Mode::Consume => None,
             },
             errors: failed,
-            integrity_faults: faults,
+            integrity_faults: (workload.mode != Mode::Produce).then_some(faults),
+            broker,
+            loadgen,
         })
     }
 }

@@ -4,6 +4,7 @@
 //! environment, its full configuration and its durability class.
 
 pub mod assemble;
+pub mod build;
 pub mod campaign;
 pub mod ceiling;
 pub mod client;
@@ -49,6 +50,7 @@ pub mod signals;
 pub mod started;
 pub mod statistics;
 pub mod sustained;
+pub mod target_config;
 pub mod timeline;
 pub mod usage;
 pub mod verification;

@@ -16,7 +16,7 @@ mod timestamp;
 mod workload;
 
 pub use calibration::{Calibration, GeneratorCeiling, NoiseProbe};
-pub use environment::{CgroupLimits, HostEnvironment, HostRole, Storage};
+pub use environment::{CgroupLimits, HostEnvironment, HostRole, NetworkInterface, Storage};
 pub use experiment::{FaultEvent, Goal, Kind, Repeat};
 pub use histogram::{HistogramError, decode_histogram, encode_histogram};
 pub use imported::Imported;

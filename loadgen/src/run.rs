@@ -25,6 +25,7 @@ use crate::probe::Probe;
 use crate::progress::Progress;
 use crate::result::RunResult;
 use crate::started::StartedBroker;
+use crate::target_config;
 use crate::timeline::{SECOND_NS, Timeline};
 use crate::usage::UsageMeter;
 use crate::verification::Verification;
@@ -124,6 +125,7 @@ impl Session<'_> {
         self.evidence.probe_before = Some(Probe::take(self.evidence.data_directory.as_deref()));
         let topic = self.prepare_topic(&bootstrap)?;
         self.evidence.topic = Some(topic.clone());
+        self.evidence.target_config = target_config::describe(&bootstrap, &topic.name);
         if !self.judge_earlier(&topic)? {
             // What was lost before this run is not found by going on.
             return Ok(());

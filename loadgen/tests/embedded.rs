@@ -47,6 +47,10 @@ fn one_command_shows_the_product_and_leaves_nothing_behind() {
     let result: RunResult = serde_json::from_slice(&fs::read(&json[0]).expect("readable")).expect("a result");
     assert_eq!((result.integrity.verdict, result.error), (Verdict::Pass, None));
     assert!(result.target.embedded && result.target.product == "posthaste");
+    let config = &result.target.config;
+    assert!(config.contains_key("posthaste.shards") && config.contains_key("topic.retention.ms"), "{config:?}");
+    assert!(!config.keys().any(|name| name.contains("log.dir") || name.contains("listeners")), "{config:?}");
+    assert!(result.target.api_versions.contains_key("Produce"), "{:?}", result.target.api_versions);
     assert!(result.integrity.acked > 0 && result.integrity.consumed == result.integrity.acked);
     assert!(result.resources.broker.is_some(), "the broker's process was measured apart");
     let html = fs::read_to_string(&files(directory.path(), "html")[0]).expect("readable");

@@ -32,7 +32,7 @@ pub struct GeneratorCeiling {
 }
 
 /// The same small piece of work before and after a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NoiseProbe {
     /// Median before.
     pub before_ns: u64,

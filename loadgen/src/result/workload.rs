@@ -156,15 +156,24 @@ pub enum IntegrityMode {
 }
 
 /// The program that made the load.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LoadgenBuild {
     /// Version of the crate.
     pub version: String,
     /// `release` or `debug`.
     pub build_profile: String,
-    /// Commit, when the build knows it.
+    /// Commit, with `-dirty` behind it when the sources had changed since; absent when the build does not know it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub git_sha: Option<String>,
+    /// Version of the compiler.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rustc: Option<String>,
+    /// Processor that it was compiled for; `generic` runs on every one of its kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_cpu: Option<String>,
+    /// Optimisation across crates when linking: `off`, `thin`, `fat`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lto: Option<String>,
 }
 
 /// What was measured.
@@ -181,9 +190,12 @@ pub struct Target {
     pub embedded: bool,
     /// Broker nodes in the metadata.
     pub nodes: u32,
-    /// Settings of the broker that are known, without secrets.
+    /// Settings of the broker and (`topic.` in front) of the topic that are known, without secrets, addresses and paths.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub config: BTreeMap<String, String>,
+    /// Versions of each request that the broker speaks: `Produce` is `3-13`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub api_versions: BTreeMap<String, String>,
     /// What an acknowledgement is worth; unlike classes are not ranked.
     pub durability: Durability,
 }

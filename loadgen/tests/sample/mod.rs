@@ -37,7 +37,7 @@ pub fn calm_run() -> RunResult {
         command: ["loadgen", "run", "--rate", "20MB/s", "--partitions", "8"].map(String::from).to_vec(),
         started_utc: "2026-11-23T14:08:00Z".into(),
         ended_utc: "2026-11-23T14:08:27Z".into(),
-        loadgen: LoadgenBuild { version: "0.1.0".into(), build_profile: "release".into(), git_sha: None },
+        loadgen: LoadgenBuild { version: "0.1.0".into(), build_profile: "release".into(), ..LoadgenBuild::default() },
         workload,
         target: target(),
         env: vec![host()],
@@ -192,6 +192,7 @@ fn target() -> Target {
         embedded: true,
         nodes: 1,
         config: BTreeMap::from([("num.partitions".into(), "8".into())]),
+        api_versions: BTreeMap::new(),
         durability: Durability {
             acks: Acks::All,
             fsync: Fsync::Batch,
@@ -227,6 +228,7 @@ fn host() -> HostEnvironment {
             free_bytes: Some(80 << 30),
             ..Storage::default()
         }),
+        ..HostEnvironment::default()
     }
 }
 
