@@ -107,7 +107,8 @@ impl Evidence {
         let value_bytes = workload.record_bytes as f64;
         // In the drain nothing is offered any more, and the last second's rates would be news of yesterday.
         let achieved = (phase != "drain").then_some(Achieved {
-            offered_bytes_per_s: (!workload.is_closed_loop()).then_some(workload.records_per_s * value_bytes),
+            offered_bytes_per_s: (!workload.is_closed_loop())
+                .then(|| workload.offered_per_s(&timeline, last.second) * value_bytes),
             bytes_per_s: records_per_s * value_bytes,
             records_per_s,
             response_p50_ns: last.response.p50_ns,

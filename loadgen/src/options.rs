@@ -46,6 +46,15 @@ pub struct LoadOptions {
     /// Distribution of the gaps between records.
     #[arg(long, value_enum, default_value = "constant")]
     pub arrival: Arrival,
+    /// Length of a burst, with --arrival burst; --rate stays the mean.
+    #[arg(long, default_value = "100ms", value_parser = parse_duration)]
+    pub burst_on: Duration,
+    /// Silence between two bursts, with --arrival burst.
+    #[arg(long, default_value = "900ms", value_parser = parse_duration)]
+    pub burst_off: Duration,
+    /// Rate at the start of the measured window, from which it goes linearly to --rate at its end.
+    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
+    pub ramp_from: Option<Rate>,
     /// Length of the measured window.
     #[arg(long, default_value = "20s", value_parser = parse_duration)]
     pub duration: Duration,

@@ -104,12 +104,8 @@ impl Producer {
 
     /// Starts to send at `origin_ns`: by schedule, or as fast as it goes.
     pub fn start(&mut self, origin_ns: u64, records_max: u64) {
-        let workload = &self.settings.workload;
         self.records_left = records_max;
-        self.schedule = (!workload.is_closed_loop()).then(|| {
-            let share = workload.records_per_s / f64::from(workload.producers);
-            Schedule::new(workload.arrival, share, origin_ns, workload.seed, u64::from(self.index))
-        });
+        self.schedule = self.settings.workload.schedule(self.index, origin_ns);
     }
 
     /// The measured window begins: what the warm-up still owes is forgotten.

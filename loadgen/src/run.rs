@@ -193,7 +193,7 @@ impl Session<'_> {
 
     /// Fills the topic as fast as it goes.
     fn prefill(&mut self, topic: &Topic) -> Result<(), Error> {
-        let workload = Workload { records_per_s: 0.0, ..self.evidence.workload.clone() };
+        let workload = self.evidence.workload.in_closed_loop();
         let records = workload.prefill_bytes.div_ceil(workload.record_bytes as u64);
         let share = records.div_ceil(u64::from(workload.producers));
         let limit = bulk_limit(workload.prefill_bytes);

@@ -1,5 +1,7 @@
 //! The load that was asked for: parsed, bounded and consistent, or refused with the reason.
 
+mod arrivals;
+
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -7,7 +9,8 @@ use clap::ValueEnum;
 use crate::options::LoadOptions;
 use crate::payload::STAMP_BYTES;
 use crate::result::{self, Acks};
-use crate::schedule::Arrival;
+
+pub use arrivals::Arrivals;
 
 /// Kafka's `max.request.size`: how much a client sends in one request, one batch aside.
 pub const REQUEST_BYTES_MAX: usize = 1024 * 1024;
@@ -53,10 +56,8 @@ pub enum Verify {
 pub struct Workload {
     /// What is measured.
     pub mode: Mode,
-    /// Offered records a second over all producers; 0 is a closed loop.
-    pub records_per_s: f64,
-    /// Distribution of the gaps.
-    pub arrival: Arrival,
+    /// When records are due.
+    pub arrivals: Arrivals,
     /// Measured window.
     pub duration: Duration,
     /// Load before it.
@@ -108,8 +109,17 @@ pub enum InvalidWorkload {
     #[error("--mode consume and --mode drain need --consumers of at least 1")]
     NoConsumers,
     /// More than the schedule can resolve.
-    #[error("--rate of {0} records/s is beyond 100 million")]
+    #[error("--rate of {0} records/s at its fastest is beyond 100 million")]
     Rate(u64),
+    /// Nothing that one would call bursts.
+    #[error("--burst-on and --burst-off must each be from 1 ms to 10 minutes")]
+    Bursts,
+    /// Two courses at once.
+    #[error("--ramp-from and --arrival burst exclude each other: a ramp has constant or poisson gaps")]
+    RampOfBursts,
+    /// The warm-up has this rate, and would be empty.
+    #[error("--ramp-from must be a rate above 0")]
+    RampFromNothing,
 }
 
 impl Workload {
@@ -132,16 +142,15 @@ impl Workload {
         if reads_backlog && args.consumers == 0 {
             return Err(InvalidWorkload::NoConsumers);
         }
-        let records_per_s = args.rate.records_per_s(args.record_bytes as usize);
-        if records_per_s > 1e8 {
-            return Err(InvalidWorkload::Rate(records_per_s as u64));
-        }
+        let mut arrivals = Arrivals::from_options(args, args.record_bytes as f64)?;
         let mode = if args.consumers == 0 { Mode::Produce } else { args.mode };
+        if mode == Mode::Consume {
+            // Consuming a filled topic has no schedule: the readers go as fast as they can.
+            arrivals.records_per_s = 0.0;
+        }
         Ok(Self {
             mode,
-            // Consuming a filled topic has no schedule: the readers go as fast as they can.
-            records_per_s: if mode == Mode::Consume { 0.0 } else { records_per_s },
-            arrival: args.arrival,
+            arrivals,
             duration: args.duration,
             // The clock of a backlog starts when its readers do.
             warmup: if reads_backlog { Duration::ZERO } else { args.warmup },
@@ -168,16 +177,11 @@ impl Workload {
 
     /// No schedule: the next record follows as soon as it may.
     pub fn is_closed_loop(&self) -> bool {
-        self.records_per_s == 0.0
+        self.arrivals.records_per_s == 0.0
     }
 
     /// The same as the result file tells it.
     pub fn describe(&self) -> result::Workload {
-        let kind = match self.arrival {
-            _ if self.is_closed_loop() => result::ArrivalKind::ClosedLoop,
-            Arrival::Constant => result::ArrivalKind::Constant,
-            Arrival::Poisson => result::ArrivalKind::Poisson,
-        };
         let phase = |name: &str, length: Duration| result::Phase { name: name.into(), secs: length.as_secs_f64() };
         result::Workload {
             topics: 1,
@@ -187,7 +191,7 @@ impl Workload {
             consumers: self.consumers,
             record_bytes: self.record_bytes as u32,
             key_bytes: None,
-            arrival: result::Arrival { kind, records_per_s: (!self.is_closed_loop()).then_some(self.records_per_s) },
+            arrival: self.arrivals.describe(),
             phases: vec![phase("warmup", self.warmup), phase("measure", self.duration)],
             acks: self.acks,
             linger_ms: self.linger.as_secs_f64() * 1e3,
@@ -212,7 +216,7 @@ impl Workload {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use clap::Parser;
 
@@ -222,7 +226,7 @@ mod tests {
         run: crate::options::RunOptions,
     }
 
-    fn parse(line: &str) -> Result<Workload, String> {
+    pub(crate) fn parse(line: &str) -> Result<Workload, String> {
         let line = Line::try_parse_from(format!("loadgen {line}").split_whitespace()).map_err(|e| e.to_string())?;
         Workload::from_options(&line.run.load).map_err(|error| error.to_string())
     }
@@ -230,7 +234,7 @@ mod tests {
     #[test]
     fn the_default_run_is_an_open_loop_that_ends_within_a_minute() {
         let workload = parse("").expect("defaults are consistent");
-        assert!((workload.records_per_s - 20_000.0).abs() < 1e-6);
+        assert!((workload.arrivals.records_per_s - 20_000.0).abs() < 1e-6);
         assert!(!workload.is_closed_loop());
         assert!(workload.warmup + workload.duration < Duration::from_secs(45));
     }

@@ -45,7 +45,8 @@ pub(super) fn quality(
     let threads = (workload.producers as usize).min(cores).max((workload.consumers as usize).min(cores));
     let busy = resources.loadgen.as_ref().map_or(0.0, |used| used.cpu_secs() / summary.measured_secs.max(1e-9));
     Quality {
-        steady: window.and_then(|window| steady(window)),
+        // A ramp ends elsewhere than it began by intent.
+        steady: window.filter(|_| workload.arrivals.ramp_from_per_s.is_none()).and_then(|window| steady(window)),
         client_limited: summary.measured_secs > 0.0 && busy > BUSY_SHARE_MAX * threads as f64,
         saturated,
         noisy: noisy(resources, calibration),

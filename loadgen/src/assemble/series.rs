@@ -31,8 +31,8 @@ pub(super) fn series(evidence: &Evidence, window: &Window<'_>) -> Series {
     let warmup_secs = (timeline.measure_ns - timeline.start_ns) as f64 / 1e9;
     Series {
         t_secs: rows.iter().map(|row| warmup_secs + row.second as f64 + 1.0).collect(),
-        offered_bytes_per_s: column(produced && !workload.is_closed_loop(), &|_| {
-            Some(workload.records_per_s * value_bytes)
+        offered_bytes_per_s: column(produced && !workload.is_closed_loop(), &|row| {
+            Some(workload.offered_per_s(timeline, row.second) * value_bytes)
         }),
         achieved_bytes_per_s: column(produced, &|row| per_s(row, row.counts.acked_records as f64 * value_bytes)),
         consumed_bytes_per_s: column(with_consumers, &|row| per_s(row, row.counts.consumed_bytes as f64)),

@@ -94,6 +94,7 @@ impl<'e> Window<'e> {
                 records_per_batch_mean: ratio(counts.consumed_records, counts.consumed_batches),
                 batch_bytes_mean: ratio(counts.consumed_batch_bytes, counts.consumed_batches),
                 requests_per_s: counts.fetch_requests as f64 / self.secs,
+                compression_ratio: None,
                 inflight_requests_mean: None,
             }),
             // The records of a filled topic were due long before anybody read them.
@@ -116,7 +117,7 @@ impl<'e> Window<'e> {
         for row in self.rows() {
             unread += row.counts.acked_records;
             consumed += row.counts.consumed_records;
-            if unread <= consumed + workload.records_per_s as u64 {
+            if unread <= consumed + workload.arrivals.records_per_s as u64 {
                 drained_secs = Some((row.second + 1) as f64);
                 break;
             }

@@ -57,9 +57,18 @@ pub struct Workload {
 pub struct Arrival {
     /// The distribution of the gaps.
     pub kind: ArrivalKind,
-    /// Intended rate; absent in a closed loop, which has none.
+    /// Intended rate, the mean where there are bursts; absent in a closed loop, which has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub records_per_s: Option<f64>,
+    /// Length of a burst.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub burst_on_ms: Option<f64>,
+    /// Silence between two bursts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub burst_off_ms: Option<f64>,
+    /// Rate in the warm-up and at the start of the window, from which it goes linearly to `records_per_s` at its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ramp_from_records_per_s: Option<f64>,
 }
 
 /// The distribution of the gaps between records.
@@ -70,6 +79,8 @@ pub enum ArrivalKind {
     Constant,
     /// Exponential gaps.
     Poisson,
+    /// Equal gaps within bursts, silence between them.
+    Burst,
     /// No schedule: the next record follows as soon as the producer may send.
     ClosedLoop,
 }
@@ -238,6 +249,19 @@ impl Workload {
     /// Planned length of the phase of this name, 0 without one.
     pub fn phase_secs(&self, name: &str) -> f64 {
         self.phases.iter().filter(|phase| phase.name == name).map(|phase| phase.secs).sum()
+    }
+}
+
+impl Arrival {
+    /// No schedule.
+    pub fn closed_loop() -> Self {
+        Self {
+            kind: ArrivalKind::ClosedLoop,
+            records_per_s: None,
+            burst_on_ms: None,
+            burst_off_ms: None,
+            ramp_from_records_per_s: None,
+        }
     }
 }
 

@@ -163,7 +163,7 @@ fn workload() -> Workload {
         consumers: 2,
         record_bytes: 1_000,
         key_bytes: None,
-        arrival: Arrival { kind: ArrivalKind::Constant, records_per_s: Some(20_000.0) },
+        arrival: Arrival { kind: ArrivalKind::Constant, records_per_s: Some(20_000.0), ..Arrival::closed_loop() },
         phases: vec![
             Phase { name: "warmup".into(), secs: f64::from(WARMUP_SECS) },
             Phase { name: "measure".into(), secs: f64::from(MEASURED_SECS) },
