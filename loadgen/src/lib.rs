@@ -29,6 +29,7 @@ pub mod probe;
 pub mod producer;
 pub mod progress;
 pub mod quantity;
+pub mod record_size;
 pub mod recorder;
 pub mod report;
 pub mod request;

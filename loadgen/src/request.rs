@@ -9,8 +9,9 @@ use protocol::messages::produce::{ProduceRequest, TopicProduceData};
 use protocol::record_batch::{BatchBuilder, HEADER_BYTES, ProducerFields};
 
 use crate::client::CLIENT_ID;
+use crate::record_size::records_that_fit;
 use crate::result::Acks;
-use crate::workload::{RECORD_OVERHEAD_BYTES_MAX, REQUEST_BYTES_MAX};
+use crate::workload::REQUEST_BYTES_MAX;
 
 /// The newest version with plain lengths.
 pub const PRODUCE_VERSION_MAX: i16 = 8;
@@ -143,7 +144,7 @@ impl Request {
     pub fn room(&self, value_bytes: usize, template: &Template) -> usize {
         let Some(open) = &self.open else { return 0 };
         let left = template.batch_bytes_max.saturating_sub(open.builder.batch_bytes());
-        let records = left / (value_bytes + RECORD_OVERHEAD_BYTES_MAX);
+        let records = records_that_fit(left, open.builder.record_count() as usize, value_bytes);
         records.max(usize::from(open.builder.batch_bytes() == HEADER_BYTES))
     }
 
