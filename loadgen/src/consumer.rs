@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use mio::{Registry, Token};
 use protocol::api_key::ApiKey;
+use protocol::compression::decompress;
 use protocol::frame;
 use protocol::header::RequestHeader;
 use protocol::messages::fetch::{FetchPartition, FetchRequest, FetchResponse, FetchTopic, PartitionData};
-use protocol::record_batch::{BatchHeader, Compression, HEADER_BYTES, batches, records};
+use protocol::record_batch::{BatchHeader, HEADER_BYTES, batches, records};
 
 use crate::client::CLIENT_ID;
 use crate::clock::Clock;
@@ -19,14 +20,20 @@ use crate::cluster::{CALL_TIMEOUT, Topic};
 use crate::connection::{self, Receiver, Sender};
 use crate::error::Error;
 use crate::integrity::PartitionSeen;
+use crate::keys::{ExpectedKeys, KeySettings};
 use crate::recorder::Recorder;
-use crate::workload::{FETCH_BYTES_MAX, FETCH_MIN_BYTES, FETCH_PARTITION_BYTES_MAX, FETCH_WAIT_MS_MAX};
+use crate::workload::{
+    FETCH_BYTES_MAX, FETCH_MIN_BYTES, FETCH_PARTITION_BYTES_MAX, FETCH_WAIT_MS_MAX, UNCOMPRESSED_BATCH_BYTES_MAX,
+};
 
 /// The newest version that names topics.
 const FETCH_VERSION_MAX: i16 = 12;
 
 /// An answer's limit does not bound its first batch nor its headers.
 const ANSWER_BYTES_MAX: usize = 128 * 1024 * 1024;
+
+/// Our producers make no larger batch; whoever sends one that grows beyond is not answered with memory.
+const BODY_BYTES_MAX: usize = UNCOMPRESSED_BATCH_BYTES_MAX;
 
 /// What all consumers of a run share.
 #[derive(Debug, Clone)]
@@ -37,6 +44,8 @@ pub struct ConsumerSettings {
     pub run: u32,
     /// Producers whose records are expected.
     pub producers: u32,
+    /// Keys that the records have, if any.
+    pub keys: Option<KeySettings>,
     /// The clock of the run.
     pub clock: Clock,
 }
@@ -76,6 +85,7 @@ struct Reading {
 struct Lane {
     next_offset: i64,
     served: bool,
+    keys: ExpectedKeys,
     seen: PartitionSeen,
 }
 
@@ -141,7 +151,9 @@ impl Consumer {
 impl Lane {
     fn new(partition: u32, settings: &ConsumerSettings) -> Self {
         let seen = PartitionSeen::new(settings.run, partition, settings.producers as usize);
-        Self { next_offset: 0, served: false, seen }
+        let partitions = settings.topic.leaders.len() as u32;
+        let keys = ExpectedKeys { settings: settings.keys, partition, partitions };
+        Self { next_offset: 0, served: false, keys, seen }
     }
 
     /// Checks the records of one batch from `from_offset` on; the bytes of their values.
@@ -149,12 +161,13 @@ impl Lane {
         if header.is_control() {
             return;
         }
-        if header.compression() != Ok(Compression::None) {
+        let body = header.compression().map(|codec| decompress(codec, &batch[HEADER_BYTES..], BODY_BYTES_MAX));
+        let Ok(Ok(body)) = body else {
             self.seen.note_unreadable();
             return;
-        }
+        };
         delivery.begin_batch(batch.len());
-        for record in records(header, &batch[HEADER_BYTES..]) {
+        for record in records(header, &body) {
             let Ok(record) = record else {
                 self.seen.note_unreadable();
                 break;
@@ -163,9 +176,13 @@ impl Lane {
             if header.offset(record.offset_delta) < from_offset {
                 continue;
             }
+            if !self.keys.matches(record.key) {
+                self.seen.note_unreadable();
+                continue;
+            }
             let value = record.value.unwrap_or_default();
             if let Some(stamp) = self.seen.note(value) {
-                delivery.note(stamp.intended_ns, value.len());
+                delivery.note(stamp.intended_ns, record.key.map_or(0, <[u8]>::len) + value.len());
             }
         }
         delivery.end_batch();

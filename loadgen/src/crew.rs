@@ -62,6 +62,7 @@ impl Crew {
             topic: roles.topic.clone(),
             run: roles.run,
             clock,
+            filler: roles.workload.filler_pool().filter(|_| !producers.is_empty()).map(Arc::new),
         });
         let producers = producers
             .iter()
@@ -71,6 +72,7 @@ impl Crew {
             topic: roles.topic,
             run: roles.run,
             producers: roles.workload.producers_in_all(),
+            keys: roles.workload.records.keys,
             clock,
         });
         let consumers = consumers

@@ -104,12 +104,12 @@ impl Evidence {
         let records =
             if workload.mode == Mode::Consume { last.counts.consumed_records } else { last.counts.acked_records };
         let records_per_s = records as f64 / timeline.covered_secs(last.second).max(1e-3);
-        let value_bytes = workload.record_bytes as f64;
+        let payload_bytes = workload.records.payload_bytes_mean();
         // In the drain nothing is offered any more, and the last second's rates would be news of yesterday.
         let achieved = (phase != "drain").then_some(Achieved {
             offered_bytes_per_s: (!workload.is_closed_loop())
-                .then(|| workload.offered_per_s(&timeline, last.second) * value_bytes),
-            bytes_per_s: records_per_s * value_bytes,
+                .then(|| workload.offered_per_s(&timeline, last.second) * payload_bytes),
+            bytes_per_s: records_per_s * payload_bytes,
             records_per_s,
             response_p50_ns: last.response.p50_ns,
             response_p99_ns: last.response.p99_ns,

@@ -7,10 +7,12 @@ use clap::{Args, ValueEnum};
 
 use crate::ceiling::CeilingUse;
 use crate::goal::GoalExpression;
+use crate::keys::KeyDistribution;
 use crate::preset::Preset;
 use crate::quantity::{Rate, parse_bytes, parse_duration, parse_rate};
-use crate::result::{self, Acks};
+use crate::result::{self, Acks, Compression};
 use crate::schedule::Arrival;
+use crate::sizes::SizeMixture;
 use crate::workload::{Mode, Verify};
 
 /// The options of a command that makes runs.
@@ -64,6 +66,27 @@ pub struct LoadOptions {
     /// Bytes of a record's value.
     #[arg(long, default_value = "1000", value_parser = parse_bytes)]
     pub record_bytes: u64,
+    /// Several sizes of values by weight instead, as 100:80,1000:15,10000:5.
+    #[arg(long, value_name = "BYTES:WEIGHT,...", value_parser = SizeMixture::parse, conflicts_with = "record_bytes")]
+    pub sizes: Option<SizeMixture>,
+    /// Keys of records, which then choose the partition as in Kafka's clients.
+    #[arg(long, value_enum, default_value = "none")]
+    pub keys: KeyDistribution,
+    /// How many keys there are, with --keys.
+    #[arg(long, default_value_t = 100_000)]
+    pub key_space: u64,
+    /// Bytes of a key, with --keys.
+    #[arg(long, default_value_t = 16)]
+    pub key_bytes: u32,
+    /// How much the first keys are preferred, with --keys zipf.
+    #[arg(long, default_value_t = 0.99)]
+    pub zipf_exponent: f64,
+    /// Bits of information in a byte of the values, 0 to 8: how far they can be compressed.
+    #[arg(long, default_value_t = 8.0)]
+    pub entropy: f64,
+    /// Codec of the batches.
+    #[arg(long, value_enum, default_value = "none")]
+    pub compression: Compression,
     /// Partitions of the topic.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub partitions: u32,

@@ -24,8 +24,8 @@ pub use measured::{
 pub use quality::Quality;
 pub use timestamp::utc_timestamp;
 pub use workload::{
-    Acks, Arrival, ArrivalKind, ClientMode, Compression, Durability, FetchSettings, Fsync, IntegrityMode, LoadgenBuild,
-    OverloadPolicy, Phase, Target, Workload, WriteCache,
+    Acks, Arrival, ArrivalKind, ClientMode, Compression, Durability, FetchSettings, Fsync, IntegrityMode, Keys,
+    LoadgenBuild, OverloadPolicy, Phase, SizeShare, Target, Workload, WriteCache,
 };
 
 use std::collections::BTreeMap;

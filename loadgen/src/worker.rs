@@ -101,7 +101,11 @@ impl ProducerThread {
             producers: producers.collect::<Result<_, _>>()?,
             epoll,
             brokers,
-            payload: PayloadWriter::new(settings.workload.record_bytes, settings.workload.seed),
+            payload: PayloadWriter::with_entropy(
+                settings.workload.value_bytes_max(),
+                settings.workload.records.entropy,
+                settings.workload.seed,
+            ),
             outlet: Some(outlet),
             records_max,
         })

@@ -1,16 +1,19 @@
 //! The load that was asked for: parsed, bounded and consistent, or refused with the reason.
 
 mod arrivals;
+mod records;
 
 use std::time::Duration;
 
 use clap::ValueEnum;
 
+use crate::keys::{KEY_BYTES_MAX, KEY_SPACE_MAX, ZIPF_EXPONENT_MAX};
 use crate::options::LoadOptions;
 use crate::payload::STAMP_BYTES;
 use crate::result::{self, Acks};
 
 pub use arrivals::Arrivals;
+pub use records::RecordShape;
 
 /// Kafka's `max.request.size`: how much a client sends in one request, one batch aside.
 pub const REQUEST_BYTES_MAX: usize = 1024 * 1024;
@@ -24,6 +27,8 @@ pub const FETCH_PARTITION_BYTES_MAX: u32 = 1024 * 1024;
 pub const FETCH_WAIT_MS_MAX: u32 = 500;
 /// Largest accepted batch: what a broker can be told to take with `message.max.bytes` in practice.
 const BATCH_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// What a batch takes before compression: a codec that shrinks it a thousandfold must not make it grow without end.
+pub const UNCOMPRESSED_BATCH_BYTES_MAX: usize = BATCH_BYTES_MAX as usize;
 /// A record's bytes in a batch besides its value: length, attributes, deltas, null key, value length, header count.
 pub const RECORD_OVERHEAD_BYTES_MAX: usize = 21;
 /// The header of a batch.
@@ -62,8 +67,10 @@ pub struct Workload {
     pub duration: Duration,
     /// Load before it.
     pub warmup: Duration,
-    /// Bytes of a value.
+    /// Bytes of a value, on average where they differ.
     pub record_bytes: usize,
+    /// What records look like.
+    pub records: RecordShape,
     /// Partitions of the topic.
     pub partitions: u32,
     /// Replicas of each.
@@ -94,7 +101,9 @@ pub struct Workload {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidWorkload {
     /// Too small for the check data, or larger than its batch.
-    #[error("--record-bytes {0} must be from {STAMP_BYTES} (the check data) to what --batch-bytes {1} can hold")]
+    #[error(
+        "--record-bytes {0} must be from {STAMP_BYTES} (the check data) to what --batch-bytes {1} can hold, its key included"
+    )]
     RecordBytes(u64, u64),
     /// Outside what brokers take.
     #[error("--batch-bytes {0} must be at most {BATCH_BYTES_MAX}")]
@@ -111,6 +120,18 @@ pub enum InvalidWorkload {
     /// More than the schedule can resolve.
     #[error("--rate of {0} records/s at its fastest is beyond 100 million")]
     Rate(u64),
+    /// No keys, or more than can be numbered.
+    #[error("--key-space must be from 1 to {KEY_SPACE_MAX}")]
+    KeySpace,
+    /// Too short to tell all keys apart, or longer than a key.
+    #[error("--key-bytes {0} must be from {1}, the digits of --key-space {2}, to {KEY_BYTES_MAX}")]
+    KeyBytes(u32, usize, u64),
+    /// No power law.
+    #[error("--zipf-exponent must be above 0 and at most {ZIPF_EXPONENT_MAX}")]
+    ZipfExponent,
+    /// A byte has eight bits.
+    #[error("--entropy must be from 0 to 8 bits a byte")]
+    Entropy,
     /// Nothing that one would call bursts.
     #[error("--burst-on and --burst-off must each be from 1 ms to 10 minutes")]
     Bursts,
@@ -125,13 +146,10 @@ pub enum InvalidWorkload {
 impl Workload {
     /// Checks the options against each other.
     pub fn from_options(args: &LoadOptions) -> Result<Self, InvalidWorkload> {
-        let record_in_batch = args.record_bytes + (RECORD_OVERHEAD_BYTES_MAX + BATCH_HEADER_BYTES) as u64;
         if args.batch_bytes > BATCH_BYTES_MAX {
             return Err(InvalidWorkload::BatchBytes(args.batch_bytes));
         }
-        if args.record_bytes < STAMP_BYTES as u64 || record_in_batch > args.batch_bytes {
-            return Err(InvalidWorkload::RecordBytes(args.record_bytes, args.batch_bytes));
-        }
+        let records = RecordShape::from_options(args)?;
         if args.duration < Duration::from_millis(100) {
             return Err(InvalidWorkload::Duration);
         }
@@ -142,7 +160,7 @@ impl Workload {
         if reads_backlog && args.consumers == 0 {
             return Err(InvalidWorkload::NoConsumers);
         }
-        let mut arrivals = Arrivals::from_options(args, args.record_bytes as f64)?;
+        let mut arrivals = Arrivals::from_options(args, records.payload_bytes_mean())?;
         let mode = if args.consumers == 0 { Mode::Produce } else { args.mode };
         if mode == Mode::Consume {
             // Consuming a filled topic has no schedule: the readers go as fast as they can.
@@ -154,7 +172,8 @@ impl Workload {
             duration: args.duration,
             // The clock of a backlog starts when its readers do.
             warmup: if reads_backlog { Duration::ZERO } else { args.warmup },
-            record_bytes: args.record_bytes as usize,
+            record_bytes: records.sizes.mean_bytes().round() as usize,
+            records,
             partitions: args.partitions,
             replication_factor: args.replication_factor,
             producers: args.producers,
@@ -183,14 +202,17 @@ impl Workload {
     /// The same as the result file tells it.
     pub fn describe(&self) -> result::Workload {
         let phase = |name: &str, length: Duration| result::Phase { name: name.into(), secs: length.as_secs_f64() };
-        result::Workload {
+        let mut told = result::Workload {
             topics: 1,
             partitions: self.partitions,
             replication_factor: self.replication_factor,
             producers: self.producers,
             consumers: self.consumers,
             record_bytes: self.record_bytes as u32,
+            sizes: Vec::new(),
             key_bytes: None,
+            keys: None,
+            entropy_bits_per_byte: None,
             arrival: self.arrivals.describe(),
             phases: vec![phase("warmup", self.warmup), phase("measure", self.duration)],
             acks: self.acks,
@@ -211,7 +233,9 @@ impl Workload {
                 Verify::Off => result::IntegrityMode::Off,
             },
             seed: self.seed,
-        }
+        };
+        self.records.describe(&mut told);
+        told
     }
 }
 

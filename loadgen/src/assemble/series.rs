@@ -11,7 +11,7 @@ use crate::workload::Mode;
 /// The columns of a run.
 pub(super) fn series(evidence: &Evidence, window: &Window<'_>) -> Series {
     let (workload, timeline) = (&evidence.workload, &window.timeline);
-    let value_bytes = workload.record_bytes as f64;
+    let payload_bytes = workload.records.payload_bytes_mean();
     let rows = window.collector.rows();
     let produced = workload.mode != Mode::Consume;
     let with_consumers = workload.consumers > 0;
@@ -32,9 +32,9 @@ pub(super) fn series(evidence: &Evidence, window: &Window<'_>) -> Series {
     Series {
         t_secs: rows.iter().map(|row| warmup_secs + row.second as f64 + 1.0).collect(),
         offered_bytes_per_s: column(produced && !workload.is_closed_loop(), &|row| {
-            Some(workload.offered_per_s(timeline, row.second) * value_bytes)
+            Some(workload.offered_per_s(timeline, row.second) * payload_bytes)
         }),
-        achieved_bytes_per_s: column(produced, &|row| per_s(row, row.counts.acked_records as f64 * value_bytes)),
+        achieved_bytes_per_s: column(produced, &|row| per_s(row, row.counts.acked_payload_bytes as f64)),
         consumed_bytes_per_s: column(with_consumers, &|row| per_s(row, row.counts.consumed_bytes as f64)),
         errors_per_s: column(produced, &|row| per_s(row, row.counts.failed_records as f64)),
         inflight_requests: column(produced, &|row| per_s(row, row.counts.produce_in_flight_ns as f64 / 1e9)),

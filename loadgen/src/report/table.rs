@@ -122,11 +122,13 @@ fn push_rates(table: &mut String, result: &RunResult) {
         line(table, format_args!("  {name:20}{records:>12}{megabytes:>12}{share}"));
     }
     if let Some(batch) = produce.and_then(|stream| stream.batch.as_ref()) {
+        let compressed =
+            batch.compression_ratio.map_or_else(String::new, |ratio| format!(", compressed {} to 1", decimal(ratio)));
         push_wrapped(
             table,
             "  batches",
             &format!(
-                "{} records, {} on average, {} requests/s",
+                "{} records, {} on average{compressed}, {} requests/s",
                 decimal(batch.records_per_batch_mean),
                 binary_bytes(batch.batch_bytes_mean.max(0.0).round() as u64),
                 decimal(batch.requests_per_s)

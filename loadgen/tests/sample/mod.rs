@@ -130,6 +130,7 @@ fn summary([response, service, lag, end_to_end]: [&Histogram<u64>; 4]) -> Summar
                 requests: BATCHES,
                 records_per_batch_mean: 16.0,
                 batch_bytes_mean: 16_420.0,
+                compression_ratio: None,
                 requests_per_s: 1_250.0,
                 inflight_requests_mean: Some(1.4),
             }),
@@ -162,7 +163,10 @@ fn workload() -> Workload {
         producers: 2,
         consumers: 2,
         record_bytes: 1_000,
+        sizes: Vec::new(),
         key_bytes: None,
+        keys: None,
+        entropy_bits_per_byte: None,
         arrival: Arrival { kind: ArrivalKind::Constant, records_per_s: Some(20_000.0), ..Arrival::closed_loop() },
         phases: vec![
             Phase { name: "warmup".into(), secs: f64::from(WARMUP_SECS) },
