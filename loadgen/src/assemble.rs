@@ -110,7 +110,14 @@ fn integrity(evidence: &Evidence) -> Integrity {
         let ledgers: Vec<&AckLedger> = producers
             .map(|producer| reports.get(&producer).and_then(|report| report.ledgers.get(partition)).unwrap_or(&none))
             .collect();
-        tally.settle(&ledgers, evidence.reports.seen.get(&(partition as u32)));
+        let seen = |group| evidence.reports.seen.get(&(group, partition as u32));
+        tally.settle(&ledgers, seen(0));
+        let (produced, acked) = (tally.produced, tally.acked);
+        for group in 1..evidence.workload.groups {
+            tally.settle(&ledgers, seen(group));
+        }
+        // However many groups read them, they were written once.
+        (tally.produced, tally.acked) = (produced, acked);
     }
     if !evidence.verified {
         // Nobody read up to the end, so what is not there was not missed.

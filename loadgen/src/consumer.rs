@@ -53,10 +53,23 @@ pub struct ConsumerSettings {
 /// One consumer client.
 #[derive(Debug)]
 pub struct Consumer {
+    group: u32,
     settings: Arc<ConsumerSettings>,
     version: i16,
     links: Vec<Link>,
 }
+
+/// What one consumer reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assignment {
+    /// The group that it belongs to.
+    pub group: u32,
+    /// Its share of the partitions.
+    pub partitions: Vec<u32>,
+}
+
+/// Whose reading of what: a group and a partition.
+pub type Reader = (u32, u32);
 
 /// The connection to one leader.
 #[derive(Debug)]
@@ -90,9 +103,9 @@ struct Lane {
 }
 
 impl Consumer {
-    /// Connects to the leaders of `partitions`; `first_token` and the following are its sockets'.
+    /// Connects to the leaders of the assigned partitions; `first_token` and the following are its sockets'.
     pub fn open(
-        partitions: &[u32],
+        assignment: &Assignment,
         settings: Arc<ConsumerSettings>,
         registry: &Registry,
         first_token: usize,
@@ -101,13 +114,13 @@ impl Consumer {
         let version = topic.versions.choose(ApiKey::Fetch, FETCH_VERSION_MAX)?;
         let mut links = Vec::new();
         for (broker, address) in topic.brokers.iter().enumerate() {
-            let led = partitions.iter().filter(|&&partition| topic.leaders[partition as usize] == broker);
+            let led = assignment.partitions.iter().filter(|&&partition| topic.leaders[partition as usize] == broker);
             let lanes = led.map(|&partition| (partition, Lane::new(partition, &settings))).collect();
             let token = Token(first_token + broker);
             let (sender, receiver) = connection::open(address, CALL_TIMEOUT, ANSWER_BYTES_MAX, registry, token)?;
             links.push(Link { receiver, reading: Reading::new(sender, lanes) });
         }
-        Ok(Self { settings, version, links })
+        Ok(Self { group: assignment.group, settings, version, links })
     }
 
     /// Asks for more wherever no question is open.
@@ -141,10 +154,11 @@ impl Consumer {
         readings.filter(|reading| reading.in_flight).map(|reading| reading.sent_ns).min()
     }
 
-    /// What was read, by partition.
-    pub fn into_seen(self) -> impl Iterator<Item = (u32, PartitionSeen)> {
+    /// What was read.
+    pub fn into_seen(self) -> impl Iterator<Item = (Reader, PartitionSeen)> {
+        let group = self.group;
         let lanes = self.links.into_iter().flat_map(|link| link.reading.lanes);
-        lanes.map(|(partition, lane)| (partition, lane.seen))
+        lanes.map(move |(partition, lane)| ((group, partition), lane.seen))
     }
 }
 

@@ -101,6 +101,7 @@ impl Evidence {
             return None;
         }
         let (workload, last) = (&self.workload, rows.last()?);
+        let groups = u64::from(workload.groups);
         let records =
             if workload.mode == Mode::Consume { last.counts.consumed_records } else { last.counts.acked_records };
         let records_per_s = records as f64 / timeline.covered_secs(last.second).max(1e-3);
@@ -120,8 +121,8 @@ impl Evidence {
             planned_secs: (to_ns - from_ns) / SECOND_NS,
             achieved,
             unread_records: match workload.mode {
-                Mode::Both => acked.saturating_sub(consumed),
-                Mode::Drain => (self.backlog_records + acked).saturating_sub(consumed),
+                Mode::Both => (acked * groups).saturating_sub(consumed),
+                Mode::Drain => ((self.backlog_records + acked) * groups).saturating_sub(consumed),
                 Mode::Produce | Mode::Consume => 0,
             },
             errors: failed,

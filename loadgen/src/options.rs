@@ -96,9 +96,12 @@ pub struct LoadOptions {
     /// Producer clients.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub producers: u32,
-    /// Consumer clients, which share the partitions; 0 is produce only.
+    /// Consumer clients of a group, which share the partitions; 0 is produce only.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=1_000))]
     pub consumers: u32,
+    /// Groups of consumers, each of which reads everything; partitions are dealt out here, not by the broker.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub groups: u32,
     /// What an acknowledgement waits for: 0, 1 or all.
     #[arg(long, default_value = "all", value_parser = parse_acks)]
     pub acks: Acks,

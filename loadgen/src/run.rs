@@ -165,7 +165,9 @@ impl Session<'_> {
         }
         let targets = if verify == Verify::Full { cluster::end_offsets(topic)? } else { Vec::new() };
         crew.set_targets(targets);
-        let limit = bulk_limit(self.evidence.backlog_records * self.evidence.workload.payload_bytes()) + planned * 4;
+        let workload = &self.evidence.workload;
+        let backlog = self.evidence.backlog_records * u64::from(workload.groups) * workload.payload_bytes();
+        let limit = bulk_limit(backlog) + planned * 4;
         self.watch("reading up to the end", limit, || crew.consumers_have_ended())?;
         self.evidence.drain = Some(produced.elapsed());
         self.evidence.verified = verify == Verify::Full;
@@ -211,7 +213,8 @@ impl Session<'_> {
     /// Consumes a filled topic against the clock.
     fn consume(&mut self, topic: &Topic) -> Result<(), Error> {
         let workload = &self.evidence.workload;
-        let (duration, limit) = (workload.duration, bulk_limit(workload.prefill_bytes));
+        let limit = bulk_limit(workload.prefill_bytes.saturating_mul(u64::from(workload.groups)));
+        let duration = workload.duration;
         let (crew, collector) = self.connect(workload.clone(), topic, 0..0, 0, workload.consumers)?;
         let targets = cluster::end_offsets(topic)?;
         let start_ns = self.clock.now_ns();

@@ -29,6 +29,8 @@ pub const FETCH_WAIT_MS_MAX: u32 = 500;
 const BATCH_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// What a batch takes before compression: a codec that shrinks it a thousandfold must not make it grow without end.
 pub const UNCOMPRESSED_BATCH_BYTES_MAX: usize = BATCH_BYTES_MAX as usize;
+/// Consumers of all groups: each has a connection to every leader.
+const CONSUMERS_MAX: u32 = 1_000;
 /// A record's bytes in a batch besides its value: length, attributes, deltas, null key, value length, header count.
 pub const RECORD_OVERHEAD_BYTES_MAX: usize = 21;
 /// The header of a batch.
@@ -77,8 +79,10 @@ pub struct Workload {
     pub replication_factor: u16,
     /// Producer clients.
     pub producers: u32,
-    /// Consumer clients while the clock runs.
+    /// Consumer clients of a group while the clock runs.
     pub consumers: u32,
+    /// Groups of them, each of which reads everything.
+    pub groups: u32,
     /// What an acknowledgement waits for.
     pub acks: Acks,
     /// Longest wait for company.
@@ -120,6 +124,9 @@ pub enum InvalidWorkload {
     /// More than the schedule can resolve.
     #[error("--rate of {0} records/s at its fastest is beyond 100 million")]
     Rate(u64),
+    /// More connections than one process should hold.
+    #[error("--consumers {0} in each of --groups {1} are more than {CONSUMERS_MAX} in all")]
+    Consumers(u32, u32),
     /// No keys, or more than can be numbered.
     #[error("--key-space must be from 1 to {KEY_SPACE_MAX}")]
     KeySpace,
@@ -150,6 +157,9 @@ impl Workload {
             return Err(InvalidWorkload::BatchBytes(args.batch_bytes));
         }
         let records = RecordShape::from_options(args)?;
+        if args.consumers * args.groups > CONSUMERS_MAX {
+            return Err(InvalidWorkload::Consumers(args.consumers, args.groups));
+        }
         if args.duration < Duration::from_millis(100) {
             return Err(InvalidWorkload::Duration);
         }
@@ -178,6 +188,7 @@ impl Workload {
             replication_factor: args.replication_factor,
             producers: args.producers,
             consumers: if mode == Mode::Produce { 0 } else { args.consumers },
+            groups: if mode == Mode::Produce { 1 } else { args.groups },
             acks: args.acks,
             linger: args.linger,
             batch_bytes: args.batch_bytes as usize,
@@ -208,6 +219,7 @@ impl Workload {
             replication_factor: self.replication_factor,
             producers: self.producers,
             consumers: self.consumers,
+            groups: (self.groups > 1).then_some(self.groups),
             record_bytes: self.record_bytes as u32,
             sizes: Vec::new(),
             key_bytes: None,
@@ -293,6 +305,7 @@ pub(crate) mod tests {
         assert!(parse("--record-bytes 31").is_err_and(|error| error.contains("32")));
         assert!(parse("--record-bytes 16KiB --batch-bytes 16KiB").is_err());
         assert!(parse("--mode consume --consumers 0").is_err());
+        assert!(parse("--consumers 50 --groups 21").is_err_and(|error| error.contains("--groups 21")));
         assert!(parse("--duration 1ms").is_err());
     }
 

@@ -42,7 +42,8 @@ pub(super) fn quality(
     // A run that was cut short says nothing of what the broker could have kept up with.
     let saturated = evidence.error.is_none() && offered > 0.0 && achieved < offered * ACHIEVED_SHARE_MIN;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = (workload.producers as usize).min(cores).max((workload.consumers as usize).min(cores));
+    let threads =
+        (workload.producers as usize).min(cores).max(((workload.consumers * workload.groups) as usize).min(cores));
     let busy = resources.loadgen.as_ref().map_or(0.0, |used| used.cpu_secs() / summary.measured_secs.max(1e-9));
     Quality {
         // A ramp ends elsewhere than it began by intent.

@@ -60,9 +60,11 @@ pub(super) fn series(evidence: &Evidence, window: &Window<'_>) -> Series {
 /// Records that were there and not yet read, at the end of each second. Counted from the acknowledgements, so that a consumer which is
 /// ahead of them shows as 0.
 fn unread_records(evidence: &Evidence, rows: &[Row]) -> Vec<Option<u64>> {
-    let (mut written, mut read) = (evidence.backlog_records, 0);
+    // Unread is what any group has before it.
+    let groups = u64::from(evidence.workload.groups);
+    let (mut written, mut read) = (evidence.backlog_records * groups, 0);
     let after = rows.iter().map(|row| {
-        written += row.counts.acked_records;
+        written += row.counts.acked_records * groups;
         read += row.counts.consumed_records;
         Some(written.saturating_sub(read))
     });

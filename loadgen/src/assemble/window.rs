@@ -115,13 +115,14 @@ impl<'e> Window<'e> {
     /// How the backlog went down; the readers caught up in the first second that ended with less than a second's offer unread.
     fn backlog(&self, evidence: &Evidence) -> Option<Backlog> {
         let workload = &evidence.workload;
-        let mut unread = evidence.backlog_records;
+        let groups = u64::from(workload.groups);
+        let mut unread = evidence.backlog_records * groups;
         if unread == 0 {
             return None;
         }
         let (mut consumed, mut drained_secs) = (0, None);
         for row in self.rows() {
-            unread += row.counts.acked_records;
+            unread += row.counts.acked_records * groups;
             consumed += row.counts.consumed_records;
             if unread <= consumed + workload.arrivals.records_per_s as u64 {
                 drained_secs = Some((row.second + 1) as f64);

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::judgement::{Statement, Tone, achieved_share, notes, verdict, warnings};
 use super::units::{binary_bytes, count, decimal, duration_ns, megabytes_per_s, percent};
-use crate::result::{Latency, Percentile, ProcessResources, Rate, RunResult};
+use crate::result::{Latency, Percentile, ProcessResources, Rate, RunResult, Workload};
 
 /// Width that the table keeps within.
 const COLUMNS_MAX: usize = 100;
@@ -93,9 +93,15 @@ pub(super) fn load_line(result: &RunResult) -> String {
         count(u64::from(workload.record_bytes)),
         plural(workload.partitions.saturating_mul(workload.topics), "partition"),
         plural(workload.producers, "producer"),
-        plural(workload.consumers, "consumer"),
+        readers(workload),
         decimal(result.summary.measured_secs),
     )
+}
+
+fn readers(workload: &Workload) -> String {
+    let consumers = workload.consumers;
+    let consumers = format!("{consumers} consumer{}", if consumers == 1 { "" } else { "s" });
+    workload.groups.map_or(consumers.clone(), |groups| format!("{groups} groups of {consumers}"))
 }
 
 fn push_rates(table: &mut String, result: &RunResult) {

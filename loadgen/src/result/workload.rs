@@ -18,8 +18,11 @@ pub struct Workload {
     pub replication_factor: u16,
     /// Producer clients.
     pub producers: u32,
-    /// Consumer clients; 0 leaves the topic unread.
+    /// Consumer clients, of each group where there are several; 0 leaves the topic unread.
     pub consumers: u32,
+    /// Groups of consumers, each of which reads everything; absent when there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<u32>,
     /// Bytes of a record value, check data included; on average where there are several sizes.
     pub record_bytes: u32,
     /// The sizes of values where there are several.

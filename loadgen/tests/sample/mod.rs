@@ -162,6 +162,7 @@ fn workload() -> Workload {
         replication_factor: 1,
         producers: 2,
         consumers: 2,
+        groups: None,
         record_bytes: 1_000,
         sizes: Vec::new(),
         key_bytes: None,

@@ -193,3 +193,15 @@ fn bursts_offer_the_mean_rate() {
     let offered = produce.offered.expect("open loop").records_per_s;
     assert!((offered - 2_000.0).abs() <= 2.0, "offered {offered}");
 }
+
+#[test]
+fn every_group_reads_everything_and_each_is_checked() {
+    let (result, batches) = passes("--groups 3 --consumers 2");
+    let written = came(&batches).values().map(Vec::len).sum::<usize>() as u64;
+    assert_eq!((result.integrity.produced, result.integrity.consumed), (written, 3 * written));
+    assert_eq!((result.workload.groups, result.workload.consumers), (Some(3), 2));
+    let (result, _) = witness(Fault::Lose(20), None, "--groups 2 --linger 2ms");
+    let lost = result.integrity.missing;
+    assert!(lost > 0 && lost.is_multiple_of(2), "both groups miss the same {lost}");
+    passes("--groups 2 --mode consume --prefill 100kB");
+}
