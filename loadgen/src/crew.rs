@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::SyncSender;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,8 @@ use crate::collector::Collector;
 use crate::consumer::{Assignment, ConsumerSettings, Reader};
 use crate::error::{Error, local};
 use crate::integrity::PartitionSeen;
+use crate::keys::KeyRule;
+use crate::ledger::AckedRange;
 use crate::producer::{ProducerReport, ProducerSettings};
 use crate::timeline::Timeline;
 use crate::worker::{ConsumerReport, ConsumerThread, Control, Outcome, ProducerThread};
@@ -43,6 +46,12 @@ pub struct Roles {
     pub records_max: u64,
     /// Consumer clients of this phase.
     pub consumers: u32,
+    /// Tags of the runs whose records they expect.
+    pub expected_runs: Vec<u32>,
+    /// Who writes acknowledgements down, if anybody does.
+    pub journal: Option<SyncSender<AckedRange>>,
+    /// Where they begin to read, by partition; 0 where nothing is said.
+    pub start_offsets: Vec<i64>,
 }
 
 impl Crew {
@@ -57,8 +66,11 @@ impl Crew {
         let consumers = deal(assignments, threads);
         let (collector, mut outlets) = Collector::new(producers.len() + consumers.len());
         let mut outlet = || outlets.pop().expect("one for each thread");
+        let control: Arc<Control> = Arc::default();
         let settings = Arc::new(ProducerSettings {
             workload: roles.workload.clone(),
+            signals: control.signals.clone(),
+            journal: roles.journal,
             topic: roles.topic.clone(),
             run: roles.run,
             clock,
@@ -68,18 +80,23 @@ impl Crew {
             .iter()
             .map(|indices| ProducerThread::open(indices, &settings, outlet(), roles.records_max))
             .collect::<Result<_, _>>()?;
+        // What earlier runs wrote may have had other keys.
+        let is_own = roles.expected_runs == [roles.run];
         let settings = Arc::new(ConsumerSettings {
             topic: roles.topic,
-            run: roles.run,
+            runs: roles.expected_runs,
+            start_offsets: roles.start_offsets,
             producers: roles.workload.producers_in_all(),
-            keys: roles.workload.records.keys,
+            keys: if is_own { roles.workload.records.key_rule() } else { KeyRule::Any },
+            survives_losses: roles.workload.survives_losses(),
+            signals: control.signals.clone(),
             clock,
         });
         let consumers = consumers
             .iter()
             .map(|assignments| ConsumerThread::open(assignments, &settings, outlet()))
             .collect::<Result<_, _>>()?;
-        Ok((Self { control: Arc::default(), producers, consumers }, collector))
+        Ok((Self { control, producers, consumers }, collector))
     }
 
     /// What its threads are told and tell while they work.

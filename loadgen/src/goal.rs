@@ -85,6 +85,11 @@ impl fmt::Display for GoalExpression {
 }
 
 impl GoalExpression {
+    /// The bound of a goal for the response latency, where a chart can draw it.
+    pub fn response_bound_ns(&self) -> Option<f64> {
+        matches!(self.metric, Metric::Latency(Stream::Response, _)).then_some(self.bound)
+    }
+
     /// Holds a result against the goal.
     pub fn judge(&self, result: &RunResult) -> Goal {
         let value = self.metric.of(result);

@@ -72,11 +72,22 @@ fn write_key(key: &mut [u8], number: u64) {
     write!(rest, "{number:0width$}").expect("the workload gives a key as many bytes as its number has digits");
 }
 
+/// What is known of the keys in a topic.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum KeyRule {
+    /// Nothing: runs of other loads have written there.
+    Any,
+    /// No record has one.
+    Absent,
+    /// They are of this load.
+    Of(KeySettings),
+}
+
 /// What the keys of a partition's records look like.
 #[derive(Debug)]
 pub struct ExpectedKeys {
-    /// Of the load; absent where records have none.
-    pub settings: Option<KeySettings>,
+    /// In the whole topic.
+    pub rule: KeyRule,
     /// Where the records are.
     pub partition: u32,
     /// Out of how many.
@@ -87,11 +98,12 @@ impl ExpectedKeys {
     /// Whether a record may have this key. The checksum in the value does not cover it, but a changed key is mostly none of
     /// ours, or one of another partition.
     pub fn matches(&self, key: Option<&[u8]>) -> bool {
-        match (key, &self.settings) {
-            (Some(key), Some(settings)) => {
-                is_key(key, settings) && partition_of(key, self.partitions) == self.partition
+        match (self.rule, key) {
+            (KeyRule::Any, _) | (KeyRule::Absent, None) => true,
+            (KeyRule::Of(settings), Some(key)) => {
+                is_key(key, &settings) && partition_of(key, self.partitions) == self.partition
             }
-            (key, settings) => key.is_none() && settings.is_none(),
+            (KeyRule::Absent, Some(_)) | (KeyRule::Of(_), None) => false,
         }
     }
 }

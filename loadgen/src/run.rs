@@ -2,6 +2,9 @@
 //!
 //! Whatever happens on the way, the evidence gathered so far becomes a result file; only then is anything torn down.
 
+mod disturbing;
+mod verifying;
+
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,9 +12,10 @@ use std::time::{Duration, Instant};
 
 use crate::assemble;
 use crate::clock::Clock;
-use crate::cluster::{self, TOPIC_PREFIX, Topic};
+use crate::cluster::{self, Topic};
 use crate::collector::Collector;
 use crate::crew::{Crew, Roles, WorkingCrew};
+use crate::disturbance::Disturber;
 use crate::embedded::EmbeddedBroker;
 use crate::error::Error;
 use crate::evidence::Evidence;
@@ -23,6 +27,7 @@ use crate::result::RunResult;
 use crate::started::StartedBroker;
 use crate::timeline::{SECOND_NS, Timeline};
 use crate::usage::UsageMeter;
+use crate::verification::Verification;
 use crate::worker::Control;
 use crate::workload::{Mode, Verify, Workload};
 
@@ -48,6 +53,17 @@ pub fn execute(
     progress: &mut Progress,
     interrupted: Arc<AtomicBool>,
 ) -> Result<RunResult, Error> {
+    execute_as_part(load, target, None, progress, interrupted)
+}
+
+/// The same as a part of a verification, which outlives this program.
+pub fn execute_as_part(
+    load: &LoadOptions,
+    target: &TargetOptions,
+    verification: Option<Verification>,
+    progress: &mut Progress,
+    interrupted: Arc<AtomicBool>,
+) -> Result<RunResult, Error> {
     let workload = Workload::from_options(load)?;
     let mut session = Session {
         clock: Clock::start(),
@@ -56,11 +72,16 @@ pub fn execute(
         target,
         broker: None,
         started: None,
+        broker_pid: None,
+        disturber: Disturber::default(),
+        verification,
+        start_offsets: Vec::new(),
         control: Arc::default(),
         next_look_ns: 0,
         evidence: Evidence::new(workload, target.bootstrap.is_none()),
     };
     let outcome = session.carry_out();
+    let outcome = session.end_journal().and(outcome);
     if let Err(error) = outcome {
         // The broker's end explains a broken connection, not the other way round.
         let cause = session.broker.as_mut().and_then(EmbeddedBroker::failure).unwrap_or(error);
@@ -69,7 +90,7 @@ pub fn execute(
     }
     session.evidence.probe_after = Some(Probe::take(session.evidence.data_directory.as_deref()));
     let result = assemble::result(&session.evidence, target);
-    session.tear_down();
+    session.tear_down(&result);
     Ok(result)
 }
 
@@ -81,6 +102,12 @@ struct Session<'a> {
     broker: Option<EmbeddedBroker>,
     /// Stops what `--start` started.
     started: Option<StartedBroker>,
+    /// The broker's process where it is known.
+    broker_pid: Option<u32>,
+    disturber: Disturber,
+    verification: Option<Verification>,
+    /// Where this run's records begin, by partition; 0 where nothing is said.
+    start_offsets: Vec<i64>,
     /// Of the phase that goes on.
     control: Arc<Control>,
     next_look_ns: u64,
@@ -92,11 +119,16 @@ impl Session<'_> {
         let (bootstrap, pid) = self.find_broker()?;
         self.evidence.bootstrap = Some(bootstrap.clone());
         self.evidence.usage = Some(UsageMeter::new(pid, self.clock.now_ns()));
+        self.broker_pid = pid;
+        Disturber::check(&self.evidence.workload, pid)?;
         self.evidence.probe_before = Some(Probe::take(self.evidence.data_directory.as_deref()));
-        let workload = self.evidence.workload.clone();
-        let name = format!("{TOPIC_PREFIX}{:08x}", self.evidence.run);
-        let topic = cluster::create_topic(&bootstrap, &name, workload.partitions, workload.replication_factor)?;
+        let topic = self.prepare_topic(&bootstrap)?;
         self.evidence.topic = Some(topic.clone());
+        if !self.judge_earlier(&topic)? {
+            // What was lost before this run is not found by going on.
+            return Ok(());
+        }
+        let workload = self.evidence.workload.clone();
         match workload.mode {
             Mode::Both => self.produce(&topic, workload.consumers),
             Mode::Produce => {
@@ -120,7 +152,7 @@ impl Session<'_> {
         if let Some(bootstrap) = &target.bootstrap {
             if let Some(start) = &target.start {
                 self.progress.say("starting the broker");
-                self.started = Some(StartedBroker::start(start, target.stop.as_deref(), bootstrap)?);
+                self.started = Some(StartedBroker::start(start, target.stop.as_deref(), bootstrap, &self.interrupted)?);
             }
             return Ok((bootstrap.clone(), target.broker_pid.or_else(|| listener::local_pid(bootstrap))));
         }
@@ -142,8 +174,10 @@ impl Session<'_> {
         let measure_ns = start_ns + warmup.as_nanos() as u64;
         let timeline = Timeline { start_ns, measure_ns, end_ns: measure_ns + duration.as_nanos() as u64 };
         self.begin(timeline, collector);
+        self.disturber = Disturber::new(&self.evidence.workload, timeline);
         let mut crew = crew.start(timeline)?;
         let outcome = self.see_through(&mut crew, timeline, topic, consumers > 0, verify);
+        self.evidence.faults = self.disturber.finish(&self.control.signals);
         self.evidence.reports.absorb(crew.into_reports());
         self.settle_collector();
         outcome
@@ -163,7 +197,7 @@ impl Session<'_> {
         if !consumed {
             return Ok(());
         }
-        let targets = if verify == Verify::Full { cluster::end_offsets(topic)? } else { Vec::new() };
+        let targets = if verify == Verify::Full { self.end_offsets(topic)? } else { Vec::new() };
         crew.set_targets(targets);
         let workload = &self.evidence.workload;
         let backlog = self.evidence.backlog_records * u64::from(workload.groups) * workload.payload_bytes();
@@ -180,7 +214,7 @@ impl Session<'_> {
         let workload = self.evidence.workload.clone();
         let readers = workload.producers.max(1);
         let (crew, _) = self.connect(workload, topic, 0..0, 0, readers)?;
-        let targets = cluster::end_offsets(topic)?;
+        let targets = self.end_offsets(topic)?;
         let records: i64 = targets.iter().sum();
         let limit = bulk_limit(records as u64 * self.evidence.workload.payload_bytes());
         // Nothing of this is measured: the window closed long ago.
@@ -240,7 +274,17 @@ impl Session<'_> {
         records_max: u64,
         consumers: u32,
     ) -> Result<(Crew, Collector), Error> {
-        let roles = Roles { workload, topic: topic.clone(), run: self.evidence.run, producers, records_max, consumers };
+        let roles = Roles {
+            workload,
+            topic: topic.clone(),
+            run: self.evidence.run,
+            producers,
+            records_max,
+            consumers,
+            expected_runs: vec![self.evidence.run],
+            journal: self.verification.as_ref().and_then(Verification::sender),
+            start_offsets: self.start_offsets.clone(),
+        };
         let (crew, collector) = Crew::connect(roles, self.clock)?;
         self.control = crew.control();
         Ok((crew, collector))
@@ -262,10 +306,12 @@ impl Session<'_> {
         let began = Instant::now();
         loop {
             let looked = Instant::now();
+            let pause = self.pause();
             if let Some(collector) = &mut self.evidence.collector {
-                collector.collect(LOOK);
+                collector.collect(pause);
             }
             let now_ns = self.clock.now_ns();
+            self.disturb(now_ns)?;
             if now_ns >= self.next_look_ns {
                 self.next_look_ns = now_ns - (now_ns - self.next_look_ns) % SECOND_NS + SECOND_NS;
                 if let Some(usage) = &mut self.evidence.usage {
@@ -277,7 +323,7 @@ impl Session<'_> {
                 return Ok(());
             }
             self.check(phase, began, limit)?;
-            std::thread::sleep(LOOK.saturating_sub(looked.elapsed()));
+            std::thread::sleep(pause.saturating_sub(looked.elapsed()));
         }
     }
 
@@ -305,6 +351,9 @@ impl Session<'_> {
         if self.interrupted.load(Ordering::Relaxed) {
             return Err(Error::Interrupted);
         }
+        if self.verification.as_ref().is_some_and(Verification::has_failed) {
+            return Err(Error::Ledger("cannot be written any more".into()));
+        }
         if began.elapsed() > limit { Err(Error::Deadline { phase, limit }) } else { Ok(()) }
     }
 
@@ -312,18 +361,6 @@ impl Session<'_> {
         let faults = self.control.faults.load(Ordering::Relaxed);
         if let Some(snapshot) = self.evidence.snapshot(now_ns, faults) {
             self.progress.show(&snapshot);
-        }
-    }
-
-    /// Removes what the run made. What cannot be removed is said and spoils nothing.
-    fn tear_down(&mut self) {
-        let (Some(topic), Some(bootstrap)) = (&self.evidence.topic, &self.evidence.bootstrap) else { return };
-        // The embedded broker's topics go with its directory.
-        if self.broker.is_none()
-            && !self.target.keep_topic
-            && let Err(error) = cluster::delete_topic(bootstrap, &topic.name)
-        {
-            self.progress.say(&format!("topic {} is still there: {error}", topic.name));
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
+use crate::fault::{FAULTS_MAX, FaultKind, FaultPlan};
 use crate::keys::{KEY_BYTES_MAX, KEY_SPACE_MAX, ZIPF_EXPONENT_MAX};
 use crate::options::LoadOptions;
 use crate::payload::STAMP_BYTES;
@@ -99,6 +100,8 @@ pub struct Workload {
     pub seed: u64,
     /// Whether all records are read and checked.
     pub verify: Verify,
+    /// Planned disturbances in the order of their moments.
+    pub faults: Vec<FaultPlan>,
 }
 
 /// Why a load is refused.
@@ -121,6 +124,9 @@ pub enum InvalidWorkload {
     /// No clients to measure.
     #[error("--mode consume and --mode drain need --consumers of at least 1")]
     NoConsumers,
+    /// A disturbance that could not be carried out or not be told from the next.
+    #[error("--fault {0}")]
+    Fault(String),
     /// More than the schedule can resolve.
     #[error("--rate of {0} records/s at its fastest is beyond 100 million")]
     Rate(u64),
@@ -197,12 +203,18 @@ impl Workload {
             prefill_bytes: args.prefill,
             seed: args.seed,
             verify: args.verify,
+            faults: planned_faults(args, mode)?,
         })
     }
 
     /// Producers with an index of their own over all phases: those that fill a backlog are not those that go on beside its readers.
     pub fn producers_in_all(&self) -> u32 {
         if self.mode == Mode::Drain { self.producers * 2 } else { self.producers }
+    }
+
+    /// A lost connection is won back and does not end the run.
+    pub fn survives_losses(&self) -> bool {
+        !self.faults.is_empty()
     }
 
     /// No schedule: the next record follows as soon as it may.
@@ -245,10 +257,37 @@ impl Workload {
                 Verify::Off => result::IntegrityMode::Off,
             },
             seed: self.seed,
+            faults: self.faults.iter().map(ToString::to_string).collect(),
         };
         self.records.describe(&mut told);
         told
     }
+}
+
+/// The faults in order, each over before the next begins and before the window ends.
+fn planned_faults(args: &LoadOptions, mode: Mode) -> Result<Vec<FaultPlan>, InvalidWorkload> {
+    let mut faults = args.fault.clone();
+    faults.sort_by_key(|fault| fault.at);
+    let refused = |what: String| Err(InvalidWorkload::Fault(what));
+    if faults.len() > FAULTS_MAX {
+        return refused(format!("was given {} times, more than {FAULTS_MAX}", faults.len()));
+    }
+    if mode == Mode::Consume && !faults.is_empty() {
+        return refused("needs producers: --mode produce or both".into());
+    }
+    for (place, fault) in faults.iter().enumerate() {
+        let next = faults.get(place + 1).map_or(args.duration, |next| next.at);
+        if fault.end() >= args.duration {
+            return refused(format!("{fault} is not over before the window of {} s ends", args.duration.as_secs_f64()));
+        }
+        if fault.end() > next {
+            return refused(format!("{fault} is not over before the next one begins"));
+        }
+        if mode == Mode::Produce && matches!(fault.kind, FaultKind::SlowConsumer(_)) {
+            return refused(format!("{fault} needs consumers"));
+        }
+    }
+    Ok(faults)
 }
 
 #[cfg(test)]
@@ -307,6 +346,22 @@ pub(crate) mod tests {
         assert!(parse("--mode consume --consumers 0").is_err());
         assert!(parse("--consumers 50 --groups 21").is_err_and(|error| error.contains("--groups 21")));
         assert!(parse("--duration 1ms").is_err());
+    }
+
+    #[test]
+    fn faults_are_ordered_and_must_fit_the_run() {
+        let planned = |line: &str| parse(&format!("--duration 10s {line}")).map(|workload| workload.faults);
+        let faults = planned("--fault cut@8s --fault pause@1s:200ms,kill@3s").expect("valid");
+        assert_eq!(faults.iter().map(|fault| fault.kind.name()).collect::<Vec<_>>(), ["pause", "kill", "cut"]);
+        for (line, word) in [
+            ("--fault kill@10s", "window"),
+            ("--fault pause@1s:2s --fault cut@2s", "next"),
+            ("--fault slow-consumer@1s:1s --mode produce", "consumers"),
+            ("--fault cut@1s --mode consume", "producers"),
+            ("--fault explode@1s", "kill@15s"),
+        ] {
+            assert!(planned(line).is_err_and(|error| error.contains(word)), "{line}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use loadgen::result::{Kind, RunResult, Verdict};
+use loadgen::result::{Kind, Machine, RunResult, Verdict};
 
 /// A load that is over in a second and hardly loads anything.
 const SMALL: [&str; 8] = ["--duration", "1s", "--warmup", "200ms", "--ceiling", "off", "--partitions", "2"];
@@ -20,7 +20,7 @@ fn loadgen(words: &[&str], out: &Path) -> Output {
 }
 
 fn small(words: &[&str], out: &Path) -> Output {
-    loadgen(&[words, &SMALL].concat(), out)
+    loadgen(&[&words[..1], &SMALL, &words[1..]].concat(), out)
 }
 
 fn told(output: &Output) -> String {
@@ -82,6 +82,9 @@ fn a_search_tells_the_highest_rate_and_keeps_every_probe() {
     let probes = results(&out.path().join("find-max"));
     assert_eq!(probes.len(), 3, "500, 1000, and 1000 again");
     assert!(probes.iter().all(|probe| probe.kind == Kind::Search && probe.slo.iter().all(|goal| goal.pass)));
+    let short = small(&["find-max", "--slo", "p99.99<1s", "--from", "500", "--to", "500"], out.path());
+    assert_eq!(short.status.code(), Some(2), "{}", told(&short));
+    assert!(told(&short).contains("longer --duration"), "{}", told(&short));
     let none = small(&["find-max", "--slo", "max<1us", "--from", "500", "--to", "500"], out.path());
     assert_eq!(none.status.code(), Some(1), "{}", told(&none));
     assert!(told(&none).contains("no rate holds"));
@@ -129,4 +132,69 @@ fn a_backlog_is_drained_with_producers_off_and_on_and_every_record_is_accounted_
     }
     assert_eq!(drains[0].integrity.acked, 2_000, "producers off");
     assert!(drains[1].integrity.acked >= 2_400, "producers on: {}", drains[1].integrity.acked);
+}
+
+#[test]
+fn a_broker_of_the_users_is_started_measured_and_stopped_by_his_commands() {
+    let out = directory();
+    // The port is free now and nobody else on this machine is told of it.
+    let port =
+        std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
+    let (program, data) = (env!("CARGO_BIN_EXE_loadgen"), out.path().join("data"));
+    let start =
+        format!("exec {program} embedded-broker --listen 127.0.0.1:{port} --data {} 2>/dev/null", data.display());
+    let bootstrap = format!("127.0.0.1:{port}");
+    let json = out.path().join("run.json").display().to_string();
+    let words =
+        ["run", "--rate", "500", "--bootstrap", &bootstrap, "--start", &start, "--product", "mine", "--json", &json];
+    let output = small(&words, out.path());
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    let result: RunResult = serde_json::from_slice(&std::fs::read(&json).expect("written")).expect("a result");
+    assert_eq!((result.target.product.as_str(), result.integrity.verdict), ("mine", Verdict::Pass));
+    assert!(result.resources.broker.is_some(), "its process was found by its port");
+    assert!(std::net::TcpStream::connect(&bootstrap).is_err(), "it was stopped");
+    let refused = small(&["run", "--bootstrap", &bootstrap, "--start", "exit 3"], out.path());
+    assert_eq!(refused.status.code(), Some(3), "{}", told(&refused));
+    assert!(told(&refused).contains("exit status: 3"), "{}", told(&refused));
+}
+
+#[test]
+fn a_side_that_is_worse_is_exit_1_and_too_few_runs_exit_2() {
+    let out = directory();
+    let slow = out.path().join("slow.toml");
+    std::fs::write(&slow, "name = \"patient\"\n[load]\nlinger = \"500ms\"\n").expect("written");
+    let slow = slow.display().to_string();
+    // Hundreds of milliseconds against a few: no load on the machine turns that round.
+    let common =
+        ["--rate", "300", "--producers", "30", "--metric", "response-p50", "--reruns", "0", "--duration", "1500ms"];
+    let worse = small(&[&["ab", "now=embedded", slow.as_str()], &common[..]].concat(), out.path());
+    assert_eq!(worse.status.code(), Some(1), "{}", told(&worse));
+    assert!(told(&worse).contains("WORSE") && told(&worse).contains("patient"), "{}", told(&worse));
+    let runs = results(&out.path().join("ab"));
+    let order: Vec<_> = runs.iter().map(|run| run.label.as_deref().unwrap_or_default()).collect();
+    assert_eq!(order[..4], ["now", "patient", "patient", "now"], "turn about");
+    let folder = out.path().join("ab").display().to_string();
+    let better = Command::new(env!("CARGO_BIN_EXE_loadgen"))
+        .args(["compare", &folder, "--metric", "response-p50", "--base", "patient"])
+        .output()
+        .expect("the program starts");
+    assert_eq!(better.status.code(), Some(0), "{}", told(&better));
+    assert!(told(&better).contains("BETTER"), "{}", told(&better));
+    let few = small(&[&["ab", "embedded", "embedded", "--repeats", "2"], &common[..]].concat(), out.path());
+    assert_eq!(few.status.code(), Some(2), "{}", told(&few));
+    assert!(told(&few).contains("too few"), "{}", told(&few));
+}
+
+#[test]
+fn a_machine_is_certified_by_its_own_noise() {
+    let out = directory();
+    let machines = out.path().join("machines");
+    let words = ["certify", "--rate", "300", "--repeats", "4", "--machines", &machines.display().to_string()];
+    let output = small(&words, out.path());
+    // One machine in twenty differs from itself by chance, and a busy one more often; that is its verdict and no failure.
+    assert!(matches!(output.status.code(), Some(0..=2)), "{}", told(&output));
+    let file = std::fs::read_dir(&machines).expect("a folder").flatten().next().expect("one file").path();
+    let machine: Machine = serde_json::from_slice(&std::fs::read(&file).expect("readable")).expect("a machine");
+    assert_eq!(file.file_stem().map(|stem| stem.to_string_lossy().into_owned()), Some(machine.id.clone()));
+    assert!(machine.noise.get("response_p50").is_some_and(|floor| floor.n == 8 && floor.median > 0.0));
 }

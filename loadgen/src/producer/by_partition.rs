@@ -94,8 +94,9 @@ impl RecordSource {
 impl Producer {
     /// Builds and sends what is due at `now_ns`.
     pub(super) fn fill_by_partition(&mut self, now_ns: u64, recorder: &mut Recorder) -> Result<(), Error> {
-        for link in &mut self.links {
-            link.resend(now_ns, &self.settings.clock)?;
+        for broker in 0..self.links.len() {
+            let resent = self.links[broker].resend(now_ns, &self.settings.clock);
+            self.endure(broker, resent)?;
         }
         for _ in 0..REQUESTS_A_TURN_MAX {
             let filled = self.gather(now_ns);
@@ -196,9 +197,11 @@ impl Producer {
                 if was_sticky {
                     *sticky = (*sticky + 1) % partitions;
                 }
-                link.send(request, &self.settings.clock)?;
+                let sent = link.send(request, &self.settings.clock);
+                self.endure(broker, sent)?;
                 if self.settings.workload.acks == Acks::None {
-                    self.settle_unacknowledged(broker, recorder)?;
+                    let settled = self.settle_unacknowledged(broker, recorder);
+                    self.endure(broker, settled)?;
                 }
             }
         }

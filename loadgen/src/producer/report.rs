@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::mpsc::SyncSender;
 
 use protocol::error_code::ErrorCode;
 use protocol::messages::produce::ProduceResponse;
 
 use crate::error::{Error, error_name};
 use crate::integrity::AckLedger;
+use crate::ledger::AckedRange;
 use crate::recorder::Recorder;
 use crate::request::{BatchSpan, Request};
 
@@ -39,12 +41,18 @@ impl fmt::Display for Failure {
 pub struct ProducerReport {
     /// Which producer.
     pub index: u32,
+    /// Who writes acknowledgements down, if anybody does.
+    pub journal: Option<SyncSender<AckedRange>>,
     /// For each partition.
     pub ledgers: Vec<AckLedger>,
     /// Failed records by their failure, all phases.
     pub errors: BTreeMap<Failure, u64>,
     /// Batches that were refused for now and sent again, by Kafka's error code.
     pub retried: BTreeMap<i16, u64>,
+    /// Batches whose connection was lost before the answer, and that were sent again.
+    pub resent_batches: u64,
+    /// Records that were answered without error; at acks=0, handed to the kernel.
+    pub acked_records: u64,
     /// Requests that had no answer in time.
     pub timeouts: u64,
     /// Records due in the measured window.
@@ -86,6 +94,19 @@ impl ProducerReport {
         }
     }
 
+    fn write_down(&self, batch: &BatchSpan, end: u64) {
+        let Some(journal) = &self.journal else { return };
+        let (producer, partition) = (self.index, batch.partition);
+        // A journal that has ended has failed, and main ends the run for it.
+        let _ = journal.send(AckedRange { producer, partition, start: batch.first_sequence, end });
+    }
+
+    /// Books requests whose connection was lost: nobody will know what became of their records.
+    pub(super) fn note_lost(&mut self, request: &Request) {
+        let records: u64 = request.batches().map(|(batch, _)| u64::from(batch.records)).sum();
+        *self.errors.entry(Failure::Disconnected).or_default() += records;
+    }
+
     /// Books an answer: acknowledged ranges into the ledgers, latencies into the recorder.
     pub(super) fn settle(
         &mut self,
@@ -105,6 +126,8 @@ impl ProducerReport {
                 0 | DUPLICATE_SEQUENCE_NUMBER => {
                     let end = batch.first_sequence + u64::from(batch.records);
                     self.ledgers[batch.partition as usize].acked.push(batch.first_sequence, end);
+                    self.acked_records += u64::from(batch.records);
+                    self.write_down(batch, end);
                     record_batch(recorder, batch, runs, request.sent_ns, now_ns);
                 }
                 code => {

@@ -1,7 +1,7 @@
 //! What records look like: sizes, keys, filler, and how their batches are compressed.
 
 use crate::filler::{ENTROPY_MAX, FillerPool};
-use crate::keys::{self, KEY_BYTES_MAX, KEY_SPACE_MAX, KeyDistribution, KeySettings, ZIPF_EXPONENT_MAX};
+use crate::keys::{self, KEY_BYTES_MAX, KEY_SPACE_MAX, KeyDistribution, KeyRule, KeySettings, ZIPF_EXPONENT_MAX};
 use crate::options::LoadOptions;
 use crate::payload::STAMP_BYTES;
 use crate::result::{self, Compression};
@@ -42,6 +42,11 @@ impl RecordShape {
     /// Bytes of a key; absent where records have none.
     pub fn key_bytes(&self) -> Option<usize> {
         self.keys.map(|keys| keys.key_bytes as usize)
+    }
+
+    /// What a reader of this load alone finds for keys.
+    pub fn key_rule(&self) -> KeyRule {
+        self.keys.map_or(KeyRule::Absent, KeyRule::Of)
     }
 
     /// Key and value bytes of a record on average.

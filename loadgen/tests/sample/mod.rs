@@ -184,6 +184,7 @@ fn workload() -> Workload {
         client_mode: ClientMode::Modelled,
         integrity: IntegrityMode::Full,
         seed: 1,
+        faults: Vec::new(),
     }
 }
 
