@@ -124,14 +124,16 @@ impl Evidence {
             return None;
         }
         let (workload, last) = (&self.workload, rows.last()?);
+        let groups = u64::from(workload.groups);
         let records =
             if workload.mode == Mode::Consume { last.counts.consumed_records } else { last.counts.acked_records };
         let records_per_s = records as f64 / timeline.covered_secs(last.second).max(1e-3);
-        let value_bytes = workload.record_bytes as f64;
+        let payload_bytes = workload.records.payload_bytes_mean();
         // In the drain nothing is offered any more, and the last second's rates would be news of yesterday.
         let achieved = (phase != "drain").then_some(Achieved {
-            offered_bytes_per_s: (!workload.is_closed_loop()).then_some(workload.records_per_s * value_bytes),
-            bytes_per_s: records_per_s * value_bytes,
+            offered_bytes_per_s: (!workload.is_closed_loop())
+                .then(|| workload.offered_per_s(&timeline, last.second) * payload_bytes),
+            bytes_per_s: records_per_s * payload_bytes,
             records_per_s,
             response_p50_ns: last.response.p50_ns,
             response_p99_ns: last.response.p99_ns,
@@ -146,8 +148,8 @@ impl Evidence {
             planned_secs: (to_ns - from_ns) / SECOND_NS,
             achieved,
             unread_records: match workload.mode {
-                Mode::Both => Some(acked.saturating_sub(consumed)),
-                Mode::Drain => Some((self.backlog_records + acked).saturating_sub(consumed)),
+                Mode::Both => Some((acked * groups).saturating_sub(consumed)),
+                Mode::Drain => Some(((self.backlog_records + acked) * groups).saturating_sub(consumed)),
                 Mode::Produce | Mode::Consume => None,
             },
             errors: failed,

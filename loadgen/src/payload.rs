@@ -6,8 +6,10 @@
 //! ```
 //! Little-endian. `sequence` counts from 0 within (producer, partition). `intended_ns` is the run's monotonic clock.
 
-use rand::{Rng, SeedableRng};
+use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
+
+use crate::filler;
 
 /// Bytes before the filler; the smallest record.
 pub const STAMP_BYTES: usize = 32;
@@ -46,6 +48,13 @@ impl Stamp {
         })
     }
 
+    /// Writes it over the first [`STAMP_BYTES`] of a value whose filler is in place.
+    pub fn write(&self, value: &mut [u8]) {
+        value[..STAMP_BYTES].copy_from_slice(&self.encode());
+        let crc = crc32c::crc32c(&value[4..]);
+        value[..4].copy_from_slice(&crc.to_le_bytes());
+    }
+
     fn encode(&self) -> [u8; STAMP_BYTES] {
         let mut bytes = [0; STAMP_BYTES];
         bytes[4..8].copy_from_slice(&self.run.to_le_bytes());
@@ -70,15 +79,20 @@ pub struct PayloadWriter {
 }
 
 impl PayloadWriter {
-    /// Values of `value_bytes` with fillers drawn from `seed`.
+    /// Values of `value_bytes` with random fillers drawn from `seed`.
     pub fn new(value_bytes: usize, seed: u64) -> Self {
+        Self::with_entropy(value_bytes, filler::ENTROPY_MAX, seed)
+    }
+
+    /// The same with fillers of `entropy` bits a byte.
+    pub fn with_entropy(value_bytes: usize, entropy: f64, seed: u64) -> Self {
         assert!(value_bytes >= STAMP_BYTES, "the workload bounds the record size");
         let count = (POOL_BYTES / value_bytes).clamp(1, 64);
         let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
         let pool = (0..count)
             .map(|_| {
                 let mut value = vec![0; value_bytes];
-                random.fill_bytes(&mut value[STAMP_BYTES..]);
+                filler::fill(&mut value[STAMP_BYTES..], entropy, &mut random);
                 let filler_crc = crc32c::crc32c(&value[STAMP_BYTES..]);
                 (value, filler_crc)
             })
@@ -140,6 +154,9 @@ mod tests {
             let value = value(bytes);
             assert_eq!(value.len(), bytes);
             assert_eq!(Stamp::verify(&value), Some(STAMP), "{bytes} bytes");
+            let mut written = [vec![9; STAMP_BYTES], value[STAMP_BYTES..].to_vec()].concat();
+            STAMP.write(&mut written);
+            assert_eq!(written, value, "both ways are one format");
         }
     }
 

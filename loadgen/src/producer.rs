@@ -4,6 +4,9 @@
 //! several partitions to each leader, at most so many unanswered. While nothing may be sent, what is due stays on the
 //! schedule and keeps its intended time, so the wait shows in the latency and not in the memory.
 
+mod accumulator;
+mod by_partition;
+mod codec;
 mod link;
 mod recovery;
 mod report;
@@ -22,6 +25,7 @@ use crate::clock::Clock;
 use crate::cluster::{CALL_TIMEOUT, Topic, init_producer_id};
 use crate::connection::{self, Receiver};
 use crate::error::Error;
+use crate::filler::FillerPool;
 use crate::integrity::AckLedger;
 use crate::ledger::AckedRange;
 use crate::payload::{PayloadWriter, Stamp};
@@ -31,6 +35,7 @@ use crate::result::Acks;
 use crate::schedule::Schedule;
 use crate::signals::Signals;
 use crate::workload::Workload;
+use by_partition::ByPartition;
 use link::Link;
 use report::record_batch;
 
@@ -48,6 +53,8 @@ pub struct ProducerSettings {
     pub run: u32,
     /// The clock of the run.
     pub clock: Clock,
+    /// Of records that are not all alike; absent where they are.
+    pub filler: Option<Arc<FillerPool>>,
     /// Between main and its clients.
     pub signals: Arc<Signals>,
     /// Who writes acknowledgements down, if anybody does.
@@ -65,6 +72,8 @@ pub struct Producer {
     schedule: Option<Schedule>,
     /// The partition whose batch is filled now.
     partition: usize,
+    /// Where records go that are not all alike.
+    by_partition: Option<ByPartition>,
     links: Vec<Link>,
     /// What comes back on each link.
     receivers: Vec<Receiver>,
@@ -96,6 +105,7 @@ impl Producer {
             receivers.push(receiver);
         }
         let identity = if workload.idempotent { Some(init_producer_id(&topic.brokers[0])?) } else { None };
+        let by_partition = ByPartition::new(index, &settings, identity);
         let ledgers = vec![AckLedger::default(); topic.leaders.len()];
         Ok(Self {
             index,
@@ -104,6 +114,7 @@ impl Producer {
             identity,
             schedule: None,
             partition: index as usize % topic.leaders.len(),
+            by_partition,
             links,
             receivers,
             first_token,
@@ -117,12 +128,8 @@ impl Producer {
 
     /// Starts to send at `origin_ns`: by schedule, or as fast as it goes.
     pub fn start(&mut self, origin_ns: u64, records_max: u64) {
-        let workload = &self.settings.workload;
         self.records_left = records_max;
-        self.schedule = (!workload.is_closed_loop()).then(|| {
-            let share = workload.records_per_s / f64::from(workload.producers);
-            Schedule::new(workload.arrival, share, origin_ns, workload.seed, u64::from(self.index))
-        });
+        self.schedule = self.settings.workload.schedule(self.index, origin_ns);
     }
 
     /// The measured window begins: what the warm-up still owes is forgotten.
@@ -134,6 +141,9 @@ impl Producer {
 
     /// Builds and sends what is due at `now_ns`.
     pub fn fill(&mut self, now_ns: u64, payload: &mut PayloadWriter, recorder: &mut Recorder) -> Result<(), Error> {
+        if self.by_partition.is_some() {
+            return self.fill_by_partition(now_ns, recorder);
+        }
         while !self.closing && self.is_due(now_ns) && self.prepare_batch(now_ns, recorder)? {
             self.append_due(now_ns, payload);
             self.close_if_full(recorder)?;
@@ -168,12 +178,16 @@ impl Producer {
     /// Everything sent is answered, and nothing more is to be sent.
     pub fn is_idle(&self) -> bool {
         let nothing_left = self.closing || self.records_left == 0;
-        nothing_left && self.links.iter().all(Link::is_idle)
+        let nothing_waits = self.by_partition.as_ref().is_none_or(ByPartition::is_empty);
+        nothing_left && nothing_waits && self.links.iter().all(Link::is_idle)
     }
 
     /// When `fill` is worth calling again, if nothing is answered before.
     pub fn next_wake_ns(&self) -> u64 {
         let mut wake_ns = self.links.iter().filter_map(Link::resend_at_ns).min().unwrap_or(u64::MAX);
+        if let Some(by_partition) = &self.by_partition {
+            return wake_ns.min(self.next_wake_by_partition_ns(by_partition));
+        }
         let settings = &self.settings.workload;
         for link in self.links.iter().filter(|link| link.has_room(settings.in_flight)) {
             if let Some(open) = link.open.as_ref().filter(|open| open.first_intended_ns().is_some()) {
@@ -183,7 +197,7 @@ impl Producer {
         if let Some(schedule) = self.schedule.as_ref().filter(|_| !self.closing && self.records_left > 0) {
             let link = &self.links[self.settings.topic.leaders[self.partition]];
             let blocked = !link.has_room(settings.in_flight);
-            let room = link.open.as_ref().map_or(0, |open| open.room(settings.record_bytes, &self.template));
+            let room = link.open.as_ref().map_or(0, |open| open.room(settings.value_bytes_max(), &self.template));
             if room > 0 {
                 // Nothing is lost by sleeping until the batch is full: its records are built with their own times.
                 wake_ns = wake_ns.min(schedule.estimate_ns(room));
@@ -268,7 +282,7 @@ impl Producer {
     /// The first record of a batch has the whole linger to wait, unless the batch is full before.
     fn wake_for_new_batch_ns(&self, schedule: &Schedule) -> u64 {
         let workload = &self.settings.workload;
-        let records = (workload.batch_bytes / workload.record_bytes).max(1);
+        let records = (workload.batch_bytes / workload.value_bytes_max()).max(1);
         let linger_end_ns = schedule.peek_ns().saturating_add(workload.linger.as_nanos() as u64);
         linger_end_ns.min(schedule.estimate_ns(records))
     }
@@ -307,7 +321,7 @@ impl Producer {
         let open = link.open.as_mut().expect("prepare_batch opened it");
         // One look at the clock a batch; in a closed loop a record is due when its batch is begun.
         let now_ns = if self.schedule.is_none() { self.settings.clock.now_ns() } else { now_ns };
-        let room = open.room(self.settings.workload.record_bytes, &self.template) as u64;
+        let room = open.room(self.settings.workload.value_bytes_max(), &self.template) as u64;
         let mut stamp = Stamp {
             run: self.settings.run,
             producer: self.index,
@@ -333,7 +347,7 @@ impl Producer {
     fn close_if_full(&mut self, recorder: &mut Recorder) -> Result<(), Error> {
         let broker = self.settings.topic.leaders[self.partition];
         let Some(open) = &mut self.links[broker].open else { return Ok(()) };
-        if open.room(self.settings.workload.record_bytes, &self.template) > 0 && self.records_left > 0 {
+        if open.room(self.settings.workload.value_bytes_max(), &self.template) > 0 && self.records_left > 0 {
             return Ok(());
         }
         open.close_batch(true);
@@ -373,7 +387,7 @@ impl Producer {
         let now_ns = self.settings.clock.now_ns();
         while let Some(request) = link.pop_written() {
             for (batch, runs) in request.batches() {
-                record_batch(recorder, batch.records, batch.bytes, runs, request.sent_ns, now_ns);
+                record_batch(recorder, batch, runs, request.sent_ns, now_ns);
                 self.report.acked_records += u64::from(batch.records);
                 self.settings.signals.add_acked(u64::from(batch.records));
             }

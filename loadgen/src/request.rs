@@ -9,8 +9,9 @@ use protocol::messages::produce::{ProduceRequest, TopicProduceData};
 use protocol::record_batch::{BatchBuilder, HEADER_BYTES, ProducerFields};
 
 use crate::client::CLIENT_ID;
+use crate::record_size::records_that_fit;
 use crate::result::Acks;
-use crate::workload::{RECORD_OVERHEAD_BYTES_MAX, REQUEST_BYTES_MAX};
+use crate::workload::REQUEST_BYTES_MAX;
 
 /// The newest version with plain lengths.
 pub const PRODUCE_VERSION_MAX: i16 = 8;
@@ -64,8 +65,31 @@ pub struct BatchSpan {
     pub records: u32,
     /// Its size on the wire.
     pub bytes: u32,
+    /// Its size before compression.
+    pub uncompressed_bytes: u32,
+    /// Keys and values in it.
+    pub payload_bytes: u64,
     /// Its entries in the request's intended times.
     intended_runs: u32,
+}
+
+/// A batch that was built elsewhere.
+#[derive(Debug, Clone, Copy)]
+pub struct PreparedBatch<'a> {
+    /// Where it goes.
+    pub partition: u32,
+    /// Number of its first record within (producer, partition).
+    pub first_sequence: u64,
+    /// Its records.
+    pub records: u32,
+    /// As it goes on the wire.
+    pub bytes: &'a [u8],
+    /// Its size before compression.
+    pub uncompressed_bytes: u32,
+    /// Keys and values in it.
+    pub payload_bytes: u64,
+    /// Runs of its records that were due at the same time.
+    pub intended: &'a [(u64, u32)],
 }
 
 /// A request under construction, then in flight, then empty again: its memory is used for the whole run.
@@ -94,6 +118,7 @@ struct OpenBatch {
     timestamp_ms: i64,
     head_at: usize,
     first_run: usize,
+    payload_bytes: u64,
 }
 
 impl Request {
@@ -131,7 +156,8 @@ impl Request {
         });
         let builder = BatchBuilder::new(std::mem::take(&mut self.bytes), timestamp_ms, fields);
         let first_run = self.intended.len();
-        self.open = Some(OpenBatch { builder, partition, first_sequence, timestamp_ms, head_at, first_run });
+        self.open =
+            Some(OpenBatch { builder, partition, first_sequence, timestamp_ms, head_at, first_run, payload_bytes: 0 });
     }
 
     /// The partition of the batch that is open.
@@ -143,7 +169,7 @@ impl Request {
     pub fn room(&self, value_bytes: usize, template: &Template) -> usize {
         let Some(open) = &self.open else { return 0 };
         let left = template.batch_bytes_max.saturating_sub(open.builder.batch_bytes());
-        let records = left / (value_bytes + RECORD_OVERHEAD_BYTES_MAX);
+        let records = records_that_fit(left, open.builder.record_count() as usize, value_bytes);
         records.max(usize::from(open.builder.batch_bytes() == HEADER_BYTES))
     }
 
@@ -151,6 +177,7 @@ impl Request {
     pub fn append(&mut self, value: &[u8], intended_ns: u64) {
         let open = self.open.as_mut().expect("a batch is open");
         open.builder.append_payload(open.timestamp_ms, None, value);
+        open.payload_bytes += value.len() as u64;
         match self.intended[open.first_run..].last_mut() {
             Some(run) if run.0 == intended_ns => run.1 += 1,
             _ => self.intended.push((intended_ns, 1)),
@@ -170,7 +197,32 @@ impl Request {
             first_sequence: open.first_sequence,
             records: records as u32,
             bytes: bytes as u32,
+            uncompressed_bytes: bytes as u32,
+            payload_bytes: open.payload_bytes,
             intended_runs: (self.intended.len() - open.first_run) as u32,
+        });
+    }
+
+    /// Whether a batch of about `bytes` may go in; one alone always does.
+    pub fn has_space_for(&self, bytes: usize) -> bool {
+        self.batches.is_empty() || self.bytes.len() + PARTITION_HEAD_BYTES + bytes <= REQUEST_BYTES_MAX
+    }
+
+    /// Appends a whole batch of a partition that has none in this request yet.
+    pub fn push_batch(&mut self, batch: &PreparedBatch<'_>) {
+        assert!(self.open.is_none(), "no batch is built here at the same time");
+        self.bytes.extend_from_slice(&batch.partition.to_be_bytes());
+        self.bytes.extend_from_slice(&(batch.bytes.len() as i32).to_be_bytes());
+        self.bytes.extend_from_slice(batch.bytes);
+        self.intended.extend_from_slice(batch.intended);
+        self.batches.push(BatchSpan {
+            partition: batch.partition,
+            first_sequence: batch.first_sequence,
+            records: batch.records,
+            bytes: batch.bytes.len() as u32,
+            uncompressed_bytes: batch.uncompressed_bytes,
+            payload_bytes: batch.payload_bytes,
+            intended_runs: batch.intended.len() as u32,
         });
     }
 

@@ -28,8 +28,8 @@ pub use measured::{
 pub use quality::Quality;
 pub use timestamp::{parse_utc_timestamp, utc_timestamp};
 pub use workload::{
-    Acks, Arrival, ArrivalKind, ClientMode, Compression, Durability, FetchSettings, Fsync, IntegrityMode, LoadgenBuild,
-    OverloadPolicy, Phase, Target, Workload, WriteCache, fnv1a,
+    Acks, Arrival, ArrivalKind, ClientMode, Compression, Durability, FetchSettings, Fsync, IntegrityMode, Keys,
+    LoadgenBuild, OverloadPolicy, Phase, SizeShare, Target, Workload, WriteCache, fnv1a,
 };
 
 use std::collections::BTreeMap;

@@ -201,8 +201,9 @@ impl Session<'_> {
         }
         let targets = if verify == Verify::Full { self.end_offsets(topic)? } else { Vec::new() };
         crew.set_targets(targets);
-        let limit =
-            bulk_limit(self.evidence.backlog_records * self.evidence.workload.record_bytes as u64) + planned * 4;
+        let workload = &self.evidence.workload;
+        let backlog = self.evidence.backlog_records * u64::from(workload.groups) * workload.payload_bytes();
+        let limit = bulk_limit(backlog) + planned * 4;
         self.watch("reading up to the end", limit, || crew.consumers_have_ended())?;
         self.evidence.drain = Some(produced.elapsed());
         self.evidence.verified = verify == Verify::Full;
@@ -217,7 +218,7 @@ impl Session<'_> {
         let (crew, _) = self.connect(workload, topic, 0..0, 0, readers)?;
         let targets = self.end_offsets(topic)?;
         let records: i64 = targets.iter().sum();
-        let limit = bulk_limit(records as u64 * self.evidence.workload.record_bytes as u64);
+        let limit = bulk_limit(records as u64 * self.evidence.workload.payload_bytes());
         // Nothing of this is measured: the window closed long ago.
         let mut crew = crew.start(Timeline { start_ns: 0, measure_ns: 0, end_ns: 1 })?;
         crew.set_targets(targets);
@@ -229,8 +230,8 @@ impl Session<'_> {
 
     /// Fills the topic as fast as it goes.
     fn prefill(&mut self, topic: &Topic) -> Result<(), Error> {
-        let workload = Workload { records_per_s: 0.0, ..self.evidence.workload.clone() };
-        let records = workload.prefill_bytes.div_ceil(workload.record_bytes as u64);
+        let workload = self.evidence.workload.in_closed_loop();
+        let records = workload.prefill_bytes.div_ceil(workload.payload_bytes());
         let share = records.div_ceil(u64::from(workload.producers));
         let limit = bulk_limit(workload.prefill_bytes);
         self.progress.say(&format!("filling the topic with {records} records"));
@@ -248,7 +249,8 @@ impl Session<'_> {
     /// Consumes a filled topic against the clock.
     fn consume(&mut self, topic: &Topic) -> Result<(), Error> {
         let workload = &self.evidence.workload;
-        let (duration, limit) = (workload.duration, bulk_limit(workload.prefill_bytes));
+        let limit = bulk_limit(workload.prefill_bytes.saturating_mul(u64::from(workload.groups)));
+        let duration = workload.duration;
         let (crew, collector) = self.connect(workload.clone(), topic, 0..0, 0, workload.consumers)?;
         let targets = cluster::end_offsets(topic)?;
         let start_ns = self.clock.now_ns();

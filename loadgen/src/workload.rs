@@ -1,14 +1,20 @@
 //! The load that was asked for: parsed, bounded and consistent, or refused with the reason.
 
+mod arrivals;
+mod records;
+
 use std::time::Duration;
 
 use clap::ValueEnum;
 
 use crate::fault::{FAULTS_MAX, FaultKind, FaultPlan};
+use crate::keys::{KEY_BYTES_MAX, KEY_SPACE_MAX, ZIPF_EXPONENT_MAX};
 use crate::options::LoadOptions;
 use crate::payload::STAMP_BYTES;
 use crate::result::{self, Acks};
-use crate::schedule::Arrival;
+
+pub use arrivals::Arrivals;
+pub use records::RecordShape;
 
 /// Kafka's `max.request.size`: how much a client sends in one request, one batch aside.
 pub const REQUEST_BYTES_MAX: usize = 1024 * 1024;
@@ -22,6 +28,10 @@ pub const FETCH_PARTITION_BYTES_MAX: u32 = 1024 * 1024;
 pub const FETCH_WAIT_MS_MAX: u32 = 500;
 /// Largest accepted batch: what a broker can be told to take with `message.max.bytes` in practice.
 const BATCH_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// What a batch takes before compression: a codec that shrinks it a thousandfold must not make it grow without end.
+pub const UNCOMPRESSED_BATCH_BYTES_MAX: usize = BATCH_BYTES_MAX as usize;
+/// Consumers of all groups: each has a connection to every leader.
+const CONSUMERS_MAX: u32 = 1_000;
 /// A record's bytes in a batch besides its value: length, attributes, deltas, null key, value length, header count.
 pub const RECORD_OVERHEAD_BYTES_MAX: usize = 21;
 /// The header of a batch.
@@ -54,24 +64,26 @@ pub enum Verify {
 pub struct Workload {
     /// What is measured.
     pub mode: Mode,
-    /// Offered records a second over all producers; 0 is a closed loop.
-    pub records_per_s: f64,
-    /// Distribution of the gaps.
-    pub arrival: Arrival,
+    /// When records are due.
+    pub arrivals: Arrivals,
     /// Measured window.
     pub duration: Duration,
     /// Load before it.
     pub warmup: Duration,
-    /// Bytes of a value.
+    /// Bytes of a value, on average where they differ.
     pub record_bytes: usize,
+    /// What records look like.
+    pub records: RecordShape,
     /// Partitions of the topic.
     pub partitions: u32,
     /// Replicas of each.
     pub replication_factor: u16,
     /// Producer clients.
     pub producers: u32,
-    /// Consumer clients while the clock runs.
+    /// Consumer clients of a group while the clock runs.
     pub consumers: u32,
+    /// Groups of them, each of which reads everything.
+    pub groups: u32,
     /// What an acknowledgement waits for.
     pub acks: Acks,
     /// Longest wait for company.
@@ -96,7 +108,9 @@ pub struct Workload {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidWorkload {
     /// Too small for the check data, or larger than its batch.
-    #[error("--record-bytes {0} must be from {STAMP_BYTES} (the check data) to what --batch-bytes {1} can hold")]
+    #[error(
+        "--record-bytes {0} must be from {STAMP_BYTES} (the check data) to what --batch-bytes {1} can hold, its key included"
+    )]
     RecordBytes(u64, u64),
     /// Outside what brokers take.
     #[error("--batch-bytes {0} must be at most {BATCH_BYTES_MAX}")]
@@ -114,19 +128,43 @@ pub enum InvalidWorkload {
     #[error("--fault {0}")]
     Fault(String),
     /// More than the schedule can resolve.
-    #[error("--rate of {0} records/s is beyond 100 million")]
+    #[error("--rate of {0} records/s at its fastest is beyond 100 million")]
     Rate(u64),
+    /// More connections than one process should hold.
+    #[error("--consumers {0} in each of --groups {1} are more than {CONSUMERS_MAX} in all")]
+    Consumers(u32, u32),
+    /// No keys, or more than can be numbered.
+    #[error("--key-space must be from 1 to {KEY_SPACE_MAX}")]
+    KeySpace,
+    /// Too short to tell all keys apart, or longer than a key.
+    #[error("--key-bytes {0} must be from {1}, the digits of --key-space {2}, to {KEY_BYTES_MAX}")]
+    KeyBytes(u32, usize, u64),
+    /// No power law.
+    #[error("--zipf-exponent must be above 0 and at most {ZIPF_EXPONENT_MAX}")]
+    ZipfExponent,
+    /// A byte has eight bits.
+    #[error("--entropy must be from 0 to 8 bits a byte")]
+    Entropy,
+    /// Nothing that one would call bursts.
+    #[error("--burst-on and --burst-off must each be from 1 ms to 10 minutes")]
+    Bursts,
+    /// Two courses at once.
+    #[error("--ramp-from and --arrival burst exclude each other: a ramp has constant or poisson gaps")]
+    RampOfBursts,
+    /// The warm-up has this rate, and would be empty.
+    #[error("--ramp-from must be a rate above 0")]
+    RampFromNothing,
 }
 
 impl Workload {
     /// Checks the options against each other.
     pub fn from_options(args: &LoadOptions) -> Result<Self, InvalidWorkload> {
-        let record_in_batch = args.record_bytes + (RECORD_OVERHEAD_BYTES_MAX + BATCH_HEADER_BYTES) as u64;
         if args.batch_bytes > BATCH_BYTES_MAX {
             return Err(InvalidWorkload::BatchBytes(args.batch_bytes));
         }
-        if args.record_bytes < STAMP_BYTES as u64 || record_in_batch > args.batch_bytes {
-            return Err(InvalidWorkload::RecordBytes(args.record_bytes, args.batch_bytes));
+        let records = RecordShape::from_options(args)?;
+        if args.consumers * args.groups > CONSUMERS_MAX {
+            return Err(InvalidWorkload::Consumers(args.consumers, args.groups));
         }
         if args.duration < Duration::from_millis(100) {
             return Err(InvalidWorkload::Duration);
@@ -138,24 +176,25 @@ impl Workload {
         if reads_backlog && args.consumers == 0 {
             return Err(InvalidWorkload::NoConsumers);
         }
-        let records_per_s = args.rate.records_per_s(args.record_bytes as usize);
-        if records_per_s > 1e8 {
-            return Err(InvalidWorkload::Rate(records_per_s as u64));
-        }
+        let mut arrivals = Arrivals::from_options(args, records.payload_bytes_mean())?;
         let mode = if args.consumers == 0 { Mode::Produce } else { args.mode };
+        if mode == Mode::Consume {
+            // Consuming a filled topic has no schedule: the readers go as fast as they can.
+            arrivals.records_per_s = 0.0;
+        }
         Ok(Self {
             mode,
-            // Consuming a filled topic has no schedule: the readers go as fast as they can.
-            records_per_s: if mode == Mode::Consume { 0.0 } else { records_per_s },
-            arrival: args.arrival,
+            arrivals,
             duration: args.duration,
             // The clock of a backlog starts when its readers do.
             warmup: if reads_backlog { Duration::ZERO } else { args.warmup },
-            record_bytes: args.record_bytes as usize,
+            record_bytes: records.sizes.mean_bytes().round() as usize,
+            records,
             partitions: args.partitions,
             replication_factor: args.replication_factor,
             producers: args.producers,
             consumers: if mode == Mode::Produce { 0 } else { args.consumers },
+            groups: if mode == Mode::Produce { 1 } else { args.groups },
             acks: args.acks,
             linger: args.linger,
             batch_bytes: args.batch_bytes as usize,
@@ -180,26 +219,25 @@ impl Workload {
 
     /// No schedule: the next record follows as soon as it may.
     pub fn is_closed_loop(&self) -> bool {
-        self.records_per_s == 0.0
+        self.arrivals.records_per_s == 0.0
     }
 
     /// The same as the result file tells it.
     pub fn describe(&self) -> result::Workload {
-        let kind = match self.arrival {
-            _ if self.is_closed_loop() => result::ArrivalKind::ClosedLoop,
-            Arrival::Constant => result::ArrivalKind::Constant,
-            Arrival::Poisson => result::ArrivalKind::Poisson,
-        };
         let phase = |name: &str, length: Duration| result::Phase { name: name.into(), secs: length.as_secs_f64() };
-        result::Workload {
+        let mut told = result::Workload {
             topics: 1,
             partitions: self.partitions,
             replication_factor: self.replication_factor,
             producers: self.producers,
             consumers: self.consumers,
+            groups: (self.groups > 1).then_some(self.groups),
             record_bytes: self.record_bytes as u32,
+            sizes: Vec::new(),
             key_bytes: None,
-            arrival: result::Arrival { kind, records_per_s: (!self.is_closed_loop()).then_some(self.records_per_s) },
+            keys: None,
+            entropy_bits_per_byte: None,
+            arrival: self.arrivals.describe(),
             phases: vec![phase("warmup", self.warmup), phase("measure", self.duration)],
             acks: self.acks,
             linger_ms: self.linger.as_secs_f64() * 1e3,
@@ -220,7 +258,9 @@ impl Workload {
             },
             seed: self.seed,
             faults: self.faults.iter().map(ToString::to_string).collect(),
-        }
+        };
+        self.records.describe(&mut told);
+        told
     }
 }
 
@@ -251,7 +291,7 @@ fn planned_faults(args: &LoadOptions, mode: Mode) -> Result<Vec<FaultPlan>, Inva
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use clap::Parser;
 
@@ -261,7 +301,7 @@ mod tests {
         run: crate::options::RunOptions,
     }
 
-    fn parse(line: &str) -> Result<Workload, String> {
+    pub(crate) fn parse(line: &str) -> Result<Workload, String> {
         let line = Line::try_parse_from(format!("loadgen {line}").split_whitespace()).map_err(|e| e.to_string())?;
         Workload::from_options(&line.run.load).map_err(|error| error.to_string())
     }
@@ -269,7 +309,7 @@ mod tests {
     #[test]
     fn the_default_run_is_an_open_loop_that_ends_within_a_minute() {
         let workload = parse("").expect("defaults are consistent");
-        assert!((workload.records_per_s - 20_000.0).abs() < 1e-6);
+        assert!((workload.arrivals.records_per_s - 20_000.0).abs() < 1e-6);
         assert!(!workload.is_closed_loop());
         assert!(workload.warmup + workload.duration < Duration::from_secs(45));
     }
@@ -304,6 +344,7 @@ mod tests {
         assert!(parse("--record-bytes 31").is_err_and(|error| error.contains("32")));
         assert!(parse("--record-bytes 16KiB --batch-bytes 16KiB").is_err());
         assert!(parse("--mode consume --consumers 0").is_err());
+        assert!(parse("--consumers 50 --groups 21").is_err_and(|error| error.contains("--groups 21")));
         assert!(parse("--duration 1ms").is_err());
     }
 

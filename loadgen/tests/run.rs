@@ -1,6 +1,7 @@
 //! Whole runs against a broker in this process that tells the truth, or plants one fault.
 
 mod faulty_broker;
+mod shapes;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

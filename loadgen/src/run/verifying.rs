@@ -85,10 +85,11 @@ impl Session<'_> {
 
     fn read_earlier(&mut self, topic: &Topic, ledger: &Ledger, ends: Vec<i64>) -> Result<Earlier, Error> {
         let mut workload = self.evidence.workload.clone();
+        workload.groups = 1;
         workload.producers = ledger.runs.iter().map(|run| run.run.producers).max().unwrap_or(1);
         let producers = workload.producers;
         let records: i64 = ends.iter().sum();
-        let limit = bulk_limit(records as u64 * workload.record_bytes as u64);
+        let limit = bulk_limit(records as u64 * workload.payload_bytes());
         let roles = Roles {
             topic: topic.clone(),
             run: self.evidence.run,
@@ -105,7 +106,7 @@ impl Session<'_> {
         crew.set_targets(ends);
         self.watch_quietly("judging what was acknowledged before", limit, || crew.consumers_have_ended())?;
         let mut earlier = Earlier { runs: ledger.runs.len(), tally: Tally::default(), missing_first: None };
-        for (partition, seen) in &crew.into_reports().seen {
+        for ((_, partition), seen) in &crew.into_reports().seen {
             let streams = ledger.runs.iter().flat_map(|run| (0..producers).map(move |producer| (run, producer)));
             let promised: Vec<AckLedger> = streams
                 .enumerate()
