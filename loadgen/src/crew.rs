@@ -60,6 +60,7 @@ impl Crew {
             topic: roles.topic.clone(),
             run: roles.run,
             clock,
+            raw: (roles.producers > 0).then(|| roles.workload.raw_layout()).flatten().map(Arc::new),
         });
         let producers = producers
             .iter()

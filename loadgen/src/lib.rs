@@ -28,6 +28,7 @@ pub mod probe;
 pub mod producer;
 pub mod progress;
 pub mod quantity;
+pub mod raw_batch;
 pub mod recorder;
 pub mod report;
 pub mod request;

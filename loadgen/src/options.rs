@@ -11,7 +11,7 @@ use crate::preset::Preset;
 use crate::quantity::{Rate, parse_bytes, parse_duration, parse_rate};
 use crate::result::{self, Acks};
 use crate::schedule::Arrival;
-use crate::workload::{Mode, Verify};
+use crate::workload::{ClientMode, Mode, Verify};
 
 /// The options of a command that makes runs.
 #[derive(Debug, Clone, Args)]
@@ -88,6 +88,9 @@ pub struct LoadOptions {
     /// Start of every random stream.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// How producers work: like Kafka's own client, or from batches encoded ahead, for the ceiling of a broker.
+    #[arg(long, value_enum, default_value = "modelled")]
+    pub client_mode: ClientMode,
     /// Whether all records are read and checked, also after `--mode produce`.
     #[arg(long, value_enum, default_value = "full")]
     pub verify: Verify,

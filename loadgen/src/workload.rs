@@ -6,6 +6,7 @@ use clap::ValueEnum;
 
 use crate::options::LoadOptions;
 use crate::payload::STAMP_BYTES;
+use crate::raw_batch::BatchLayout;
 use crate::result::{self, Acks};
 use crate::schedule::Arrival;
 
@@ -46,6 +47,24 @@ pub enum Verify {
     Off,
 }
 
+/// How producers work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ClientMode {
+    /// Like Kafka's own client: each record is encoded when it is due.
+    Modelled,
+    /// From batches encoded ahead, of which stamps and checksums are written.
+    Raw,
+}
+
+impl From<ClientMode> for result::ClientMode {
+    fn from(mode: ClientMode) -> Self {
+        match mode {
+            ClientMode::Modelled => Self::Modelled,
+            ClientMode::Raw => Self::Raw,
+        }
+    }
+}
+
 /// A load without contradictions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Workload {
@@ -81,6 +100,8 @@ pub struct Workload {
     pub idempotent: bool,
     /// Bytes written before consuming starts.
     pub prefill_bytes: u64,
+    /// How producers work.
+    pub client_mode: ClientMode,
     /// Start of every random stream.
     pub seed: u64,
     /// Whether all records are read and checked.
@@ -152,9 +173,15 @@ impl Workload {
             in_flight: args.in_flight as usize,
             idempotent: args.idempotent,
             prefill_bytes: args.prefill,
+            client_mode: args.client_mode,
             seed: args.seed,
             verify: args.verify,
         })
+    }
+
+    /// How batches are encoded ahead, in raw mode.
+    pub fn raw_layout(&self) -> Option<BatchLayout> {
+        (self.client_mode == ClientMode::Raw).then(|| BatchLayout::new(self.record_bytes, self.batch_bytes, self.seed))
     }
 
     /// No schedule: the next record follows as soon as it may.
@@ -192,7 +219,7 @@ impl Workload {
                 max_wait_ms: FETCH_WAIT_MS_MAX,
             }),
             overload_policy: result::OverloadPolicy::Queue,
-            client_mode: result::ClientMode::Modelled,
+            client_mode: self.client_mode.into(),
             integrity: match self.verify {
                 Verify::Full => result::IntegrityMode::Full,
                 Verify::Off => result::IntegrityMode::Off,
