@@ -70,6 +70,7 @@ impl Crew {
             topic: roles.topic,
             run: roles.run,
             producers: roles.workload.producers,
+            verify: roles.workload.verify,
             clock,
         });
         let consumers = consumers

@@ -13,6 +13,7 @@ pub mod collector;
 pub mod command;
 pub mod connection;
 pub mod consumer;
+pub mod cost;
 pub mod crew;
 pub mod embedded;
 pub mod error;

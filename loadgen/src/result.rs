@@ -13,7 +13,7 @@ mod quality;
 mod timestamp;
 mod workload;
 
-pub use calibration::{Calibration, GeneratorCeiling, NoiseProbe};
+pub use calibration::{Calibration, GeneratorCeiling, IntegrityCost, NoiseProbe, OnOff};
 pub use environment::{CgroupLimits, HostEnvironment, HostRole, Storage};
 pub use experiment::{FaultEvent, Goal, Kind, Repeat};
 pub use histogram::{HistogramError, decode_histogram, encode_histogram};

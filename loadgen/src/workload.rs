@@ -43,7 +43,7 @@ pub enum Mode {
 pub enum Verify {
     /// Every record.
     Full,
-    /// None beyond those that the measured consumers read.
+    /// None: consumers read when a record was due, and nothing else of it.
     Off,
 }
 

@@ -20,8 +20,8 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 /// A request and its answer, both sides together: more than what is measured, less than one for each of its batches.
 const ALLOCATIONS_PER_REQUEST: u64 = 14;
 
-/// Room for what the allocator keeps for itself. Four bytes for each of the records of the longer run are above it.
-const GROWTH_BYTES_MAX: u64 = 24 * 1024 * 1024;
+/// Room for what the allocator keeps for itself. A number for each of the records of the longer run is above it.
+const GROWTH_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
 #[derive(Parser)]
 struct Line {
@@ -62,11 +62,11 @@ fn a_steady_run_allocates_for_requests_and_neither_for_batches_nor_records() {
         let long = run(&format!("--client-mode {mode} --duration 3s"));
         let requests = long.requests - short.requests;
         let (batches, allocations) = (long.batches - short.batches, long.allocations - short.allocations);
-        assert!(batches > 16 * requests && batches > 5_000, "{mode}: the shape that the test is about");
+        assert!(batches > 16 * requests && batches > 1_000, "{mode}: the shape that the test is about");
         let allowed = ALLOCATIONS_PER_REQUEST * requests;
         assert!(allocations <= allowed, "{mode}: {allocations} allocations for {requests} more requests");
         let more = long.records - short.records;
-        assert!(more * 4 > GROWTH_BYTES_MAX, "{mode}: {more} more records would not show");
+        assert!(more * 8 > GROWTH_BYTES_MAX, "{mode}: {more} more records would not show");
         let grown = long.peak_bytes - short.peak_bytes;
         assert!(grown < GROWTH_BYTES_MAX, "{mode}: {grown} bytes more for {more} more records");
     }

@@ -105,6 +105,14 @@ fn a_run_that_only_produces_is_verified_by_reading_back() {
 }
 
 #[test]
+fn without_verification_consumers_measure_and_claim_nothing() {
+    let result = run(Fault::Double(20), "--verify off");
+    assert_eq!((result.integrity.verdict, result.integrity.consumed), (Verdict::NotChecked, 0));
+    let consume = result.summary.consume.expect("consumed");
+    assert!(consume.records > 1_000 && consume.latency.end_to_end.is_some());
+}
+
+#[test]
 fn a_filled_topic_is_consumed_and_verified() {
     let result = run(Fault::None, "--mode consume --prefill 2MB");
     assert_eq!((result.integrity.verdict, result.integrity.consumed), (Verdict::Pass, 10_000));
