@@ -9,7 +9,7 @@
 mod stamp_tables;
 
 pub use stamp_tables::StampTables;
-pub(crate) use stamp_tables::crc_added;
+pub(crate) use stamp_tables::{LOW_INTENDED, LOW_SEQUENCES, crc_added};
 
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;

@@ -4,14 +4,19 @@
 //! CRC-32C is linear. A record's own CRC is that of the blank record, known from the start, and what its stamp adds;
 //! the batch's is that of the header, moved over each record in turn, each adding its own.
 
+mod crc_shift;
+
 use std::sync::Arc;
 
 use protocol::record_batch::{
     BatchBuilder, BatchHeader, CRC_AT, CRC_COVERS_FROM, HEADER_BYTES, LENGTH_PREFIX_BYTES, MAGIC_V2, ProducerFields,
 };
 
-use crate::payload::{INTENDED_AT, PayloadWriter, SEQUENCE_AT, STAMP_BYTES, Stamp, StampTables, crc_added};
+use crate::payload::{
+    INTENDED_AT, LOW_INTENDED, LOW_SEQUENCES, PayloadWriter, SEQUENCE_AT, STAMP_BYTES, Stamp, StampTables, crc_added,
+};
 use crate::workload::RECORD_OVERHEAD_BYTES_MAX;
+use crc_shift::CrcShift;
 
 /// Partition index and length of the batch: what a produce request of a version with plain lengths says before it.
 pub(crate) const PARTITION_HEAD_BYTES: usize = 8;
@@ -176,74 +181,107 @@ impl BatchFacts {
     }
 }
 
-/// Sequence numbers that differ in their two lowest bytes only.
-const LOW_SEQUENCES: u64 = 1 << 16;
+/// Where the stamping of a batch has come to.
+struct Stamping {
+    sequence: u64,
+    record: usize,
+    /// The next stamp, but for its checksum and sequence number.
+    head: [u8; STAMP_BYTES],
+    span: usize,
+}
 
-/// Records of one size and one intended time whose sequence numbers differ in their two lowest bytes only.
-struct Neighbours {
-    /// What everything but these two bytes adds to the checksum of the value...
-    value_added: u32,
-    /// ...and of the record.
-    record_added: u32,
-    first: Stamp,
-    first_record: usize,
+/// What a part of a stamp adds to the checksum of the value, and of the record.
+#[derive(Clone, Copy)]
+struct Added {
+    to_value: u32,
+    to_record: u32,
+}
+
+impl Added {
+    fn and(self, other: Self) -> Self {
+        Self { to_value: self.to_value ^ other.to_value, to_record: self.to_record ^ other.to_record }
+    }
+}
+
+/// What the higher bytes of sequence number and intended time add: the same for thousands of records.
+struct Coarse {
+    sequence: u64,
+    intended: u64,
+    added: Added,
+}
+
+impl Coarse {
+    /// Holds for no stamp.
+    const NONE: Self = Self { sequence: u64::MAX, intended: u64::MAX, added: Added { to_value: 0, to_record: 0 } };
+
+    fn holds_for(&self, sequence: u64, intended_ns: u64) -> bool {
+        self.sequence == sequence / LOW_SEQUENCES && self.intended == intended_ns / LOW_INTENDED
+    }
 }
 
 impl BatchLayout {
     /// Writes the stamps; the CRC of the batch.
     fn write_stamps(&self, first: Stamp, runs: &[(u64, u32)], batch: &mut [u8]) -> u32 {
         let mut crc = crc32c::crc32c(&batch[CRC_COVERS_FROM..HEADER_BYTES]);
-        let (value_identity, record_identity) =
-            (self.value_tables.identity(&first), self.record_tables.identity(&first));
-        let mut spans = self.spans.as_slice();
-        let mut stamp = first;
-        let mut record = 0;
+        let mut stamping = Stamping { sequence: first.sequence, record: 0, head: first.encode(), span: 0 };
+        let identity = self.added(|tables| tables.identity(&first));
+        let mut coarse = Coarse::NONE;
         for &(intended_ns, count) in runs {
-            stamp.intended_ns = intended_ns;
-            let value_added = value_identity ^ self.value_tables.intended(intended_ns);
-            let record_added = record_identity ^ self.record_tables.intended(intended_ns);
-            let end = record + count as usize;
-            while record < end {
-                if record == spans[0].end {
-                    spans = &spans[1..];
+            stamping.head[INTENDED_AT..].copy_from_slice(&intended_ns.to_le_bytes());
+            let end = stamping.record + count as usize;
+            while stamping.record < end {
+                let span = &self.spans[stamping.span];
+                if stamping.record == span.end {
+                    stamping.span += 1;
+                    continue;
                 }
-                let span = &spans[0];
+                if !coarse.holds_for(stamping.sequence, intended_ns) {
+                    coarse = Coarse {
+                        sequence: stamping.sequence / LOW_SEQUENCES,
+                        intended: intended_ns / LOW_INTENDED,
+                        added: self.added(|tables| {
+                            tables.sequence_high(stamping.sequence) ^ tables.intended_high(intended_ns)
+                        }),
+                    };
+                }
+                let fine = self.added(|tables| tables.intended_low(intended_ns));
+                let added = identity.and(coarse.added).and(fine);
                 // Up to where the higher bytes of the sequence number change.
-                let alike = (LOW_SEQUENCES - stamp.sequence % LOW_SEQUENCES) as usize;
-                let stop = end.min(span.end).min(record + alike);
-                let neighbours = Neighbours {
-                    value_added: value_added ^ self.value_tables.sequence_high(stamp.sequence),
-                    record_added: record_added ^ self.record_tables.sequence_high(stamp.sequence),
-                    first: stamp,
-                    first_record: record,
-                };
-                let at = span.at + (record - span.first) * span.record_bytes;
-                let to = at + (stop - record) * span.record_bytes;
-                crc = self.stamp_neighbours(&mut batch[at..to], span, &neighbours, crc);
-                stamp.sequence += (stop - record) as u64;
-                record = stop;
+                let alike = (LOW_SEQUENCES - stamping.sequence % LOW_SEQUENCES) as usize;
+                let stop = end.min(span.end).min(stamping.record + alike);
+                let at = span.at + (stamping.record - span.first) * span.record_bytes;
+                let to = at + (stop - stamping.record) * span.record_bytes;
+                crc = self.stamp_neighbours(&mut batch[at..to], &mut stamping, added, crc);
             }
         }
         crc
     }
 
-    /// Stamps `bytes`, which hold the neighbours and nothing else; the CRC behind them when `crc` is that in front.
-    fn stamp_neighbours(&self, bytes: &mut [u8], span: &Span, neighbours: &Neighbours, mut crc: u32) -> u32 {
+    /// Stamps `bytes`, which hold records that differ in the two lowest bytes of their sequence numbers only; the CRC
+    /// behind them when `crc` is that in front.
+    fn stamp_neighbours(&self, bytes: &mut [u8], stamping: &mut Stamping, added: Added, mut crc: u32) -> u32 {
+        let span = &self.spans[stamping.span];
         let stamp_at = span.record_bytes - BEHIND_VALUE_BYTES - self.value_bytes;
-        let mut head = neighbours.first.encode();
         let value_mask = self.blank_value_crcs.len() - 1;
-        let blanks = self.blank_record_crcs[neighbours.first_record..].iter();
-        for (place, (record, blank_crc)) in bytes.chunks_exact_mut(span.record_bytes).zip(blanks).enumerate() {
-            let sequence = neighbours.first.sequence + place as u64;
-            let blank_value_crc = self.blank_value_crcs[(neighbours.first_record + place) & value_mask];
-            let value_crc = blank_value_crc ^ neighbours.value_added ^ self.value_tables.sequence_low(sequence);
+        let Stamping { sequence, record: index, head, .. } = stamping;
+        let blanks = self.blank_record_crcs[*index..].iter();
+        for (record, blank_crc) in bytes.chunks_exact_mut(span.record_bytes).zip(blanks) {
+            let blank_value_crc = self.blank_value_crcs[*index & value_mask];
+            let value_crc = blank_value_crc ^ added.to_value ^ self.value_tables.sequence_low(*sequence);
             head[..4].copy_from_slice(&value_crc.to_le_bytes());
             head[SEQUENCE_AT..INTENDED_AT].copy_from_slice(&sequence.to_le_bytes());
-            record[stamp_at..stamp_at + STAMP_BYTES].copy_from_slice(&head);
-            let record_crc = blank_crc ^ neighbours.record_added ^ self.record_tables.sequence_low(sequence);
+            record[stamp_at..stamp_at + STAMP_BYTES].copy_from_slice(head);
+            let record_crc = blank_crc ^ added.to_record ^ self.record_tables.sequence_low(*sequence);
             crc = span.shift.apply(crc) ^ record_crc;
+            *sequence += 1;
+            *index += 1;
         }
         crc
+    }
+
+    /// What a part of a stamp adds to both checksums.
+    fn added(&self, part: impl Fn(&StampTables) -> u32) -> Added {
+        Added { to_value: part(&self.value_tables), to_record: part(&self.record_tables) }
     }
 
     /// Where a batch of so many records ends.
@@ -251,38 +289,6 @@ impl BatchLayout {
         assert!((1..=self.records_max).contains(&records), "the producer keeps to the room that it was told");
         let span = &self.spans[self.spans.partition_point(|span| span.end < records)];
         span.at + (records - span.first) * span.record_bytes
-    }
-}
-
-/// Moves a CRC over bytes behind it: `crc(a || b) = moved(crc(a)) ^ crc(b)`.
-#[derive(Debug)]
-struct CrcShift {
-    tables: [[u32; 256]; 4],
-}
-
-impl CrcShift {
-    fn over(bytes: usize) -> Self {
-        let mut tables = [[0; 256]; 4];
-        for (byte, table) in tables.iter_mut().enumerate() {
-            for value in 1..256_usize {
-                let lowest_bit = value & value.wrapping_neg();
-                table[value] = if value == lowest_bit {
-                    crc32c::crc32c_combine((value as u32) << (8 * byte), 0, bytes)
-                } else {
-                    table[value ^ lowest_bit] ^ table[lowest_bit]
-                };
-            }
-        }
-        Self { tables }
-    }
-
-    #[inline]
-    fn apply(&self, crc: u32) -> u32 {
-        let [a, b, c, d] = crc.to_le_bytes();
-        self.tables[0][usize::from(a)]
-            ^ self.tables[1][usize::from(b)]
-            ^ self.tables[2][usize::from(c)]
-            ^ self.tables[3][usize::from(d)]
     }
 }
 
@@ -335,6 +341,17 @@ mod tests {
             }
             assert!(batch.bytes().len() <= batch_bytes.max(value_bytes + RECORD_OVERHEAD_BYTES_MAX + HEADER_BYTES) + 8);
         }
+    }
+
+    #[test]
+    fn every_record_may_have_an_intended_time_of_its_own() {
+        let mut batch = RawBatch::new(Arc::new(BatchLayout::new(100, 1 << 20, 1)));
+        // Both the sequence numbers and the times cross a border of their higher bytes, at different records.
+        let times: Vec<(u64, u32)> = (0..100).map(|record| (LOW_INTENDED * 7 - 500 + record * 10, 1)).collect();
+        batch.encode(&FACTS, &times);
+        let found: Vec<(u64, u64)> = read(&batch).iter().map(|stamp| (stamp.sequence, stamp.intended_ns)).collect();
+        let expected = (FIRST.sequence..).zip(times.iter().map(|time| time.0));
+        assert_eq!(found, expected.collect::<Vec<_>>());
     }
 
     #[test]

@@ -8,6 +8,11 @@ const FIELDS_AT: usize = 4;
 /// Bytes of these fields.
 const FIELDS_BYTES: usize = STAMP_BYTES - FIELDS_AT;
 
+/// Sequence numbers that differ in their two lowest bytes only.
+pub(crate) const LOW_SEQUENCES: u64 = 1 << 16;
+/// Intended times that differ in their three lowest bytes only: 17 ms.
+pub(crate) const LOW_INTENDED: u64 = 1 << 24;
+
 const SEQUENCE: usize = SEQUENCE_AT - FIELDS_AT;
 const INTENDED: usize = INTENDED_AT - FIELDS_AT;
 
@@ -64,6 +69,17 @@ impl StampTables {
         self.sum(INTENDED, &intended_ns.to_le_bytes())
     }
 
+    /// The same without its three lowest bytes.
+    pub fn intended_high(&self, intended_ns: u64) -> u32 {
+        self.sum(INTENDED + 3, &intended_ns.to_le_bytes()[3..])
+    }
+
+    /// The same of these three bytes alone.
+    #[inline]
+    pub fn intended_low(&self, intended_ns: u64) -> u32 {
+        self.sum(INTENDED, &intended_ns.to_le_bytes()[..3])
+    }
+
     #[inline]
     fn sum(&self, from: usize, bytes: &[u8]) -> u32 {
         self.tables[from..].iter().zip(bytes).fold(0, |sum, (table, &byte)| sum ^ table[usize::from(byte)])
@@ -88,6 +104,8 @@ mod tests {
             let tables = StampTables::new(|fields| crc_added(fields, behind));
             let low = tables.sequence_low(sequence);
             assert_eq!(tables.sequence(sequence), tables.sequence_high(sequence) ^ low);
+            let (intended, low) = (stamp.intended_ns, tables.intended_low(stamp.intended_ns));
+            assert_eq!(tables.intended(intended), tables.intended_high(intended) ^ low);
             let added = tables.identity(&stamp) ^ tables.sequence(sequence) ^ tables.intended(stamp.intended_ns);
             let rest = vec![0x5a; behind];
             let blank = crc32c::crc32c(&[&[0; FIELDS_BYTES], rest.as_slice()].concat());
