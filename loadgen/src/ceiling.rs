@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use crate::local_broker::{self, NullLog};
+use crate::local_broker;
 use crate::options::{FsyncClass, LoadOptions, TargetOptions};
 use crate::progress::Progress;
 use crate::quantity::Rate;
@@ -109,7 +109,7 @@ pub fn of_selftest(result: &RunResult) -> Option<GeneratorCeiling> {
 /// The same load in a closed loop against a broker that forgets everything: nothing is stored, so nothing can be read back.
 pub fn selftest_options(load: &mut LoadOptions, target: &mut TargetOptions) -> std::io::Result<()> {
     *target = TargetOptions {
-        bootstrap: Some(local_broker::start(NullLog::default())?),
+        bootstrap: Some(local_broker::start_null()?),
         product: Some("null-broker".into()),
         fsync: Some(FsyncClass::None),
         ..TargetOptions::default()

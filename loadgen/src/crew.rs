@@ -75,6 +75,7 @@ impl Crew {
             run: roles.run,
             clock,
             filler: roles.workload.filler_pool().filter(|_| !producers.is_empty()).map(Arc::new),
+            raw: roles.workload.raw_layout().filter(|_| !producers.is_empty()).map(Arc::new),
         });
         let producers = producers
             .iter()
@@ -88,6 +89,7 @@ impl Crew {
             start_offsets: roles.start_offsets,
             producers: roles.workload.producers_in_all(),
             keys: if is_own { roles.workload.records.key_rule() } else { KeyRule::Any },
+            verify: roles.workload.verify,
             survives_losses: roles.workload.survives_losses(),
             signals: control.signals.clone(),
             clock,

@@ -14,7 +14,7 @@ use crate::quantity::{Rate, parse_bytes, parse_duration, parse_rate};
 use crate::result::{self, Acks, Compression};
 use crate::schedule::Arrival;
 use crate::sizes::SizeMixture;
-use crate::workload::{Mode, Verify};
+use crate::workload::{ClientMode, Mode, Verify};
 
 /// The options of a command that makes runs.
 #[derive(Debug, Clone, Args)]
@@ -128,6 +128,9 @@ pub struct LoadOptions {
     /// the measured window; may be given several times.
     #[arg(long, value_name = "FAULT", value_delimiter = ',')]
     pub fault: Vec<FaultPlan>,
+    /// How producers work: like Kafka's own client, or from batches encoded ahead, for the ceiling of a broker.
+    #[arg(long, value_enum, default_value = "modelled")]
+    pub client_mode: ClientMode,
     /// Whether all records are read and checked, also after `--mode produce`.
     #[arg(long, value_enum, default_value = "full")]
     pub verify: Verify,

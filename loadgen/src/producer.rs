@@ -29,6 +29,7 @@ use crate::filler::FillerPool;
 use crate::integrity::AckLedger;
 use crate::ledger::AckedRange;
 use crate::payload::{PayloadWriter, Stamp};
+use crate::raw_batch::BatchLayout;
 use crate::recorder::Recorder;
 use crate::request::{PRODUCE_VERSION_MAX, Request, Template};
 use crate::result::Acks;
@@ -59,6 +60,8 @@ pub struct ProducerSettings {
     pub signals: Arc<Signals>,
     /// Who writes acknowledgements down, if anybody does.
     pub journal: Option<SyncSender<AckedRange>>,
+    /// In raw mode, how batches are encoded ahead.
+    pub raw: Option<Arc<BatchLayout>>,
 }
 
 /// One producer client.
@@ -96,7 +99,10 @@ impl Producer {
         let (workload, topic) = (&settings.workload, &settings.topic);
         let version = topic.versions.choose(ApiKey::Produce, PRODUCE_VERSION_MAX)?;
         let timeout_ms = CALL_TIMEOUT.as_millis() as i32;
-        let template = Template::new(&topic.name, workload.acks, timeout_ms, version, workload.batch_bytes);
+        let mut template = Template::new(&topic.name, workload.acks, timeout_ms, version, workload.batch_bytes);
+        if let Some(layout) = &settings.raw {
+            template = template.with_raw_batches(layout.clone());
+        }
         let (mut links, mut receivers) = (Vec::new(), Vec::new());
         for (broker, address) in topic.brokers.iter().enumerate() {
             let token = Token(first_token + broker);
@@ -309,8 +315,15 @@ impl Producer {
             link.open = Some(request);
         }
         let open = link.open.as_mut().expect("it was opened above");
-        let first_sequence = self.report.ledgers[self.partition].produced;
-        open.open_batch(partition, first_sequence, self.settings.clock.unix_ms(now_ns), self.identity);
+        let sequence = self.report.ledgers[self.partition].produced;
+        let timestamp_ms = self.settings.clock.unix_ms(now_ns);
+        if let Some(layout) = self.template.raw() {
+            let (run, producer) = (self.settings.run, self.index);
+            let first = Stamp { run, producer, partition, sequence, intended_ns: now_ns };
+            open.open_raw_batch(layout, first, timestamp_ms, self.identity);
+        } else {
+            open.open_batch(partition, sequence, timestamp_ms, self.identity);
+        }
         Ok(true)
     }
 
@@ -322,6 +335,7 @@ impl Producer {
         // One look at the clock a batch; in a closed loop a record is due when its batch is begun.
         let now_ns = if self.schedule.is_none() { self.settings.clock.now_ns() } else { now_ns };
         let room = open.room(self.settings.workload.value_bytes_max(), &self.template) as u64;
+        let mut left = room.min(self.records_left).min(u64::from(u32::MAX));
         let mut stamp = Stamp {
             run: self.settings.run,
             producer: self.index,
@@ -329,15 +343,18 @@ impl Producer {
             sequence: ledger.produced,
             intended_ns: now_ns,
         };
-        for _ in 0..room.min(self.records_left) {
-            if let Some(schedule) = &mut self.schedule {
-                if schedule.peek_ns() > now_ns {
-                    break;
+        while left > 0 {
+            let count = match &mut self.schedule {
+                Some(schedule) if schedule.peek_ns() > now_ns => break,
+                Some(schedule) => {
+                    stamp.intended_ns = schedule.advance();
+                    1
                 }
-                stamp.intended_ns = schedule.advance();
-            }
-            open.append(payload.value(&stamp), stamp.intended_ns);
-            stamp.sequence += 1;
+                None => left,
+            };
+            open.append_run(stamp, count as u32, payload);
+            stamp.sequence += count;
+            left -= count;
         }
         self.records_left -= stamp.sequence - ledger.produced;
         ledger.produced = stamp.sequence;

@@ -15,7 +15,7 @@ mod quality;
 mod timestamp;
 mod workload;
 
-pub use calibration::{Calibration, GeneratorCeiling, NoiseProbe};
+pub use calibration::{Calibration, GeneratorCeiling, IntegrityCost, NoiseProbe, OnOff};
 pub use environment::{CgroupLimits, HostEnvironment, HostRole, NetworkInterface, Storage};
 pub use experiment::{FaultEvent, Goal, Kind, Repeat};
 pub use histogram::{HistogramError, decode_histogram, encode_histogram};

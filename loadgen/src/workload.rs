@@ -11,6 +11,7 @@ use crate::fault::{FAULTS_MAX, FaultKind, FaultPlan};
 use crate::keys::{KEY_BYTES_MAX, KEY_SPACE_MAX, ZIPF_EXPONENT_MAX};
 use crate::options::LoadOptions;
 use crate::payload::STAMP_BYTES;
+use crate::raw_batch::BatchLayout;
 use crate::result::{self, Acks};
 
 pub use arrivals::Arrivals;
@@ -55,8 +56,26 @@ pub enum Mode {
 pub enum Verify {
     /// Every record.
     Full,
-    /// None beyond those that the measured consumers read.
+    /// None: consumers read when a record was due, and nothing else of it.
     Off,
+}
+
+/// How producers work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ClientMode {
+    /// Like Kafka's own client: each record is encoded when it is due.
+    Modelled,
+    /// From batches encoded ahead, of which stamps and checksums are written.
+    Raw,
+}
+
+impl From<ClientMode> for result::ClientMode {
+    fn from(mode: ClientMode) -> Self {
+        match mode {
+            ClientMode::Modelled => Self::Modelled,
+            ClientMode::Raw => Self::Raw,
+        }
+    }
 }
 
 /// A load without contradictions.
@@ -96,6 +115,8 @@ pub struct Workload {
     pub idempotent: bool,
     /// Bytes written before consuming starts.
     pub prefill_bytes: u64,
+    /// How producers work.
+    pub client_mode: ClientMode,
     /// Start of every random stream.
     pub seed: u64,
     /// Whether all records are read and checked.
@@ -148,6 +169,11 @@ pub enum InvalidWorkload {
     /// Nothing that one would call bursts.
     #[error("--burst-on and --burst-off must each be from 1 ms to 10 minutes")]
     Bursts,
+    /// What is encoded ahead is all alike.
+    #[error(
+        "--client-mode raw has records of one size, without keys, full entropy and compression: leave {0} out, or use modelled"
+    )]
+    Raw(&'static str),
     /// Two courses at once.
     #[error("--ramp-from and --arrival burst exclude each other: a ramp has constant or poisson gaps")]
     RampOfBursts,
@@ -163,6 +189,9 @@ impl Workload {
             return Err(InvalidWorkload::BatchBytes(args.batch_bytes));
         }
         let records = RecordShape::from_options(args)?;
+        if let Some(option) = records.what_raw_cannot().filter(|_| args.client_mode == ClientMode::Raw) {
+            return Err(InvalidWorkload::Raw(option));
+        }
         if args.consumers * args.groups > CONSUMERS_MAX {
             return Err(InvalidWorkload::Consumers(args.consumers, args.groups));
         }
@@ -201,6 +230,7 @@ impl Workload {
             in_flight: args.in_flight as usize,
             idempotent: args.idempotent,
             prefill_bytes: args.prefill,
+            client_mode: args.client_mode,
             seed: args.seed,
             verify: args.verify,
             faults: planned_faults(args, mode)?,
@@ -215,6 +245,12 @@ impl Workload {
     /// A lost connection is won back and does not end the run.
     pub fn survives_losses(&self) -> bool {
         !self.faults.is_empty()
+    }
+
+    /// How batches are encoded ahead, in raw mode.
+    pub fn raw_layout(&self) -> Option<BatchLayout> {
+        let raw = self.client_mode == ClientMode::Raw;
+        raw.then(|| BatchLayout::new(self.value_bytes_max(), self.batch_bytes, self.seed))
     }
 
     /// No schedule: the next record follows as soon as it may.
@@ -251,7 +287,7 @@ impl Workload {
                 max_wait_ms: FETCH_WAIT_MS_MAX,
             }),
             overload_policy: result::OverloadPolicy::Queue,
-            client_mode: result::ClientMode::Modelled,
+            client_mode: self.client_mode.into(),
             integrity: match self.verify {
                 Verify::Full => result::IntegrityMode::Full,
                 Verify::Off => result::IntegrityMode::Off,
@@ -346,6 +382,11 @@ pub(crate) mod tests {
         assert!(parse("--mode consume --consumers 0").is_err());
         assert!(parse("--consumers 50 --groups 21").is_err_and(|error| error.contains("--groups 21")));
         assert!(parse("--duration 1ms").is_err());
+        for option in ["--keys uniform", "--sizes 100:1,200:1", "--entropy 4", "--compression lz4"] {
+            let error = parse(&format!("--client-mode raw {option}")).expect_err(option);
+            assert!(error.contains(option.split(' ').next().expect("a word")), "{error}");
+        }
+        assert!(parse("--client-mode raw").is_ok());
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub(super) fn calibration(evidence: &Evidence) -> Calibration {
     let flushes = before.fdatasync_ns.zip(after.fdatasync_ns);
     Calibration {
         generator_ceiling: None,
+        integrity_cost: None,
         cpu_probe: Some(NoiseProbe { before_ns: before.cpu_ns, after_ns: after.cpu_ns }),
         fdatasync_probe: flushes.map(|(before_ns, after_ns)| NoiseProbe { before_ns, after_ns }),
     }

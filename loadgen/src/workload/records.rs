@@ -22,6 +22,17 @@ pub struct RecordShape {
 }
 
 impl RecordShape {
+    /// The option that batches encoded ahead cannot serve.
+    pub(super) fn what_raw_cannot(&self) -> Option<&'static str> {
+        let refusals = [
+            (self.keys.is_some(), "--keys"),
+            (self.sizes.min_bytes() != self.sizes.max_bytes(), "--sizes"),
+            (self.entropy < ENTROPY_MAX, "--entropy"),
+            (self.compression != Compression::None, "--compression"),
+        ];
+        refusals.into_iter().find(|(asked, _)| *asked).map(|(_, option)| option)
+    }
+
     /// Checks the options against each other.
     pub(super) fn from_options(args: &LoadOptions) -> Result<Self, InvalidWorkload> {
         let sizes = args.sizes();
