@@ -84,7 +84,8 @@ pub fn execute(options: &CompareOptions) -> Exit {
     };
     if !loaded.skipped.is_empty() {
         let (files, first) = (loaded.skipped.len(), loaded.skipped[0].display());
-        grid.warnings.push(format!("{files} JSON files in the folders are no results and were passed over, as {first}"));
+        grid.warnings
+            .push(format!("{files} JSON files in the folders are no results and were passed over, as {first}"));
     }
     match print(&grid, options.format) {
         // Who closes the pipe has seen enough; the exit code stays.

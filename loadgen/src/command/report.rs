@@ -40,7 +40,13 @@ pub fn execute(options: &ReportOptions) -> Exit {
         eprintln!("loadgen: {files} JSON files in the folders are no results and were passed over, as {first}");
     }
     // A closed pipe must not change the exit code.
-    let _ = writeln!(io::stdout(), "report  {} ({} runs, {} KB)", options.html.display(), loaded.runs.len(), page.len().div_ceil(1_000));
+    let _ = writeln!(
+        io::stdout(),
+        "report  {} ({} runs, {} KB)",
+        options.html.display(),
+        loaded.runs.len(),
+        page.len().div_ceil(1_000)
+    );
     Exit::Fine
 }
 

@@ -193,7 +193,10 @@ fn judge_family(members: &mut [&mut MetricComparison], family: Family, alpha: f6
 fn too_few(n_a: usize, n_b: usize, size: usize, family: Family, level: f64) -> String {
     let smallest = smallest_p(n_a, n_b);
     let all = if size > 1 { format!(" times {size} {}", family.plural()) } else { String::new() };
-    format!("{n_a} v {n_b} runs reach p = {smallest:.2}{all} at best; {} a side can show something", repeats_needed(level))
+    format!(
+        "{n_a} v {n_b} runs reach p = {smallest:.2}{all} at best; {} a side can show something",
+        repeats_needed(level)
+    )
 }
 
 impl MetricComparison {

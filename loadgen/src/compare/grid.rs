@@ -123,8 +123,7 @@ impl Grid {
     fn judged(columns: Vec<String>, rows: Vec<GridRow>, warnings: Vec<String>, settings: &Settings) -> Self {
         let comparisons = rows.iter().flat_map(|row| &row.comparisons);
         let outcome = comparisons.map(|one| one.outcome).fold(Outcome::NothingComparable, Outcome::heavier);
-        let mut grid =
-            Self { settings: settings.clone(), outcome, columns, rows, geomeans: Vec::new(), warnings };
+        let mut grid = Self { settings: settings.clone(), outcome, columns, rows, geomeans: Vec::new(), warnings };
         for later in 0..grid.columns.len().saturating_sub(1) {
             for metric in &settings.metrics {
                 let ranked: Vec<&MetricComparison> = grid

@@ -47,7 +47,8 @@ impl Key {
 impl Filter {
     /// Parses `workload.partitions=8` or `label!=main`.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let (key, value) = text.split_once('=').ok_or_else(|| format!("{text:?} is neither KEY=VALUE nor KEY!=VALUE"))?;
+        let (key, value) =
+            text.split_once('=').ok_or_else(|| format!("{text:?} is neither KEY=VALUE nor KEY!=VALUE"))?;
         let (key, wanted) = key.strip_suffix('!').map_or((key, true), |key| (key, false));
         Ok(Self { key: Key::parse(key)?, value: value.to_owned(), wanted })
     }

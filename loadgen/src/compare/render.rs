@@ -80,8 +80,9 @@ fn headline(grid: &Grid, column: usize) -> (&'static str, String) {
     let comparisons = || grid.rows.iter().map(|row| (row.label.as_str(), &row.comparisons[column - 1]));
     let ranked = comparisons().flat_map(|(_, one)| one.found(Finding::is_ranked)).count();
     let named = |wanted: &Finding| {
-        let found: Vec<(&str, &MetricComparison)> =
-            comparisons().flat_map(|(row, one)| one.found(|finding| finding == wanted).map(move |of| (row, of))).collect();
+        let found: Vec<(&str, &MetricComparison)> = comparisons()
+            .flat_map(|(row, one)| one.found(|finding| finding == wanted).map(move |of| (row, of)))
+            .collect();
         let words = found.iter().take(NAMED_MAX).map(|(row, of)| figure(row, of, grid.rows.len() > 1));
         let mut words = words.collect::<Vec<_>>().join("; ");
         if found.len() > NAMED_MAX {
@@ -133,19 +134,24 @@ fn remarks(grid: &Grid, reasons: &Reasons) -> Vec<(String, String)> {
     add("", numbered.map(|(index, reason)| format!("({}) {}", index + 1, reason)).collect());
     let marks = Mark::ALL.into_iter().filter(|mark| sides().any(|side| side.marked(*mark) > 0));
     add("", marks.map(|mark| format!("{} {}", mark.letter(), mark.meaning())).collect());
-    let left_out = sides().flat_map(|side| side.left_out.iter().map(|run| format!("{} {}: {}", side.name, run.id, run.reason)));
+    let left_out =
+        sides().flat_map(|side| side.left_out.iter().map(|run| format!("{} {}: {}", side.name, run.id, run.reason)));
     add("left out", unique(left_out));
     let forced = comparisons.iter().filter(|_| grid.settings.force).flat_map(|one| &one.unlike);
     add("warning", unique(forced.map(|reason| format!("ranked because of --force: {reason}"))));
     add("warning", grid.warnings.clone());
     let machine = |wanted: bool| {
-        let differences = comparisons.iter().flat_map(|one| one.differences.iter().map(move |of| (&one.a.name, &one.b.name, of)));
+        let differences =
+            comparisons.iter().flat_map(|one| one.differences.iter().map(move |of| (&one.a.name, &one.b.name, of)));
         unique(differences.filter(|(_, _, of)| of.is_environment() == wanted).map(|(a, b, of)| difference(a, b, of)))
     };
     add("machine", machine(true));
     add("differs", machine(false));
     if grid.columns.len() > 1 {
-        add("durability", unique(sides().flat_map(|side| side.durability.iter().map(|class| format!("{}: {class}", side.name)))));
+        add(
+            "durability",
+            unique(sides().flat_map(|side| side.durability.iter().map(|class| format!("{}: {class}", side.name)))),
+        );
         add("method", vec![method(grid)]);
     } else {
         add("method", vec!["A run is a sample; ± is the coefficient of variation.".into()]);
@@ -196,10 +202,12 @@ fn stacked(section: &Section, columns_max: usize) -> String {
 
 /// A word and a sentence behind it, continued under itself. A word that is longer than a line is cut into lines.
 fn wrapped(word: &str, sentence: &str, columns_max: usize) -> String {
-    let indent = if word.is_empty() { sentence.chars().take_while(|letter| *letter == ' ').count() } else { WORD_COLUMNS };
+    let indent =
+        if word.is_empty() { sentence.chars().take_while(|letter| *letter == ' ').count() } else { WORD_COLUMNS };
     let room = columns_max.saturating_sub(indent).max(8);
     let mut lines: Vec<String> = vec![String::new()];
-    let parts = sentence.split(|letter: char| letter.is_whitespace() || letter.is_control()).filter(|part| !part.is_empty());
+    let parts =
+        sentence.split(|letter: char| letter.is_whitespace() || letter.is_control()).filter(|part| !part.is_empty());
     for part in parts {
         let letters: Vec<char> = part.chars().collect();
         for piece in letters.chunks(room) {
@@ -239,7 +247,9 @@ fn painted(lines: &str, word: &str, colour: Colour) -> String {
 /// Colours the verdict at the end of a table's line.
 fn painted_verdict(line: &str, colour: Colour) -> String {
     let paint = |word: &str, code: &str| {
-        line.strip_suffix(word).filter(|_| colour == Colour::Ansi).map(|head| format!("{head}\u{1b}[1;{code}m{word}\u{1b}[0m"))
+        line.strip_suffix(word)
+            .filter(|_| colour == Colour::Ansi)
+            .map(|head| format!("{head}\u{1b}[1;{code}m{word}\u{1b}[0m"))
     };
     paint("WORSE", "31").or_else(|| paint(" better", "32")).unwrap_or_else(|| line.to_owned())
 }

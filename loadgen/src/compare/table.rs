@@ -46,7 +46,10 @@ pub(super) struct Reasons(pub(super) Vec<String>);
 /// All tables against a later column (from 1), or of the only column (0).
 pub(super) fn sections(grid: &Grid, column: usize, reasons: &mut Reasons) -> Vec<Section> {
     let later = column.saturating_sub(1);
-    let names = [clean(&grid.columns[0]), grid.columns.get(column).filter(|_| column > 0).map_or_else(String::new, |name| clean(name))];
+    let names = [
+        clean(&grid.columns[0]),
+        grid.columns.get(column).filter(|_| column > 0).map_or_else(String::new, |name| clean(name)),
+    ];
     let confidence = (1.0 - grid.settings.alpha) * 100.0;
     let section = |title: String, lines: Vec<Line>| Section {
         title,
@@ -119,19 +122,14 @@ impl Section {
 }
 
 impl Line {
-    fn new(
-        label: &str,
-        comparison: &Comparison,
-        metric: &MetricComparison,
-        alpha: f64,
-        reasons: &mut Reasons,
-    ) -> Self {
+    fn new(label: &str, comparison: &Comparison, metric: &MetricComparison, alpha: f64, reasons: &mut Reasons) -> Self {
         let (a, b) = (&metric.a, &metric.b);
         let alone = comparison.b.name.is_empty();
         let ratio = metric.ratio.as_ref();
         let differs = matches!(metric.finding, Finding::Better | Finding::Worse | Finding::Small);
         let change = ratio.map(|ratio| if differs { percent(ratio.value) } else { "~".into() });
-        let detects = || metric.detectable_ratio.map_or_else(|| "nothing".into(), |ratio| percent(ratio).replace('+', ""));
+        let detects =
+            || metric.detectable_ratio.map_or_else(|| "nothing".into(), |ratio| percent(ratio).replace('+', ""));
         Self {
             label: label.to_owned(),
             sides: [

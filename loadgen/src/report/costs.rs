@@ -24,8 +24,11 @@ const COSTS: [Cost; 4] = [
     ("Generator CPU", "s/GB", |run| run.resources.loadgen.as_ref()?.cpu_s_per_gb),
 ];
 
+/// A latency with its name and the form of its mark.
+type Part = (&'static str, Shape, fn(&RunResult) -> Option<&Latency>);
+
 /// Latencies of the producer, with the mark of each.
-const PARTS: [(&str, Shape, fn(&RunResult) -> Option<&Latency>); 3] = [
+const PARTS: [Part; 3] = [
     ("lag", Shape::Ring, |run| run.summary.produce.as_ref()?.latency.lag.as_ref()),
     ("service", Shape::Square, |run| run.summary.produce.as_ref()?.latency.service.as_ref()),
     ("response", Shape::Circle, |run| run.summary.produce.as_ref()?.latency.response.as_ref()),
@@ -66,7 +69,11 @@ fn cost_section(
     html.raw("<section><h2>").raw(heading).raw(", ").raw(unit).raw("</h2>");
     strips.push(&mut html);
     let has_repeats = told.iter().any(|(_, figures)| figures.len() > 1);
-    html.raw(if has_repeats { "<p class=\"note\">Bar: median of the repeats; rings: every repeat.</p></section>\n" } else { "</section>\n" });
+    html.raw(if has_repeats {
+        "<p class=\"note\">Bar: median of the repeats; rings: every repeat.</p></section>\n"
+    } else {
+        "</section>\n"
+    });
     Some(html)
 }
 
@@ -86,9 +93,10 @@ pub(super) fn parts_section(groups: &[Group<'_>]) -> Option<Markup> {
             if dots.len() < 2 {
                 continue;
             }
-            let ends = dots.iter().map(|dot| dot.value).fold((f64::INFINITY, 0.0), |(low, high): (f64, f64), value| {
-                (low.min(value), high.max(value))
-            });
+            let ends = dots
+                .iter()
+                .map(|dot| dot.value)
+                .fold((f64::INFINITY, 0.0), |(low, high): (f64, f64), value| (low.min(value), high.max(value)));
             rows.push(Row {
                 name: format!("{} {word}", group.name),
                 ink: group.ink,

@@ -62,17 +62,20 @@ fn push_metric(page: &mut Markup, collection: &Collection<'_>, comparison: &Comp
         figures: sample.median.map_or_else(|| "n/a".into(), |median| metric.metric.format(median)),
         ..Row::default()
     };
-    let rows = vec![
-        row(&comparison.a.name, &metric.a, Shape::Circle),
-        row(&comparison.b.name, &metric.b, Shape::Square),
-    ];
+    let rows =
+        vec![row(&comparison.a.name, &metric.a, Shape::Circle), row(&comparison.b.name, &metric.b, Shape::Square)];
     page.raw("<div><h3>").raw(metric.metric.title()).raw("</h3><p class=\"");
     page.raw(match metric.finding {
         Finding::Better => "finding is-better",
         Finding::Worse => "finding is-worse",
         _ => "finding",
     });
-    page.raw("\"><b>").text(finding_text(&metric.finding)).raw("</b> ").text(figures(metric)).raw("</p>");
+    page.raw("\">");
+    match metric.finding {
+        Finding::TooFew(_) | Finding::NotRanked(_) | Finding::NotMeasured => page.text(finding_text(&metric.finding)),
+        ref told => page.raw("<b>").text(finding_text(told)).raw("</b>"),
+    };
+    page.raw(" ").text(figures(metric)).raw("</p>");
     Strips { ticks: ticks.collect(), unit: unit(metric).into(), reference: None, rows, scale }.push(page);
     page.raw("</div>");
 }

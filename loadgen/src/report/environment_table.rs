@@ -58,7 +58,8 @@ fn columns_of<'a>(collection: &'a Collection<'_>) -> Vec<(&'a str, Vec<&'a RunRe
     let of_side = |side: usize| collection.groups.iter().filter(move |group| group.side == side);
     if collection.sides.len() > 1 {
         let sides = collection.sides.iter().enumerate();
-        let columns = sides.map(|(side, name)| (name.as_str(), of_side(side).flat_map(|group| &group.runs).copied().collect()));
+        let columns =
+            sides.map(|(side, name)| (name.as_str(), of_side(side).flat_map(|group| &group.runs).copied().collect()));
         return columns.take(COLUMNS_MAX).collect();
     }
     let groups = collection.groups.iter().take(COLUMNS_MAX);

@@ -93,7 +93,8 @@ fn push_leaves(leaves: &mut BTreeMap<String, Value>, name: &str, value: &Value) 
         Value::Object(fields) => fields.iter().for_each(|(field, value)| push_leaves(leaves, &under(field), value)),
         Value::Array(items) if !items.is_empty() && items.iter().all(Value::is_object) => {
             for (index, item) in items.iter().enumerate() {
-                let own_name = item.get("name").and_then(Value::as_str).map_or_else(|| index.to_string(), str::to_owned);
+                let own_name =
+                    item.get("name").and_then(Value::as_str).map_or_else(|| index.to_string(), str::to_owned);
                 for (field, value) in item.as_object().into_iter().flatten().filter(|(field, _)| *field != "name") {
                     push_leaves(leaves, &under(&format!("{own_name} {field}")), value);
                 }

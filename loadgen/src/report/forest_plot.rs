@@ -5,8 +5,8 @@ use super::chart::Ink;
 use super::collection::Collection;
 use super::markup::Markup;
 use super::outcome::finding_text;
-use super::strip::{Dot, END, Row, START, Shape, Strips};
 use super::scale::Scale;
+use super::strip::{Dot, END, Row, START, Shape, Strips};
 use super::units::decimal;
 use crate::compare::{Finding, Grid, Metric, MetricComparison};
 
@@ -32,7 +32,14 @@ pub(super) fn sections(collection: &Collection<'_>, grid: &Grid) -> Vec<Markup> 
             rows.extend(mean.map(|mean| {
                 let interval = (mean.interval.low, mean.interval.high);
                 let figures = told(mean.ratio, interval, "");
-                let row = row_at(&format!("geometric mean of {} loads", mean.rows), ink, mean.ratio, interval, figures, Shape::Diamond);
+                let row = row_at(
+                    &format!("geometric mean of {} loads", mean.rows),
+                    ink,
+                    mean.ratio,
+                    interval,
+                    figures,
+                    Shape::Diamond,
+                );
                 Row { is_total: true, ..row }
             }));
             let better = if metric.higher_is_better() { "right of 1 is better" } else { "left of 1 is better" };

@@ -29,7 +29,8 @@ pub(super) fn history_charts(collection: &Collection<'_>) -> Vec<Plot> {
     let mut plots = Vec::new();
     for load in 0..collection.loads.len() {
         let groups = collection.groups.iter().filter(|group| group.load == load);
-        let mut runs: Vec<&RunResult> = groups.flat_map(|group| &group.runs).copied().filter(|run| is_sound(run)).collect();
+        let mut runs: Vec<&RunResult> =
+            groups.flat_map(|group| &group.runs).copied().filter(|run| is_sound(run)).collect();
         runs.sort_by(|a, b| (&a.started_utc, &a.id).cmp(&(&b.started_utc, &b.id)));
         let mut products: Vec<&str> = runs.iter().map(|run| run.target.product.as_str()).collect();
         products.sort_unstable();
@@ -47,8 +48,14 @@ pub(super) fn history_charts(collection: &Collection<'_>) -> Vec<Plot> {
     plots
 }
 
-fn chart(runs: &[&RunResult], title: &str, place: &str, (metric, factor, unit): &(Metric, f64, &'static str)) -> Option<Plot> {
-    let told: Vec<(String, f64)> = runs.iter().filter_map(|run| Some((commit(run), metric.value(run)? * factor))).collect();
+fn chart(
+    runs: &[&RunResult],
+    title: &str,
+    place: &str,
+    (metric, factor, unit): &(Metric, f64, &'static str),
+) -> Option<Plot> {
+    let told: Vec<(String, f64)> =
+        runs.iter().filter_map(|run| Some((commit(run), metric.value(run)? * factor))).collect();
     let mut commits: Vec<(String, Vec<usize>)> = Vec::new();
     for (index, (name, _)) in told.iter().enumerate() {
         match commits.last_mut() {
@@ -71,7 +78,8 @@ fn chart(runs: &[&RunResult], title: &str, place: &str, (metric, factor, unit): 
     let medians = medians.collect();
     let changes = change_points(&values);
     let is_latency = *unit == "latency";
-    let read = |value: f64| if is_latency { super::units::duration_ns(value) } else { format!("{} {unit}", decimal(value)) };
+    let read =
+        |value: f64| if is_latency { super::units::duration_ns(value) } else { format!("{} {unit}", decimal(value)) };
     let rules = changes.iter().map(|change| {
         let words = format!("{} to {}", read(change.before), read(change.after));
         Rule::Upright(change.index as f64 - 0.5, words)

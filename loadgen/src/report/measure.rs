@@ -65,9 +65,9 @@ const ERRORS: Measure =
     Measure { only_when_present: true, ..measure!("errors", "Failed records", "records/s", errors_per_s per 1.0) };
 const BROKER_CPU: Measure = measure!("broker-cpu", "Broker processor", "cores", broker_cpu_cores per 1.0);
 const LOADGEN_CPU: Measure = measure!("loadgen-cpu", "Generator processor", "cores", loadgen_cpu_cores per 1.0);
-const MEMORY: Measure =
-    measure!("memory", "Broker memory", "MiB resident", bytes broker_rss_bytes per BYTES_PER_MIB);
-const CPU_PRESSURE: Measure = measure!("cpu-pressure", "Waits for a processor", "% of time", cpu_pressure_share per PERCENT);
+const MEMORY: Measure = measure!("memory", "Broker memory", "MiB resident", bytes broker_rss_bytes per BYTES_PER_MIB);
+const CPU_PRESSURE: Measure =
+    measure!("cpu-pressure", "Waits for a processor", "% of time", cpu_pressure_share per PERCENT);
 const IO_PRESSURE: Measure = measure!("io-pressure", "Waits for the disk", "% of time", io_pressure_share per PERCENT);
 const STEAL: Measure = Measure {
     only_when_present: true,

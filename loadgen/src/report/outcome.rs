@@ -10,8 +10,10 @@ const FINDINGS_MAX: usize = 4;
 /// A statement for each later side, and one for what the grouping left open.
 pub(super) fn statements(grid: &Grid) -> Vec<Statement> {
     let Some((first, later)) = grid.columns.split_first() else { return Vec::new() };
-    let mut statements: Vec<Statement> = later.iter().enumerate().map(|(index, name)| of_side(grid, first, name, index)).collect();
-    let mut unlike: Vec<&String> = comparisons(grid).flat_map(|comparison| &comparison.unlike).chain(&grid.warnings).collect();
+    let mut statements: Vec<Statement> =
+        later.iter().enumerate().map(|(index, name)| of_side(grid, first, name, index)).collect();
+    let mut unlike: Vec<&String> =
+        comparisons(grid).flat_map(|comparison| &comparison.unlike).chain(&grid.warnings).collect();
     unlike.sort();
     unlike.dedup();
     statements.extend(unlike.into_iter().map(|sentence| Statement {
@@ -52,12 +54,17 @@ fn of_side(grid: &Grid, first: &str, name: &str, index: usize) -> Statement {
         Outcome::Better => (Tone::Good, "BETTER", format!("{name} is better than {first} in {}", listed(&better))),
         Outcome::NoDifference => {
             let figures = if ranked == 1 { "figure that was" } else { "figures that were" };
-            let sentence = format!("{name} and {first} do not differ by as much as matters in the {ranked} {figures} ranked{}", seen_from(grid, index));
+            let sentence = format!(
+                "{name} and {first} do not differ by as much as matters in the {ranked} {figures} ranked{}",
+                seen_from(grid, index)
+            );
             (Tone::Good, "NO DIFFERENCE", sentence)
         }
-        Outcome::NothingComparable => {
-            (Tone::Caution, "NOT RANKED", format!("{name} and {first} are shown side by side without a verdict: {}", why_not(grid, index)))
-        }
+        Outcome::NothingComparable => (
+            Tone::Caution,
+            "NOT RANKED",
+            format!("{name} and {first} are shown side by side without a verdict: {}", why_not(grid, index)),
+        ),
     };
     Statement { tone, word, sentence }
 }
@@ -82,10 +89,15 @@ pub(super) fn difference(metric: &MetricComparison) -> String {
 /// The difference that would have been seen: without it, no difference says nothing.
 fn seen_from(grid: &Grid, index: usize) -> String {
     let rows = grid.rows.iter().filter_map(|row| row.comparisons.get(index));
-    let detectable = rows.flat_map(|comparison| &comparison.metrics).filter_map(|metric| Some((metric.detectable_ratio?, metric)));
+    let detectable =
+        rows.flat_map(|comparison| &comparison.metrics).filter_map(|metric| Some((metric.detectable_ratio?, metric)));
     let coarsest = detectable.max_by(|a, b| a.0.total_cmp(&b.0));
     coarsest.map_or_else(String::new, |(ratio, metric)| {
-        format!("; a factor of {} would have shown in each four times of five (least surely in {})", decimal(ratio), metric.metric.name())
+        format!(
+            "; a factor of {} would have shown in each four times of five (least surely in {})",
+            decimal(ratio),
+            metric.metric.name()
+        )
     })
 }
 

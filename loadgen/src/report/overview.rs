@@ -58,10 +58,11 @@ fn outcome(collection: &Collection<'_>) -> Option<Statement> {
     if collection.sides.len() != 1 {
         return None;
     }
-    let group = collection.groups.iter().filter(|group| group.runs.iter().all(|run| !run.quality.saturated)).next_back();
+    let group = collection.groups.iter().rfind(|group| group.runs.iter().all(|run| !run.quality.saturated));
     let group = group.or(collection.groups.last())?;
     let response = |percentile: Percentile| {
-        let figures = group.figures(|run| Some(run.summary.produce.as_ref()?.latency.response.as_ref()?.at(percentile)? as f64));
+        let figures =
+            group.figures(|run| Some(run.summary.produce.as_ref()?.latency.response.as_ref()?.at(percentile)? as f64));
         median(&figures).map_or_else(|| "n/a".into(), duration_ns)
     };
     let achieved = median(&group.figures(|run| Some(run.summary.produce.as_ref()?.achieved.bytes_per_s)))?;
@@ -86,7 +87,8 @@ fn integrity(collection: &Collection<'_>) -> Statement {
     let with = |verdict: Verdict| collection.runs().filter(|run| run.integrity.verdict == verdict).count();
     let acked: u64 = collection.runs().map(|run| run.integrity.acked).fold(0, u64::saturating_add);
     let (failed, unknown, unchecked) = (with(Verdict::Fail), with(Verdict::Incomplete), with(Verdict::NotChecked));
-    let unread = collection.runs().filter(|run| run.integrity.verdict == Verdict::Pass && run.integrity.consumed == 0).count();
+    let unread =
+        collection.runs().filter(|run| run.integrity.verdict == Verdict::Pass && run.integrity.consumed == 0).count();
     if failed > 0 {
         let sentence = format!("records were lost, doubled, out of order or harmed in {failed} of {runs} runs");
         return Statement { tone: Tone::Bad, word: "INTEGRITY FAILED", sentence };
@@ -106,15 +108,25 @@ fn warnings(collection: &Collection<'_>) -> Vec<Statement> {
     type Warning = (Tone, &'static str, &'static str, fn(&RunResult) -> bool);
     const WARNINGS: [Warning; 6] = [
         (Tone::Bad, "LEFT OUT", "ended early or lost records, and are no samples", |run| !is_sound(run)),
-        (Tone::Caution, "SATURATED", "achieved less than 99 % of the offered load; their latencies are those of a growing queue", |run| {
-            run.quality.saturated
+        (
+            Tone::Caution,
+            "SATURATED",
+            "achieved less than 99 % of the offered load; their latencies are those of a growing queue",
+            |run| run.quality.saturated,
+        ),
+        (Tone::Caution, "CLIENT LIMITED", "may show the load generator instead of the broker", |run| {
+            run.quality.client_limited
         }),
-        (Tone::Caution, "CLIENT LIMITED", "may show the load generator instead of the broker", |run| run.quality.client_limited),
-        (Tone::Caution, "CLOSED LOOP", "went as fast as they could; their latency counts from the actual send", |run| {
-            run.quality.closed_loop
-        }),
+        (
+            Tone::Caution,
+            "CLOSED LOOP",
+            "went as fast as they could; their latency counts from the actual send",
+            |run| run.quality.closed_loop,
+        ),
         (Tone::Caution, "NOISY", "were made while the machine changed", |run| run.quality.noisy),
-        (Tone::Caution, "UNSTEADY", "differ between their first and last third", |run| run.quality.steady == Some(false)),
+        (Tone::Caution, "UNSTEADY", "differ between their first and last third", |run| {
+            run.quality.steady == Some(false)
+        }),
     ];
     let runs = collection.run_count();
     let told = WARNINGS.into_iter().filter_map(|(tone, word, what, applies)| {
@@ -143,8 +155,10 @@ pub(super) fn push_commands(page: &mut Markup, collection: &Collection<'_>) {
 
 /// Where the figures come from.
 pub(super) fn footer(collection: &Collection<'_>) -> String {
-    let mut versions: Vec<String> =
-        collection.runs().map(|run| format!("loadgen {} ({} build)", run.loadgen.version, run.loadgen.build_profile)).collect();
+    let mut versions: Vec<String> = collection
+        .runs()
+        .map(|run| format!("loadgen {} ({} build)", run.loadgen.version, run.loadgen.build_profile))
+        .collect();
     versions.sort();
     versions.dedup();
     let first = collection.runs().map(|run| run.started_utc.as_str()).min().unwrap_or_default();

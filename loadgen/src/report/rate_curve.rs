@@ -35,7 +35,10 @@ pub(super) fn rate_curve(collection: &Collection<'_>) -> Option<Plot> {
     for (side, name) in collection.sides.iter().enumerate() {
         for points in curves_of(collection, side) {
             // Loads of other shapes on the same side are told apart by their dashes.
-            let ink = |index: usize| Ink { colour: side % super::chart::COLOURS, dash: (index + shape) % super::chart::DASHES };
+            let ink = |index: usize| Ink {
+                colour: side % super::chart::COLOURS,
+                dash: (index + shape) % super::chart::DASHES,
+            };
             for (index, (word, _)) in PERCENTILES.iter().enumerate() {
                 let at = |point: &Point| Some((point.offered_mb_per_s, point.latency_ns[index]?));
                 marks.extend(points.iter().filter(|point| point.saturated).filter_map(at).map(|at| Mark {
@@ -67,7 +70,10 @@ fn plot(collection: &Collection<'_>, lines: Vec<Line>, marks: Vec<Mark>, mut rul
     let runs: Vec<&RunResult> = collection.runs().collect();
     let points = || lines.iter().flat_map(|line| line.points.iter().flatten().copied());
     let largest = points().map(|point| point.0).fold(0.0, f64::max);
-    let ceiling = runs.iter().filter_map(|run| run.calibration.generator_ceiling.as_ref()).map(|ceiling| ceiling.bytes_per_s / 1e6);
+    let ceiling = runs
+        .iter()
+        .filter_map(|run| run.calibration.generator_ceiling.as_ref())
+        .map(|ceiling| ceiling.bytes_per_s / 1e6);
     let ceiling = ceiling.fold(0.0, f64::max);
     if ceiling > 0.0 && ceiling < largest * CEILING_SHARE_MAX {
         rules.push(Rule::Upright(ceiling, "ceiling of the generator".into()));
@@ -81,7 +87,9 @@ fn plot(collection: &Collection<'_>, lines: Vec<Line>, marks: Vec<Mark>, mut rul
     Plot {
         id: "rate-curve".into(),
         heading: "Response against offered rate".into(),
-        note: format!("Every point is a run of its own, or the median of its repeats. Rings: saturated, so the latency of a growing queue. Knee: the last rate whose p99 is below {KNEE_FACTOR:.0} times the smallest p99."),
+        note: format!(
+            "Every point is a run of its own, or the median of its repeats. Rings: saturated, so the latency of a growing queue. Knee: the last rate whose p99 is below {KNEE_FACTOR:.0} times the smallest p99."
+        ),
         frame: FRAME,
         x: Axis::new(across, "offered, MB/s", trimmed),
         y: Axis::new(upwards, "latency", duration_tick),
@@ -105,8 +113,11 @@ fn curves_of(collection: &Collection<'_>, side: usize) -> Vec<Vec<Point>> {
             None => curves.push((shape, vec![point])),
         }
     }
-    let mut curves: Vec<Vec<Point>> = curves.into_iter().map(|(_, points)| points).filter(|points| points.len() > 1).collect();
-    curves.iter_mut().for_each(|points| points.sort_by(|a, b| a.offered_mb_per_s.total_cmp(&b.offered_mb_per_s)));
+    let mut curves: Vec<Vec<Point>> =
+        curves.into_iter().map(|(_, points)| points).filter(|points| points.len() > 1).collect();
+    for points in &mut curves {
+        points.sort_by(|a, b| a.offered_mb_per_s.total_cmp(&b.offered_mb_per_s));
+    }
     curves
 }
 
@@ -149,7 +160,11 @@ mod tests {
 
     #[test]
     fn knee_is_the_last_calm_rate_and_absent_on_a_flat_curve() {
-        let point = |offered_mb_per_s, p99: f64, saturated| Point { offered_mb_per_s, latency_ns: [None, Some(p99), None], saturated };
+        let point = |offered_mb_per_s, p99: f64, saturated| Point {
+            offered_mb_per_s,
+            latency_ns: [None, Some(p99), None],
+            saturated,
+        };
         let turning = [point(10.0, 2e6, false), point(50.0, 2.5e6, false), point(90.0, 30e6, false)];
         assert_eq!(knee_of(&turning), Some(50.0));
         assert_eq!(knee_of(&turning[..2]), None);

@@ -21,9 +21,11 @@ const FIGURES: [Figure; 6] = [
     ("response p50", |run| at(response(run), Percentile::P50), duration_ns),
     ("p99", |run| at(response(run), Percentile::P99), duration_ns),
     ("p99.9", |run| at(response(run), Percentile::P99_9), duration_ns),
-    ("end-to-end p99", |run| {
-        at(run.summary.consume.as_ref()?.latency.end_to_end.as_ref(), Percentile::P99)
-    }, duration_ns),
+    (
+        "end-to-end p99",
+        |run| at(run.summary.consume.as_ref()?.latency.end_to_end.as_ref(), Percentile::P99),
+        duration_ns,
+    ),
 ];
 
 /// Words and look of what limits the trust in a run.
@@ -32,7 +34,9 @@ type Badge = (&'static str, &'static str, fn(&RunResult) -> bool);
 const BADGES: [Badge; 9] = [
     ("✗ integrity failed", "bad", |run| run.integrity.verdict == Verdict::Fail),
     ("✗ ended early", "bad", |run| run.error.is_some()),
-    ("! integrity unknown", "caution", |run| matches!(run.integrity.verdict, Verdict::Incomplete | Verdict::NotChecked)),
+    ("! integrity unknown", "caution", |run| {
+        matches!(run.integrity.verdict, Verdict::Incomplete | Verdict::NotChecked)
+    }),
     ("! saturated", "caution", |run| run.quality.saturated),
     ("! client limited", "caution", |run| run.quality.client_limited),
     ("! noisy", "caution", |run| run.quality.noisy),
@@ -45,7 +49,8 @@ const BADGES: [Badge; 9] = [
 pub(super) fn section(collection: &Collection<'_>) -> Markup {
     let mut html = Markup::default();
     html.raw("<section><h2>Series</h2><div class=\"scroll\"><table class=\"series\"><thead><tr><th scope=\"col\">series</th><th scope=\"col\">runs</th><th scope=\"col\">badges</th>");
-    let told: Vec<&Figure> = FIGURES.iter().filter(|(_, figure, _)| collection.runs().any(|run| figure(run).is_some())).collect();
+    let told: Vec<&Figure> =
+        FIGURES.iter().filter(|(_, figure, _)| collection.runs().any(|run| figure(run).is_some())).collect();
     for (heading, ..) in &told {
         html.raw("<th scope=\"col\">").raw(heading).raw("</th>");
     }

@@ -1,6 +1,8 @@
 //! Charts over time, one value a second, with warm-up and faults shaded. A single run has a chart for each subject
 //! with several lines; many runs have a chart for each measure with a line a run.
 
+use std::fmt::Write;
+
 use super::chart::{Axis, Frame, Ink, LEFT, Line, LineStyle, TOP};
 use super::collection::Group;
 use super::measure::{MEASURES, Measure, SUBJECTS, Upwards};
@@ -49,7 +51,8 @@ pub(super) fn of_run(run: &RunResult) -> Vec<Plot> {
 /// The charts of groups of runs, a line for each run.
 pub(super) fn of_groups(groups: &[&Group<'_>], panel: &str) -> Vec<Plot> {
     let drawn_max = CHART_VALUES_MAX / LINE_VALUES_MIN;
-    let numbered = groups.iter().flat_map(|group| (1..).zip(&group.runs).map(move |(repeat, run)| (*group, repeat, *run)));
+    let numbered =
+        groups.iter().flat_map(|group| (1..).zip(&group.runs).map(move |(repeat, run)| (*group, repeat, *run)));
     let drawn: Vec<(&Group<'_>, usize, &RunResult)> = numbered.take(drawn_max).collect();
     let all: usize = groups.iter().map(|group| group.runs.len()).sum();
     let timeline = Timeline::of(&drawn.iter().map(|(_, _, run)| *run).collect::<Vec<_>>(), drawn.len());
@@ -61,7 +64,7 @@ pub(super) fn of_groups(groups: &[&Group<'_>], panel: &str) -> Vec<Plot> {
         });
         let mut plot = timeline.plot(format!("{panel}{}", measure.id), measure.heading, measure, lines.collect())?;
         if all > drawn.len() {
-            plot.note.push_str(&format!(" The first {} of {all} runs are drawn.", drawn.len()));
+            let _ = write!(plot.note, " The first {} of {all} runs are drawn.", drawn.len());
         }
         Some(plot)
     });
@@ -70,7 +73,8 @@ pub(super) fn of_groups(groups: &[&Group<'_>], panel: &str) -> Vec<Plot> {
 
 impl Timeline {
     fn of(runs: &[&RunResult], lines: usize) -> Self {
-        let seconds = runs.iter().filter_map(|run| run.series.as_ref()).flat_map(|series| series.t_secs.iter().copied());
+        let seconds =
+            runs.iter().filter_map(|run| run.series.as_ref()).flat_map(|series| series.t_secs.iter().copied());
         let end_secs = seconds.filter(|second| second.is_finite()).fold(0.0, f64::max).round().min(SECONDS_MAX);
         let values_max = (CHART_VALUES_MAX / lines.max(1)).clamp(LINE_VALUES_MIN, LINE_VALUES_MAX);
         let stride_secs = (end_secs / values_max as f64).ceil().max(1.0);
@@ -148,7 +152,9 @@ fn spans_of(runs: &[&RunResult]) -> Vec<Span> {
     const NEAR_SECS: f64 = 1.0;
     let mut spans: Vec<Span> = Vec::new();
     let warmups: Vec<f64> = runs.iter().map(|run| run.workload.phase_secs("warmup")).collect();
-    if let Some(secs) = warmups.first().filter(|first| **first > 0.0 && warmups.iter().all(|secs| secs == *first)) {
+    if let Some(secs) =
+        warmups.first().filter(|first| **first > 0.0 && warmups.iter().all(|secs| secs.total_cmp(first).is_eq()))
+    {
         spans.push(Span { from: 0.0, to: *secs, name: "warm-up".into(), is_fault: false });
     }
     for fault in runs.iter().flat_map(|run| &run.faults) {

@@ -79,8 +79,10 @@ fn chart(
         .iter()
         .enumerate()
         .map(|(index, ((side, _), points))| {
-            let mut points: Vec<(f64, f64)> =
-                points.iter().filter_map(|(value, group)| Some((place(value), median(&group.figures(figure))?))).collect();
+            let mut points: Vec<(f64, f64)> = points
+                .iter()
+                .filter_map(|(value, group)| Some((place(value), median(&group.figures(figure))?)))
+                .collect();
             points.sort_by(|a, b| a.0.total_cmp(&b.0));
             Line {
                 name: collection.sides[*side].clone(),
@@ -99,7 +101,8 @@ fn chart(
     };
     let ticks = values.iter().enumerate().map(|(at, value)| (at as f64, leaf_text(key, value)));
     let across = Scale::exact(-0.3, values.len() as f64 - 0.7, LEFT, FRAME.right());
-    let slug: String = format!("sweep {key} {heading}").replace(|c: char| !c.is_ascii_alphanumeric(), "-").to_lowercase();
+    let slug: String =
+        format!("sweep {key} {heading}").replace(|c: char| !c.is_ascii_alphanumeric(), "-").to_lowercase();
     Some(Plot {
         id: slug,
         heading: format!("{heading} by {key}"),
