@@ -45,6 +45,7 @@ fn comparison_leads_with_its_verdict_and_has_its_charts() {
         &[
             ">Series<",
             "response p99: candidate over main",
+            "20,000 records/s",
             "geometric mean of 2 loads",
             "candidate against main",
             "✗ worse",

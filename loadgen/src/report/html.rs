@@ -77,8 +77,11 @@ pub fn html_report(results: &[RunResult]) -> String {
     overview::push_statements(page.html(), &collection, grid.as_ref());
     page.html().append(&run_table::section(&collection));
     if let Some(grid) = &grid {
-        for section in forest_plot::sections(&collection, grid) {
-            page.html().append(&section);
+        match forest_plot::sections(&collection, grid).as_slice() {
+            [only] => {
+                page.html().append(only);
+            }
+            sections => page.push_grid(&[], sections),
         }
         dot_plot::push_sections(page.html(), &collection, grid);
     }
