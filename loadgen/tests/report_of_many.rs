@@ -1,5 +1,7 @@
 //! The page of many runs: verdict first, every chart that has data, nothing that a hostile file could run.
 
+#[path = "sample/many.rs"]
+mod many;
 #[allow(dead_code, reason = "each test of what people see uses a part of the samples")]
 mod sample;
 
@@ -9,8 +11,8 @@ use std::process::Command;
 
 use loadgen::report::html_report;
 use loadgen::result::{Acks, Kind, RunResult, Verdict};
+use many::{comparison, curve, history, numbered, stretched};
 use sample::calm_run;
-use sample::many::{comparison, curve, history, numbered, stretched};
 
 /// Writes a page where the browser test and people find it.
 fn page(name: &str, runs: &[RunResult]) -> String {

@@ -5,7 +5,7 @@ use loadgen::result::{
     FaultEvent, Goal, Kind, Latency, Repeat, RunResult, StreamSummary, decode_histogram, encode_histogram,
 };
 
-use super::calm_run;
+use crate::sample::calm_run;
 
 /// Repeats of a side in the samples.
 pub const REPEATS: u32 = 5;

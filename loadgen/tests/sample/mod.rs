@@ -1,7 +1,5 @@
 //! A made-up run with the shape of a real one, for the tests of what people see.
 
-pub mod many;
-
 use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
