@@ -118,7 +118,7 @@ fn a_broker_of_the_users_is_found_by_itself_killed_and_started_again_by_the_user
 #[test]
 fn a_fault_that_nobody_could_carry_out_is_refused_before_anything_is_sent() {
     let directory = tempfile::tempdir().expect("a directory");
-    let address = loadgen::local_broker::start(loadgen::local_broker::NullLog::default()).expect("a port");
+    let address = loadgen::local_broker::start_null().expect("a port");
     let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
     command.args(["run", "--fault", "pause@1s:100ms", "--bootstrap", &address, "--broker-pid", "1"]);
     let output = command.arg("--out").arg(directory.path()).stdin(Stdio::null()).output().expect("the program starts");
