@@ -1,11 +1,11 @@
-//! The backlog over time, and how fast it is read: what was acknowledged and not yet delivered, from the two rates.
+//! The backlog over time, and how fast it is read.
 
 use super::chart::{Axis, Frame, Ink, LEFT, Line, LineStyle, TOP};
 use super::collection::Group;
 use super::plot::{Across, Plot, Reading};
 use super::scale::Scale;
 use super::series_chart::trimmed;
-use crate::result::{Kind, RunResult};
+use crate::result::{Kind, RunResult, Series};
 
 const FRAME: Frame = Frame { width: 530.0, height: 270.0 };
 /// A backlog shorter than this many seconds of the load is the ordinary way of a record through the broker.
@@ -42,7 +42,7 @@ pub(super) fn backlog_chart(groups: &[&Group<'_>], panel: &str) -> Option<Plot> 
     Some(Plot {
         id: format!("{panel}backlog"),
         heading: "Backlog of the consumers".into(),
-        note: "Acknowledged and not yet delivered, as the difference of the two rates summed up since the start; what lay in the topic before is not counted.".into(),
+        note: "Records that were there and not yet read, at the end of each second, times the size of a record. Results of older generators lack what lay in the topic before.".into(),
         frame: FRAME,
         x: Axis::new(across, "seconds since start", trimmed),
         y: Axis::new(upwards, "MB", trimmed),
@@ -56,9 +56,20 @@ pub(super) fn backlog_chart(groups: &[&Group<'_>], panel: &str) -> Option<Plot> 
     })
 }
 
-/// Second and megabytes. A second without a rate adds nothing.
+/// Second and megabytes.
 fn backlog_of(run: &RunResult) -> Vec<(f64, f64)> {
     let Some(series) = &run.series else { return Vec::new() };
+    if series.unread_records.is_empty() {
+        return backlog_from_rates(series);
+    }
+    let record_megabytes = f64::from(run.workload.record_bytes) / 1e6;
+    let rows = series.t_secs.iter().zip(&series.unread_records).take(SECONDS_MAX);
+    let rows = rows.filter(|(second, _)| second.is_finite() && (0.0..=SECONDS_MAX as f64).contains(*second));
+    rows.filter_map(|(second, unread)| Some((second.round(), (*unread)? as f64 * record_megabytes))).collect()
+}
+
+/// The same for results that did not count what was unread. A second without a rate adds nothing.
+fn backlog_from_rates(series: &Series) -> Vec<(f64, f64)> {
     let (produced, consumed) = (&series.achieved_bytes_per_s, &series.consumed_bytes_per_s);
     if produced.is_empty() || consumed.is_empty() {
         return Vec::new();
