@@ -1,5 +1,6 @@
 //! Evidence becomes a result: rates over the window, merged histograms, the verdict, and how far to trust them.
 
+mod agents;
 mod calibration;
 mod quality;
 mod series;
@@ -26,7 +27,8 @@ pub fn result(evidence: &Evidence, args: &TargetOptions) -> RunResult {
     let summary = window.as_ref().map_or_else(Summary::default, |window| window.summary(evidence));
     let integrity = integrity(evidence);
     let calibration = calibration::calibration(evidence);
-    let resources = window.as_ref().map_or_else(Resources::default, |window| window.resources(evidence, &summary));
+    let mut resources = window.as_ref().map_or_else(Resources::default, |window| window.resources(evidence, &summary));
+    resources.agents.clone_from(&evidence.agents.resources);
     let stamp: String = utc_timestamp(evidence.started).chars().filter(char::is_ascii_alphanumeric).collect();
     let mut result = RunResult {
         schema_version: SCHEMA_VERSION,
@@ -48,7 +50,9 @@ pub fn result(evidence: &Evidence, args: &TargetOptions) -> RunResult {
         },
         workload,
         target: target(evidence, args),
-        env: vec![host::environment(role(evidence, args), evidence.data_directory.as_deref())],
+        env: std::iter::once(host::environment(role(evidence, args), evidence.data_directory.as_deref()))
+            .chain(evidence.agents.environments.iter().cloned())
+            .collect(),
         quality: quality::quality(evidence, window.as_ref(), &summary, &resources, &calibration),
         histograms: window.as_ref().map(Window::encoded_histograms).unwrap_or_default(),
         series: window.as_ref().map(|window| series::series(evidence, window)),
@@ -112,11 +116,12 @@ fn integrity(evidence: &Evidence) -> Integrity {
             .collect();
         tally.settle(&ledgers, evidence.reports.seen.get(&(partition as u32)));
     }
-    if !evidence.verified {
+    let verified = evidence.verified || evidence.reports.read_after_loss;
+    if !verified {
         // Nobody read up to the end, so what is not there was not missed.
         tally.missing = 0;
     }
-    let verdict = match (tally.passes(), evidence.verified, evidence.error.is_some()) {
+    let verdict = match (tally.passes(), verified, evidence.error.is_some()) {
         // Without the producers' last word a record may look like nobody's.
         (false, _, false) | (false, true, true) => Verdict::Fail,
         (_, _, true) => Verdict::Incomplete,

@@ -1,6 +1,6 @@
 //! The threads of one phase: dealt out over the cores, started together, waited for with a deadline, never for ever.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -41,8 +41,13 @@ pub struct Roles {
     pub producers: Range<u32>,
     /// Records that each of them may send.
     pub records_max: u64,
-    /// Consumer clients of this phase.
-    pub consumers: u32,
+    /// Consumer clients of this phase, each with its partitions.
+    pub readers: Vec<Vec<u32>>,
+}
+
+/// Deals `partitions` to so many consumers, or to fewer when there are not enough.
+pub fn deal_partitions(partitions: u32, consumers: u32) -> Vec<Vec<u32>> {
+    deal(0..partitions, consumers.min(partitions) as usize)
 }
 
 impl Crew {
@@ -51,10 +56,8 @@ impl Crew {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let hands = roles.producers.len().min(cores);
         let producers = deal(roles.producers, hands);
-        let partitions = roles.topic.leaders.len() as u32;
-        let readers = (roles.consumers as usize).min(partitions as usize);
-        let assignments = deal(0..partitions, readers);
-        let consumers = deal(assignments, readers.min(cores));
+        let readers = roles.readers.len();
+        let consumers = deal(roles.readers, readers.min(cores));
         let (collector, mut outlets) = Collector::new(producers.len() + consumers.len());
         let mut outlet = || outlets.pop().expect("one for each thread");
         let settings = Arc::new(ProducerSettings {
@@ -120,6 +123,10 @@ pub struct Reports {
     pub seen: BTreeMap<u32, PartitionSeen>,
     /// When the last consumer had read all it should.
     pub finished_ns: Option<u64>,
+    /// Producer clients whose account went away with their agent.
+    pub lost_producers: BTreeSet<u32>,
+    /// After the loss of an agent, the other agents' consumers read up to the end of their partitions.
+    pub read_after_loss: bool,
 }
 
 impl Reports {
@@ -137,6 +144,15 @@ impl Reports {
         self.producers.extend(other.producers);
         self.seen.extend(other.seen);
         self.finished_ns = self.finished_ns.max(other.finished_ns);
+        self.lost_producers.extend(other.lost_producers);
+        self.read_after_loss |= other.read_after_loss;
+    }
+
+    /// Takes producers without an account out of what was read.
+    pub fn forget_lost_producers(&mut self) {
+        for seen in self.seen.values_mut() {
+            self.lost_producers.iter().for_each(|&producer| seen.forget_producer(producer));
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use crate::agent::AgentsAccount;
 use crate::cluster::Topic;
 use crate::collector::Collector;
 use crate::crew::Reports;
@@ -52,6 +53,8 @@ pub struct Evidence {
     pub probe_before: Option<Probe>,
     /// ...and after it.
     pub probe_after: Option<Probe>,
+    /// The agents that took part.
+    pub agents: AgentsAccount,
     /// Why the run ended early.
     pub error: Option<Error>,
 }
@@ -79,6 +82,7 @@ impl Evidence {
             usage: None,
             probe_before: None,
             probe_after: None,
+            agents: AgentsAccount::default(),
             error: None,
         }
     }

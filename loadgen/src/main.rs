@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
-use loadgen::command::{Exit, curve, drain, find_max, refuse, run, selftest, sweep};
+use loadgen::command::{Exit, agent, curve, drain, find_max, refuse, run, selftest, sweep};
 use loadgen::embedded;
 use loadgen::options::{LoadOptions, RunOptions};
 
@@ -32,6 +32,8 @@ enum Command {
     Sweep(Box<sweep::SweepOptions>),
     /// How fast a backlog is read, with producers off, on or throttled meanwhile.
     Drain(Box<drain::DrainOptions>),
+    /// Lend this host to runs that are made elsewhere with --agents.
+    Agent(agent::AgentOptions),
     /// The broker that `run` starts beside itself.
     #[command(name = embedded::SUBCOMMAND, hide = true)]
     EmbeddedBroker(server::cli::ServeArguments),
@@ -46,7 +48,7 @@ impl Command {
             Self::Curve(options) => Some(&mut options.run.load),
             Self::Sweep(options) => Some(&mut options.run.load),
             Self::Drain(options) => Some(&mut options.run.load),
-            Self::EmbeddedBroker(_) => None,
+            Self::Agent(_) | Self::EmbeddedBroker(_) => None,
         }
     }
 }
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
         Command::Curve(options) => curve::execute(&options).into(),
         Command::Sweep(options) => sweep::execute(&options).into(),
         Command::Drain(options) => drain::execute(&options).into(),
+        Command::Agent(options) => agent::execute(&options).into(),
         Command::EmbeddedBroker(arguments) => server::cli::serve_with(&arguments),
     }
 }

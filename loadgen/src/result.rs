@@ -13,13 +13,14 @@ mod quality;
 mod timestamp;
 mod workload;
 
-pub use calibration::{Calibration, GeneratorCeiling, NoiseProbe};
+pub use calibration::{AgentClock, Calibration, ClockOffset, GeneratorCeiling, NoiseProbe};
 pub use environment::{CgroupLimits, HostEnvironment, HostRole, Storage};
 pub use experiment::{FaultEvent, Goal, Kind, Repeat};
 pub use histogram::{HistogramError, decode_histogram, encode_histogram};
 pub use latency::{Latency, Percentile};
 pub use measured::{
-    Backlog, BatchShape, HostPressure, ProcessResources, Rate, Resources, Series, StreamLatency, StreamSummary, Summary,
+    AgentResources, Backlog, BatchShape, HostPressure, ProcessResources, Rate, Resources, Series, StreamLatency,
+    StreamSummary, Summary,
 };
 pub use quality::Quality;
 pub use timestamp::utc_timestamp;

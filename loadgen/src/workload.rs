@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
 
 use crate::options::LoadOptions;
 use crate::payload::STAMP_BYTES;
@@ -20,14 +21,14 @@ pub const FETCH_PARTITION_BYTES_MAX: u32 = 1024 * 1024;
 /// Kafka's `fetch.max.wait.ms`.
 pub const FETCH_WAIT_MS_MAX: u32 = 500;
 /// Largest accepted batch: what a broker can be told to take with `message.max.bytes` in practice.
-const BATCH_BYTES_MAX: u64 = 64 * 1024 * 1024;
+pub(crate) const BATCH_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// A record's bytes in a batch besides its value: length, attributes, deltas, null key, value length, header count.
 pub const RECORD_OVERHEAD_BYTES_MAX: usize = 21;
 /// The header of a batch.
 pub const BATCH_HEADER_BYTES: usize = protocol::record_batch::HEADER_BYTES;
 
 /// What is measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 pub enum Mode {
     /// Producers only; the topic is read back afterwards, to verify it.
     Produce,
@@ -40,7 +41,7 @@ pub enum Mode {
 }
 
 /// Whether all records are read and checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 pub enum Verify {
     /// Every record.
     Full,
@@ -49,7 +50,7 @@ pub enum Verify {
 }
 
 /// A load without contradictions.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Workload {
     /// What is measured.
     pub mode: Mode,
@@ -107,6 +108,11 @@ pub enum InvalidWorkload {
     /// No clients to measure.
     #[error("--mode consume and --mode drain need --consumers of at least 1")]
     NoConsumers,
+    /// Some hosts would only look on.
+    #[error(
+        "--agents names {0} agents that take load, but there are {1} producers and consumers: name fewer or give --producers"
+    )]
+    IdleAgents(usize, u32),
     /// More than the schedule can resolve.
     #[error("--rate of {0} records/s is beyond 100 million")]
     Rate(u64),

@@ -1,5 +1,6 @@
 //! The commands of the program: each takes its options and ends in an exit code.
 
+pub mod agent;
 pub mod curve;
 pub mod drain;
 pub mod find_max;

@@ -29,7 +29,8 @@ pub fn execute_with(options: &RunOptions, touch: impl FnOnce(&mut RunResult)) ->
     let outcome = run::execute(&options.load, &options.target, &mut progress, interrupted());
     let outcome = outcome.map(|mut result| {
         result.slo = output.goals.iter().map(|goal| goal.judge(&result)).collect();
-        if result.error.is_none() {
+        // The ceiling of this process says nothing of agents.
+        if result.error.is_none() && options.target.agents.is_empty() {
             add_ceiling(&mut result, &options.load, output.ceiling, &mut progress);
         }
         touch(&mut result);
