@@ -60,7 +60,7 @@ pub fn result(evidence: &Evidence, args: &TargetOptions) -> RunResult {
         summary,
         resources,
         integrity,
-        faults: Vec::new(),
+        faults: evidence.faults.clone(),
         slo: Vec::new(),
         error: evidence.error.as_ref().map(ToString::to_string),
     };
@@ -104,8 +104,13 @@ fn role(evidence: &Evidence, args: &TargetOptions) -> HostRole {
     }
 }
 
+fn name_missing((partition, (producer, (start, end))): (usize, (usize, (u64, u64)))) -> String {
+    format!("the first that were not: partition {partition}, producer {producer}, records {start} to {}", end - 1)
+}
+
 fn integrity(evidence: &Evidence) -> Integrity {
     let mut tally = Tally::default();
+    let mut missing_first = None;
     let partitions = evidence.topic.as_ref().map_or(0, |topic| topic.leaders.len());
     let none = AckLedger::default();
     for partition in 0..partitions {
@@ -114,13 +119,25 @@ fn integrity(evidence: &Evidence) -> Integrity {
         let ledgers: Vec<&AckLedger> = producers
             .map(|producer| reports.get(&producer).and_then(|report| report.ledgers.get(partition)).unwrap_or(&none))
             .collect();
-        tally.settle(&ledgers, evidence.reports.seen.get(&(partition as u32)));
+        let seen = evidence.reports.seen.get(&(partition as u32));
+        tally.settle(&ledgers, seen);
+        let found = seen.filter(|_| missing_first.is_none()).and_then(|seen| Tally::first_missing(&ledgers, seen));
+        missing_first = missing_first.or_else(|| Some((partition, found?)));
+    }
+    if evidence.workload.survives_losses() && !evidence.workload.idempotent {
+        // Who does not number the batches is not promised the order of what a lost connection left behind.
+        tally.out_of_order -= tally.late_unacked;
     }
     let verified = evidence.verified || evidence.reports.read_after_loss;
     if !verified {
         // Nobody read up to the end, so what is not there was not missed.
         tally.missing = 0;
+        missing_first = None;
     }
+    if let Some(earlier) = &evidence.earlier {
+        tally.add(&earlier.tally);
+    }
+    let missing_earlier = evidence.earlier.as_ref().and_then(|earlier| earlier.missing_first.clone());
     let verdict = match (tally.passes(), verified, evidence.error.is_some()) {
         // Without the producers' last word a record may look like nobody's.
         (false, _, false) | (false, true, true) => Verdict::Fail,
@@ -147,6 +164,12 @@ fn integrity(evidence: &Evidence) -> Integrity {
         phantom: tally.phantom,
         unacked_seen: tally.unacked_seen,
         verdict,
-        examples: faults.iter().filter(|fault| fault.0 > 0).map(|fault| format!("{} {}", fault.0, fault.1)).collect(),
+        examples: faults
+            .iter()
+            .filter(|fault| fault.0 > 0)
+            .map(|fault| format!("{} {}", fault.0, fault.1))
+            .chain(missing_earlier)
+            .chain(missing_first.map(name_missing))
+            .collect(),
     }
 }

@@ -115,6 +115,8 @@ pub fn selftest_options(load: &mut LoadOptions, target: &mut TargetOptions) -> s
         ..TargetOptions::default()
     };
     (load.mode, load.verify, load.consumers, load.rate) = (Mode::Produce, Verify::Off, 0, Rate::Unlimited);
+    // What a broker suffers says nothing of the generator.
+    load.fault.clear();
     Ok(())
 }
 

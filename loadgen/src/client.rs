@@ -1,7 +1,7 @@
 //! A blocking connection for the calls around a run: versions, topics, offsets, producer ids. Every call has a time-out.
 
 use std::collections::BTreeMap;
-use std::io::{IoSlice, Read, Write};
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -28,6 +28,7 @@ const API_VERSIONS_WITH_FEATURES: i16 = 3;
 pub struct Client {
     stream: TcpStream,
     address: String,
+    timeout: Duration,
     correlation_id: i32,
     versions: Versions,
     frame: Vec<u8>,
@@ -67,6 +68,7 @@ impl Client {
         let mut client = Self {
             stream,
             address: address.into(),
+            timeout,
             correlation_id: 0,
             versions: Versions::default(),
             frame: Vec::new(),
@@ -124,13 +126,14 @@ impl Client {
             client_id: Some(CLIENT_ID),
         };
         let pieces = frame::encode_request(&header, request);
-        let failed = |source| Error::Io { address: self.address.clone(), source };
+        let (address, limit) = (self.address.clone(), self.timeout);
+        let failed = |source: io::Error| call_failed(&address, api, limit, source);
         let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
         let mut rest = slices.as_mut_slice();
         while !rest.is_empty() {
             let written = self.stream.write_vectored(rest).map_err(failed)?;
             if written == 0 {
-                return Err(failed(std::io::ErrorKind::WriteZero.into()));
+                return Err(failed(ErrorKind::WriteZero.into()));
             }
             IoSlice::advance_slices(&mut rest, written);
         }
@@ -139,12 +142,31 @@ impl Client {
         let length = i32::from_be_bytes(length);
         let bytes = usize::try_from(length).ok().filter(|bytes| (4..=FRAME_BYTES_MAX).contains(bytes));
         let Some(bytes) = bytes else {
+            if is_tls_alert(length) {
+                return Err(Error::Tls(self.address.clone()));
+            }
             return Err(Error::FrameLength { address: self.address.clone(), length, max: FRAME_BYTES_MAX });
         };
         self.frame.resize(bytes, 0);
         self.stream.read_exact(&mut self.frame).map_err(failed)?;
         Ok(self.correlation_id)
     }
+}
+
+/// Why a call failed, in the words of its most likely cause.
+fn call_failed(address: &str, api: ApiKey, limit: Duration, source: io::Error) -> Error {
+    let address = address.to_owned();
+    match source.kind() {
+        ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => Error::HungUp { address, api },
+        // What the kernel calls a read or write that took longer than the socket's time-out.
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => Error::Silent { address, api, limit },
+        _ => Error::Io { address, source },
+    }
+}
+
+/// Whether what should be a frame's length is the head of a TLS alert: type 21, version 3.
+fn is_tls_alert(length: i32) -> bool {
+    length.to_be_bytes()[..2] == [21, 3]
 }
 
 /// Kafka's error code as ours.

@@ -61,7 +61,18 @@ pub fn create_topic(bootstrap: &str, name: &str, partitions: u32, replication_fa
     let api = ApiKey::CreateTopics;
     let response: CreateTopicsResponse<'_> = client.call(&request)?;
     let result = response.topics.first();
+    if result.is_some_and(|result| result.error_code == ErrorCode::TopicAlreadyExists.code()) {
+        return Err(Error::TopicExists(name.to_owned()));
+    }
     refuse_error(api, result.map_or(ErrorCode::UnknownServerError.code(), |result| result.error_code))?;
+    let topic = wait_for_leaders(&mut client, name, partitions)?;
+    wait_for_logs(&topic)?;
+    Ok(topic)
+}
+
+/// A topic that was made before.
+pub fn find_topic(bootstrap: &str, name: &str, partitions: u32) -> Result<Topic, Error> {
+    let mut client = Client::open(bootstrap, CALL_TIMEOUT)?;
     let topic = wait_for_leaders(&mut client, name, partitions)?;
     wait_for_logs(&topic)?;
     Ok(topic)
@@ -125,6 +136,16 @@ pub fn end_offsets(topic: &Topic) -> Result<Vec<i64>, Error> {
     Ok(ends)
 }
 
+/// The same of a broker that may still be on its way back.
+pub fn end_offsets_of_returning(topic: &Topic) -> Result<Vec<i64>, Error> {
+    let comes_back = |error: &Error| match error {
+        Error::Broker { code, .. } => is_retriable(*code),
+        Error::Connect { .. } | Error::Io { .. } | Error::HungUp { .. } => true,
+        _ => false,
+    };
+    ask_for_ends(topic, comes_back)
+}
+
 fn wait_for_leaders(client: &mut Client, name: &str, partitions: u32) -> Result<Topic, Error> {
     let versions = client.versions().clone();
     let deadline = Instant::now() + LEADERS_TIMEOUT;
@@ -145,13 +166,15 @@ fn wait_for_leaders(client: &mut Client, name: &str, partitions: u32) -> Result<
 
 /// A leader is elected a moment before it knows of it; until then it refuses records.
 fn wait_for_logs(topic: &Topic) -> Result<(), Error> {
+    ask_for_ends(topic, |error| matches!(error, Error::Broker { code, .. } if is_retriable(*code))).map(|_| ())
+}
+
+fn ask_for_ends(topic: &Topic, passes: impl Fn(&Error) -> bool) -> Result<Vec<i64>, Error> {
     let deadline = Instant::now() + LEADERS_TIMEOUT;
     loop {
         match end_offsets(topic) {
-            Err(Error::Broker { code, .. }) if is_retriable(code) && Instant::now() < deadline => {
-                thread::sleep(RETRY_PAUSE);
-            }
-            outcome => return outcome.map(|_| ()),
+            Err(error) if passes(&error) && Instant::now() < deadline => thread::sleep(RETRY_PAUSE),
+            outcome => return outcome,
         }
     }
 }
@@ -169,6 +192,11 @@ fn read_leaders(
     }
     let addresses: BTreeMap<i32, String> =
         response.brokers.iter().map(|broker| (broker.node_id, socket_address(broker.host, broker.port))).collect();
+    if found.partitions.len() > partitions as usize {
+        // Fewer may be a topic that is still being made.
+        let there = found.partitions.len();
+        return Err(Error::Partitions { topic: name.into(), there, expected: partitions });
+    }
     let mut leaders = vec![None; partitions as usize];
     for partition in found.partitions.iter().filter(|partition| partition.error_code == 0) {
         if let Some(leader) = leaders.get_mut(partition.partition_index as usize) {

@@ -4,7 +4,7 @@
 //! cap it at `net.core.wmem_max`.
 
 use std::io::{self, IoSlice, Read, Write};
-use std::net::{SocketAddr, TcpStream as BlockingStream, ToSocketAddrs};
+use std::net::{Shutdown, SocketAddr, TcpStream as BlockingStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,17 +47,38 @@ pub fn open(
     let stream = connect(address, timeout)?;
     let failed = |source| Error::Io { address: address.into(), source };
     stream.set_nonblocking(true).map_err(failed)?;
+    let peer = stream.peer_addr().map_err(failed)?;
     let mut stream = TcpStream::from_std(stream);
     registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE).map_err(failed)?;
-    let socket = Arc::new(Socket { stream, address: address.into() });
+    let socket = Arc::new(Socket { stream, peer, address: address.into() });
     let receiver =
         Receiver { socket: socket.clone(), frame_bytes_max, buffer: vec![0; READ_BYTES_MIN], taken: 0, filled: 0 };
     Ok((Sender { socket }, receiver))
 }
 
+/// Begins a new connection in place of a lost one, without waiting for it: until it stands nothing can be written or read,
+/// and when it cannot be made the next read says so.
+pub fn reopen(sender: &mut Sender, receiver: &mut Receiver, registry: &Registry, token: Token) -> Result<(), Error> {
+    let (peer, address) = (sender.socket.peer, sender.socket.address.clone());
+    let begin = || {
+        let mut stream = TcpStream::connect(peer)?;
+        stream.set_nodelay(true)?;
+        registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
+        Ok(stream)
+    };
+    let stream = begin().map_err(|source| Error::Io { address: address.clone(), source })?;
+    sender.socket = Arc::new(Socket { stream, peer, address });
+    receiver.socket = sender.socket.clone();
+    // Half a frame of the old connection is never completed by the new one.
+    (receiver.taken, receiver.filled) = (0, 0);
+    Ok(())
+}
+
 #[derive(Debug)]
 struct Socket {
     stream: TcpStream,
+    /// Where the first connection led: a name is looked up once, since looking up blocks.
+    peer: SocketAddr,
     address: String,
 }
 
@@ -74,6 +95,12 @@ pub struct Sender {
 }
 
 impl Sender {
+    /// Closes the connection in both directions.
+    pub fn shut(&self) {
+        // One that is gone already is what is wanted.
+        let _ = self.socket.stream.shutdown(Shutdown::Both);
+    }
+
     /// Writes as much as the kernel takes at once; 0 means that the socket will become writable later.
     pub fn write(&self, slices: &[IoSlice<'_>]) -> Result<usize, Error> {
         loop {

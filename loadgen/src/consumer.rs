@@ -2,6 +2,9 @@
 //!
 //! The next fetch leaves as soon as an answer's batch headers are read; the records are checked while the broker works.
 
+mod delivery;
+mod recovery;
+
 use std::collections::BTreeMap;
 use std::io::IoSlice;
 use std::sync::Arc;
@@ -19,8 +22,11 @@ use crate::cluster::{CALL_TIMEOUT, Topic};
 use crate::connection::{self, Receiver, Sender};
 use crate::error::Error;
 use crate::integrity::PartitionSeen;
+use crate::outage::Outage;
 use crate::recorder::Recorder;
+use crate::signals::Signals;
 use crate::workload::{FETCH_BYTES_MAX, FETCH_MIN_BYTES, FETCH_PARTITION_BYTES_MAX, FETCH_WAIT_MS_MAX};
+use delivery::Delivery;
 
 /// The newest version that names topics.
 const FETCH_VERSION_MAX: i16 = 12;
@@ -33,12 +39,18 @@ const ANSWER_BYTES_MAX: usize = 128 * 1024 * 1024;
 pub struct ConsumerSettings {
     /// What is read.
     pub topic: Topic,
-    /// Tag of this run's records.
-    pub run: u32,
+    /// Tags of the runs whose records are expected.
+    pub runs: Vec<u32>,
+    /// Where reading begins, by partition; 0 where nothing is said.
+    pub start_offsets: Vec<i64>,
     /// Producers whose records are expected.
     pub producers: u32,
     /// The clock of the run.
     pub clock: Clock,
+    /// Lost connections are won back instead of ending the run.
+    pub survives_losses: bool,
+    /// Between main and its clients.
+    pub signals: Arc<Signals>,
 }
 
 /// One consumer client.
@@ -47,6 +59,9 @@ pub struct Consumer {
     settings: Arc<ConsumerSettings>,
     version: i16,
     links: Vec<Link>,
+    first_token: usize,
+    /// Orders to close the connections that have been followed.
+    cuts: u64,
 }
 
 /// The connection to one leader.
@@ -69,6 +84,9 @@ struct Reading {
     correlation_id: i32,
     in_flight: bool,
     sent_ns: u64,
+    /// After a refusal that passes, the next question waits until then.
+    ask_at_ns: u64,
+    outage: Outage,
 }
 
 /// One partition.
@@ -97,26 +115,39 @@ impl Consumer {
             let (sender, receiver) = connection::open(address, CALL_TIMEOUT, ANSWER_BYTES_MAX, registry, token)?;
             links.push(Link { receiver, reading: Reading::new(sender, lanes) });
         }
-        Ok(Self { settings, version, links })
+        Ok(Self { settings, version, links, first_token, cuts: 0 })
     }
 
     /// Asks for more wherever no question is open.
     pub fn poll(&mut self) -> Result<(), Error> {
-        for link in &mut self.links {
-            link.reading.fetch(&self.settings, self.version)?;
+        for broker in 0..self.links.len() {
+            let asked = self.links[broker].reading.fetch(&self.settings, self.version);
+            self.endure(broker, asked)?;
         }
         Ok(())
     }
 
     /// A socket became readable or writable; how many faults were found in what came.
     pub fn on_ready(&mut self, broker: usize, recorder: &mut Recorder) -> Result<u64, Error> {
-        let Link { receiver, reading } = &mut self.links[broker];
-        reading.flush()?;
         let mut faults = 0;
-        while let Some(bytes) = receiver.next_frame()? {
-            faults += reading.take_answer(bytes, &self.settings, self.version, recorder)?;
-        }
+        let outcome = self.exchange(broker, recorder, &mut faults);
+        self.endure(broker, outcome)?;
         Ok(faults)
+    }
+
+    /// Hands over what waits and takes what has come.
+    fn exchange(&mut self, broker: usize, recorder: &mut Recorder, faults: &mut u64) -> Result<(), Error> {
+        let Link { receiver, reading } = &mut self.links[broker];
+        if reading.outage.is_down() {
+            return Ok(());
+        }
+        reading.flush()?;
+        while let Some(bytes) = receiver.next_frame()? {
+            let (found, asked) = reading.take_answer(bytes, &self.settings, self.version, recorder)?;
+            *faults += found;
+            asked?;
+        }
+        Ok(())
     }
 
     /// Whether everything below `targets`, the ends of all partitions of the topic, was read.
@@ -128,7 +159,9 @@ impl Consumer {
     /// The oldest fetch without an answer.
     pub fn oldest_sent_ns(&self) -> Option<u64> {
         let readings = self.links.iter().map(|link| &link.reading);
-        readings.filter(|reading| reading.in_flight).map(|reading| reading.sent_ns).min()
+        // An outage has a deadline of its own.
+        let waiting = readings.filter(|reading| reading.in_flight && !reading.outage.goes_on());
+        waiting.map(|reading| reading.sent_ns).min()
     }
 
     /// What was read, by partition.
@@ -140,8 +173,9 @@ impl Consumer {
 
 impl Lane {
     fn new(partition: u32, settings: &ConsumerSettings) -> Self {
-        let seen = PartitionSeen::new(settings.run, partition, settings.producers as usize);
-        Self { next_offset: 0, served: false, seen }
+        let seen = PartitionSeen::new(&settings.runs, partition, settings.producers as usize);
+        let next_offset = settings.start_offsets.get(partition as usize).copied().unwrap_or(0);
+        Self { next_offset, served: false, seen }
     }
 
     /// Checks the records of one batch from `from_offset` on; the bytes of their values.
@@ -183,12 +217,15 @@ impl Reading {
             correlation_id: 0,
             in_flight: false,
             sent_ns: 0,
+            ask_at_ns: 0,
+            outage: Outage::default(),
         }
     }
 
     /// Sends a fetch of all partitions, unless one is open.
     fn fetch(&mut self, settings: &ConsumerSettings, version: i16) -> Result<(), Error> {
-        if self.in_flight || self.lanes.is_empty() {
+        let now_ns = settings.clock.now_ns();
+        if self.in_flight || self.lanes.is_empty() || !self.may_ask(now_ns, &settings.signals) {
             return Ok(());
         }
         let partitions = self.order.iter().map(|partition| FetchPartition {
@@ -217,7 +254,7 @@ impl Reading {
         }
         self.written_bytes = 0;
         self.in_flight = true;
-        self.sent_ns = settings.clock.now_ns();
+        self.sent_ns = now_ns;
         self.flush()
     }
 
@@ -231,14 +268,15 @@ impl Reading {
         Ok(())
     }
 
-    /// Takes one answer, asks the next question, then checks the records; how many faults they have.
+    /// Takes one answer, asks the next question, then checks the records; how many faults they have, and whether the question
+    /// got away.
     fn take_answer(
         &mut self,
         bytes: &[u8],
         settings: &ConsumerSettings,
         version: i16,
         recorder: &mut Recorder,
-    ) -> Result<u64, Error> {
+    ) -> Result<(u64, Result<(), Error>), Error> {
         let api = ApiKey::Fetch;
         let address = || settings.topic.brokers.join(",");
         let now_ns = settings.clock.now_ns();
@@ -248,10 +286,15 @@ impl Reading {
             return Err(Error::Answer { api, address: address(), what: "there was no request" });
         }
         self.in_flight = false;
-        crate::client::refuse_error(api, response.error_code)?;
+        self.outage.note_answer();
+        if self.waits_for_refusal(response.error_code, now_ns, settings)? {
+            return Ok((0, Ok(())));
+        }
         let mut read = Vec::new();
         for answer in response.responses.iter().flat_map(|topic| &topic.partitions) {
-            crate::client::refuse_error(api, answer.error_code)?;
+            if self.waits_for_refusal(answer.error_code, now_ns, settings)? {
+                continue;
+            }
             let records = record_bytes(answer);
             let partition = answer.partition_index as u32;
             let lane = self.lanes.get_mut(&partition);
@@ -266,7 +309,8 @@ impl Reading {
             read.push((partition, from_offset, records));
         }
         self.rotate();
-        self.fetch(settings, version)?;
+        // The records came all the same when the next question does not get away.
+        let asked = self.fetch(settings, version);
         recorder.roll(now_ns);
         let mut delivery = Delivery::new(now_ns, recorder);
         let mut faults = 0;
@@ -281,8 +325,9 @@ impl Reading {
             }
             faults += lane.seen.faults() - faults_before;
         }
+        settings.signals.add_consumed(delivery.records());
         delivery.finish();
-        Ok(faults)
+        Ok((faults, asked))
     }
 
     /// Partitions that gave something go to the end, so that a full answer does not starve the others.
@@ -303,64 +348,4 @@ fn record_bytes<'a>(answer: &PartitionData<'a>) -> &'a [u8] {
 fn offset_behind(bytes: &[u8], from_offset: i64) -> Option<i64> {
     let last = batches(bytes).filter_map(Result::ok).last();
     last.map(|(header, _)| header.last_offset().saturating_add(1)).filter(|&next| next > from_offset)
-}
-
-/// What one answer delivered, on its way into the recorder.
-struct Delivery<'r> {
-    now_ns: u64,
-    recorder: &'r mut Recorder,
-    run: (u64, u64),
-    records: u64,
-    bytes: u64,
-    batches: u64,
-    batch_bytes: u64,
-    batch_first_ns: Option<u64>,
-}
-
-impl<'r> Delivery<'r> {
-    fn new(now_ns: u64, recorder: &'r mut Recorder) -> Self {
-        Self { now_ns, recorder, run: (0, 0), records: 0, bytes: 0, batches: 0, batch_bytes: 0, batch_first_ns: None }
-    }
-
-    fn begin_batch(&mut self, bytes: usize) {
-        self.batches += 1;
-        self.batch_bytes += bytes as u64;
-        self.batch_first_ns = None;
-    }
-
-    /// One record; those of one intended time go into the histogram together.
-    fn note(&mut self, intended_ns: u64, bytes: usize) {
-        self.records += 1;
-        self.bytes += bytes as u64;
-        self.batch_first_ns.get_or_insert(intended_ns);
-        if self.run.0 == intended_ns {
-            self.run.1 += 1;
-        } else {
-            self.flush_run();
-            self.run = (intended_ns, 1);
-        }
-    }
-
-    fn end_batch(&mut self) {
-        if let Some(intended_ns) = self.batch_first_ns {
-            self.recorder.record_end_to_end_batch(intended_ns);
-        }
-    }
-
-    fn flush_run(&mut self) {
-        if self.run.1 > 0 {
-            self.recorder.record_end_to_end(self.run.0, self.now_ns, self.run.1);
-        }
-    }
-
-    fn finish(mut self) {
-        self.flush_run();
-        if let Some(counts) = self.recorder.counts(self.now_ns) {
-            counts.fetch_requests += 1;
-            counts.consumed_records += self.records;
-            counts.consumed_bytes += self.bytes;
-            counts.consumed_batches += self.batches;
-            counts.consumed_batch_bytes += self.batch_bytes;
-        }
-    }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::SyncSender;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,7 @@ use crate::collector::Collector;
 use crate::consumer::ConsumerSettings;
 use crate::error::{Error, local};
 use crate::integrity::PartitionSeen;
+use crate::ledger::AckedRange;
 use crate::producer::{ProducerReport, ProducerSettings};
 use crate::timeline::Timeline;
 use crate::worker::{ConsumerReport, ConsumerThread, Control, Outcome, ProducerThread};
@@ -43,6 +45,12 @@ pub struct Roles {
     pub records_max: u64,
     /// Consumer clients of this phase, each with its partitions.
     pub readers: Vec<Vec<u32>>,
+    /// Tags of the runs whose records they expect.
+    pub expected_runs: Vec<u32>,
+    /// Who writes acknowledgements down, if anybody does.
+    pub journal: Option<SyncSender<AckedRange>>,
+    /// Where they begin to read, by partition; 0 where nothing is said.
+    pub start_offsets: Vec<i64>,
 }
 
 /// Deals `partitions` to so many consumers, or to fewer when there are not enough.
@@ -60,8 +68,11 @@ impl Crew {
         let consumers = deal(roles.readers, readers.min(cores));
         let (collector, mut outlets) = Collector::new(producers.len() + consumers.len());
         let mut outlet = || outlets.pop().expect("one for each thread");
+        let control: Arc<Control> = Arc::default();
         let settings = Arc::new(ProducerSettings {
             workload: roles.workload.clone(),
+            signals: control.signals.clone(),
+            journal: roles.journal,
             topic: roles.topic.clone(),
             run: roles.run,
             clock,
@@ -72,15 +83,18 @@ impl Crew {
             .collect::<Result<_, _>>()?;
         let settings = Arc::new(ConsumerSettings {
             topic: roles.topic,
-            run: roles.run,
+            runs: roles.expected_runs,
+            start_offsets: roles.start_offsets,
             producers: roles.workload.producers_in_all(),
+            survives_losses: roles.workload.survives_losses(),
+            signals: control.signals.clone(),
             clock,
         });
         let consumers = consumers
             .iter()
             .map(|assignments| ConsumerThread::open(assignments, &settings, outlet()))
             .collect::<Result<_, _>>()?;
-        Ok((Self { control: Arc::default(), producers, consumers }, collector))
+        Ok((Self { control, producers, consumers }, collector))
     }
 
     /// What its threads are told and tell while they work.

@@ -3,7 +3,7 @@
 //! A process of its own, so that its CPU and memory are measured apart and its fail-stop cannot take the report along.
 //! It watches its standard input: when this process ends, however it ends, the pipe closes and the child stops.
 
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -27,6 +27,9 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 const POLL_PAUSE: Duration = Duration::from_millis(5);
 
+/// Where the broker writes its address, in its directory.
+const READY_FILE: &str = "ready.json";
+
 /// Lines of the broker's log that an error shows.
 const LOG_LINES_SHOWN: usize = 5;
 
@@ -40,6 +43,15 @@ pub struct EmbeddedBroker {
     bootstrap: String,
     pid: u32,
     directory: TempDir,
+    launch: Launch,
+}
+
+/// How it is started, also once more.
+#[derive(Debug)]
+struct Launch {
+    program: PathBuf,
+    subcommand: &'static str,
+    settings: Vec<String>,
 }
 
 /// What the broker writes when it listens.
@@ -59,34 +71,49 @@ impl EmbeddedBroker {
         }
     }
 
-    fn launch(program: &Path, subcommand: &str, parent: Option<&Path>, settings: &[String]) -> Result<Self, Error> {
+    fn launch(
+        program: &Path,
+        subcommand: &'static str,
+        parent: Option<&Path>,
+        settings: &[String],
+    ) -> Result<Self, Error> {
         let parent = choose_parent(parent)?;
         // Looked at before anything is made, so that a refusal leaves nothing behind.
         refuse_memory(existing_ancestor(&parent))?;
         fs::create_dir_all(&parent).map_err(local(format!("cannot create {}", parent.display())))?;
         let made = tempfile::Builder::new().prefix("loadgen-broker-").tempdir_in(&parent);
         let directory = made.map_err(local(format!("cannot make a directory in {}", parent.display())))?;
-        let ready_file = directory.path().join("ready.json");
-        let log = File::create(directory.path().join("broker.log")).map_err(local("cannot create the broker's log"))?;
-        let child = Command::new(program)
-            .arg(subcommand)
-            .arg("--data")
-            .arg(directory.path().join("data"))
-            .args(["--stop-on-stdin-eof", "--listen", "127.0.0.1:0", "--ready-file"])
-            .arg(&ready_file)
-            .args(settings.iter().flat_map(|setting| ["--set", setting]))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(log)
-            // Ctrl-C is for us: the broker stops when we let go of it, after the result is written.
-            .process_group(0)
-            .spawn()
-            .map_err(local(format!("cannot start the broker {}", program.display())))?;
+        let launch = Launch { program: program.to_path_buf(), subcommand, settings: settings.to_vec() };
+        let child = launch.spawn(directory.path(), "127.0.0.1:0")?;
         let pid = child.id();
-        let mut broker = Self { child, bootstrap: String::new(), pid, directory };
-        let ready = broker.wait_until_ready(&ready_file)?;
-        (broker.bootstrap, broker.pid) = (ready.bootstrap, ready.pid);
+        let mut broker = Self { child, bootstrap: String::new(), pid, directory, launch };
+        broker.wait_until_ready()?;
         Ok(broker)
+    }
+
+    /// Starts it again on its directory and port after its process was killed; [`EmbeddedBroker::is_ready`] tells when it is up.
+    pub fn restart(&mut self) -> Result<(), Error> {
+        // What was killed may have been started by what we started.
+        let _ = self.child.kill();
+        self.child.wait().map_err(local("cannot wait for the killed broker"))?;
+        fs::remove_file(self.ready_file()).map_err(local("cannot remove the killed broker's ready file"))?;
+        self.child = self.launch.spawn(self.directory.path(), &self.bootstrap)?;
+        Ok(())
+    }
+
+    /// Whether it listens; an error when it has ended instead.
+    pub fn is_ready(&mut self) -> Result<bool, Error> {
+        // The file may be seen before it is whole; then the next look finds it whole.
+        let text = fs::read_to_string(self.ready_file()).unwrap_or_default();
+        if let Ok(ready) = serde_json::from_str::<Ready>(&text) {
+            (self.bootstrap, self.pid) = (ready.bootstrap, ready.pid);
+            return Ok(true);
+        }
+        self.failure().map_or(Ok(false), Err)
+    }
+
+    fn ready_file(&self) -> PathBuf {
+        self.directory.path().join(READY_FILE)
     }
 
     /// Where it listens.
@@ -110,16 +137,11 @@ impl EmbeddedBroker {
         Some(Error::Embedded(format!("ended early ({status}){}", self.log_tail())))
     }
 
-    fn wait_until_ready(&mut self, ready_file: &Path) -> Result<Ready, Error> {
+    fn wait_until_ready(&mut self) -> Result<(), Error> {
         let deadline = Instant::now() + START_TIMEOUT;
         while Instant::now() < deadline {
-            // The file may be seen before it is whole; then the next look finds it whole.
-            let text = fs::read_to_string(ready_file).unwrap_or_default();
-            if let Ok(ready) = serde_json::from_str(&text) {
-                return Ok(ready);
-            }
-            if let Some(failure) = self.failure() {
-                return Err(failure);
+            if self.is_ready()? {
+                return Ok(());
             }
             thread::sleep(POLL_PAUSE);
         }
@@ -130,6 +152,26 @@ impl EmbeddedBroker {
         let log = fs::read_to_string(self.directory.path().join("broker.log")).unwrap_or_default();
         let said = last_words(&log);
         if said.is_empty() { said } else { format!("; it said: {said}") }
+    }
+}
+
+impl Launch {
+    fn spawn(&self, directory: &Path, listen: &str) -> Result<Child, Error> {
+        let log = OpenOptions::new().create(true).append(true).open(directory.join("broker.log"));
+        Command::new(&self.program)
+            .arg(self.subcommand)
+            .arg("--data")
+            .arg(directory.join("data"))
+            .args(["--stop-on-stdin-eof", "--listen", listen, "--ready-file"])
+            .arg(directory.join(READY_FILE))
+            .args(self.settings.iter().flat_map(|setting| ["--set", setting]))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(log.map_err(local("cannot create the broker's log"))?)
+            // Ctrl-C is for us: the broker stops when we let go of it, after the result is written.
+            .process_group(0)
+            .spawn()
+            .map_err(local(format!("cannot start the broker {}", self.program.display())))
     }
 }
 

@@ -31,6 +31,42 @@ pub enum Error {
         /// What the kernel said.
         source: io::Error,
     },
+    /// The broker hung up on a call instead of answering it.
+    #[error(
+        "{address} closed the connection instead of answering {api:?}: it ended, or wants TLS or authentication, which loadgen has not"
+    )]
+    HungUp {
+        /// Host and port.
+        address: String,
+        /// What was asked.
+        api: ApiKey,
+    },
+    /// The broker took a call and said nothing.
+    #[error("{address} did not answer {api:?} within {} s", limit.as_secs_f64())]
+    Silent {
+        /// Host and port.
+        address: String,
+        /// What was asked.
+        api: ApiKey,
+        /// How long it had.
+        limit: Duration,
+    },
+    /// The other side answers with a TLS record.
+    #[error("{0} speaks TLS, which loadgen does not: give a plaintext listener")]
+    Tls(String),
+    /// A topic under our name that we did not make.
+    #[error("topic {0} is there already and was not made by this run: it is left alone; run again for another name")]
+    TopicExists(String),
+    /// A topic of another shape.
+    #[error("topic {topic} has {there} partitions where {expected} are expected: somebody changed it")]
+    Partitions {
+        /// Its name.
+        topic: String,
+        /// Its partitions.
+        there: usize,
+        /// What was asked for, or is in the ledger.
+        expected: u32,
+    },
     /// Something on this machine failed: epoll, a timer, a file.
     #[error("{what}: {source}")]
     Local {
@@ -97,6 +133,24 @@ pub enum Error {
     /// The broker that the user's command was to start.
     #[error("{0}")]
     Started(String),
+    /// A run was too small for what was to be judged of it.
+    #[error(
+        "{goal} cannot be judged by {secs} s at {records_per_s:.0} records/s: too few samples; give a longer --duration"
+    )]
+    TooFewSamples {
+        /// The goal.
+        goal: String,
+        /// Length of the run.
+        secs: u64,
+        /// Its rate.
+        records_per_s: f64,
+    },
+    /// The account of acknowledgements on disk.
+    #[error("ledger {0}")]
+    Ledger(String),
+    /// A disturbance that cannot be carried out.
+    #[error("--fault {0}")]
+    Fault(String),
     /// A run that others build on failed.
     #[error("the first run failed: {0}")]
     Probe(String),

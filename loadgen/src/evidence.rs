@@ -8,8 +8,10 @@ use crate::cluster::Topic;
 use crate::collector::Collector;
 use crate::crew::Reports;
 use crate::error::Error;
+use crate::integrity::Tally;
 use crate::probe::Probe;
 use crate::progress::{Achieved, Snapshot};
+use crate::result::FaultEvent;
 use crate::timeline::{SECOND_NS, Timeline};
 use crate::usage::UsageMeter;
 use crate::workload::{Mode, Workload};
@@ -53,10 +55,25 @@ pub struct Evidence {
     pub probe_before: Option<Probe>,
     /// ...and after it.
     pub probe_after: Option<Probe>,
+    /// What was done on purpose.
+    pub faults: Vec<FaultEvent>,
+    /// The judgement over what earlier runs had written to the topic.
+    pub earlier: Option<Earlier>,
     /// The agents that took part.
     pub agents: AgentsAccount,
     /// Why the run ended early.
     pub error: Option<Error>,
+}
+
+/// What became of records that runs before this one had written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Earlier {
+    /// How many runs.
+    pub runs: usize,
+    /// The account of all of them.
+    pub tally: Tally,
+    /// The first records that are missing, in words.
+    pub missing_first: Option<String>,
 }
 
 impl Evidence {
@@ -82,6 +99,8 @@ impl Evidence {
             usage: None,
             probe_before: None,
             probe_after: None,
+            faults: Vec::new(),
+            earlier: None,
             agents: AgentsAccount::default(),
             error: None,
         }

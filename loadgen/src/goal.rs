@@ -7,6 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::quantity::{parse_bytes, parse_duration, parse_rate};
+use crate::report::{binary_bytes, decimal, duration_ns, megabytes_per_s};
 use crate::result::{Goal, Latency, Percentile, RunResult};
 
 /// Names of what a goal may be about, for messages.
@@ -84,6 +85,11 @@ impl fmt::Display for GoalExpression {
 }
 
 impl GoalExpression {
+    /// The bound of a goal for the response latency, where a chart can draw it.
+    pub fn response_bound_ns(&self) -> Option<f64> {
+        matches!(self.metric, Metric::Latency(Stream::Response, _)).then_some(self.bound)
+    }
+
     /// Holds a result against the goal.
     pub fn judge(&self, result: &RunResult) -> Goal {
         let value = self.metric.of(result);
@@ -94,6 +100,19 @@ impl GoalExpression {
             Comparison::AtLeast => value >= self.bound,
         });
         Goal { expr: self.text.clone(), value, pass }
+    }
+}
+
+/// What a judged goal measured, as people read it.
+pub fn measured_text(goal: &Goal) -> String {
+    let metric = goal.expr.parse::<GoalExpression>().map(|parsed| parsed.metric);
+    match (goal.value, metric) {
+        (None, _) => "not measured, or too few samples".into(),
+        (Some(ns), Ok(Metric::Latency(..))) => duration_ns(ns),
+        (Some(bytes), Ok(Metric::GoodputBytes)) => megabytes_per_s(bytes),
+        (Some(share), Ok(Metric::AchievedShare)) => format!("{:.1} %", share * 100.0),
+        (Some(bytes), Ok(Metric::RssBytes)) => binary_bytes(bytes as u64),
+        (Some(value), _) => decimal(value),
     }
 }
 
@@ -218,6 +237,15 @@ mod tests {
             let goal: GoalExpression = text.parse().expect(text);
             assert_eq!((goal.metric, goal.comparison, goal.bound), (metric, comparison, bound), "{text}");
         }
+    }
+
+    #[test]
+    fn what_was_measured_is_told_in_its_own_unit() {
+        let told = |expr: &str, value| measured_text(&Goal { expr: expr.into(), value, pass: false });
+        assert_eq!(told("p99<10ms", Some(14_200_000.0)), "14.2 ms");
+        assert_eq!(told("goodput>=100MB/s", Some(99_500_000.0)), "99.5 MB/s");
+        assert_eq!(told("achieved>=99%", Some(0.5)), "50.0 %");
+        assert!(told("p99.99<1s", None).contains("too few"));
     }
 
     #[test]

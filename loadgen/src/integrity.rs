@@ -61,6 +61,32 @@ impl RangeSet {
         self.ranges.iter().map(|&(start, end)| end.max(floor) - start.max(floor)).sum()
     }
 
+    /// Whether the number is in the set.
+    pub fn contains(&self, value: u64) -> bool {
+        let at = self.ranges.partition_point(|range| range.1 <= value);
+        self.ranges.get(at).is_some_and(|range| range.0 <= value)
+    }
+
+    /// Behind the last number; 0 when it is empty.
+    pub fn end(&self) -> u64 {
+        self.ranges.last().map_or(0, |range| range.1)
+    }
+
+    /// The ranges in order.
+    pub fn ranges(&self) -> &[(u64, u64)] {
+        &self.ranges
+    }
+
+    /// The first numbers of this set that are in `gaps` too, or lie at or above `floor`.
+    fn first_common(&self, gaps: &Self, floor: u64) -> Option<(u64, u64)> {
+        let gaps = gaps.ranges.iter().copied().chain([(floor, u64::MAX)]);
+        let common = |gap: (u64, u64)| {
+            let found = self.ranges.iter().map(|range| (range.0.max(gap.0), range.1.min(gap.1)));
+            found.filter(|(start, end)| start < end).min()
+        };
+        gaps.filter_map(common).min()
+    }
+
     /// How many numbers both sets hold.
     fn count_common(&self, other: &Self) -> u64 {
         let (mut left, mut right, mut common) = (0, 0, 0);
@@ -89,6 +115,8 @@ pub struct Seen {
     consumed: u64,
     duplicate: u64,
     out_of_order: u64,
+    /// The numbers behind `out_of_order`, as many as gaps are remembered.
+    late: Vec<u64>,
 }
 
 impl Seen {
@@ -107,7 +135,12 @@ impl Seen {
                 }
                 self.next = sequence.saturating_add(1);
             }
-            Ordering::Less if self.gaps.remove(sequence) => self.out_of_order += 1,
+            Ordering::Less if self.gaps.remove(sequence) => {
+                self.out_of_order += 1;
+                if self.late.len() < GAPS_MAX {
+                    self.late.push(sequence);
+                }
+            }
             Ordering::Less => self.duplicate += 1,
         }
         goes_forward
@@ -117,8 +150,10 @@ impl Seen {
 /// Everything read from one partition.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PartitionSeen {
-    run: u32,
+    runs: Vec<u32>,
     partition: u32,
+    producers_each: usize,
+    /// Those of the first run, then those of the next.
     producers: Vec<Seen>,
     corrupt: u64,
     phantom: u64,
@@ -126,9 +161,17 @@ pub struct PartitionSeen {
 }
 
 impl PartitionSeen {
-    /// Expects records of `run` by producers `0..producers` only.
-    pub fn new(run: u32, partition: u32, producers: usize) -> Self {
-        Self { run, partition, producers: vec![Seen::default(); producers], corrupt: 0, phantom: 0, faults: 0 }
+    /// Expects records of `runs` by producers `0..producers` of each only.
+    pub fn new(runs: &[u32], partition: u32, producers: usize) -> Self {
+        Self {
+            runs: runs.to_vec(),
+            partition,
+            producers_each: producers,
+            producers: vec![Seen::default(); producers * runs.len()],
+            corrupt: 0,
+            phantom: 0,
+            faults: 0,
+        }
     }
 
     /// Checks and notes the next record's value in offset order; the stamp when it is ours and whole.
@@ -137,8 +180,10 @@ impl PartitionSeen {
             self.note_unreadable();
             return None;
         };
-        let seen = self.producers.get_mut(stamp.producer as usize);
-        if let Some(seen) = seen.filter(|_| stamp.run == self.run && stamp.partition == self.partition) {
+        let run = self.runs.iter().position(|&run| run == stamp.run);
+        let is_ours = (stamp.producer as usize) < self.producers_each && stamp.partition == self.partition;
+        let place = run.filter(|_| is_ours).map(|run| run * self.producers_each + stamp.producer as usize);
+        if let Some(seen) = place.and_then(|place| self.producers.get_mut(place)) {
             self.faults += u64::from(!seen.note(stamp.sequence));
             Some(stamp)
         } else {
@@ -151,6 +196,11 @@ impl PartitionSeen {
     /// Records of the partition that are corrupt, duplicate, out of order or phantoms; what is missing shows at the end.
     pub fn faults(&self) -> u64 {
         self.faults
+    }
+
+    /// Behind the highest number that was read of the producer in this place: those of the first run come first.
+    pub fn next_of(&self, place: usize) -> u64 {
+        self.producers.get(place).map_or(0, |seen| seen.next)
     }
 
     /// Counts a batch or record whose framing could not be read.
@@ -181,6 +231,9 @@ pub struct Tally {
     pub phantom: u64,
     /// Read although never acknowledged: allowed.
     pub unacked_seen: u64,
+    /// Of `out_of_order`, records that were never acknowledged: a request that a lost connection left behind may be carried
+    /// out after later ones.
+    pub late_unacked: u64,
 }
 
 impl Tally {
@@ -199,6 +252,7 @@ impl Tally {
             self.missing += missing;
             self.duplicate += seen.duplicate;
             self.out_of_order += seen.out_of_order;
+            self.late_unacked += seen.late.iter().filter(|&&sequence| !ledger.acked.contains(sequence)).count() as u64;
             self.phantom += phantom;
             self.unacked_seen += distinct.saturating_sub(acked - missing);
         }
@@ -206,6 +260,26 @@ impl Tally {
             self.corrupt += seen.corrupt;
             self.phantom += seen.phantom;
         }
+    }
+
+    /// Adds what was found out elsewhere.
+    pub fn add(&mut self, other: &Self) {
+        self.produced += other.produced;
+        self.acked += other.acked;
+        self.consumed += other.consumed;
+        self.missing += other.missing;
+        self.duplicate += other.duplicate;
+        self.out_of_order += other.out_of_order;
+        self.corrupt += other.corrupt;
+        self.phantom += other.phantom;
+        self.unacked_seen += other.unacked_seen;
+        self.late_unacked += other.late_unacked;
+    }
+
+    /// What is missing first of a partition: the producer's place in `ledgers` and the range of its numbers.
+    pub fn first_missing(ledgers: &[&AckLedger], seen: &PartitionSeen) -> Option<(usize, (u64, u64))> {
+        let mut pairs = ledgers.iter().zip(&seen.producers).enumerate();
+        pairs.find_map(|(place, (ledger, seen))| Some((place, ledger.acked.first_common(&seen.gaps, seen.next)?)))
     }
 
     /// True when nothing that was promised was broken.
@@ -225,7 +299,7 @@ mod tests {
         ledger.acked.push(0, 600);
         ledger.acked.push(600, 1_000);
         let mut writer = PayloadWriter::new(100, 1);
-        let mut seen = PartitionSeen::new(9, 4, 1);
+        let mut seen = PartitionSeen::new(&[9], 4, 1);
         for sequence in read {
             seen.note(writer.value(&Stamp { run: 9, producer: 0, partition: 4, sequence, intended_ns: 1 }));
         }
@@ -265,7 +339,7 @@ mod tests {
 
     #[test]
     fn planted_corruption_is_found() {
-        let mut seen = PartitionSeen::new(9, 4, 1);
+        let mut seen = PartitionSeen::new(&[9], 4, 1);
         let stamp = Stamp { run: 9, producer: 0, partition: 4, sequence: 0, intended_ns: 1 };
         let mut value = PayloadWriter::new(100, 1).value(&stamp).to_vec();
         value[60] ^= 1;
@@ -278,7 +352,7 @@ mod tests {
     #[test]
     fn records_of_other_runs_partitions_and_futures_are_phantoms() {
         let mut writer = PayloadWriter::new(100, 1);
-        let mut seen = PartitionSeen::new(9, 4, 1);
+        let mut seen = PartitionSeen::new(&[9], 4, 1);
         let ours = Stamp { run: 9, producer: 0, partition: 4, sequence: 0, intended_ns: 1 };
         let strangers = [Stamp { run: 8, ..ours }, Stamp { partition: 5, ..ours }, Stamp { producer: 1, ..ours }];
         for stamp in strangers.iter().chain([&ours]) {
@@ -294,7 +368,7 @@ mod tests {
     fn an_unacknowledged_record_may_be_missing_or_seen() {
         let mut ledger = AckLedger { produced: 12, acked: RangeSet::default() };
         ledger.acked.push(0, 10);
-        let mut seen = PartitionSeen::new(1, 0, 1);
+        let mut seen = PartitionSeen::new(&[1], 0, 1);
         (0..11).for_each(|sequence| assert!(seen.producers[0].note(sequence)));
         let mut tally = Tally::default();
         tally.settle(&[&ledger], Some(&seen));

@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
-use loadgen::command::{Exit, agent, curve, drain, find_max, refuse, run, selftest, sweep};
+use loadgen::command::{self, Exit, refuse};
 use loadgen::embedded;
 use loadgen::options::{LoadOptions, RunOptions};
 
@@ -25,15 +25,25 @@ enum Command {
     /// Measure this program alone: the same load into a broker in this process that forgets everything.
     Selftest(Box<RunOptions>),
     /// Search the highest rate that holds under the goals of --slo.
-    FindMax(Box<find_max::FindMaxOptions>),
+    FindMax(Box<command::find_max::FindMaxOptions>),
     /// Latency at shares of the highest rate, each in a run of its own.
-    Curve(Box<curve::CurveOptions>),
+    Curve(Box<command::curve::CurveOptions>),
     /// The same load with settings taken through several values.
-    Sweep(Box<sweep::SweepOptions>),
+    Sweep(Box<command::sweep::SweepOptions>),
     /// How fast a backlog is read, with producers off, on or throttled meanwhile.
-    Drain(Box<drain::DrainOptions>),
+    Drain(Box<command::drain::DrainOptions>),
     /// Lend this host to runs that are made elsewhere with --agents.
-    Agent(agent::AgentOptions),
+    Agent(command::agent::AgentOptions),
+    /// Two sides under the same load, turn about, with a verdict.
+    Ab(Box<command::ab::AbOptions>),
+    /// A long check that nothing acknowledged is lost, with an account that outlives this program.
+    Verify(Box<command::verify::VerifyOptions>),
+    /// Compare results: medians, exact tests, a verdict; 1 when a later side is worse than the first.
+    Compare(Box<command::compare::CompareOptions>),
+    /// The machine against itself: its noise floor.
+    Certify(Box<command::certify::CertifyOptions>),
+    /// One HTML page over any number of results.
+    Report(Box<command::report::ReportOptions>),
     /// The broker that `run` starts beside itself.
     #[command(name = embedded::SUBCOMMAND, hide = true)]
     EmbeddedBroker(server::cli::ServeArguments),
@@ -48,30 +58,46 @@ impl Command {
             Self::Curve(options) => Some(&mut options.run.load),
             Self::Sweep(options) => Some(&mut options.run.load),
             Self::Drain(options) => Some(&mut options.run.load),
-            Self::Agent(_) | Self::EmbeddedBroker(_) => None,
+            Self::Ab(options) => Some(&mut options.run.load),
+            Self::Certify(options) => Some(&mut options.run.load),
+            Self::Agent(_) | Self::Compare(_) | Self::Report(_) | Self::Verify(_) | Self::EmbeddedBroker(_) => None,
         }
+    }
+
+    fn execute(self) -> ExitCode {
+        let exit = match self {
+            Self::Run(options) => command::run::execute(&options),
+            Self::Selftest(options) => command::selftest::execute(*options),
+            Self::FindMax(options) => command::find_max::execute(&options),
+            Self::Curve(options) => command::curve::execute(&options),
+            Self::Sweep(options) => command::sweep::execute(&options),
+            Self::Drain(options) => command::drain::execute(&options),
+            Self::Agent(options) => command::agent::execute(&options),
+            Self::Ab(options) => command::ab::execute(&options),
+            Self::Verify(options) => command::verify::execute(*options),
+            Self::Compare(options) => command::compare::execute(&options),
+            Self::Certify(options) => command::certify::execute(&options),
+            Self::Report(options) => command::report::execute(&options),
+            Self::EmbeddedBroker(arguments) => return server::cli::serve_with(&arguments),
+        };
+        exit.into()
     }
 }
 
 fn main() -> ExitCode {
-    let matches = Line::command().get_matches();
+    // The last word counts, so that a script can append to a line; lists still add up.
+    let matches = Line::command().mut_subcommands(|command| command.args_override_self(true)).get_matches();
     let mut line = Line::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     if let Err(error) = complete(&mut line.command, &matches) {
         return refuse(error, Exit::InvalidRun).into();
     }
-    match line.command {
-        Command::Run(options) => run::execute(&options).into(),
-        Command::Selftest(options) => selftest::execute(*options).into(),
-        Command::FindMax(options) => find_max::execute(&options).into(),
-        Command::Curve(options) => curve::execute(&options).into(),
-        Command::Sweep(options) => sweep::execute(&options).into(),
-        Command::Drain(options) => drain::execute(&options).into(),
-        Command::Agent(options) => agent::execute(&options).into(),
-        Command::EmbeddedBroker(arguments) => server::cli::serve_with(&arguments),
-    }
+    line.command.execute()
 }
 
 fn complete(command: &mut Command, matches: &ArgMatches) -> Result<(), loadgen::settings::InvalidSetting> {
+    if let (Command::Verify(options), Some((_, line))) = (&mut *command, matches.subcommand()) {
+        return options.complete(line);
+    }
     match (command.load(), matches.subcommand()) {
         (Some(load), Some((_, line))) => load.complete(line),
         _ => Ok(()),

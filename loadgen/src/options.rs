@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use crate::ceiling::CeilingUse;
+use crate::fault::FaultPlan;
 use crate::goal::GoalExpression;
 use crate::preset::Preset;
 use crate::quantity::{Rate, parse_bytes, parse_duration, parse_rate};
@@ -88,6 +89,10 @@ pub struct LoadOptions {
     /// Start of every random stream.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// Disturbance on purpose: pause@10s:200ms (SIGSTOP), kill@15s, cut@20s (connections) or slow-consumer@5s:10s, from the start of
+    /// the measured window; may be given several times.
+    #[arg(long, value_name = "FAULT", value_delimiter = ',')]
+    pub fault: Vec<FaultPlan>,
     /// Whether all records are read and checked, also after `--mode produce`.
     #[arg(long, value_enum, default_value = "full")]
     pub verify: Verify,

@@ -5,11 +5,13 @@
 //! schedule and keeps its intended time, so the wait shows in the latency and not in the memory.
 
 mod link;
+mod recovery;
 mod report;
 
 pub use report::{Failure, ProducerReport};
 
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 
 use mio::{Registry, Token};
 use protocol::api_key::ApiKey;
@@ -21,11 +23,13 @@ use crate::cluster::{CALL_TIMEOUT, Topic, init_producer_id};
 use crate::connection::{self, Receiver};
 use crate::error::Error;
 use crate::integrity::AckLedger;
+use crate::ledger::AckedRange;
 use crate::payload::{PayloadWriter, Stamp};
 use crate::recorder::Recorder;
 use crate::request::{PRODUCE_VERSION_MAX, Request, Template};
 use crate::result::Acks;
 use crate::schedule::Schedule;
+use crate::signals::Signals;
 use crate::workload::Workload;
 use link::Link;
 use report::record_batch;
@@ -44,6 +48,10 @@ pub struct ProducerSettings {
     pub run: u32,
     /// The clock of the run.
     pub clock: Clock,
+    /// Between main and its clients.
+    pub signals: Arc<Signals>,
+    /// Who writes acknowledgements down, if anybody does.
+    pub journal: Option<SyncSender<AckedRange>>,
 }
 
 /// One producer client.
@@ -60,6 +68,9 @@ pub struct Producer {
     links: Vec<Link>,
     /// What comes back on each link.
     receivers: Vec<Receiver>,
+    first_token: usize,
+    /// Orders to close the connections that have been followed.
+    cuts: u64,
     records_left: u64,
     closing: bool,
     report: ProducerReport,
@@ -95,9 +106,11 @@ impl Producer {
             partition: index as usize % topic.leaders.len(),
             links,
             receivers,
+            first_token,
+            cuts: 0,
             records_left: u64::MAX,
             closing: false,
-            report: ProducerReport { index, ledgers, ..ProducerReport::default() },
+            report: ProducerReport { index, ledgers, journal: settings.journal.clone(), ..ProducerReport::default() },
             settings,
         })
     }
@@ -127,7 +140,8 @@ impl Producer {
         }
         for broker in 0..self.links.len() {
             let link = &mut self.links[broker];
-            link.resend(now_ns, &self.settings.clock)?;
+            let resent = link.resend(now_ns, &self.settings.clock);
+            self.endure(broker, resent)?;
             let link = &self.links[broker];
             let Some(open) = &link.open else { continue };
             let may_send = link.has_room(self.settings.workload.in_flight);
@@ -182,6 +196,15 @@ impl Producer {
 
     /// A socket became readable or writable.
     pub fn on_ready(&mut self, broker: usize, recorder: &mut Recorder) -> Result<(), Error> {
+        if self.links[broker].outage.is_down() {
+            return Ok(());
+        }
+        let outcome = self.exchange(broker, recorder);
+        self.endure(broker, outcome)
+    }
+
+    /// Hands over what waits and takes what has come.
+    fn exchange(&mut self, broker: usize, recorder: &mut Recorder) -> Result<(), Error> {
         self.links[broker].flush(&self.settings.clock)?;
         if self.settings.workload.acks == Acks::None {
             return self.settle_unacknowledged(broker, recorder);
@@ -201,10 +224,16 @@ impl Producer {
                 return Err(wrong("a foreign correlation id"));
             }
             let is_numbered = identity.is_some();
+            link.outage.note_answer();
             let goes_again = is_numbered && (report.note_passing_refusals(&request, &response) || link.goes_back());
+            if goes_again {
+                settings.signals.note_trouble(now_ns);
+            }
             let settled = if goes_again { link.keep_refused(request, now_ns) } else { Some(request) };
             let Some(request) = settled else { continue };
+            let acked = report.acked_records;
             report.settle(&request, &response, now_ns, recorder).map_err(wrong)?;
+            settings.signals.add_acked(report.acked_records - acked);
             link.give_spare(request);
             if let (true, Some(&Failure::Refused(code))) = (is_numbered, report.errors.keys().next()) {
                 // The batches behind a failed one are refused too: its numbers are missing.
@@ -317,6 +346,11 @@ impl Producer {
 
     /// Sends the open request as it is.
     fn dispatch(&mut self, broker: usize, recorder: &mut Recorder) -> Result<(), Error> {
+        let outcome = self.send_open(broker, recorder);
+        self.endure(broker, outcome)
+    }
+
+    fn send_open(&mut self, broker: usize, recorder: &mut Recorder) -> Result<(), Error> {
         let link = &mut self.links[broker];
         let Some(mut request) = link.open.take() else { return Ok(()) };
         if request.open_partition().is_some() {
@@ -340,7 +374,10 @@ impl Producer {
         while let Some(request) = link.pop_written() {
             for (batch, runs) in request.batches() {
                 record_batch(recorder, batch.records, batch.bytes, runs, request.sent_ns, now_ns);
+                self.report.acked_records += u64::from(batch.records);
+                self.settings.signals.add_acked(u64::from(batch.records));
             }
+            link.outage.note_answer();
             link.give_spare(request);
         }
         Ok(())

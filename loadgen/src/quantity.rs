@@ -32,7 +32,7 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
     if bytes.fract() == 0.0 { Ok(bytes as u64) } else { Err(format!("{text} is not a whole number of bytes")) }
 }
 
-/// Parses `20s`, `500ms`, `250us`, `2m`; a bare number is seconds.
+/// Parses `20s`, `500ms`, `250us`, `2m`, `1h`; a bare number is seconds.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = split_unit(text)?;
     let seconds = match unit {
@@ -40,7 +40,8 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         "ms" => number / 1e3,
         "us" => number / 1e6,
         "m" | "min" => number * 60.0,
-        _ => return Err(format!("unknown time unit {unit:?} (us, ms, s, m)")),
+        "h" => number * 3_600.0,
+        _ => return Err(format!("unknown time unit {unit:?} (us, ms, s, m, h)")),
     };
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
@@ -110,6 +111,7 @@ mod tests {
         assert_eq!(parse_duration("20"), Ok(Duration::from_secs(20)));
         assert_eq!(parse_duration("5ms"), Ok(Duration::from_millis(5)));
         assert_eq!(parse_duration("2m"), Ok(Duration::from_secs(120)));
+        assert_eq!(parse_duration("1.5h"), Ok(Duration::from_secs(5_400)));
         assert!(parse_duration("5 fortnights").is_err());
     }
 

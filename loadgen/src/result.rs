@@ -8,6 +8,7 @@ mod environment;
 mod experiment;
 mod histogram;
 mod latency;
+mod machine;
 mod measured;
 mod quality;
 mod timestamp;
@@ -18,6 +19,7 @@ pub use environment::{CgroupLimits, HostEnvironment, HostRole, Storage};
 pub use experiment::{FaultEvent, Goal, Kind, Repeat};
 pub use histogram::{HistogramError, decode_histogram, encode_histogram};
 pub use latency::{Latency, Percentile};
+pub use machine::{Machine, NoiseFloor, machine_id};
 pub use measured::{
     AgentResources, Backlog, BatchShape, HostPressure, ProcessResources, Rate, Resources, Series, StreamLatency,
     StreamSummary, Summary,

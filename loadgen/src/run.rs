@@ -2,6 +2,9 @@
 //!
 //! Whatever happens on the way, the evidence gathered so far becomes a result file; only then is anything torn down.
 
+mod disturbing;
+mod verifying;
+
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,9 +14,10 @@ use crate::agent::{Agents, SharedAgents, UsageElsewhere};
 use crate::assemble;
 use crate::clients::{Clients, WorkingClients};
 use crate::clock::Clock;
-use crate::cluster::{self, TOPIC_PREFIX, Topic};
+use crate::cluster::{self, Topic};
 use crate::collector::Collector;
 use crate::crew::{Roles, deal_partitions};
+use crate::disturbance::Disturber;
 use crate::embedded::EmbeddedBroker;
 use crate::error::Error;
 use crate::evidence::Evidence;
@@ -25,6 +29,7 @@ use crate::result::RunResult;
 use crate::started::StartedBroker;
 use crate::timeline::{SECOND_NS, Timeline};
 use crate::usage::UsageMeter;
+use crate::verification::Verification;
 use crate::worker::Control;
 use crate::workload::{Mode, Verify, Workload};
 
@@ -47,6 +52,17 @@ pub fn execute(
     progress: &mut Progress,
     interrupted: Arc<AtomicBool>,
 ) -> Result<RunResult, Error> {
+    execute_as_part(load, target, None, progress, interrupted)
+}
+
+/// The same as a part of a verification, which outlives this program.
+pub fn execute_as_part(
+    load: &LoadOptions,
+    target: &TargetOptions,
+    verification: Option<Verification>,
+    progress: &mut Progress,
+    interrupted: Arc<AtomicBool>,
+) -> Result<RunResult, Error> {
     let workload = Workload::from_options(load)?;
     let mut session = Session {
         clock: Clock::start(),
@@ -55,12 +71,17 @@ pub fn execute(
         target,
         broker: None,
         started: None,
+        broker_pid: None,
+        disturber: Disturber::default(),
+        verification,
+        start_offsets: Vec::new(),
         agents: None,
         control: Arc::default(),
         next_look_ns: 0,
         evidence: Evidence::new(workload, target.bootstrap.is_none()),
     };
     let outcome = session.carry_out();
+    let outcome = session.end_journal().and(outcome);
     if let Err(error) = outcome {
         // The broker's end explains a broken connection, not the other way round.
         let cause = session.broker.as_mut().and_then(EmbeddedBroker::failure).unwrap_or(error);
@@ -73,7 +94,7 @@ pub fn execute(
     session.evidence.reports.forget_lost_producers();
     session.evidence.probe_after = Some(Probe::take(session.evidence.data_directory.as_deref()));
     let result = assemble::result(&session.evidence, target);
-    session.tear_down();
+    session.tear_down(&result);
     Ok(result)
 }
 
@@ -85,6 +106,12 @@ struct Session<'a> {
     broker: Option<EmbeddedBroker>,
     /// Stops what `--start` started.
     started: Option<StartedBroker>,
+    /// The broker's process where it is known.
+    broker_pid: Option<u32>,
+    disturber: Disturber,
+    verification: Option<Verification>,
+    /// Where this run's records begin, by partition; 0 where nothing is said.
+    start_offsets: Vec<i64>,
     /// Who works instead of this process, or measures for it.
     agents: Option<SharedAgents>,
     /// Of the phase that goes on.
@@ -99,14 +126,19 @@ impl Session<'_> {
         self.evidence.bootstrap = Some(bootstrap.clone());
         self.agents = Agents::open(self.target, &bootstrap, self.clock)?;
         if let Some(agents) = &self.agents {
-            agents.borrow().check(&self.evidence.workload)?;
+            agents.borrow().check(&self.evidence.workload, self.verification.is_some())?;
         }
         self.evidence.usage = Some(UsageMeter::new(pid, &self.usage_elsewhere(), self.clock.now_ns()));
+        self.broker_pid = pid;
+        Disturber::check(&self.evidence.workload, pid)?;
         self.evidence.probe_before = Some(Probe::take(self.evidence.data_directory.as_deref()));
-        let workload = self.evidence.workload.clone();
-        let name = format!("{TOPIC_PREFIX}{:08x}", self.evidence.run);
-        let topic = cluster::create_topic(&bootstrap, &name, workload.partitions, workload.replication_factor)?;
+        let topic = self.prepare_topic(&bootstrap)?;
         self.evidence.topic = Some(topic.clone());
+        if !self.judge_earlier(&topic)? {
+            // What was lost before this run is not found by going on.
+            return Ok(());
+        }
+        let workload = self.evidence.workload.clone();
         match workload.mode {
             Mode::Both => self.produce(&topic, workload.consumers),
             Mode::Produce => {
@@ -135,7 +167,7 @@ impl Session<'_> {
         if let Some(bootstrap) = &target.bootstrap {
             if let Some(start) = &target.start {
                 self.progress.say("starting the broker");
-                self.started = Some(StartedBroker::start(start, target.stop.as_deref(), bootstrap)?);
+                self.started = Some(StartedBroker::start(start, target.stop.as_deref(), bootstrap, &self.interrupted)?);
             }
             return Ok((bootstrap.clone(), target.broker_pid.or_else(|| listener::local_pid(bootstrap))));
         }
@@ -157,8 +189,10 @@ impl Session<'_> {
         let measure_ns = start_ns + warmup.as_nanos() as u64;
         let timeline = Timeline { start_ns, measure_ns, end_ns: measure_ns + duration.as_nanos() as u64 };
         self.begin(timeline, collector);
+        self.disturber = Disturber::new(&self.evidence.workload, timeline);
         let mut crew = crew.start(timeline)?;
         let outcome = self.see_through(&mut crew, timeline, topic, consumers > 0, verify);
+        self.evidence.faults = self.disturber.finish(&self.control.signals);
         self.evidence.reports.absorb(crew.into_reports());
         self.settle_collector();
         outcome
@@ -178,7 +212,7 @@ impl Session<'_> {
         if !consumed {
             return Ok(());
         }
-        let targets = if verify == Verify::Full { cluster::end_offsets(topic)? } else { Vec::new() };
+        let targets = if verify == Verify::Full { self.end_offsets(topic)? } else { Vec::new() };
         crew.set_targets(targets);
         let limit =
             bulk_limit(self.evidence.backlog_records * self.evidence.workload.record_bytes as u64) + planned * 4;
@@ -194,7 +228,7 @@ impl Session<'_> {
         let workload = self.evidence.workload.clone();
         let readers = workload.producers.max(1);
         let (crew, _) = self.connect(workload, topic, 0..0, 0, readers)?;
-        let targets = cluster::end_offsets(topic)?;
+        let targets = self.end_offsets(topic)?;
         let records: i64 = targets.iter().sum();
         let limit = bulk_limit(records as u64 * self.evidence.workload.record_bytes as u64);
         // Nothing of this is measured: the window closed long ago.
@@ -253,8 +287,17 @@ impl Session<'_> {
         records_max: u64,
         consumers: u32,
     ) -> Result<(Clients, Collector), Error> {
-        let readers = deal_partitions(topic.leaders.len() as u32, consumers);
-        let roles = Roles { workload, topic: topic.clone(), run: self.evidence.run, producers, records_max, readers };
+        let roles = Roles {
+            workload,
+            topic: topic.clone(),
+            run: self.evidence.run,
+            producers,
+            records_max,
+            readers: deal_partitions(topic.leaders.len() as u32, consumers),
+            expected_runs: vec![self.evidence.run],
+            journal: self.verification.as_ref().and_then(Verification::sender),
+            start_offsets: self.start_offsets.clone(),
+        };
         let (crew, collector) = Clients::connect(roles, self.clock, self.agents.as_ref())?;
         self.control = crew.control();
         Ok((crew, collector))
@@ -279,10 +322,12 @@ impl Session<'_> {
         let began = Instant::now();
         loop {
             let looked = Instant::now();
+            let pause = self.pause();
             if let Some(collector) = &mut self.evidence.collector {
-                collector.collect(LOOK);
+                collector.collect(pause);
             }
             let now_ns = self.clock.now_ns();
+            self.disturb(now_ns)?;
             if now_ns >= self.next_look_ns {
                 self.next_look_ns = now_ns - (now_ns - self.next_look_ns) % SECOND_NS + SECOND_NS;
                 let elsewhere = self.usage_elsewhere();
@@ -295,7 +340,7 @@ impl Session<'_> {
                 return Ok(());
             }
             self.check(phase, began, limit)?;
-            std::thread::sleep(LOOK.saturating_sub(looked.elapsed()));
+            std::thread::sleep(pause.saturating_sub(looked.elapsed()));
         }
     }
 
@@ -327,6 +372,9 @@ impl Session<'_> {
         if self.interrupted.load(Ordering::Relaxed) {
             return Err(Error::Interrupted);
         }
+        if self.verification.as_ref().is_some_and(Verification::has_failed) {
+            return Err(Error::Ledger("cannot be written any more".into()));
+        }
         if began.elapsed() > limit { Err(Error::Deadline { phase, limit }) } else { Ok(()) }
     }
 
@@ -334,18 +382,6 @@ impl Session<'_> {
         let faults = self.control.faults.load(Ordering::Relaxed);
         if let Some(snapshot) = self.evidence.snapshot(now_ns, faults) {
             self.progress.show(&snapshot);
-        }
-    }
-
-    /// Removes what the run made. What cannot be removed is said and spoils nothing.
-    fn tear_down(&mut self) {
-        let (Some(topic), Some(bootstrap)) = (&self.evidence.topic, &self.evidence.bootstrap) else { return };
-        // The embedded broker's topics go with its directory.
-        if self.broker.is_none()
-            && !self.target.keep_topic
-            && let Err(error) = cluster::delete_topic(bootstrap, &topic.name)
-        {
-            self.progress.say(&format!("topic {} is still there: {error}", topic.name));
         }
     }
 }

@@ -48,8 +48,14 @@ impl Setting {
 impl LoadOptions {
     /// Fills in what the command line left open: first the preset, then the workload file.
     pub fn complete(&mut self, line: &ArgMatches) -> Result<(), InvalidSetting> {
+        self.complete_over(Vec::new(), line)
+    }
+
+    /// The same for a command with defaults of its own.
+    pub fn complete_over(&mut self, defaults: Vec<Setting>, line: &ArgMatches) -> Result<(), InvalidSetting> {
         let preset = self.preset.iter().flat_map(|preset| preset.settings());
-        let mut settings: Vec<Setting> = preset.map(|&(key, value)| Setting::new(key, value)).collect();
+        let mut settings = defaults;
+        settings.extend(preset.map(|&(key, value)| Setting::new(key, value)));
         if let Some(file) = &self.workload {
             settings.extend(read_file(file)?);
         }

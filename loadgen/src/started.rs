@@ -5,6 +5,7 @@
 
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -25,19 +26,25 @@ const POLL_PAUSE: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub struct StartedBroker {
     starter: Child,
+    start: String,
+    /// The command was run again after a kill.
+    is_restarted: bool,
     stop: Option<String>,
 }
 
 impl StartedBroker {
     /// Runs `start` and waits until a Kafka broker answers at `bootstrap`.
-    pub fn start(start: &str, stop: Option<&str>, bootstrap: &str) -> Result<Self, Error> {
+    pub fn start(start: &str, stop: Option<&str>, bootstrap: &str, interrupted: &AtomicBool) -> Result<Self, Error> {
         if Client::open(bootstrap, POLL_PAUSE).is_ok() {
             return Err(Error::Started(format!("a broker answers at {bootstrap} already, before --start")));
         }
         let starter = shell(start).spawn().map_err(local("cannot run --start"))?;
-        let mut broker = Self { starter, stop: stop.map(str::to_owned) };
+        let mut broker = Self { starter, start: start.to_owned(), is_restarted: false, stop: stop.map(str::to_owned) };
         let deadline = Instant::now() + START_TIMEOUT;
         while Instant::now() < deadline {
+            if interrupted.load(Ordering::Relaxed) {
+                return Err(Error::Interrupted);
+            }
             if Client::open(bootstrap, POLL_PAUSE * 10).is_ok() {
                 return Ok(broker);
             }
@@ -47,6 +54,21 @@ impl StartedBroker {
             thread::sleep(POLL_PAUSE);
         }
         Err(Error::Started(format!("nobody answered at {bootstrap} within {} s of --start", START_TIMEOUT.as_secs())))
+    }
+
+    /// The broker was killed: [`StartedBroker::bring_back`] starts it again.
+    pub fn note_kill(&mut self) {
+        self.is_restarted = false;
+    }
+
+    /// Runs the command again once the first is through; whether a broker answers at `bootstrap`. A command that stays although
+    /// its broker died is trusted to bring it back.
+    pub fn bring_back(&mut self, bootstrap: &str) -> Result<bool, Error> {
+        if !self.is_restarted && self.ended().is_some() {
+            self.starter = shell(&self.start).spawn().map_err(local("cannot run --start again"))?;
+            self.is_restarted = true;
+        }
+        Ok(Client::open(bootstrap, POLL_PAUSE).is_ok())
     }
 
     fn ended(&mut self) -> Option<ExitStatus> {
@@ -99,14 +121,18 @@ mod tests {
 
     #[test]
     fn a_start_that_fails_says_so_at_once() {
-        let error = StartedBroker::start("exit 7", None, "127.0.0.1:1").map(|_| ()).expect_err("it ended");
+        let error = StartedBroker::start("exit 7", None, "127.0.0.1:1", &AtomicBool::new(false))
+            .map(|_| ())
+            .expect_err("it ended");
         assert!(error.to_string().contains("exit status: 7"), "{error}");
     }
 
     #[test]
     fn a_start_over_a_running_broker_is_refused() {
         let address = crate::local_broker::start(crate::local_broker::NullLog::default()).expect("a port");
-        let error = StartedBroker::start("exit 7", None, &address).map(|_| ()).expect_err("somebody is there");
+        let error = StartedBroker::start("exit 7", None, &address, &AtomicBool::new(false))
+            .map(|_| ())
+            .expect_err("somebody is there");
         assert!(error.to_string().contains("already"), "{error}");
     }
 }

@@ -10,6 +10,8 @@ use crate::result::{ProcessResources, Resources};
 #[derive(Debug)]
 pub struct UsageMeter {
     broker: Option<ProcessSampler>,
+    /// What earlier processes of the broker had used when they ended.
+    carried: ProcessReading,
     loadgen: Option<ProcessSampler>,
     idle: Usage,
     samples: Vec<Usage>,
@@ -35,12 +37,23 @@ impl UsageMeter {
         let broker = broker_pid.and_then(ProcessSampler::of_pid);
         let loadgen = ProcessSampler::of_self();
         let idle = look(broker.as_ref(), loadgen.as_ref(), elsewhere, now_ns);
-        Self { broker, loadgen, idle, samples: Vec::new() }
+        Self { broker, carried: ProcessReading::default(), loadgen, idle, samples: Vec::new() }
     }
 
     /// Takes a look.
     pub fn sample(&mut self, elsewhere: &UsageElsewhere, now_ns: u64) {
-        self.samples.push(look(self.broker.as_ref(), self.loadgen.as_ref(), elsewhere, now_ns));
+        let mut usage = look(self.broker.as_ref(), self.loadgen.as_ref(), elsewhere, now_ns);
+        if let Some(broker) = &mut usage.broker {
+            broker.cpu_user += self.carried.cpu_user;
+            broker.cpu_system += self.carried.cpu_system;
+        }
+        self.samples.push(usage);
+    }
+
+    /// The broker was started again as another process: its use is added to that of the one before.
+    pub fn follow(&mut self, pid: u32) {
+        self.broker = ProcessSampler::of_pid(pid);
+        self.carried = self.samples.iter().rev().find_map(|usage| usage.broker).unwrap_or(self.carried);
     }
 
     /// The looks in order.

@@ -16,6 +16,7 @@ use crate::integrity::PartitionSeen;
 use crate::payload::PayloadWriter;
 use crate::producer::{Producer, ProducerReport, ProducerSettings};
 use crate::recorder::{Outlet, Recorder};
+use crate::signals::Signals;
 use crate::timeline::Timeline;
 
 /// A thread wakes at least this often, to hand over its second and to look at `Control`.
@@ -30,6 +31,8 @@ pub struct Control {
     pub targets: OnceLock<Vec<i64>>,
     /// Faults that consumers have found so far, for the progress line.
     pub faults: AtomicU64,
+    /// Between main and its clients.
+    pub signals: Arc<Signals>,
 }
 
 impl Control {
@@ -131,6 +134,7 @@ impl ProducerThread {
             control.check()?;
             let now_ns = epoll.clock.now_ns();
             recorder.roll(now_ns);
+            producers.iter_mut().try_for_each(|producer| producer.recover(now_ns, epoll.poll.registry()))?;
             if warming_up && now_ns >= timeline.measure_ns {
                 warming_up = false;
                 for producer in producers.iter_mut() {
@@ -216,6 +220,7 @@ impl ConsumerThread {
             if control.targets.get().is_some_and(|targets| consumers.iter().all(|one| one.has_reached(targets))) {
                 return Ok(());
             }
+            consumers.iter_mut().try_for_each(|consumer| consumer.recover(now_ns, epoll.poll.registry()))?;
             consumers.iter_mut().try_for_each(Consumer::poll)?;
             check_answers("answering a fetch", now_ns, consumers.iter().filter_map(Consumer::oldest_sent_ns))?;
             epoll.wait(u64::MAX)?;

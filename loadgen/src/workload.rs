@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+use crate::fault::{FAULTS_MAX, FaultKind, FaultPlan};
 use crate::options::LoadOptions;
 use crate::payload::STAMP_BYTES;
 use crate::result::{self, Acks};
@@ -88,6 +89,9 @@ pub struct Workload {
     pub seed: u64,
     /// Whether all records are read and checked.
     pub verify: Verify,
+    /// Planned disturbances in the order of their moments.
+    #[serde(skip)]
+    pub faults: Vec<FaultPlan>,
 }
 
 /// Why a load is refused.
@@ -108,11 +112,17 @@ pub enum InvalidWorkload {
     /// No clients to measure.
     #[error("--mode consume and --mode drain need --consumers of at least 1")]
     NoConsumers,
+    /// The account of `verify` is written as acknowledgements come.
+    #[error("verify keeps its account in the process that sends: leave --agents out")]
+    VerifyByAgents,
     /// Some hosts would only look on.
     #[error(
         "--agents names {0} agents that take load, but there are {1} producers and consumers: name fewer or give --producers"
     )]
     IdleAgents(usize, u32),
+    /// A disturbance that could not be carried out or not be told from the next.
+    #[error("--fault {0}")]
+    Fault(String),
     /// More than the schedule can resolve.
     #[error("--rate of {0} records/s is beyond 100 million")]
     Rate(u64),
@@ -164,12 +174,18 @@ impl Workload {
             prefill_bytes: args.prefill,
             seed: args.seed,
             verify: args.verify,
+            faults: planned_faults(args, mode)?,
         })
     }
 
     /// Producers with an index of their own over all phases: those that fill a backlog are not those that go on beside its readers.
     pub fn producers_in_all(&self) -> u32 {
         if self.mode == Mode::Drain { self.producers * 2 } else { self.producers }
+    }
+
+    /// A lost connection is won back and does not end the run.
+    pub fn survives_losses(&self) -> bool {
+        !self.faults.is_empty()
     }
 
     /// No schedule: the next record follows as soon as it may.
@@ -213,8 +229,35 @@ impl Workload {
                 Verify::Off => result::IntegrityMode::Off,
             },
             seed: self.seed,
+            faults: self.faults.iter().map(ToString::to_string).collect(),
         }
     }
+}
+
+/// The faults in order, each over before the next begins and before the window ends.
+fn planned_faults(args: &LoadOptions, mode: Mode) -> Result<Vec<FaultPlan>, InvalidWorkload> {
+    let mut faults = args.fault.clone();
+    faults.sort_by_key(|fault| fault.at);
+    let refused = |what: String| Err(InvalidWorkload::Fault(what));
+    if faults.len() > FAULTS_MAX {
+        return refused(format!("was given {} times, more than {FAULTS_MAX}", faults.len()));
+    }
+    if mode == Mode::Consume && !faults.is_empty() {
+        return refused("needs producers: --mode produce or both".into());
+    }
+    for (place, fault) in faults.iter().enumerate() {
+        let next = faults.get(place + 1).map_or(args.duration, |next| next.at);
+        if fault.end() >= args.duration {
+            return refused(format!("{fault} is not over before the window of {} s ends", args.duration.as_secs_f64()));
+        }
+        if fault.end() > next {
+            return refused(format!("{fault} is not over before the next one begins"));
+        }
+        if mode == Mode::Produce && matches!(fault.kind, FaultKind::SlowConsumer(_)) {
+            return refused(format!("{fault} needs consumers"));
+        }
+    }
+    Ok(faults)
 }
 
 #[cfg(test)]
@@ -272,6 +315,22 @@ mod tests {
         assert!(parse("--record-bytes 16KiB --batch-bytes 16KiB").is_err());
         assert!(parse("--mode consume --consumers 0").is_err());
         assert!(parse("--duration 1ms").is_err());
+    }
+
+    #[test]
+    fn faults_are_ordered_and_must_fit_the_run() {
+        let planned = |line: &str| parse(&format!("--duration 10s {line}")).map(|workload| workload.faults);
+        let faults = planned("--fault cut@8s --fault pause@1s:200ms,kill@3s").expect("valid");
+        assert_eq!(faults.iter().map(|fault| fault.kind.name()).collect::<Vec<_>>(), ["pause", "kill", "cut"]);
+        for (line, word) in [
+            ("--fault kill@10s", "window"),
+            ("--fault pause@1s:2s --fault cut@2s", "next"),
+            ("--fault slow-consumer@1s:1s --mode produce", "consumers"),
+            ("--fault cut@1s --mode consume", "producers"),
+            ("--fault explode@1s", "kill@15s"),
+        ] {
+            assert!(planned(line).is_err_and(|error| error.contains(word)), "{line}");
+        }
     }
 
     #[test]

@@ -160,6 +160,20 @@ fn a_broker_that_hangs_up_leaves_a_whole_result_with_the_failure_counted() {
 }
 
 #[test]
+fn a_cut_with_requests_in_flight_makes_numbered_ones_go_again_and_others_unknown() {
+    let cut = "--fault cut@400ms --linger 0ms";
+    let numbered = run(Fault::Slow(Duration::from_millis(20)), &format!("{cut} --idempotent"));
+    assert_eq!((numbered.error.as_deref(), numbered.integrity.verdict), (None, Verdict::Pass));
+    assert_eq!(numbered.integrity.acked, numbered.integrity.produced);
+    assert!(numbered.quality.notes.iter().any(|note| note.contains("sent again")), "{:?}", numbered.quality.notes);
+    let unnumbered = run(Fault::Slow(Duration::from_millis(20)), cut);
+    assert_eq!((unnumbered.error.as_deref(), unnumbered.integrity.verdict), (None, Verdict::Pass));
+    let errors = unnumbered.summary.produce.expect("produced").errors;
+    assert_eq!(errors.keys().collect::<Vec<_>>(), ["disconnected"]);
+    assert_eq!(unnumbered.integrity.acked + errors["disconnected"], unnumbered.integrity.produced);
+}
+
+#[test]
 fn without_acknowledgements_nothing_is_promised_and_what_comes_is_checked() {
     let result = run(Fault::Lose(20), "--acks 0");
     assert_eq!((result.integrity.acked, result.integrity.verdict), (0, Verdict::Pass));

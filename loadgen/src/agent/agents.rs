@@ -88,7 +88,14 @@ impl Agents {
     }
 
     /// Every agent must have something to do, or the load is not spread as it seems.
-    pub fn check(&self, workload: &Workload) -> Result<(), InvalidWorkload> {
+    pub fn check(&self, workload: &Workload, is_verification: bool) -> Result<(), InvalidWorkload> {
+        if self.has_workers() && is_verification {
+            return Err(InvalidWorkload::VerifyByAgents);
+        }
+        if self.has_workers() && !workload.faults.is_empty() {
+            // Agents do not tell at once what was acknowledged, so that nobody could say when the broker was back.
+            return Err(InvalidWorkload::Fault("is planned for clients of this process, not for --agents".into()));
+        }
         let (agents, clients) = (self.workers(), workload.producers + workload.consumers.min(workload.partitions));
         if agents > clients as usize {
             return Err(InvalidWorkload::IdleAgents(agents, clients));

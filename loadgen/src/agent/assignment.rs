@@ -30,6 +30,10 @@ pub struct Assignment {
     pub records_max: u64,
     /// Consumer clients at this agent, each with its partitions.
     pub readers: Vec<Vec<u32>>,
+    /// Tags of the runs whose records they expect.
+    pub expected_runs: Vec<u32>,
+    /// Where they begin to read, by partition; 0 where nothing is said.
+    pub start_offsets: Vec<i64>,
 }
 
 impl Assignment {
@@ -48,6 +52,8 @@ impl Assignment {
                 producers: producers.start + from as u32..producers.start + to as u32,
                 records_max: roles.records_max,
                 readers: roles.readers[first..last].to_vec(),
+                expected_runs: roles.expected_runs.clone(),
+                start_offsets: roles.start_offsets.clone(),
             }
         };
         (0..agents).map(part).collect()
@@ -75,6 +81,7 @@ impl Assignment {
             (self.readers.len() <= CLIENTS_MAX, "the consumers are too many"),
             ((1..=PARTITIONS_MAX).contains(&topic.leaders.len()), "the partitions are too many"),
             (topic.leaders.len() == workload.partitions as usize, "topic and load differ in their partitions"),
+            (self.expected_runs == [self.run], "records of other runs are expected"),
             (topic.brokers.len() <= topic.leaders.len(), "there are more leaders than partitions"),
             (topic.leaders.iter().all(|&leader| leader < topic.brokers.len()), "a partition has no leader"),
             (partitions.all(|&one| (one as usize) < topic.leaders.len()), "a consumer has no such partition"),
@@ -114,7 +121,17 @@ pub(super) mod tests {
             nodes: 1,
         };
         let readers = deal_partitions(partitions, workload.consumers);
-        Roles { producers: 0..workload.producers, readers, workload, topic, run: 1, records_max: 9 }
+        Roles {
+            producers: 0..workload.producers,
+            readers,
+            workload,
+            topic,
+            run: 1,
+            records_max: 9,
+            expected_runs: vec![1],
+            journal: None,
+            start_offsets: Vec::new(),
+        }
     }
 
     #[test]

@@ -220,7 +220,7 @@ mod tests {
         assert!(believed(vec![account(0, "[[0, 9]]")]));
         assert!(!believed(vec![account(1, "[[0, 9]]")]), "another agent's producer");
         assert!(!believed(vec![account(0, "[[0, 10]]")]), "more acknowledged than produced");
-        let seen = |partition| Report::Seen(partition, Box::new(PartitionSeen::new(1, partition, 2)));
+        let seen = |partition| Report::Seen(partition, Box::new(PartitionSeen::new(&[1], partition, 2)));
         assert!(believed(vec![seen(3)]));
         assert!(!believed(vec![seen(2)]), "another agent's partition");
         let (_collector, mut early) = phase();

@@ -39,8 +39,19 @@ enum Stage {
 impl Work {
     /// Connects everybody.
     pub fn connect(assignment: Assignment, clock: Clock) -> Result<Self, Error> {
-        let Assignment { workload, topic, run, producers, records_max, readers, .. } = assignment;
-        let roles = Roles { workload, topic, run, producers: 0..0, records_max, readers: Vec::new() };
+        let Assignment { workload, topic, run, producers, records_max, readers, expected_runs, start_offsets, .. } =
+            assignment;
+        let roles = Roles {
+            workload,
+            topic,
+            run,
+            producers: 0..0,
+            records_max,
+            readers: Vec::new(),
+            expected_runs,
+            journal: None,
+            start_offsets,
+        };
         let parts =
             [(Side::Producers, Roles { producers, ..roles.clone() }), (Side::Consumers, Roles { readers, ..roles })];
         let parts = parts.into_iter().filter(|(_, roles)| !roles.producers.is_empty() || !roles.readers.is_empty());

@@ -5,7 +5,7 @@ use crate::assemble::window::Window;
 use crate::collector::Row;
 use crate::error::error_name;
 use crate::evidence::Evidence;
-use crate::result::{Acks, Calibration, HostRole, NoiseProbe, Quality, Resources, Summary};
+use crate::result::{Acks, Calibration, FaultEvent, HostRole, NoiseProbe, Quality, Resources, Summary};
 use crate::sustained::ACHIEVED_SHARE_MIN;
 use crate::workload::{Mode, Verify};
 
@@ -41,7 +41,8 @@ pub(super) fn quality(
     let offered = produce.and_then(|produce| produce.offered).map_or(0.0, |rate| rate.records_per_s);
     let achieved = produce.map_or(0.0, |produce| produce.achieved.records_per_s);
     // A run that was cut short says nothing of what the broker could have kept up with.
-    let saturated = evidence.error.is_none() && offered > 0.0 && achieved < offered * ACHIEVED_SHARE_MIN;
+    let saturated = evidence.error.is_none()
+        && offered * ACHIEVED_SHARE_MIN - achieved > under_way(evidence, summary) / summary.measured_secs.max(1e-9);
     let threads =
         (workload.producers as usize).min(cores(evidence)).max((workload.consumers as usize).min(cores(evidence)));
     let busy = resources.loadgen.as_ref().map_or(0.0, |used| used.cpu_secs() / summary.measured_secs.max(1e-9));
@@ -64,6 +65,14 @@ fn cores(evidence: &Evidence) -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// Records that a client with such a linger and such answers has under way at any moment: those of the end of the window are answered
+/// behind it, and no sign of a queue. The wait of a growing queue comes before the write, so it is not in the service time.
+fn under_way(evidence: &Evidence, summary: &Summary) -> f64 {
+    let service = summary.produce.as_ref().and_then(|produce| produce.latency.service.as_ref()?.mean_ns);
+    let secs = evidence.workload.linger.as_secs_f64() + service.unwrap_or(0.0) / 1e9;
+    evidence.workload.records_per_s * secs
+}
+
 fn notes(evidence: &Evidence) -> Vec<String> {
     let mut notes = Vec::new();
     let unsent: u64 = evidence.reports.producers.values().map(|report| report.unsent_records).sum();
@@ -77,6 +86,17 @@ fn notes(evidence: &Evidence) -> Vec<String> {
         let reasons: Vec<String> =
             retried.iter().map(|(&code, batches)| format!("{} {batches}", error_name(code))).collect();
         notes.push(format!("Batches that were refused for now and sent again: {}.", reasons.join(", ")));
+    }
+    notes.extend(evidence.earlier.as_ref().map(|earlier| {
+        format!(
+            "Resumed: of {} records that were acknowledged to {} earlier runs, {} are missing; the account includes them.",
+            earlier.tally.acked, earlier.runs, earlier.tally.missing
+        )
+    }));
+    notes.extend(evidence.faults.iter().map(fault_in_words));
+    let resent: u64 = evidence.reports.producers.values().map(|report| report.resent_batches).sum();
+    if resent > 0 {
+        notes.push(format!("Batches whose connection was lost before the answer, and that were sent again: {resent}."));
     }
     if evidence.workload.verify == Verify::Off {
         notes.push("Not verified by reading: --verify off.".into());
@@ -93,6 +113,19 @@ fn notes(evidence: &Evidence) -> Vec<String> {
         notes.push("The topic was filled before; the window ends when it is read to its end.".into());
     }
     notes
+}
+
+fn fault_in_words(fault: &FaultEvent) -> String {
+    let lasted = fault.duration_secs.map_or_else(String::new, |secs| format!(", {secs:.3} s long"));
+    let recovery = match fault.recovery_secs {
+        Some(secs) => format!("back at 90 % of the rate {secs:.3} s after it began"),
+        None => "the rate was not back at 90 % while it was watched".into(),
+    };
+    let errors = match fault.error_window_secs {
+        Some(secs) => format!("errors until {secs:.3} s after it began"),
+        None => "no errors".into(),
+    };
+    format!("Fault {} at {:.3} s{lasted}: {recovery}; {errors}.", fault.kind, fault.t_secs)
 }
 
 /// Whether the machine was another one at the end, or not ours the whole time.

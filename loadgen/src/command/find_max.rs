@@ -77,12 +77,22 @@ fn search(options: &FindMaxOptions, campaign: &mut Campaign) -> Result<Found, Er
         load.rate = Rate::Records(rate);
         let place = Place { kind: Kind::Search, label: None, repeat: None, title: title.clone() };
         let result = campaign.make(&load, target, place)?;
+        if let Some(goal) = unjudged(&result) {
+            let secs = load.duration.as_secs();
+            return Err(Error::TooFewSamples { goal, secs, records_per_s: rate });
+        }
         let why = why_not_held(&result);
         search.note(question, why.is_none());
         campaign.say(&format!("{title}: {} {}", rate_text(&result), why.as_deref().unwrap_or("holds")));
         rows.push((title, result, why));
     }
     Ok(Found { rows, answer: search.answer(), failing: search.lowest_failing() })
+}
+
+/// A goal that a whole run could not measure; at a lower rate it would have fewer samples still.
+fn unjudged(result: &RunResult) -> Option<String> {
+    let goal = result.slo.iter().find(|goal| goal.value.is_none())?;
+    (result.error.is_none() && !result.quality.saturated).then(|| goal.expr.clone())
 }
 
 fn rate_text(result: &RunResult) -> String {

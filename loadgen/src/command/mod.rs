@@ -1,12 +1,17 @@
 //! The commands of the program: each takes its options and ends in an exit code.
 
+pub mod ab;
 pub mod agent;
+pub mod certify;
+pub mod compare;
 pub mod curve;
 pub mod drain;
 pub mod find_max;
+pub mod report;
 pub mod run;
 pub mod selftest;
 pub mod sweep;
+pub mod verify;
 
 use std::process::ExitCode;
 
@@ -50,7 +55,8 @@ impl From<Exit> for ExitCode {
 
 /// Says in one line why a run could not be made.
 pub fn refuse_run(error: &Error) -> Exit {
-    refuse(error, if matches!(error, Error::Workload(_)) { Exit::InvalidRun } else { Exit::ToolError })
+    let invalid = matches!(error, Error::Workload(_) | Error::TooFewSamples { .. });
+    refuse(error, if invalid { Exit::InvalidRun } else { Exit::ToolError })
 }
 
 /// Says in one line why a command cannot go on.

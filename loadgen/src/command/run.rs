@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::ceiling::add_ceiling;
 use crate::command::{Exit, refuse, refuse_run};
+use crate::error::Error;
 use crate::options::{OutputOptions, RunOptions};
 use crate::progress::Progress;
 use crate::report::{Colour, terminal_table, write_files};
@@ -21,12 +22,23 @@ pub fn execute(options: &RunOptions) -> Exit {
 
 /// The same with a last touch before the result is written.
 pub fn execute_with(options: &RunOptions, touch: impl FnOnce(&mut RunResult)) -> Exit {
+    let make =
+        |progress: &mut Progress, interrupted| run::execute(&options.load, &options.target, progress, interrupted);
+    execute_by(options, make, touch)
+}
+
+/// The same of a run that is made in another way.
+pub fn execute_by(
+    options: &RunOptions,
+    make: impl FnOnce(&mut Progress, Arc<AtomicBool>) -> Result<RunResult, Error>,
+    touch: impl FnOnce(&mut RunResult),
+) -> Exit {
     let output = &options.output;
     if output.json.is_some() && output.json == output.html {
         return refuse("--json and --html name the same file", Exit::InvalidRun);
     }
     let mut progress = Progress::new(output.quiet);
-    let outcome = run::execute(&options.load, &options.target, &mut progress, interrupted());
+    let outcome = make(&mut progress, interrupted());
     let outcome = outcome.map(|mut result| {
         result.slo = output.goals.iter().map(|goal| goal.judge(&result)).collect();
         // The ceiling of this process says nothing of agents.
@@ -59,13 +71,17 @@ fn report(result: &RunResult, output: &OutputOptions) -> Exit {
     let colour = if out.is_terminal() { Colour::Ansi } else { Colour::Plain };
     let to_stdout = output.json.as_deref() == Some(Path::new("-"));
     let mut written = write_files(result, &output.out);
+    let mut exit = exit_of(result);
     if let Ok(paths) = &mut written {
         let json = output.json.as_ref().filter(|_| !to_stdout);
         for (wanted, path) in [(json, &mut paths.json), (output.html.as_ref(), &mut paths.html)] {
             if let Some(wanted) = wanted {
                 match move_file(path, wanted) {
                     Ok(()) => path.clone_from(wanted),
-                    Err(error) => eprintln!("loadgen: cannot write {}: {error}", wanted.display()),
+                    Err(error) => {
+                        let words = format!("cannot write {}: {error}; it is in {}", wanted.display(), path.display());
+                        exit = exit.worse(refuse(words, Exit::ToolError));
+                    }
                 }
             }
         }
@@ -84,11 +100,27 @@ fn report(result: &RunResult, output: &OutputOptions) -> Exit {
             if !output.quiet && !to_stdout {
                 let _ = writeln!(out, "result  {}\nreport  {}", paths.json.display(), paths.html.display());
             }
-            exit_of(result)
+            exit
         }
         Err(error) => {
-            refuse(format_args!("cannot write the result to {}: {error}", output.out.display()), Exit::ToolError)
+            let place = rescue(result, to_stdout, &mut out);
+            let words = format!("cannot write the result to {}: {error}; {place}", output.out.display());
+            refuse(words, Exit::ToolError)
         }
+    }
+}
+
+/// Keeps a result that its directory did not take: where it is now.
+fn rescue(result: &RunResult, is_on_stdout: bool, out: &mut impl Write) -> String {
+    if is_on_stdout {
+        return "it is on standard output".into();
+    }
+    if let Ok(paths) = write_files(result, &std::env::temp_dir()) {
+        return format!("it is in {}", paths.json.display());
+    }
+    match serde_json::to_writer_pretty(&mut *out, result).map_err(Into::into).and_then(|()| writeln!(out)) {
+        Ok(()) => "it is on standard output".into(),
+        Err(error) => format!("nor anywhere else: {error}"),
     }
 }
 
@@ -103,7 +135,9 @@ fn move_file(from: &Path, to: &Path) -> std::io::Result<()> {
 
 /// What a run's result means for a script.
 pub fn exit_of(result: &RunResult) -> Exit {
-    let failed_records = result.summary.produce.as_ref().is_some_and(|produce| !produce.errors.is_empty());
+    // A connection that was lost on purpose takes records along of which nothing is promised.
+    let failed_records =
+        result.faults.is_empty() && result.summary.produce.as_ref().is_some_and(|produce| !produce.errors.is_empty());
     match result.integrity.verdict {
         Verdict::Fail => Exit::Regression,
         _ if result.error.is_some() => Exit::ToolError,

@@ -27,13 +27,6 @@ impl TryFrom<Vec<(u64, u64)>> for RangeSet {
     }
 }
 
-impl RangeSet {
-    /// Behind the last number.
-    fn end(&self) -> u64 {
-        self.ranges.last().map_or(0, |range| range.1)
-    }
-}
-
 impl AckLedger {
     /// Whether it can have come from a producer: only numbers that were produced are acknowledged.
     pub fn is_consistent(&self) -> bool {
@@ -47,9 +40,13 @@ impl PartitionSeen {
     pub fn is_consistent(&self, run: u32, partition: u32, producers: usize) -> bool {
         let consistent = |seen: &Seen| {
             let counted = seen.duplicate.saturating_add(seen.out_of_order) <= seen.consumed;
-            counted && seen.consumed <= SEQUENCE_MAX && seen.gaps.end() <= seen.next
+            counted
+                && seen.late.len() as u64 <= seen.out_of_order
+                && seen.consumed <= SEQUENCE_MAX
+                && seen.gaps.end() <= seen.next
         };
-        (self.run, self.partition, self.producers.len()) == (run, partition, producers)
+        (self.runs.as_slice(), self.partition) == (&[run][..], partition)
+            && (self.producers_each, self.producers.len()) == (producers, producers)
             && self.corrupt.max(self.phantom) <= SEQUENCE_MAX
             && self.producers.iter().all(consistent)
     }
@@ -79,7 +76,7 @@ mod tests {
         ] {
             assert!(!ledger(text), "{text}");
         }
-        let mut seen = PartitionSeen::new(9, 4, 2);
+        let mut seen = PartitionSeen::new(&[9], 4, 2);
         seen.producers[1].note(5);
         let text = serde_json::to_string(&seen).expect("plain");
         let back: PartitionSeen = serde_json::from_str(&text).expect("our own");
@@ -91,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_producer_without_an_account_is_not_judged() {
-        let mut seen = PartitionSeen::new(9, 4, 2);
+        let mut seen = PartitionSeen::new(&[9], 4, 2);
         seen.producers[0].note(0);
         seen.producers[1].note(5);
         seen.forget_producer(1);

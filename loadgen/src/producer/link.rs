@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::cluster::CALL_TIMEOUT;
 use crate::connection::Sender;
 use crate::error::Error;
+use crate::outage::Outage;
 use crate::request::Request;
 
 /// Requests handed to the kernel in one call.
@@ -25,7 +26,8 @@ const RETRIES_MAX: u32 = (CALL_TIMEOUT.as_nanos() as u64 / RETRY_BACKOFF_NS) as 
 /// The connection to one leader.
 #[derive(Debug)]
 pub(super) struct Link {
-    sender: Sender,
+    pub(super) sender: Sender,
+    pub(super) outage: Outage,
     pub(super) open: Option<Request>,
     /// Sent or waiting for the socket, oldest first.
     in_flight: VecDeque<Request>,
@@ -44,6 +46,7 @@ impl Link {
     pub(super) fn new(sender: Sender) -> Self {
         Self {
             sender,
+            outage: Outage::default(),
             open: None,
             in_flight: VecDeque::new(),
             refused: VecDeque::new(),
@@ -55,9 +58,9 @@ impl Link {
         }
     }
 
-    /// Whether one more request may be sent; nothing new passes what has to go again.
+    /// Whether one more request may be sent; nothing new passes what has to go again, and nothing goes without a socket.
     pub(super) fn has_room(&self, in_flight_max: usize) -> bool {
-        self.refused.is_empty() && self.in_flight.len() < in_flight_max
+        !self.outage.is_down() && self.refused.is_empty() && self.in_flight.len() < in_flight_max
     }
 
     /// Everything that was begun is settled.
@@ -72,12 +75,15 @@ impl Link {
 
     /// When the oldest request without an answer was written.
     pub(super) fn oldest_sent_ns(&self) -> Option<u64> {
-        self.in_flight.front().map(|request| request.sent_ns).filter(|&sent_ns| sent_ns > 0)
+        // An outage has a deadline of its own.
+        let waiting = self.in_flight.front().filter(|_| !self.outage.goes_on());
+        waiting.map(|request| request.sent_ns).filter(|&sent_ns| sent_ns > 0)
     }
 
     /// When the refused requests go again.
     pub(super) fn resend_at_ns(&self) -> Option<u64> {
-        (self.in_flight.is_empty() && !self.refused.is_empty()).then_some(self.resend_at_ns)
+        let may_go = self.in_flight.is_empty() && !self.outage.is_down();
+        (may_go && !self.refused.is_empty()).then_some(self.resend_at_ns)
     }
 
     /// An empty request.
@@ -119,6 +125,22 @@ impl Link {
     /// Whether an earlier request waits to go again: this answer then says nothing that the next one will not.
     pub(super) fn goes_back(&self) -> bool {
         !self.refused.is_empty()
+    }
+
+    /// Batches that the kernel has taken and the broker has not answered.
+    pub(super) fn unanswered_batches(&self) -> u64 {
+        self.in_flight.iter().take(self.written).map(|request| request.batches().count() as u64).sum()
+    }
+
+    /// The connection is gone. What may have reached the broker goes again where numbers make that safe; else it is given
+    /// back, since nobody will ever know. Of a request that was not handed over whole the broker cannot have done a thing.
+    pub(super) fn lose(&mut self, now_ns: u64, is_numbered: bool) -> Vec<Request> {
+        self.outage.note_loss(now_ns);
+        let unknown = if is_numbered { 0 } else { self.written };
+        let unknown = self.in_flight.drain(..unknown).collect();
+        self.refused.extend(self.in_flight.drain(..));
+        (self.written, self.written_bytes, self.resend_at_ns) = (0, 0, now_ns);
+        unknown
     }
 
     /// Sends the refused requests again when their time has come.

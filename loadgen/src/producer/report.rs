@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::mpsc::SyncSender;
 
 use protocol::error_code::ErrorCode;
 use protocol::messages::produce::ProduceResponse;
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, error_name};
 use crate::integrity::AckLedger;
+use crate::ledger::AckedRange;
 use crate::recorder::Recorder;
 use crate::request::{BatchSpan, Request};
 
@@ -40,6 +42,9 @@ impl fmt::Display for Failure {
 pub struct ProducerReport {
     /// Which producer.
     pub index: u32,
+    /// Who writes acknowledgements down, if anybody does.
+    #[serde(skip)]
+    pub journal: Option<SyncSender<AckedRange>>,
     /// For each partition.
     pub ledgers: Vec<AckLedger>,
     /// Failed records by their failure, all phases.
@@ -47,6 +52,10 @@ pub struct ProducerReport {
     pub errors: BTreeMap<Failure, u64>,
     /// Batches that were refused for now and sent again, by Kafka's error code.
     pub retried: BTreeMap<i16, u64>,
+    /// Batches whose connection was lost before the answer, and that were sent again.
+    pub resent_batches: u64,
+    /// Records that were answered without error; at acks=0, handed to the kernel.
+    pub acked_records: u64,
     /// Requests that had no answer in time.
     pub timeouts: u64,
     /// Records due in the measured window.
@@ -88,6 +97,19 @@ impl ProducerReport {
         }
     }
 
+    fn write_down(&self, batch: &BatchSpan, end: u64) {
+        let Some(journal) = &self.journal else { return };
+        let (producer, partition) = (self.index, batch.partition);
+        // A journal that has ended has failed, and main ends the run for it.
+        let _ = journal.send(AckedRange { producer, partition, start: batch.first_sequence, end });
+    }
+
+    /// Books requests whose connection was lost: nobody will know what became of their records.
+    pub(super) fn note_lost(&mut self, request: &Request) {
+        let records: u64 = request.batches().map(|(batch, _)| u64::from(batch.records)).sum();
+        *self.errors.entry(Failure::Disconnected).or_default() += records;
+    }
+
     /// Books an answer: acknowledged ranges into the ledgers, latencies into the recorder.
     pub(super) fn settle(
         &mut self,
@@ -107,6 +129,8 @@ impl ProducerReport {
                 0 | DUPLICATE_SEQUENCE_NUMBER => {
                     let end = batch.first_sequence + u64::from(batch.records);
                     self.ledgers[batch.partition as usize].acked.push(batch.first_sequence, end);
+                    self.acked_records += u64::from(batch.records);
+                    self.write_down(batch, end);
                     record_batch(recorder, batch.records, batch.bytes, runs, request.sent_ns, now_ns);
                 }
                 code => {

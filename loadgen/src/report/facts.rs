@@ -1,5 +1,7 @@
 //! Everything that is needed to repeat a run: command, load, target, integrity account and machine, as tables.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::markup::Markup;
@@ -20,7 +22,7 @@ pub(super) fn push_facts(page: &mut Markup, result: &RunResult) {
 }
 
 /// The command as a shell would take it again.
-fn shell_line(command: &[String]) -> String {
+pub(super) fn shell_line(command: &[String]) -> String {
     let is_plain =
         |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c));
     let quoted: Vec<String> = command
@@ -73,6 +75,42 @@ fn push_item(facts: &mut Vec<(String, String)>, name: &str, item: &Value) {
     let own_name = item.get("name").and_then(Value::as_str).unwrap_or_default();
     for (field, value) in item.as_object().into_iter().flatten().filter(|(field, _)| *field != "name") {
         push_value(facts, &format!("{name} {own_name} {field}"), value);
+    }
+}
+
+/// The leaves of a part of a result under readable names: `storage file system`.
+pub(super) fn flattened(part: &impl serde::Serialize) -> BTreeMap<String, Value> {
+    let mut leaves = BTreeMap::new();
+    if let Ok(value) = serde_json::to_value(part) {
+        push_leaves(&mut leaves, "", &value);
+    }
+    leaves
+}
+
+fn push_leaves(leaves: &mut BTreeMap<String, Value>, name: &str, value: &Value) {
+    let under = |field: &str| if name.is_empty() { field.to_owned() } else { format!("{name} {field}") };
+    match value {
+        Value::Object(fields) => fields.iter().for_each(|(field, value)| push_leaves(leaves, &under(field), value)),
+        Value::Array(items) if !items.is_empty() && items.iter().all(Value::is_object) => {
+            for (index, item) in items.iter().enumerate() {
+                let own_name =
+                    item.get("name").and_then(Value::as_str).map_or_else(|| index.to_string(), str::to_owned);
+                for (field, value) in item.as_object().into_iter().flatten().filter(|(field, _)| *field != "name") {
+                    push_leaves(leaves, &under(&format!("{own_name} {field}")), value);
+                }
+            }
+        }
+        leaf => {
+            leaves.insert(readable(name), leaf.clone());
+        }
+    }
+}
+
+/// A leaf as people read it.
+pub(super) fn leaf_text(name: &str, value: &Value) -> String {
+    match value {
+        Value::Array(items) => items.iter().map(|item| scalar(name, item)).collect::<Vec<_>>().join(", "),
+        other => scalar(name, other),
     }
 }
 

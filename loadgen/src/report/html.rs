@@ -1,16 +1,29 @@
-//! One page that explains a run to someone who was not there: verdict, figures, curves, settings, machine. It loads
-//! nothing and runs nothing, so it can be mailed, archived and diffed.
+//! The page of one run and the page of many: verdict first, then figures, charts, settings, machine. Both are the same
+//! sections in the same look; a single run tells more of its own.
 
+use super::backlog_chart::backlog_chart;
+use super::collection::{Collection, Group, subtitle, title};
+use super::costs::{cost_sections, parts_section};
+use super::dot_plot;
+use super::environment_table;
 use super::facts::push_facts;
+use super::forest_plot;
+use super::heat_map;
+use super::history_chart::history_charts;
 use super::judgement::{Statement, Tone, achieved_share, notes, verdict, warnings};
 use super::markup::Markup;
-use super::percentile_chart::percentile_chart;
-use super::series_chart::series_charts;
+use super::overview;
+use super::page::Page;
+use super::percentile_chart;
+use super::rate_curve::rate_curve;
+use super::run_table;
+use super::series_chart;
+use super::sweep_chart::sweep_charts;
 use super::table::{latency_rows, load_line, percentile_text, resources_line, target_line};
 use super::units::{binary_bytes, count, decimal, duration_ns, megabytes_per_s, percent};
+use crate::compare::{Grid, Layout, Settings};
 use crate::result::{Percentile, RunResult};
 
-const STYLE: &str = include_str!("style.css");
 /// The percentiles of the table, with their headings.
 const PERCENTILES: [(&str, Percentile); 7] = [
     ("p50", Percentile::P50),
@@ -21,28 +34,114 @@ const PERCENTILES: [(&str, Percentile); 7] = [
     ("p99.9", Percentile::P99_9),
     ("p99.99", Percentile::P99_99),
 ];
+/// Groups whose curves share a chart; with more, lines could not be told apart.
+const PANEL_GROUPS_MAX: usize = 8;
+/// Panels of a page; the loads beyond are in its tables only.
+const PANELS_MAX: usize = 12;
 
-/// The whole page.
+/// The page of one run.
 pub fn html_page(result: &RunResult) -> String {
-    let mut page = Markup::default();
-    page.raw("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">");
-    page.raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>");
-    page.text(&result.target.product).raw(" · ").text(verdict(result).word).raw(" · ").text(&result.id);
-    page.raw("</title><style>\n").raw(STYLE).raw("</style></head>\n");
-    page.raw(if result.quality.saturated { "<body class=\"queue\">" } else { "<body>" });
-    page.raw("<main>\n");
-    push_header(&mut page, result);
-    push_statements(&mut page, result);
-    push_figures(&mut page, result);
+    let title = format!("{} · {} · {}", result.target.product, verdict(result).word, result.id);
+    let mut page = Page::new(&title, result.quality.saturated);
+    push_header(page.html(), result);
+    push_statements(page.html(), result);
+    push_figures(page.html(), result);
     push_latencies(&mut page, result);
-    push_notes(&mut page, result);
-    push_series(&mut page, result);
-    push_resources(&mut page, result);
-    push_facts(&mut page, result);
-    page.raw("<footer>loadgen ").text(&result.loadgen.version).raw(" (").text(&result.loadgen.build_profile);
-    page.raw(" build) · result ").text(&result.id).raw(" · workload ").text(&result.workload_id);
-    page.raw(" · format version ").text(result.schema_version).raw("</footer>\n</main></body></html>\n");
-    page.into_string()
+    push_notes(page.html(), result);
+    let collection = Collection::of(std::slice::from_ref(result));
+    let groups: Vec<&Group<'_>> = collection.groups.iter().collect();
+    let mut charts = series_chart::of_run(result);
+    charts.extend(backlog_chart(&groups, ""));
+    page.push_plots(&charts);
+    page.push_sections(&heat_map::sections(&groups));
+    if let Some(parts) = parts_section(&collection.groups) {
+        page.html().append(&parts);
+    }
+    push_resources(page.html(), result);
+    push_facts(page.html(), result);
+    page.finish(&format!(
+        "loadgen {} ({} build) · result {} · workload {} · format version {}",
+        result.loadgen.version, result.loadgen.build_profile, result.id, result.workload_id, result.schema_version
+    ))
+}
+
+/// The page of many runs: repeats, sides of a comparison, points of a curve or a sweep, a history, or all of them. The
+/// same results give the same bytes, in whatever order they come.
+pub fn html_report(results: &[RunResult]) -> String {
+    let collection = Collection::of(results);
+    let title = title(&collection);
+    let mut page = Page::new(&format!("{title} · loadgen"), false);
+    page.html().raw("<header><h1>").text(&title).raw("</h1><p>").text(subtitle(&collection)).raw("</p>");
+    overview::push_classes(page.html(), &collection);
+    page.html().raw("</header>\n");
+    let grid = Grid::new(results, &Layout::default(), &Settings::default()).ok().filter(|grid| grid.columns.len() > 1);
+    overview::push_statements(page.html(), &collection, grid.as_ref());
+    page.html().append(&run_table::section(&collection));
+    if let Some(grid) = &grid {
+        forest_plot::sections(&collection, grid).iter().for_each(|section| {
+            page.html().append(section);
+        });
+        dot_plot::push_sections(page.html(), &collection, grid);
+    }
+    for plot in history_charts(&collection) {
+        page.push_plot(&plot);
+    }
+    if let Some(curve) = rate_curve(&collection) {
+        page.push_plot(&curve);
+    }
+    page.push_plots(&sweep_charts(&collection));
+    push_panels(&mut page, &collection);
+    if let Some(parts) = parts_section(&collection.groups) {
+        page.html().append(&parts);
+    }
+    page.push_sections(&cost_sections(&collection.groups));
+    if let Some(environment) = environment_table::section(&collection) {
+        page.html().append(&environment);
+    }
+    overview::push_commands(page.html(), &collection);
+    page.finish(&overview::footer(&collection))
+}
+
+/// Curves and charts over time: a panel for each load when sides are compared, else for as many loads as one chart
+/// can show. The first panel is open.
+fn push_panels(page: &mut Page, collection: &Collection<'_>) {
+    let all: Vec<&Group<'_>> = collection.groups.iter().collect();
+    let panels: Vec<&[&Group<'_>]> = if collection.sides.len() > 1 {
+        all.chunk_by(|a, b| a.load == b.load).flat_map(|groups| groups.chunks(PANEL_GROUPS_MAX)).collect()
+    } else {
+        all.chunks(PANEL_GROUPS_MAX).collect()
+    };
+    let are_many = panels.len() > 1;
+    for (index, groups) in panels.iter().take(PANELS_MAX).enumerate() {
+        if are_many {
+            page.html().raw(if index == 0 { "<details class=\"panel\" open>" } else { "<details class=\"panel\">" });
+            page.html().raw("<summary><h2>").text(panel_name(collection, groups)).raw("</h2></summary>\n");
+        }
+        let prefix = if are_many { format!("{}-", index + 1) } else { String::new() };
+        for plot in percentile_chart::of_groups(groups, &prefix) {
+            page.push_plot(&plot);
+        }
+        let mut charts = series_chart::of_groups(groups, &prefix);
+        charts.extend(backlog_chart(groups, &prefix));
+        page.push_plots(&charts);
+        page.push_sections(&heat_map::sections(groups));
+        if are_many {
+            page.html().raw("</details>\n");
+        }
+    }
+    if panels.len() > PANELS_MAX {
+        page.html().raw("<p class=\"note\">Curves of the first ").text(PANELS_MAX).raw(" loads are drawn.</p>");
+    }
+}
+
+fn panel_name(collection: &Collection<'_>, groups: &[&Group<'_>]) -> String {
+    let mut loads: Vec<&str> = groups.iter().map(|group| collection.loads[group.load].as_str()).collect();
+    loads.dedup();
+    match loads.as_slice() {
+        [only] => (*only).into(),
+        [first, .., last] => format!("{first} to {last}"),
+        [] => String::new(),
+    }
 }
 
 fn push_header(page: &mut Markup, result: &RunResult) {
@@ -60,7 +159,8 @@ fn push_statements(page: &mut Markup, result: &RunResult) {
     page.raw("</div>\n");
 }
 
-fn push_statement(page: &mut Markup, statement: &Statement, class: &'static str, examples: &[String]) {
+/// A statement with its sign, word, sentence and examples.
+pub(super) fn push_statement(page: &mut Markup, statement: &Statement, class: &'static str, examples: &[String]) {
     let (tone, sign) = match statement.tone {
         Tone::Good => ("good", "✓ "),
         Tone::Caution => ("caution", "! "),
@@ -80,7 +180,7 @@ fn push_statement(page: &mut Markup, statement: &Statement, class: &'static str,
 
 /// The few figures that answer most questions, each with what it must not be read without.
 fn push_figures(page: &mut Markup, result: &RunResult) {
-    page.raw("<section class=\"figures\">");
+    page.raw("<section class=\"figures-grid\">");
     if let Some(produce) = &result.summary.produce {
         let aside = match (produce.offered, achieved_share(result)) {
             (Some(offered), Some(share)) => {
@@ -128,14 +228,14 @@ fn push_figure(page: &mut Markup, class: &'static str, name: &str, value: &str, 
     page.text(aside).raw("</div></div>");
 }
 
-fn push_latencies(page: &mut Markup, result: &RunResult) {
+fn push_latencies(page: &mut Page, result: &RunResult) {
     let rows = latency_rows(result);
     if rows.is_empty() {
         return;
     }
-    page.raw("<section><h2>Latency by percentile</h2><div class=\"scroll wide\">")
-        .append(&percentile_chart(result))
-        .raw("</div>");
+    page.push_plot(&percentile_chart::of_run(result));
+    let page = page.html();
+    page.raw("<section>");
     page.raw("<div class=\"scroll\"><table><thead><tr><th scope=\"col\">latency</th>");
     for (heading, _) in PERCENTILES {
         page.raw("<th scope=\"col\">").raw(heading).raw("</th>");
@@ -157,7 +257,7 @@ fn push_latencies(page: &mut Markup, result: &RunResult) {
         "Response and end-to-end count from the intended send time; service from the write to the socket; lag is what lies between."
     };
     page.raw("<p class=\"note\">").text(start);
-    page.raw(" A percentile needs ten independent samples (batches) above it, or it is n/a. Rings mark the largest value.</p>");
+    page.raw(" A percentile needs ten independent samples (batches) above it, or it is n/a.</p>");
     page.raw("</section>\n");
 }
 
@@ -171,14 +271,6 @@ fn push_notes(page: &mut Markup, result: &RunResult) {
         page.raw("<p class=\"note\">").text(note).raw("</p>");
     }
     page.raw("</section>\n");
-}
-
-fn push_series(page: &mut Markup, result: &RunResult) {
-    page.raw("<div class=\"charts\">");
-    for chart in series_charts(result) {
-        page.raw("<section><h2>").raw(chart.heading).raw("</h2>").append(&chart.svg).raw("</section>\n");
-    }
-    page.raw("</div>\n");
 }
 
 fn push_resources(page: &mut Markup, result: &RunResult) {

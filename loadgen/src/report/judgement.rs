@@ -1,6 +1,7 @@
 //! The verdict and the warnings of a run in words, the same in the table and on the page.
 
 use super::units::{count, percent};
+use crate::goal::measured_text;
 use crate::result::{Acks, Fsync, IntegrityMode, RunResult, Verdict};
 
 /// How a statement is meant.
@@ -30,14 +31,19 @@ pub(super) fn verdict(result: &RunResult) -> Statement {
             Tone::Good,
             "INTEGRITY PASS",
             format!(
-                "all {} received records came once, in order, unharmed; acks=0 does not promise that all came",
-                count(integrity.consumed)
+                "all {} received records came once, in order, unharmed{}",
+                count(integrity.consumed),
+                through_faults(result)
             ),
         ),
         Verdict::Pass => (
             Tone::Good,
             "INTEGRITY PASS",
-            format!("all {} acknowledged records arrived once, in order, unharmed", count(integrity.acked)),
+            format!(
+                "all {} acknowledged records arrived once, in order, unharmed{}",
+                count(integrity.acked),
+                through_faults(result)
+            ),
         ),
         Verdict::Fail => (Tone::Bad, "INTEGRITY FAILED", faults_in_words(result)),
         Verdict::Incomplete => (
@@ -73,6 +79,10 @@ pub(super) fn warnings(result: &RunResult) -> Vec<Statement> {
     }
     if let Some(errors) = errors_in_words(result) {
         warn(Tone::Bad, "ERRORS", errors);
+    }
+    for goal in &result.slo {
+        let (tone, word) = if goal.pass { (Tone::Good, "GOAL MET") } else { (Tone::Bad, "GOAL MISSED") };
+        warn(tone, word, format!("{}: {}", goal.expr, measured_text(goal)));
     }
     if quality.saturated {
         let share = achieved_share(result).map_or_else(|| "less than 99 %".into(), percent);
@@ -123,6 +133,24 @@ pub(super) fn achieved_share(result: &RunResult) -> Option<f64> {
     (offered > 0.0).then(|| produce.achieved.records_per_s / offered)
 }
 
+/// What was done to the broker meanwhile, and what its acknowledgements promise in such a case.
+fn through_faults(result: &RunResult) -> String {
+    let mut kinds: Vec<&str> = result.faults.iter().map(|fault| fault.kind.as_str()).collect();
+    kinds.dedup();
+    let through = match result.faults.len() {
+        0 => String::new(),
+        1 => format!(" through 1 planned fault ({})", kinds.join(", ")),
+        number => format!(" through {number} planned faults ({})", kinds.join(", ")),
+    };
+    let promise = match result.workload.acks {
+        Acks::None => "; acks=0 does not promise that all came",
+        Acks::Leader if !kinds.is_empty() => "; acks=1 promises to survive the end of the process, not of the machine",
+        Acks::All if !kinds.is_empty() => "; acks=all promises to survive everything",
+        _ => "",
+    };
+    through + promise
+}
+
 fn faults_in_words(result: &RunResult) -> String {
     let integrity = &result.integrity;
     let faults: Vec<String> = [
@@ -137,7 +165,7 @@ fn faults_in_words(result: &RunResult) -> String {
     .map(|(number, fault)| format!("{} {fault}", count(number)))
     .collect();
     let faults = if faults.is_empty() { "faults".into() } else { faults.join(", ") };
-    format!("{faults} of {} acknowledged records", count(integrity.acked))
+    format!("{faults} of {} acknowledged records{}", count(integrity.acked), through_faults(result))
 }
 
 fn errors_in_words(result: &RunResult) -> Option<String> {

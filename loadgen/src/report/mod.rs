@@ -1,19 +1,36 @@
-//! A run as people read it: a terminal table, one self-contained HTML page, and the JSON result beside it.
+//! Runs as people read them: a terminal table, one self-contained HTML page of a run or of many, and the JSON result.
 
+mod backlog_chart;
 mod chart;
+mod collection;
 mod columns;
+mod costs;
+mod dot_plot;
+mod environment_table;
 mod facts;
+mod forest_plot;
+mod heat_map;
+mod history_chart;
 mod html;
 mod judgement;
 mod markup;
+mod measure;
+mod outcome;
+mod overview;
+mod page;
 mod percentile_chart;
+mod plot;
+mod rate_curve;
+mod run_table;
 mod scale;
 mod series_chart;
+mod strip;
+mod sweep_chart;
 mod table;
 mod units;
 
 pub use columns::{Align, Table};
-pub use html::html_page;
+pub use html::{html_page, html_report};
 pub use table::{Colour, terminal_table};
 pub use units::{binary_bytes, count, decimal, duration_ns, megabytes_per_s};
 
@@ -47,8 +64,13 @@ pub fn write_files(result: &RunResult, directory: &Path) -> io::Result<ReportPat
     Ok(paths)
 }
 
-fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Writes a file that appears under its name whole or not at all.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let unfinished = path.with_extension("unfinished");
-    fs::write(&unfinished, bytes)?;
-    fs::rename(&unfinished, path)
+    let written = fs::write(&unfinished, bytes).and_then(|()| fs::rename(&unfinished, path));
+    if written.is_err() {
+        // Half a file helps nobody, least of all on a full disk.
+        let _ = fs::remove_file(&unfinished);
+    }
+    written
 }

@@ -58,6 +58,16 @@ impl Scale {
         self.start_px + share * (self.end_px - self.start_px)
     }
 
+    /// The values at the ends.
+    pub(super) fn ends(&self) -> (f64, f64) {
+        (self.low, self.high)
+    }
+
+    /// Whether equal factors are equally far apart.
+    pub(super) fn is_logarithmic(&self) -> bool {
+        self.kind == Kind::Log
+    }
+
     /// Round values to draw lines at, lowest first.
     pub(super) fn ticks(&self) -> Vec<f64> {
         match self.kind {

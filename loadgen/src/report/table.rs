@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::judgement::{Statement, Tone, achieved_share, notes, verdict, warnings};
-use super::units::{binary_bytes, count, decimal, duration_ns, percent};
+use super::units::{binary_bytes, count, decimal, duration_ns, megabytes_per_s, percent};
 use crate::result::{Latency, Percentile, ProcessResources, Rate, RunResult};
 
 /// Width that the table keeps within.
@@ -37,6 +37,9 @@ pub fn terminal_table(result: &RunResult, colour: Colour) -> String {
     push_rates(&mut table, result);
     push_latencies(&mut table, result);
     push_resources(&mut table, result);
+    if let Some(ceiling) = ceiling_line(result) {
+        push_wrapped(&mut table, "generator ceiling", &ceiling);
+    }
     let notes = notes(result);
     if !notes.is_empty() {
         table.push('\n');
@@ -67,6 +70,18 @@ pub(super) fn target_line(result: &RunResult) -> String {
     let version = target.version.as_deref().map_or_else(String::new, |version| format!(" {version}"));
     let place = if target.embedded { "started for this run".into() } else { target.bootstrap.clone() };
     format!("{}{version}, {place}", target.product)
+}
+
+/// What the generator could have offered, where it was measured.
+pub(super) fn ceiling_line(result: &RunResult) -> Option<String> {
+    let ceiling = result.calibration.generator_ceiling.as_ref()?;
+    let share = ceiling.share.map(|share| format!("; this run used {} of it", percent(share)));
+    Some(format!(
+        "{} ({} records/s) with such a workload on this machine{}",
+        megabytes_per_s(ceiling.bytes_per_s),
+        count(ceiling.records_per_s as u64),
+        share.unwrap_or_default()
+    ))
 }
 
 /// The load in one line.

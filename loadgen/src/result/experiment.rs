@@ -61,12 +61,17 @@ pub struct Goal {
 pub struct FaultEvent {
     /// Seconds since the start of the first phase.
     pub t_secs: f64,
-    /// `pause`, `kill`, `cut-connections`.
+    /// `pause`, `kill`, `cut`, `slow-consumer`.
     pub kind: String,
-    /// How long it was made to last; absent for what has no length.
+    /// How long it lasted, measured where it was made: a pause from stop to continue, a kill until the broker that was
+    /// started again listens; absent for what has no length.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_secs: Option<f64>,
     /// From its begin until the rate was back at 90 % of what was offered; absent when it never was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovery_secs: Option<f64>,
+    /// From its begin until a client last lost a connection, could not make one or was refused; absent when that never
+    /// happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_window_secs: Option<f64>,
 }

@@ -50,6 +50,9 @@ pub struct Workload {
     pub integrity: IntegrityMode,
     /// Start of every random stream.
     pub seed: u64,
+    /// Planned disturbances, in the order of their moments from the start of the measured window.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<String>,
 }
 
 /// When records are due, over all producers.

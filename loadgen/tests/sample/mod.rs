@@ -179,6 +179,7 @@ fn workload() -> Workload {
         client_mode: ClientMode::Modelled,
         integrity: IntegrityMode::Full,
         seed: 1,
+        faults: Vec::new(),
     }
 }
 
