@@ -6,7 +6,6 @@ mod quality;
 mod series;
 mod window;
 
-use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use crate::evidence::Evidence;
@@ -14,8 +13,8 @@ use crate::host;
 use crate::integrity::{AckLedger, Tally};
 use crate::options::TargetOptions;
 use crate::result::{
-    Durability, Fsync, HostRole, Integrity, Kind, LoadgenBuild, Resources, RunResult, SCHEMA_VERSION, Summary, Target,
-    Verdict, WriteCache, utc_timestamp,
+    Durability, Fsync, HostEnvironment, HostRole, Integrity, Kind, LoadgenBuild, Resources, RunResult, SCHEMA_VERSION,
+    Summary, Target, Verdict, WriteCache, utc_timestamp,
 };
 use window::Window;
 
@@ -34,6 +33,7 @@ pub fn result(evidence: &Evidence, args: &TargetOptions) -> RunResult {
         schema_version: SCHEMA_VERSION,
         id: format!("{}-{:08x}", stamp.to_lowercase(), evidence.run),
         kind: Kind::Run,
+        imported: None,
         label: None,
         suite: None,
         repeat: None,
@@ -43,16 +43,10 @@ pub fn result(evidence: &Evidence, args: &TargetOptions) -> RunResult {
         command: std::env::args().collect(),
         started_utc: utc_timestamp(evidence.started),
         ended_utc: utc_timestamp(ended),
-        loadgen: LoadgenBuild {
-            version: env!("CARGO_PKG_VERSION").into(),
-            build_profile: if cfg!(debug_assertions) { "debug" } else { "release" }.into(),
-            git_sha: option_env!("LOADGEN_GIT_SHA").map(str::to_owned),
-        },
+        loadgen: LoadgenBuild::of_this_program(),
         workload,
         target: target(evidence, args),
-        env: std::iter::once(host::environment(role(evidence, args), evidence.data_directory.as_deref()))
-            .chain(evidence.agents.environments.iter().cloned())
-            .collect(),
+        env: std::iter::once(host(evidence, args)).chain(evidence.agents.environments.iter().cloned()).collect(),
         quality: quality::quality(evidence, window.as_ref(), &summary, &resources, &calibration),
         histograms: window.as_ref().map(Window::encoded_histograms).unwrap_or_default(),
         series: window.as_ref().map(|window| series::series(evidence, window)),
@@ -84,13 +78,21 @@ fn target(evidence: &Evidence, args: &TargetOptions) -> Target {
         bootstrap: evidence.bootstrap.clone().or_else(|| args.bootstrap.clone()).unwrap_or_default(),
         embedded: evidence.embedded,
         nodes: topic.map_or(0, |topic| topic.nodes),
-        config: BTreeMap::new(),
+        config: evidence.target_config.clone(),
+        api_versions: topic.map(|topic| topic.versions.describe()).unwrap_or_default(),
         durability: Durability {
             acks: evidence.workload.acks,
             fsync,
             replication_factor: evidence.workload.replication_factor,
             cache: is_ours.then_some(WriteCache::Direct),
         },
+    }
+}
+
+fn host(evidence: &Evidence, args: &TargetOptions) -> HostEnvironment {
+    HostEnvironment {
+        network: evidence.bootstrap.as_deref().and_then(host::network::towards),
+        ..host::environment(role(evidence, args), evidence.data_directory.as_deref())
     }
 }
 
@@ -119,10 +121,15 @@ fn integrity(evidence: &Evidence) -> Integrity {
         let ledgers: Vec<&AckLedger> = producers
             .map(|producer| reports.get(&producer).and_then(|report| report.ledgers.get(partition)).unwrap_or(&none))
             .collect();
-        let seen = evidence.reports.seen.get(&(partition as u32));
-        tally.settle(&ledgers, seen);
-        let found = seen.filter(|_| missing_first.is_none()).and_then(|seen| Tally::first_missing(&ledgers, seen));
-        missing_first = missing_first.or_else(|| Some((partition, found?)));
+        let (produced, acked) = (tally.produced, tally.acked);
+        for group in 0..evidence.workload.groups {
+            // However many groups read them, they were written once.
+            (tally.produced, tally.acked) = (produced, acked);
+            let seen = evidence.reports.seen.get(&(group, partition as u32));
+            tally.settle(&ledgers, seen);
+            let found = seen.filter(|_| missing_first.is_none()).and_then(|seen| Tally::first_missing(&ledgers, seen));
+            missing_first = missing_first.or_else(|| Some((partition, found?)));
+        }
     }
     if evidence.workload.survives_losses() && !evidence.workload.idempotent {
         // Who does not number the batches is not promised the order of what a lost connection left behind.

@@ -12,8 +12,11 @@ use crate::options::{LoadOptions, OutputOptions, TargetOptions};
 use crate::progress::Progress;
 use crate::quantity::Rate;
 use crate::report::write_files;
-use crate::result::{Kind, Repeat, RunResult};
+use crate::result::{Kind, Repeat, RunResult, Verdict};
 use crate::run;
+
+/// Tag of a run that ended early or lost records: kept as evidence, never a sample.
+const FAILED: &str = "failed";
 
 /// Makes the runs of one command.
 pub struct Campaign {
@@ -63,6 +66,9 @@ impl Campaign {
         result.repeat = place.repeat;
         result.slo = self.goals.iter().map(|goal| goal.judge(&result)).collect();
         add_ceiling(&mut result, load, self.ceiling, &mut self.progress);
+        if result.error.is_some() || result.integrity.verdict == Verdict::Fail {
+            result.tags.push(FAILED.to_owned());
+        }
         self.write(&result)?;
         if self.interrupted.load(Ordering::Relaxed) {
             return Err(Error::Interrupted);

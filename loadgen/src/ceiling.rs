@@ -11,11 +11,11 @@ use std::time::{Duration, SystemTime};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use crate::local_broker::{self, NullLog};
+use crate::local_broker;
 use crate::options::{FsyncClass, LoadOptions, TargetOptions};
 use crate::progress::Progress;
 use crate::quantity::Rate;
-use crate::result::{GeneratorCeiling, RunResult, utc_timestamp};
+use crate::result::{GeneratorCeiling, RunResult, Workload, utc_timestamp};
 use crate::run;
 use crate::workload::{Mode, Verify};
 
@@ -109,7 +109,7 @@ pub fn of_selftest(result: &RunResult) -> Option<GeneratorCeiling> {
 /// The same load in a closed loop against a broker that forgets everything: nothing is stored, so nothing can be read back.
 pub fn selftest_options(load: &mut LoadOptions, target: &mut TargetOptions) -> std::io::Result<()> {
     *target = TargetOptions {
-        bootstrap: Some(local_broker::start(NullLog::default())?),
+        bootstrap: Some(local_broker::start_null()?),
         product: Some("null-broker".into()),
         fsync: Some(FsyncClass::None),
         ..TargetOptions::default()
@@ -147,7 +147,7 @@ fn key(result: &RunResult) -> String {
         workload.acks.as_str(),
         workload.compression,
         workload.idempotence,
-    );
+    ) + &varied(workload);
     let machine = result
         .env
         .first()
@@ -155,6 +155,14 @@ fn key(result: &RunResult) -> String {
     let build = &result.loadgen;
     let version = build.git_sha.as_deref().unwrap_or(&build.version);
     format!("{shape} | {} | {version} {}", machine.unwrap_or_default(), build.build_profile)
+}
+
+/// What costs more than records that are all alike; nothing where they are.
+fn varied(workload: &Workload) -> String {
+    let sizes = workload.sizes.iter().map(|size| format!(" {} B {}", size.bytes, size.share));
+    let keys = workload.keys.map(|keys| format!(" keys {:?} of {:?} B", keys, workload.key_bytes));
+    let entropy = workload.entropy_bits_per_byte.map(|bits| format!(" entropy {bits}"));
+    sizes.chain(keys).chain(entropy).collect()
 }
 
 fn read_memory(path: &PathBuf) -> Memory {

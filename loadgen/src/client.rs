@@ -52,6 +52,12 @@ impl Versions {
         Ok(version)
     }
 
+    /// Each request that the broker speaks and we know by name, with its versions: `Produce` is `3-13`.
+    pub fn describe(&self) -> BTreeMap<String, String> {
+        let known = self.ranges.iter().filter_map(|(&key, range)| Some((ApiKey::from_i16(key)?, range)));
+        known.map(|(api, (oldest, newest))| (format!("{api:?}"), format!("{oldest}-{newest}"))).collect()
+    }
+
     /// Apache Kafka names the version of its metadata log; the brokers that only speak its protocol do not.
     pub fn is_apache_kafka(&self) -> bool {
         self.features.iter().any(|feature| feature == "metadata.version")

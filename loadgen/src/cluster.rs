@@ -213,7 +213,8 @@ fn read_leaders(
     Ok(Some(Topic { name: name.into(), brokers, leaders, versions: versions.clone(), nodes }))
 }
 
-fn socket_address(host: &str, port: i32) -> String {
+/// Host and port as one word; an address of IPv6 gets its brackets.
+pub(crate) fn socket_address(host: &str, port: i32) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 

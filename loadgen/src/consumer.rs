@@ -11,10 +11,12 @@ use std::sync::Arc;
 
 use mio::{Registry, Token};
 use protocol::api_key::ApiKey;
+use protocol::compression::decompress;
 use protocol::frame;
 use protocol::header::RequestHeader;
 use protocol::messages::fetch::{FetchPartition, FetchRequest, FetchResponse, FetchTopic, PartitionData};
-use protocol::record_batch::{BatchHeader, Compression, HEADER_BYTES, batches, records};
+use protocol::record_batch::{BatchHeader, HEADER_BYTES, batches, records};
+use serde::{Deserialize, Serialize};
 
 use crate::client::CLIENT_ID;
 use crate::clock::Clock;
@@ -22,10 +24,15 @@ use crate::cluster::{CALL_TIMEOUT, Topic};
 use crate::connection::{self, Receiver, Sender};
 use crate::error::Error;
 use crate::integrity::PartitionSeen;
+use crate::keys::{ExpectedKeys, KeyRule};
 use crate::outage::Outage;
+use crate::payload::Stamp;
 use crate::recorder::Recorder;
 use crate::signals::Signals;
-use crate::workload::{FETCH_BYTES_MAX, FETCH_MIN_BYTES, FETCH_PARTITION_BYTES_MAX, FETCH_WAIT_MS_MAX};
+use crate::workload::{
+    FETCH_BYTES_MAX, FETCH_MIN_BYTES, FETCH_PARTITION_BYTES_MAX, FETCH_WAIT_MS_MAX, UNCOMPRESSED_BATCH_BYTES_MAX,
+    Verify,
+};
 use delivery::Delivery;
 
 /// The newest version that names topics.
@@ -33,6 +40,9 @@ const FETCH_VERSION_MAX: i16 = 12;
 
 /// An answer's limit does not bound its first batch nor its headers.
 const ANSWER_BYTES_MAX: usize = 128 * 1024 * 1024;
+
+/// Our producers make no larger batch; whoever sends one that grows beyond is not answered with memory.
+const BODY_BYTES_MAX: usize = UNCOMPRESSED_BATCH_BYTES_MAX;
 
 /// What all consumers of a run share.
 #[derive(Debug, Clone)]
@@ -45,6 +55,10 @@ pub struct ConsumerSettings {
     pub start_offsets: Vec<i64>,
     /// Producers whose records are expected.
     pub producers: u32,
+    /// What is known of the records' keys.
+    pub keys: KeyRule,
+    /// Whether records are checked, or only read.
+    pub verify: Verify,
     /// The clock of the run.
     pub clock: Clock,
     /// Lost connections are won back instead of ending the run.
@@ -56,6 +70,7 @@ pub struct ConsumerSettings {
 /// One consumer client.
 #[derive(Debug)]
 pub struct Consumer {
+    group: u32,
     settings: Arc<ConsumerSettings>,
     version: i16,
     links: Vec<Link>,
@@ -63,6 +78,18 @@ pub struct Consumer {
     /// Orders to close the connections that have been followed.
     cuts: u64,
 }
+
+/// What one consumer reads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assignment {
+    /// The group that it belongs to.
+    pub group: u32,
+    /// Its share of the partitions.
+    pub partitions: Vec<u32>,
+}
+
+/// Whose reading of what: a group and a partition.
+pub type Reader = (u32, u32);
 
 /// The connection to one leader.
 #[derive(Debug)]
@@ -94,13 +121,15 @@ struct Reading {
 struct Lane {
     next_offset: i64,
     served: bool,
+    keys: ExpectedKeys,
+    verify: Verify,
     seen: PartitionSeen,
 }
 
 impl Consumer {
-    /// Connects to the leaders of `partitions`; `first_token` and the following are its sockets'.
+    /// Connects to the leaders of the assigned partitions; `first_token` and the following are its sockets'.
     pub fn open(
-        partitions: &[u32],
+        assignment: &Assignment,
         settings: Arc<ConsumerSettings>,
         registry: &Registry,
         first_token: usize,
@@ -109,13 +138,13 @@ impl Consumer {
         let version = topic.versions.choose(ApiKey::Fetch, FETCH_VERSION_MAX)?;
         let mut links = Vec::new();
         for (broker, address) in topic.brokers.iter().enumerate() {
-            let led = partitions.iter().filter(|&&partition| topic.leaders[partition as usize] == broker);
+            let led = assignment.partitions.iter().filter(|&&partition| topic.leaders[partition as usize] == broker);
             let lanes = led.map(|&partition| (partition, Lane::new(partition, &settings))).collect();
             let token = Token(first_token + broker);
             let (sender, receiver) = connection::open(address, CALL_TIMEOUT, ANSWER_BYTES_MAX, registry, token)?;
             links.push(Link { receiver, reading: Reading::new(sender, lanes) });
         }
-        Ok(Self { settings, version, links, first_token, cuts: 0 })
+        Ok(Self { group: assignment.group, settings, version, links, first_token, cuts: 0 })
     }
 
     /// Asks for more wherever no question is open.
@@ -164,18 +193,21 @@ impl Consumer {
         waiting.map(|reading| reading.sent_ns).min()
     }
 
-    /// What was read, by partition.
-    pub fn into_seen(self) -> impl Iterator<Item = (u32, PartitionSeen)> {
+    /// What was read.
+    pub fn into_seen(self) -> impl Iterator<Item = (Reader, PartitionSeen)> {
+        let group = self.group;
         let lanes = self.links.into_iter().flat_map(|link| link.reading.lanes);
-        lanes.map(|(partition, lane)| (partition, lane.seen))
+        lanes.map(move |(partition, lane)| ((group, partition), lane.seen))
     }
 }
 
 impl Lane {
     fn new(partition: u32, settings: &ConsumerSettings) -> Self {
         let seen = PartitionSeen::new(&settings.runs, partition, settings.producers as usize);
+        let partitions = settings.topic.leaders.len() as u32;
+        let keys = ExpectedKeys { rule: settings.keys, partition, partitions };
         let next_offset = settings.start_offsets.get(partition as usize).copied().unwrap_or(0);
-        Self { next_offset, served: false, seen }
+        Self { next_offset, served: false, verify: settings.verify, keys, seen }
     }
 
     /// Checks the records of one batch from `from_offset` on; the bytes of their values.
@@ -183,12 +215,13 @@ impl Lane {
         if header.is_control() {
             return;
         }
-        if header.compression() != Ok(Compression::None) {
+        let body = header.compression().map(|codec| decompress(codec, &batch[HEADER_BYTES..], BODY_BYTES_MAX));
+        let Ok(Ok(body)) = body else {
             self.seen.note_unreadable();
             return;
-        }
+        };
         delivery.begin_batch(batch.len());
-        for record in records(header, &batch[HEADER_BYTES..]) {
+        for record in records(header, &body) {
             let Ok(record) = record else {
                 self.seen.note_unreadable();
                 break;
@@ -197,9 +230,14 @@ impl Lane {
             if header.offset(record.offset_delta) < from_offset {
                 continue;
             }
+            if !self.keys.matches(record.key) {
+                self.seen.note_unreadable();
+                continue;
+            }
             let value = record.value.unwrap_or_default();
-            if let Some(stamp) = self.seen.note(value) {
-                delivery.note(stamp.intended_ns, value.len());
+            let stamp = if self.verify == Verify::Full { self.seen.note(value) } else { Stamp::read(value) };
+            if let Some(stamp) = stamp {
+                delivery.note(stamp.intended_ns, record.key.map_or(0, <[u8]>::len) + value.len());
             }
         }
         delivery.end_batch();
@@ -286,7 +324,9 @@ impl Reading {
             return Err(Error::Answer { api, address: address(), what: "there was no request" });
         }
         self.in_flight = false;
-        self.outage.note_answer();
+        if self.outage.note_answer() {
+            settings.signals.note_trouble(now_ns);
+        }
         if self.waits_for_refusal(response.error_code, now_ns, settings)? {
             return Ok((0, Ok(())));
         }

@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 use crate::clock::Clock;
 use crate::cluster::Topic;
 use crate::collector::Collector;
-use crate::consumer::ConsumerSettings;
+use crate::consumer::{Assignment, ConsumerSettings, Reader};
 use crate::error::{Error, local};
 use crate::integrity::PartitionSeen;
+use crate::keys::KeyRule;
 use crate::ledger::AckedRange;
 use crate::producer::{ProducerReport, ProducerSettings};
 use crate::timeline::Timeline;
@@ -43,19 +44,14 @@ pub struct Roles {
     pub producers: Range<u32>,
     /// Records that each of them may send.
     pub records_max: u64,
-    /// Consumer clients of this phase, each with its partitions.
-    pub readers: Vec<Vec<u32>>,
+    /// Consumer clients of this phase.
+    pub readers: Vec<Assignment>,
     /// Tags of the runs whose records they expect.
     pub expected_runs: Vec<u32>,
     /// Who writes acknowledgements down, if anybody does.
     pub journal: Option<SyncSender<AckedRange>>,
     /// Where they begin to read, by partition; 0 where nothing is said.
     pub start_offsets: Vec<i64>,
-}
-
-/// Deals `partitions` to so many consumers, or to fewer when there are not enough.
-pub fn deal_partitions(partitions: u32, consumers: u32) -> Vec<Vec<u32>> {
-    deal(0..partitions, consumers.min(partitions) as usize)
 }
 
 impl Crew {
@@ -76,16 +72,22 @@ impl Crew {
             topic: roles.topic.clone(),
             run: roles.run,
             clock,
+            filler: roles.workload.filler_pool().filter(|_| !producers.is_empty()).map(Arc::new),
+            raw: roles.workload.raw_layout().filter(|_| !producers.is_empty()).map(Arc::new),
         });
         let producers = producers
             .iter()
             .map(|indices| ProducerThread::open(indices, &settings, outlet(), roles.records_max))
             .collect::<Result<_, _>>()?;
+        // What earlier runs wrote may have had other keys.
+        let is_own = roles.expected_runs == [roles.run];
         let settings = Arc::new(ConsumerSettings {
             topic: roles.topic,
             runs: roles.expected_runs,
             start_offsets: roles.start_offsets,
             producers: roles.workload.producers_in_all(),
+            keys: if is_own { roles.workload.records.key_rule() } else { KeyRule::Any },
+            verify: roles.workload.verify,
             survives_losses: roles.workload.survives_losses(),
             signals: control.signals.clone(),
             clock,
@@ -133,8 +135,8 @@ pub struct WorkingCrew {
 pub struct Reports {
     /// By producer client.
     pub producers: BTreeMap<u32, ProducerReport>,
-    /// What was read, by partition.
-    pub seen: BTreeMap<u32, PartitionSeen>,
+    /// What was read, by group and partition.
+    pub seen: BTreeMap<Reader, PartitionSeen>,
     /// When the last consumer had read all it should.
     pub finished_ns: Option<u64>,
     /// Producer clients whose account went away with their agent.
@@ -222,6 +224,15 @@ fn spawn<T: Send + 'static>(name: String, work: impl FnOnce() -> T + Send + 'sta
     thread::Builder::new().name(name).spawn(work).map_err(local("cannot start a thread"))
 }
 
+/// In each group, the partitions are shared by the consumers; those without any stay away.
+pub fn assignments(partitions: u32, consumers: u32, groups: u32) -> Vec<Assignment> {
+    let of_group = |group| {
+        let shares = deal(0..partitions, consumers.min(partitions) as usize);
+        shares.into_iter().map(move |partitions| Assignment { group, partitions })
+    };
+    (0..groups).flat_map(of_group).collect()
+}
+
 /// Deals cards to `hands` players in turn.
 fn deal<T>(cards: impl IntoIterator<Item = T>, hands: usize) -> Vec<Vec<T>> {
     let mut dealt: Vec<Vec<T>> = (0..hands).map(|_| Vec::new()).collect();
@@ -236,6 +247,16 @@ fn deal<T>(cards: impl IntoIterator<Item = T>, hands: usize) -> Vec<Vec<T>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_group_reads_every_partition_once() {
+        let dealt = assignments(3, 2, 2);
+        let of = |group| dealt.iter().filter(move |one| one.group == group).map(|one| one.partitions.clone());
+        for group in 0..2 {
+            assert_eq!(of(group).collect::<Vec<_>>(), [vec![0, 2], vec![1]]);
+        }
+        assert_eq!((assignments(2, 5, 1).len(), assignments(2, 0, 3).len()), (2, 0));
+    }
 
     #[test]
     fn work_is_dealt_evenly_and_nothing_is_left_over() {

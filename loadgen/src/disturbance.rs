@@ -82,7 +82,7 @@ impl Disturber {
         Self {
             timeline: Some(timeline),
             waiting: workload.faults.iter().copied().collect(),
-            records_per_s: workload.records_per_s,
+            records_per_s: workload.arrivals.records_per_s,
             ..Self::default()
         }
     }

@@ -1,5 +1,6 @@
 //! Everything that a run found out, as far as it got; a second of it is what the progress line shows.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -33,6 +34,8 @@ pub struct Evidence {
     pub data_directory: Option<PathBuf>,
     /// The topic once it was there.
     pub topic: Option<Topic>,
+    /// Settings of broker and topic, as far as the broker tells them.
+    pub target_config: BTreeMap<String, String>,
     /// The phases once they began.
     pub timeline: Option<Timeline>,
     /// The measured seconds.
@@ -88,6 +91,7 @@ impl Evidence {
             embedded,
             data_directory: None,
             topic: None,
+            target_config: BTreeMap::new(),
             timeline: None,
             collector: None,
             reports: Reports::default(),
@@ -124,30 +128,38 @@ impl Evidence {
             return None;
         }
         let (workload, last) = (&self.workload, rows.last()?);
+        let groups = u64::from(workload.groups);
         let records =
             if workload.mode == Mode::Consume { last.counts.consumed_records } else { last.counts.acked_records };
         let records_per_s = records as f64 / timeline.covered_secs(last.second).max(1e-3);
-        let value_bytes = workload.record_bytes as f64;
+        let payload_bytes = workload.records.payload_bytes_mean();
         // In the drain nothing is offered any more, and the last second's rates would be news of yesterday.
         let achieved = (phase != "drain").then_some(Achieved {
-            offered_bytes_per_s: (!workload.is_closed_loop()).then_some(workload.records_per_s * value_bytes),
-            bytes_per_s: records_per_s * value_bytes,
+            offered_bytes_per_s: (!workload.is_closed_loop())
+                .then(|| workload.offered_per_s(&timeline, last.second) * payload_bytes),
+            bytes_per_s: records_per_s * payload_bytes,
             records_per_s,
             response_p50_ns: last.response.p50_ns,
             response_p99_ns: last.response.p99_ns,
+            end_to_end_p50_ns: last.end_to_end.p50_ns,
+            end_to_end_p99_ns: last.end_to_end.p99_ns,
         });
+        let (broker, loadgen) = self.usage.as_ref().map_or((None, None), UsageMeter::last_second);
         Some(Snapshot {
+            run: self.run,
             phase,
             elapsed_secs: now_ns.saturating_sub(from_ns) / SECOND_NS,
             planned_secs: (to_ns - from_ns) / SECOND_NS,
             achieved,
             unread_records: match workload.mode {
-                Mode::Both => acked.saturating_sub(consumed),
-                Mode::Drain => (self.backlog_records + acked).saturating_sub(consumed),
-                Mode::Produce | Mode::Consume => 0,
+                Mode::Both => Some((acked * groups).saturating_sub(consumed)),
+                Mode::Drain => Some(((self.backlog_records + acked) * groups).saturating_sub(consumed)),
+                Mode::Produce | Mode::Consume => None,
             },
             errors: failed,
-            integrity_faults: faults,
+            integrity_faults: (workload.mode != Mode::Produce).then_some(faults),
+            broker,
+            loadgen,
         })
     }
 }

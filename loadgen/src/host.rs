@@ -1,13 +1,18 @@
 //! What the machine is and what a run costs it, read from procfs and sysfs. Nothing here fails a run: a fact that
 //! the system does not tell is absent.
 
+pub mod advice;
+mod kernel;
 pub mod listener;
+pub mod network;
+mod processor;
 mod sampler;
 mod storage;
 
 pub use sampler::{ProcessReading, ProcessSampler, SystemReading};
 
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use procfs::Current;
@@ -16,6 +21,9 @@ use crate::result::{CgroupLimits, HostEnvironment, HostRole};
 
 /// The mount point of the version 2 control groups, alone or beside version 1.
 const CGROUP_ROOTS: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
+
+/// Longer than every file of facts: the list of control groups of a container in a container takes a tenth of it.
+const FACT_BYTES_MAX: u64 = 64 * 1024;
 
 /// The facts of this host. `data_directory` is where the broker keeps its data, if that is on this host.
 pub fn environment(role: HostRole, data_directory: Option<&Path>) -> HostEnvironment {
@@ -35,13 +43,29 @@ pub fn environment(role: HostRole, data_directory: Option<&Path>) -> HostEnviron
         clocksource: fact("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
         io_uring_disabled: fact("/proc/sys/kernel/io_uring_disabled").and_then(|value| value.parse().ok()),
         cgroup: cgroup_limits(),
+        sockets: processors.as_ref().and_then(processor::sockets),
+        smt: fact("/sys/devices/system/cpu/smt/control"),
+        numa_nodes: fact("/sys/devices/system/node/online").map(|list| processors_in_list(&list)),
+        microcode: processors.as_ref().and_then(processor::microcode),
+        cpu_boost: processor::boost(),
+        cpus_isolated: fact("/sys/devices/system/cpu/isolated"),
+        mitigations: processor::mitigations(Path::new("/sys/devices/system/cpu/vulnerabilities")),
+        kernel_options: fact("/proc/cmdline").and_then(|line| kernel::speed_options(&line)),
+        kernel_command_line_hash: fact("/proc/cmdline").map(|line| kernel::hash(&line)),
+        swap_bytes: procfs::Meminfo::current().ok().map(|memory| memory.swap_total),
+        open_files_max: rustix::process::getrlimit(rustix::process::Resource::Nofile).current,
+        container: kernel::container(),
+        time_synchronisation: kernel::time_synchronisation(),
+        boot_id_hash: fact("/proc/sys/kernel/random/boot_id").map(|id| kernel::hash(&id)),
+        network: None,
         storage: data_directory.and_then(storage::of_directory),
     }
 }
 
 /// A one-line file of the kernel, trimmed; absent when it cannot be read or is empty.
 fn fact(path: impl AsRef<Path>) -> Option<String> {
-    let text = fs::read_to_string(path).ok()?;
+    let mut text = String::new();
+    File::open(path).ok()?.take(FACT_BYTES_MAX).read_to_string(&mut text).ok()?;
     let text = text.trim().trim_end_matches('\0');
     (!text.is_empty()).then(|| text.to_owned())
 }

@@ -231,8 +231,7 @@ pub struct Tally {
     pub phantom: u64,
     /// Read although never acknowledged: allowed.
     pub unacked_seen: u64,
-    /// Of `out_of_order`, records that were never acknowledged: a request that a lost connection left behind may be carried
-    /// out after later ones.
+    /// Of `out_of_order`, records never acknowledged: what a lost connection left behind may be carried out late.
     pub late_unacked: u64,
 }
 
@@ -374,6 +373,10 @@ mod tests {
         tally.settle(&[&ledger], Some(&seen));
         assert!(tally.passes());
         assert_eq!((tally.unacked_seen, tally.missing), (1, 0));
+        assert_eq!([12, 11, 9].map(|sequence| seen.producers[0].note(sequence)), [true, false, false]);
+        let mut late = Tally::default();
+        late.settle(&[&ledger], Some(&seen));
+        assert_eq!((late.out_of_order, late.late_unacked, late.duplicate), (1, 1, 1), "a late one was never promised");
     }
 
     #[test]

@@ -1,7 +1,11 @@
 //! A broker of a few lines in this process: just enough Kafka for our own clients, so that they can be measured alone.
 //!
-//! What it does with records is a `Log`'s business: the null log of `selftest` forgets them, the tests' log keeps them
-//! and lies about them. A thread a connection; it ends when the client hangs up.
+//! What it does with records is a `Log`'s business: the tests' log keeps them and lies about them. The null broker of
+//! `selftest` does not even look at them. A thread a connection; it ends when the client hangs up.
+
+mod null;
+
+pub use null::start_null;
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -59,31 +63,13 @@ pub trait Log: Send + 'static {
     fn end(&self, partition: i32) -> i64;
 }
 
-/// Takes everything and keeps nothing.
-#[derive(Debug, Default)]
-pub struct NullLog {
-    ends: BTreeMap<i32, i64>,
-}
-
-impl Log for NullLog {
-    fn append(&mut self, partition: i32, batch: &[u8]) -> Result<i64, ErrorCode> {
-        let header = protocol::record_batch::BatchHeader::parse(batch).map_err(|_| ErrorCode::CorruptMessage)?;
-        let end = self.ends.entry(partition).or_default();
-        *end += i64::from(header.record_count);
-        Ok(*end - i64::from(header.record_count))
-    }
-
-    fn read(&mut self, _partition: i32, _offset: i64, _max_bytes: usize) -> Vec<u8> {
-        Vec::new()
-    }
-
-    fn end(&self, partition: i32) -> i64 {
-        self.ends.get(&partition).copied().unwrap_or(0)
-    }
-}
-
 /// Starts a broker over `log`; its address. It lives as long as the process.
 pub fn start(log: impl Log) -> io::Result<String> {
+    listen(log, serve)
+}
+
+/// Gives every connection a thread that serves it.
+fn listen<L: Log>(log: L, serve: fn(TcpStream, &Shared<L>) -> io::Result<()>) -> io::Result<String> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let port = listener.local_addr()?.port();
     let shared =
@@ -92,7 +78,7 @@ pub fn start(log: impl Log) -> io::Result<String> {
         for stream in listener.incoming().flatten() {
             let shared = shared.clone();
             // A client that hangs up or sends nonsense loses its connection, which it will notice.
-            thread::spawn(move || drop(serve(stream, &shared)));
+            thread::spawn(move || stream.set_nodelay(true).and_then(|()| serve(stream, &shared)));
         }
     });
     Ok(format!("127.0.0.1:{port}"))
@@ -106,7 +92,6 @@ struct Shared<L> {
 }
 
 fn serve<L: Log>(mut stream: TcpStream, shared: &Shared<L>) -> io::Result<()> {
-    stream.set_nodelay(true)?;
     let mut frame = Vec::new();
     loop {
         let mut length = [0; 4];
@@ -117,12 +102,14 @@ fn serve<L: Log>(mut stream: TcpStream, shared: &Shared<L>) -> io::Result<()> {
             frame.resize(bytes, 0);
         }
         stream.read_exact(&mut frame[..bytes])?;
-        let answer =
-            shared.answer(&frame[..bytes]).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-        for piece in answer {
+        for piece in shared.answer(&frame[..bytes]).map_err(nonsense)? {
             stream.write_all(&piece)?;
         }
     }
+}
+
+fn nonsense(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
 impl<L: Log> Shared<L> {

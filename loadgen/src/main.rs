@@ -10,9 +10,20 @@ use loadgen::command::{self, Exit, refuse};
 use loadgen::embedded;
 use loadgen::options::{LoadOptions, RunOptions};
 
+/// First steps, below the list of commands.
+const EXAMPLES: &str = "Examples:
+  loadgen run                                          one load against a broker of its own
+  loadgen run --bootstrap localhost:9092 --rate 50MB/s --duration 60s
+  loadgen run --preset smoke --slo 'p99<10ms'          exit code 1 when the goal is missed
+  loadgen find-max --slo 'p99<10ms' --bootstrap localhost:9092
+  loadgen ab old=embedded new=path/to/posthaste        is the new one better?
+  loadgen machine                                      is this machine fit for measuring?
+
+Exit codes: 0 fine, 1 a regression, a missed goal or lost records, 2 invalid options or an invalid run, 3 the work could not be done.";
+
 /// Offers a stated load to any Kafka endpoint and reports what happened, honestly.
 #[derive(Parser)]
-#[command(version)]
+#[command(name = "loadgen", version, after_help = EXAMPLES)]
 struct Line {
     #[command(subcommand)]
     command: Command,
@@ -44,6 +55,18 @@ enum Command {
     Certify(Box<command::certify::CertifyOptions>),
     /// One HTML page over any number of results.
     Report(Box<command::report::ReportOptions>),
+    /// Write results in another tool's format.
+    Export(command::export::ExportCommand),
+    /// Make a result of another tool's output.
+    Import(command::import::ImportCommand),
+    /// Check a folder of result files, or write its index.
+    Results(command::results::ResultsCommand),
+    /// Tell what every result will say about this machine, and what to do about it before measuring.
+    Machine(command::machine::MachineOptions),
+    /// Print the script that lets a shell complete command lines of this program.
+    Completions(command::completions::CompletionsOptions),
+    /// Print a page for man, or write them all.
+    Man(command::man::ManOptions),
     /// The broker that `run` starts beside itself.
     #[command(name = embedded::SUBCOMMAND, hide = true)]
     EmbeddedBroker(server::cli::ServeArguments),
@@ -60,7 +83,7 @@ impl Command {
             Self::Drain(options) => Some(&mut options.run.load),
             Self::Ab(options) => Some(&mut options.run.load),
             Self::Certify(options) => Some(&mut options.run.load),
-            Self::Agent(_) | Self::Compare(_) | Self::Report(_) | Self::Verify(_) | Self::EmbeddedBroker(_) => None,
+            _ => None,
         }
     }
 
@@ -78,6 +101,12 @@ impl Command {
             Self::Compare(options) => command::compare::execute(&options),
             Self::Certify(options) => command::certify::execute(&options),
             Self::Report(options) => command::report::execute(&options),
+            Self::Export(options) => command::export::execute(&options),
+            Self::Import(options) => command::import::execute(&options),
+            Self::Results(options) => command::results::execute(&options),
+            Self::Machine(options) => command::machine::execute(&options),
+            Self::Completions(options) => command::completions::execute(&options, &Line::command()),
+            Self::Man(options) => command::man::execute(&options, &Line::command()),
             Self::EmbeddedBroker(arguments) => return server::cli::serve_with(&arguments),
         };
         exit.into()
@@ -101,5 +130,55 @@ fn complete(command: &mut Command, matches: &ArgMatches) -> Result<(), loadgen::
     match (command.load(), matches.subcommand()) {
         (Some(load), Some((_, line))) => load.complete(line),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::ValueEnum;
+    use clap_complete::Shell;
+
+    /// Names of the commands for people.
+    fn names() -> Vec<String> {
+        let line = Line::command();
+        let visible = line.get_subcommands().filter(|command| !command.is_hide_set());
+        let names: Vec<String> = visible.map(|command| command.get_name().to_owned()).collect();
+        assert!(names.len() >= 7 && names.contains(&"find-max".to_owned()), "{names:?}");
+        names
+    }
+
+    #[test]
+    fn the_command_line_is_free_of_contradictions() {
+        Line::command().debug_assert();
+    }
+
+    #[test]
+    fn every_shell_completes_every_command_and_no_hidden_one() {
+        for shell in Shell::value_variants() {
+            let script = command::completions::script(*shell, &Line::command());
+            let script = String::from_utf8(script).expect("text");
+            for name in names() {
+                assert!(script.contains(&name), "{shell}: {name}");
+            }
+            assert!(script.contains("record-bytes"), "{shell}: options of commands too");
+            assert!(!script.contains(embedded::SUBCOMMAND), "{shell}");
+        }
+    }
+
+    #[test]
+    fn there_is_a_page_of_the_program_and_one_of_every_command() {
+        let pages = command::man::pages(&Line::command());
+        let files: Vec<&str> = pages.iter().map(|(file, _)| file.as_str()).collect();
+        let named = names().into_iter().map(|name| format!("loadgen-{name}.1"));
+        assert_eq!(files, std::iter::once("loadgen.1".to_owned()).chain(named).collect::<Vec<_>>());
+        let text = |page: &[u8]| String::from_utf8(page.to_vec()).expect("text").replace('\\', "");
+        let whole = text(&pages[0].1);
+        for name in names() {
+            assert!(whole.contains(&format!("loadgen-{name}(1)")), "{name} in {whole}");
+        }
+        assert!(!whole.contains(embedded::SUBCOMMAND) && whole.contains("Exit codes"));
+        let run = text(&pages[1].1);
+        assert!(run.contains("--record-bytes") && run.contains("loadgen-run"), "{run}");
     }
 }

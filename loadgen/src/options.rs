@@ -8,11 +8,13 @@ use clap::{Args, ValueEnum};
 use crate::ceiling::CeilingUse;
 use crate::fault::FaultPlan;
 use crate::goal::GoalExpression;
+use crate::keys::KeyDistribution;
 use crate::preset::Preset;
 use crate::quantity::{Rate, parse_bytes, parse_duration, parse_rate};
-use crate::result::{self, Acks};
+use crate::result::{self, Acks, Compression};
 use crate::schedule::Arrival;
-use crate::workload::{Mode, Verify};
+use crate::sizes::SizeMixture;
+use crate::workload::{ClientMode, Mode, Verify};
 
 /// The options of a command that makes runs.
 #[derive(Debug, Clone, Args)]
@@ -47,6 +49,15 @@ pub struct LoadOptions {
     /// Distribution of the gaps between records.
     #[arg(long, value_enum, default_value = "constant")]
     pub arrival: Arrival,
+    /// Length of a burst, with --arrival burst; --rate stays the mean.
+    #[arg(long, default_value = "100ms", value_parser = parse_duration)]
+    pub burst_on: Duration,
+    /// Silence between two bursts, with --arrival burst.
+    #[arg(long, default_value = "900ms", value_parser = parse_duration)]
+    pub burst_off: Duration,
+    /// Rate at the start of the measured window, from which it goes linearly to --rate at its end.
+    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
+    pub ramp_from: Option<Rate>,
     /// Length of the measured window.
     #[arg(long, default_value = "20s", value_parser = parse_duration)]
     pub duration: Duration,
@@ -56,6 +67,27 @@ pub struct LoadOptions {
     /// Bytes of a record's value.
     #[arg(long, default_value = "1000", value_parser = parse_bytes)]
     pub record_bytes: u64,
+    /// Several sizes of values by weight instead, as 100:80,1000:15,10000:5.
+    #[arg(long, value_name = "BYTES:WEIGHT,...", value_parser = SizeMixture::parse, conflicts_with = "record_bytes")]
+    pub sizes: Option<SizeMixture>,
+    /// Keys of records, which then choose the partition as in Kafka's clients.
+    #[arg(long, value_enum, default_value = "none")]
+    pub keys: KeyDistribution,
+    /// How many keys there are, with --keys.
+    #[arg(long, default_value_t = 100_000)]
+    pub key_space: u64,
+    /// Bytes of a key, with --keys.
+    #[arg(long, default_value_t = 16)]
+    pub key_bytes: u32,
+    /// How much the first keys are preferred, with --keys zipf.
+    #[arg(long, default_value_t = 0.99)]
+    pub zipf_exponent: f64,
+    /// Bits of information in a byte of the values, 0 to 8: how far they can be compressed.
+    #[arg(long, default_value_t = 8.0)]
+    pub entropy: f64,
+    /// Codec of the batches.
+    #[arg(long, value_enum, default_value = "none")]
+    pub compression: Compression,
     /// Partitions of the topic.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub partitions: u32,
@@ -65,9 +97,12 @@ pub struct LoadOptions {
     /// Producer clients.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub producers: u32,
-    /// Consumer clients, which share the partitions; 0 is produce only.
+    /// Consumer clients of a group, which share the partitions; 0 is produce only.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=1_000))]
     pub consumers: u32,
+    /// Groups of consumers, each of which reads everything; partitions are dealt out here, not by the broker.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub groups: u32,
     /// What an acknowledgement waits for: 0, 1 or all.
     #[arg(long, default_value = "all", value_parser = parse_acks)]
     pub acks: Acks,
@@ -93,6 +128,9 @@ pub struct LoadOptions {
     /// the measured window; may be given several times.
     #[arg(long, value_name = "FAULT", value_delimiter = ',')]
     pub fault: Vec<FaultPlan>,
+    /// How producers work: like Kafka's own client, or from batches encoded ahead, for the ceiling of a broker.
+    #[arg(long, value_enum, default_value = "modelled")]
+    pub client_mode: ClientMode,
     /// Whether all records are read and checked, also after `--mode produce`.
     #[arg(long, value_enum, default_value = "full")]
     pub verify: Verify,

@@ -37,9 +37,9 @@ impl Outage {
         self.retry_at_ns = None;
     }
 
-    /// The broker has answered.
-    pub fn note_answer(&mut self) {
-        *self = Self::default();
+    /// The broker has answered; whether that ended an outage.
+    pub fn note_answer(&mut self) -> bool {
+        std::mem::take(self).goes_on()
     }
 
     /// There is no socket.
@@ -90,7 +90,7 @@ mod tests {
         assert_eq!(pauses_ms, [50, 100, 200, 400, 800, 1_000, 1_000, 1_000]);
         assert!(outage.check(now_ns).is_ok());
         assert!(outage.check(now_ns + 60_000_000_000).is_err());
-        outage.note_answer();
+        assert!(outage.note_answer() && !outage.note_answer());
         assert!(outage.check(u64::MAX).is_ok() && !outage.goes_on());
     }
 }

@@ -4,9 +4,13 @@
 //! several partitions to each leader, at most so many unanswered. While nothing may be sent, what is due stays on the
 //! schedule and keeps its intended time, so the wait shows in the latency and not in the memory.
 
+mod accumulator;
+mod by_partition;
+mod codec;
 mod link;
 mod recovery;
 mod report;
+mod sticky;
 
 pub use report::{Failure, ProducerReport};
 
@@ -22,15 +26,18 @@ use crate::clock::Clock;
 use crate::cluster::{CALL_TIMEOUT, Topic, init_producer_id};
 use crate::connection::{self, Receiver};
 use crate::error::Error;
+use crate::filler::FillerPool;
 use crate::integrity::AckLedger;
 use crate::ledger::AckedRange;
-use crate::payload::{PayloadWriter, Stamp};
+use crate::payload::PayloadWriter;
+use crate::raw_batch::BatchLayout;
 use crate::recorder::Recorder;
 use crate::request::{PRODUCE_VERSION_MAX, Request, Template};
 use crate::result::Acks;
 use crate::schedule::Schedule;
 use crate::signals::Signals;
 use crate::workload::Workload;
+use by_partition::ByPartition;
 use link::Link;
 use report::record_batch;
 
@@ -48,10 +55,14 @@ pub struct ProducerSettings {
     pub run: u32,
     /// The clock of the run.
     pub clock: Clock,
+    /// Of records that are not all alike; absent where they are.
+    pub filler: Option<Arc<FillerPool>>,
     /// Between main and its clients.
     pub signals: Arc<Signals>,
     /// Who writes acknowledgements down, if anybody does.
     pub journal: Option<SyncSender<AckedRange>>,
+    /// In raw mode, how batches are encoded ahead.
+    pub raw: Option<Arc<BatchLayout>>,
 }
 
 /// One producer client.
@@ -65,6 +76,8 @@ pub struct Producer {
     schedule: Option<Schedule>,
     /// The partition whose batch is filled now.
     partition: usize,
+    /// Where records go that are not all alike.
+    by_partition: Option<ByPartition>,
     links: Vec<Link>,
     /// What comes back on each link.
     receivers: Vec<Receiver>,
@@ -87,7 +100,10 @@ impl Producer {
         let (workload, topic) = (&settings.workload, &settings.topic);
         let version = topic.versions.choose(ApiKey::Produce, PRODUCE_VERSION_MAX)?;
         let timeout_ms = CALL_TIMEOUT.as_millis() as i32;
-        let template = Template::new(&topic.name, workload.acks, timeout_ms, version, workload.batch_bytes);
+        let mut template = Template::new(&topic.name, workload.acks, timeout_ms, version, workload.batch_bytes);
+        if let Some(layout) = &settings.raw {
+            template = template.with_raw_batches(layout.clone());
+        }
         let (mut links, mut receivers) = (Vec::new(), Vec::new());
         for (broker, address) in topic.brokers.iter().enumerate() {
             let token = Token(first_token + broker);
@@ -96,6 +112,7 @@ impl Producer {
             receivers.push(receiver);
         }
         let identity = if workload.idempotent { Some(init_producer_id(&topic.brokers[0])?) } else { None };
+        let by_partition = ByPartition::new(index, &settings, identity);
         let ledgers = vec![AckLedger::default(); topic.leaders.len()];
         Ok(Self {
             index,
@@ -104,6 +121,7 @@ impl Producer {
             identity,
             schedule: None,
             partition: index as usize % topic.leaders.len(),
+            by_partition,
             links,
             receivers,
             first_token,
@@ -117,12 +135,8 @@ impl Producer {
 
     /// Starts to send at `origin_ns`: by schedule, or as fast as it goes.
     pub fn start(&mut self, origin_ns: u64, records_max: u64) {
-        let workload = &self.settings.workload;
         self.records_left = records_max;
-        self.schedule = (!workload.is_closed_loop()).then(|| {
-            let share = workload.records_per_s / f64::from(workload.producers);
-            Schedule::new(workload.arrival, share, origin_ns, workload.seed, u64::from(self.index))
-        });
+        self.schedule = self.settings.workload.schedule(self.index, origin_ns);
     }
 
     /// The measured window begins: what the warm-up still owes is forgotten.
@@ -134,6 +148,9 @@ impl Producer {
 
     /// Builds and sends what is due at `now_ns`.
     pub fn fill(&mut self, now_ns: u64, payload: &mut PayloadWriter, recorder: &mut Recorder) -> Result<(), Error> {
+        if self.by_partition.is_some() {
+            return self.fill_by_partition(now_ns, recorder);
+        }
         while !self.closing && self.is_due(now_ns) && self.prepare_batch(now_ns, recorder)? {
             self.append_due(now_ns, payload);
             self.close_if_full(recorder)?;
@@ -168,12 +185,16 @@ impl Producer {
     /// Everything sent is answered, and nothing more is to be sent.
     pub fn is_idle(&self) -> bool {
         let nothing_left = self.closing || self.records_left == 0;
-        nothing_left && self.links.iter().all(Link::is_idle)
+        let nothing_waits = self.by_partition.as_ref().is_none_or(ByPartition::is_empty);
+        nothing_left && nothing_waits && self.links.iter().all(Link::is_idle)
     }
 
     /// When `fill` is worth calling again, if nothing is answered before.
     pub fn next_wake_ns(&self) -> u64 {
         let mut wake_ns = self.links.iter().filter_map(Link::resend_at_ns).min().unwrap_or(u64::MAX);
+        if let Some(by_partition) = &self.by_partition {
+            return wake_ns.min(self.next_wake_by_partition_ns(by_partition));
+        }
         let settings = &self.settings.workload;
         for link in self.links.iter().filter(|link| link.has_room(settings.in_flight)) {
             if let Some(open) = link.open.as_ref().filter(|open| open.first_intended_ns().is_some()) {
@@ -183,7 +204,7 @@ impl Producer {
         if let Some(schedule) = self.schedule.as_ref().filter(|_| !self.closing && self.records_left > 0) {
             let link = &self.links[self.settings.topic.leaders[self.partition]];
             let blocked = !link.has_room(settings.in_flight);
-            let room = link.open.as_ref().map_or(0, |open| open.room(settings.record_bytes, &self.template));
+            let room = link.open.as_ref().map_or(0, |open| open.room(settings.value_bytes_max(), &self.template));
             if room > 0 {
                 // Nothing is lost by sleeping until the batch is full: its records are built with their own times.
                 wake_ns = wake_ns.min(schedule.estimate_ns(room));
@@ -224,9 +245,9 @@ impl Producer {
                 return Err(wrong("a foreign correlation id"));
             }
             let is_numbered = identity.is_some();
-            link.outage.note_answer();
+            let was_out = link.outage.note_answer();
             let goes_again = is_numbered && (report.note_passing_refusals(&request, &response) || link.goes_back());
-            if goes_again {
+            if goes_again || was_out {
                 settings.signals.note_trouble(now_ns);
             }
             let settled = if goes_again { link.keep_refused(request, now_ns) } else { Some(request) };
@@ -265,85 +286,6 @@ impl Producer {
         request.first_intended_ns().map_or(u64::MAX, |intended_ns| intended_ns.saturating_add(linger_ns))
     }
 
-    /// The first record of a batch has the whole linger to wait, unless the batch is full before.
-    fn wake_for_new_batch_ns(&self, schedule: &Schedule) -> u64 {
-        let workload = &self.settings.workload;
-        let records = (workload.batch_bytes / workload.record_bytes).max(1);
-        let linger_end_ns = schedule.peek_ns().saturating_add(workload.linger.as_nanos() as u64);
-        linger_end_ns.min(schedule.estimate_ns(records))
-    }
-
-    /// Makes sure that a batch of the current partition is open; false when nothing may be built now.
-    fn prepare_batch(&mut self, now_ns: u64, recorder: &mut Recorder) -> Result<bool, Error> {
-        let partition = self.partition as u32;
-        let broker = self.settings.topic.leaders[self.partition];
-        if let Some(open) = &self.links[broker].open {
-            if open.open_partition() == Some(partition) {
-                return Ok(true);
-            }
-            if !open.takes_batch(partition, &self.template) {
-                if !self.links[broker].has_room(self.settings.workload.in_flight) {
-                    return Ok(false);
-                }
-                self.dispatch(broker, recorder)?;
-            }
-        }
-        let link = &mut self.links[broker];
-        if link.open.is_none() {
-            let mut request = link.take_spare();
-            request.begin(&self.template);
-            link.open = Some(request);
-        }
-        let open = link.open.as_mut().expect("it was opened above");
-        let first_sequence = self.report.ledgers[self.partition].produced;
-        open.open_batch(partition, first_sequence, self.settings.clock.unix_ms(now_ns), self.identity);
-        Ok(true)
-    }
-
-    /// Appends what is due and fits.
-    fn append_due(&mut self, now_ns: u64, payload: &mut PayloadWriter) {
-        let ledger = &mut self.report.ledgers[self.partition];
-        let link = &mut self.links[self.settings.topic.leaders[self.partition]];
-        let open = link.open.as_mut().expect("prepare_batch opened it");
-        // One look at the clock a batch; in a closed loop a record is due when its batch is begun.
-        let now_ns = if self.schedule.is_none() { self.settings.clock.now_ns() } else { now_ns };
-        let room = open.room(self.settings.workload.record_bytes, &self.template) as u64;
-        let mut stamp = Stamp {
-            run: self.settings.run,
-            producer: self.index,
-            partition: self.partition as u32,
-            sequence: ledger.produced,
-            intended_ns: now_ns,
-        };
-        for _ in 0..room.min(self.records_left) {
-            if let Some(schedule) = &mut self.schedule {
-                if schedule.peek_ns() > now_ns {
-                    break;
-                }
-                stamp.intended_ns = schedule.advance();
-            }
-            open.append(payload.value(&stamp), stamp.intended_ns);
-            stamp.sequence += 1;
-        }
-        self.records_left -= stamp.sequence - ledger.produced;
-        ledger.produced = stamp.sequence;
-    }
-
-    /// Moves on to the next partition when the batch takes no more, and sends when it may.
-    fn close_if_full(&mut self, recorder: &mut Recorder) -> Result<(), Error> {
-        let broker = self.settings.topic.leaders[self.partition];
-        let Some(open) = &mut self.links[broker].open else { return Ok(()) };
-        if open.room(self.settings.workload.record_bytes, &self.template) > 0 && self.records_left > 0 {
-            return Ok(());
-        }
-        open.close_batch(true);
-        self.partition = (self.partition + 1) % self.settings.topic.leaders.len();
-        if self.links[broker].has_room(self.settings.workload.in_flight) {
-            self.dispatch(broker, recorder)?;
-        }
-        Ok(())
-    }
-
     /// Sends the open request as it is.
     fn dispatch(&mut self, broker: usize, recorder: &mut Recorder) -> Result<(), Error> {
         let outcome = self.send_open(broker, recorder);
@@ -373,11 +315,13 @@ impl Producer {
         let now_ns = self.settings.clock.now_ns();
         while let Some(request) = link.pop_written() {
             for (batch, runs) in request.batches() {
-                record_batch(recorder, batch.records, batch.bytes, runs, request.sent_ns, now_ns);
+                record_batch(recorder, batch, runs, request.sent_ns, now_ns);
                 self.report.acked_records += u64::from(batch.records);
                 self.settings.signals.add_acked(u64::from(batch.records));
             }
-            link.outage.note_answer();
+            if link.outage.note_answer() {
+                self.settings.signals.note_trouble(now_ns);
+            }
             link.give_spare(request);
         }
         Ok(())

@@ -1,10 +1,18 @@
-//! One live line while a run works, drawn from one-second snapshots only, so that watching costs the load nothing.
+//! What people see while a run works, drawn from one-second snapshots only, so that watching costs the load nothing.
+//!
+//! On a terminal it is a view of a few lines that is redrawn in place; elsewhere it is a plain line now and then.
 
-use std::io::{IsTerminal, Write, stderr};
+mod plain;
+mod screen;
+mod view;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::{IsTerminal, Stderr, Write, stderr};
+use std::panic;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::report::{count, duration_ns, megabytes_per_s};
+use screen::Screen;
+use view::View;
 
 /// Without a terminal a line is printed this often, and at every change of phase.
 const PLAIN_LINE_EVERY_SECS: u64 = 5;
@@ -12,20 +20,26 @@ const PLAIN_LINE_EVERY_SECS: u64 = 5;
 /// Where a run stands after a second.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
+    /// Tag of the run: what was shown of another one is history.
+    pub run: u32,
     /// Name of the phase: `warmup`, `measure`, `drain`.
     pub phase: &'static str,
     /// Whole seconds of this phase that have passed.
     pub elapsed_secs: u64,
-    /// Planned length of this phase.
+    /// Planned length of this phase; 0 where it ends by itself.
     pub planned_secs: u64,
     /// What the last second achieved; absent in the drain.
     pub achieved: Option<Achieved>,
-    /// Acknowledged records that no consumer has received yet.
-    pub unread_records: u64,
+    /// Acknowledged records that no consumer has received yet; absent where nobody consumes.
+    pub unread_records: Option<u64>,
     /// Failed records since the start.
     pub errors: u64,
-    /// Records found duplicate, out of order or corrupt since the start.
-    pub integrity_faults: u64,
+    /// Records found duplicate, out of order or corrupt since the start; absent where nobody consumes.
+    pub integrity_faults: Option<u64>,
+    /// What the broker used in the last second; absent when its process is out of reach.
+    pub broker: Option<ProcessUse>,
+    /// What this program used in the last second.
+    pub loadgen: Option<ProcessUse>,
 }
 
 /// What a second achieved.
@@ -41,9 +55,22 @@ pub struct Achieved {
     pub response_p50_ns: Option<u64>,
     /// 99th percentile of the response, if there were enough samples.
     pub response_p99_ns: Option<u64>,
+    /// Median from the intended send to the delivery, if there were enough samples.
+    pub end_to_end_p50_ns: Option<u64>,
+    /// 99th percentile of the same.
+    pub end_to_end_p99_ns: Option<u64>,
 }
 
-/// The line, or nothing at all.
+/// What a process used in a second.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ProcessUse {
+    /// Processor time over the time that passed.
+    pub cpu_cores: f64,
+    /// Resident memory.
+    pub rss_bytes: u64,
+}
+
+/// The live view of one run or of several, or nothing at all.
 #[derive(Debug)]
 pub struct Progress {
     output: Output,
@@ -55,22 +82,28 @@ enum Output {
     Quiet,
     /// No terminal: whole lines, rarely.
     Plain,
-    Bar(ProgressBar),
+    Live {
+        live: Arc<Mutex<Live>>,
+        /// Becomes true when the program goes on after Ctrl-Z: the shell has written where our lines were.
+        continued: Arc<AtomicBool>,
+    },
+}
+
+/// The view and the lines that it has on the screen.
+#[derive(Debug)]
+struct Live {
+    view: View,
+    screen: Screen<Stderr>,
 }
 
 impl Progress {
-    /// A line on standard error, a plain one where that is no terminal, none when `quiet`.
+    /// A view on standard error, plain lines where that is no terminal, nothing when `quiet`.
     pub fn new(quiet: bool) -> Self {
-        let output = if quiet {
-            Output::Quiet
-        } else if stderr().is_terminal() {
-            let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr());
-            if let Ok(style) = ProgressStyle::with_template("{prefix:8} {bar:20.cyan/dim} {wide_msg}") {
-                bar.set_style(style.progress_chars("━╸ "));
-            }
-            Output::Bar(bar)
-        } else {
-            Output::Plain
+        let is_dumb = std::env::var_os("TERM").is_none_or(|name| name == "dumb");
+        let output = match quiet {
+            true => Output::Quiet,
+            false if is_dumb || !stderr().is_terminal() => Output::Plain,
+            false => Output::live(),
         };
         Self { output, phase: "" }
     }
@@ -83,100 +116,94 @@ impl Progress {
             Output::Quiet => {}
             Output::Plain => {
                 if is_new_phase || snapshot.elapsed_secs.is_multiple_of(PLAIN_LINE_EVERY_SECS) {
-                    self.say(&format!("{:8} {}  {}", snapshot.phase, passed(snapshot), figures(snapshot)));
+                    self.say(&plain::line(snapshot));
                 }
             }
-            Output::Bar(bar) => {
-                bar.set_prefix(snapshot.phase);
-                bar.set_length(snapshot.planned_secs.max(snapshot.elapsed_secs).max(1));
-                bar.set_position(snapshot.elapsed_secs);
-                bar.set_message(format!("{}  {}", passed(snapshot), figures(snapshot)));
+            Output::Live { live, continued } => {
+                let mut live = locked(live);
+                if continued.swap(false, Ordering::Relaxed) {
+                    live.screen.forget();
+                }
+                live.view.take(snapshot);
+                live.draw();
             }
         }
     }
 
-    /// What the runs to come are: `run 3 of 10, candidate`.
+    /// What the runs to come are: `run 3 of 10, candidate`. A live view has it in its first line until it is set again.
     pub fn set_title(&mut self, title: &str) {
-        self.say(title);
         self.phase = "";
+        match &self.output {
+            Output::Live { live, .. } => {
+                let mut live = locked(live);
+                live.view.set_title(title);
+                live.draw();
+            }
+            _ => self.say(title),
+        }
     }
 
-    /// A line that stays, above the live one. A closed standard error loses it and does not stop the run.
+    /// A line that stays, above the live ones. A closed standard error loses it and does not stop the run.
     pub fn say(&self, line: &str) {
-        let print = || drop(writeln!(stderr(), "{line}"));
         match &self.output {
             Output::Quiet => {}
-            Output::Plain => print(),
-            Output::Bar(bar) => bar.suspend(print),
+            Output::Plain => drop(writeln!(stderr(), "{line}")),
+            Output::Live { live, .. } => {
+                let mut live = locked(live);
+                live.screen.say(line, screen::size().0);
+                live.draw();
+            }
         }
     }
 
-    /// Takes the line away.
-    pub fn finish(self) {
-        if let Output::Bar(bar) = self.output {
-            bar.finish_and_clear();
+    /// Takes the view away, before the results are printed. Dropping it does the same.
+    pub fn finish(self) {}
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Output::Live { live, .. } = &self.output {
+            locked(live).screen.erase(screen::size().0);
         }
     }
 }
 
-/// How much of the phase has passed; the drain has no planned length.
-fn passed(snapshot: &Snapshot) -> String {
-    match snapshot.planned_secs {
-        0 => format!("{:>3} s", snapshot.elapsed_secs),
-        planned => format!("{:>3}/{planned} s", snapshot.elapsed_secs),
+impl Output {
+    fn live() -> Self {
+        let colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let live = Arc::new(Mutex::new(Live { view: View::new(colour), screen: Screen::new(stderr()) }));
+        let continued = Arc::new(AtomicBool::new(false));
+        // Without the handler the lines are drawn once more, which is no reason to stop.
+        let _ = signal_hook::flag::register(signal_hook::consts::SIGCONT, continued.clone());
+        make_room_for_panics(&live);
+        Self::Live { live, continued }
     }
 }
 
-/// The figures of a second; faults only when there are any.
-fn figures(snapshot: &Snapshot) -> String {
-    let mut parts = snapshot.achieved.as_ref().map_or_else(|| vec!["waiting for the rest".into()], rates);
-    let numbers = [
-        (snapshot.unread_records, "unread"),
-        (snapshot.errors, "ERRORS"),
-        (snapshot.integrity_faults, "INTEGRITY FAULTS"),
-    ];
-    let present = numbers.into_iter().filter(|(number, _)| *number > 0);
-    parts.extend(present.map(|(number, name)| format!("{} {name}", count(number))));
-    parts.join(" · ")
+impl Live {
+    fn draw(&mut self) {
+        let (columns, rows) = screen::size();
+        let drawn = self.view.draw(columns, rows);
+        self.screen.draw(&drawn, columns);
+    }
 }
 
-fn rates(achieved: &Achieved) -> Vec<String> {
-    let bytes = megabytes_per_s(achieved.bytes_per_s);
-    let mut parts = vec![match achieved.offered_bytes_per_s {
-        Some(offered) => format!("{bytes} of {}", megabytes_per_s(offered)),
-        None => bytes,
-    }];
-    parts.push(format!("{} rec/s", count(achieved.records_per_s.max(0.0).round() as u64)));
-    let latencies = [("p50", achieved.response_p50_ns), ("p99", achieved.response_p99_ns)];
-    parts.extend(latencies.into_iter().filter_map(|(name, ns)| Some(format!("{name} {}", duration_ns(ns? as f64)))));
-    parts
+fn locked(live: &Mutex<Live>) -> MutexGuard<'_, Live> {
+    // Drawing cannot leave a state that the next drawing does not mend.
+    live.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn faults_show_at_once_and_their_absence_takes_no_room() {
-        let calm = Snapshot {
-            phase: "measure",
-            achieved: Some(Achieved {
-                offered_bytes_per_s: Some(20e6),
-                bytes_per_s: 19.99e6,
-                records_per_s: 19_990.0,
-                response_p50_ns: Some(900_000),
-                response_p99_ns: None,
-            }),
-            ..Snapshot::default()
-        };
-        assert_eq!(figures(&calm), "20.0 MB/s of 20.0 MB/s · 19,990 rec/s · p50 900 µs");
-        let faulty = Snapshot { integrity_faults: 3, ..calm };
-        assert!(figures(&faulty).ends_with("3 INTEGRITY FAULTS"));
-    }
-
-    #[test]
-    fn the_drain_tells_what_is_left_and_no_rates_of_before() {
-        let drain = Snapshot { phase: "drain", elapsed_secs: 2, unread_records: 1_200, ..Snapshot::default() };
-        assert_eq!((passed(&drain), figures(&drain)), ("  2 s".into(), "waiting for the rest · 1,200 unread".into()));
-    }
+/// The message of a thread that panics is printed where the view is, and the next drawing would cover it.
+fn make_room_for_panics(live: &Arc<Mutex<Live>>) {
+    let live = Arc::downgrade(live);
+    let print = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        // A panic inside the drawing holds the lock itself.
+        if let Some(live) = live.upgrade()
+            && let Ok(mut live) = live.try_lock()
+        {
+            live.screen.erase(screen::size().0);
+        }
+        print(panic);
+    }));
 }

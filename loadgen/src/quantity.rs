@@ -16,10 +16,15 @@ pub enum Rate {
 impl Rate {
     /// Records a second at the given payload size; 0 means closed loop.
     pub fn records_per_s(self, record_bytes: usize) -> f64 {
+        self.records_per_s_of(record_bytes as f64)
+    }
+
+    /// The same for records of this size on average.
+    pub fn records_per_s_of(self, record_bytes: f64) -> f64 {
         match self {
             Self::Unlimited => 0.0,
             Self::Records(records) => records,
-            Self::Bytes(bytes) => bytes / record_bytes as f64,
+            Self::Bytes(bytes) => bytes / record_bytes,
         }
     }
 }

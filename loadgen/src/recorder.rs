@@ -15,12 +15,18 @@ const LATENCY_NS_MAX: u64 = 600 * SECOND_NS;
 pub struct Counts {
     /// Records acknowledged without error.
     pub acked_records: u64,
+    /// Their keys and values.
+    pub acked_payload_bytes: u64,
     /// Batches acknowledged without error.
     pub acked_batches: u64,
     /// Size of these batches on the wire.
     pub acked_batch_bytes: u64,
+    /// Their size before compression.
+    pub acked_uncompressed_bytes: u64,
     /// Records whose batch came back with an error.
     pub failed_records: u64,
+    /// Their keys and values.
+    pub failed_payload_bytes: u64,
     /// Produce requests answered.
     pub produce_requests: u64,
     /// Time that these requests were unanswered, added up: over the time that passed, the mean number in flight.
@@ -29,7 +35,7 @@ pub struct Counts {
     pub response_batches: u64,
     /// Records read.
     pub consumed_records: u64,
-    /// Their values' bytes.
+    /// Their keys and values.
     pub consumed_bytes: u64,
     /// Batches read.
     pub consumed_batches: u64,
@@ -47,6 +53,9 @@ impl Counts {
     /// Adds another thread's or second's counts.
     pub fn add(&mut self, other: &Self) {
         self.acked_records += other.acked_records;
+        self.acked_payload_bytes += other.acked_payload_bytes;
+        self.acked_uncompressed_bytes += other.acked_uncompressed_bytes;
+        self.failed_payload_bytes += other.failed_payload_bytes;
         self.acked_batches += other.acked_batches;
         self.acked_batch_bytes += other.acked_batch_bytes;
         self.failed_records += other.failed_records;

@@ -1,6 +1,11 @@
-//! One Produce request, built where it is sent from: batches are encoded behind each other in the frame itself.
+//! One Produce request, built where it is sent from: batches are encoded behind each other in the frame itself, or, in
+//! raw mode, wait behind it in pieces of their own.
 //!
 //! Versions up to 8 have plain lengths and counts, which can be written before they are known and patched after.
+
+mod raw;
+
+use std::sync::Arc;
 
 use protocol::api_key::ApiKey;
 use protocol::frame;
@@ -9,21 +14,24 @@ use protocol::messages::produce::{ProduceRequest, TopicProduceData};
 use protocol::record_batch::{BatchBuilder, HEADER_BYTES, ProducerFields};
 
 use crate::client::CLIENT_ID;
+use crate::payload::{PayloadWriter, Stamp};
+use crate::raw_batch::{BatchFacts, BatchLayout, PARTITION_HEAD_BYTES, RawBatch};
+use crate::record_size::records_that_fit;
 use crate::result::Acks;
-use crate::workload::{RECORD_OVERHEAD_BYTES_MAX, REQUEST_BYTES_MAX};
+use crate::workload::REQUEST_BYTES_MAX;
 
 /// The newest version with plain lengths.
 pub const PRODUCE_VERSION_MAX: i16 = 8;
 
 const CORRELATION_ID_AT: usize = 8;
-/// Partition index and length of its records.
-const PARTITION_HEAD_BYTES: usize = 8;
 
 /// Everything of a request that is the same in all of them.
 #[derive(Debug, Clone)]
 pub struct Template {
     bytes: Vec<u8>,
     batch_bytes_max: usize,
+    /// Batches are encoded ahead like this.
+    raw: Option<Arc<BatchLayout>>,
 }
 
 impl Template {
@@ -49,7 +57,18 @@ impl Template {
         };
         let bytes = frame::encode_request(&header, &request).concat();
         assert!(bytes.ends_with(&[0; 4]), "the count of partitions comes last");
-        Self { bytes, batch_bytes_max }
+        Self { bytes, batch_bytes_max, raw: None }
+    }
+
+    /// The same for batches that are encoded ahead.
+    #[must_use]
+    pub fn with_raw_batches(self, layout: Arc<BatchLayout>) -> Self {
+        Self { raw: Some(layout), ..self }
+    }
+
+    /// How batches are encoded ahead, if they are.
+    pub fn raw(&self) -> Option<&Arc<BatchLayout>> {
+        self.raw.as_ref()
     }
 }
 
@@ -64,8 +83,31 @@ pub struct BatchSpan {
     pub records: u32,
     /// Its size on the wire.
     pub bytes: u32,
+    /// Its size before compression.
+    pub uncompressed_bytes: u32,
+    /// Keys and values in it.
+    pub payload_bytes: u64,
     /// Its entries in the request's intended times.
     intended_runs: u32,
+}
+
+/// A batch that was built elsewhere.
+#[derive(Debug, Clone, Copy)]
+pub struct PreparedBatch<'a> {
+    /// Where it goes.
+    pub partition: u32,
+    /// Number of its first record within (producer, partition).
+    pub first_sequence: u64,
+    /// Its records.
+    pub records: u32,
+    /// As it goes on the wire.
+    pub bytes: &'a [u8],
+    /// Its size before compression.
+    pub uncompressed_bytes: u32,
+    /// Keys and values in it.
+    pub payload_bytes: u64,
+    /// Runs of its records that were due at the same time.
+    pub intended: &'a [(u64, u32)],
 }
 
 /// A request under construction, then in flight, then empty again: its memory is used for the whole run.
@@ -76,6 +118,10 @@ pub struct Request {
     /// Runs of records that were due at the same time.
     intended: Vec<(u64, u32)>,
     open: Option<OpenBatch>,
+    /// Batches that were encoded ahead; the first `raw_used` follow `bytes` on the wire.
+    raw: Vec<RawBatch>,
+    raw_used: usize,
+    raw_bytes: usize,
     partitions_at: usize,
     has_full_batch: bool,
     /// Comes back in the answer.
@@ -88,12 +134,22 @@ pub struct Request {
 
 #[derive(Debug)]
 struct OpenBatch {
-    builder: BatchBuilder,
+    body: Body,
     partition: u32,
     first_sequence: u64,
     timestamp_ms: i64,
     head_at: usize,
     first_run: usize,
+    payload_bytes: u64,
+}
+
+/// The records of the open batch.
+#[derive(Debug)]
+enum Body {
+    /// Encoded one by one.
+    Built(BatchBuilder),
+    /// Encoded ahead, to be stamped all at once when it is known how many there are.
+    Ahead { facts: BatchFacts, records: usize },
 }
 
 impl Request {
@@ -104,6 +160,7 @@ impl Request {
         self.batches.clear();
         self.intended.clear();
         self.open = None;
+        (self.raw_used, self.raw_bytes) = (0, 0);
         self.partitions_at = template.bytes.len() - 4;
         self.has_full_batch = false;
         self.sent_ns = 0;
@@ -113,7 +170,7 @@ impl Request {
     /// Whether another batch may go in: one for each partition, and not beyond the request's size unless it is alone.
     pub fn takes_batch(&self, partition: u32, template: &Template) -> bool {
         assert!(self.open.is_none(), "one batch is open at a time");
-        let bytes = self.bytes.len() + PARTITION_HEAD_BYTES + template.batch_bytes_max;
+        let bytes = self.wire_bytes() + PARTITION_HEAD_BYTES + template.batch_bytes_max;
         self.batches.is_empty()
             || (bytes <= REQUEST_BYTES_MAX && !self.batches.iter().any(|batch| batch.partition == partition))
     }
@@ -123,15 +180,11 @@ impl Request {
         let head_at = self.bytes.len();
         self.bytes.extend_from_slice(&partition.to_be_bytes());
         self.bytes.extend_from_slice(&[0; 4]);
-        let fields = producer.map_or(ProducerFields::NONE, |(producer_id, producer_epoch)| ProducerFields {
-            producer_id,
-            producer_epoch,
-            // Kafka's sequence numbers wrap from the largest i32 to 0.
-            base_sequence: (first_sequence & i32::MAX as u64) as i32,
-        });
-        let builder = BatchBuilder::new(std::mem::take(&mut self.bytes), timestamp_ms, fields);
+        let fields = producer_fields(producer, first_sequence);
+        let body = Body::Built(BatchBuilder::new(std::mem::take(&mut self.bytes), timestamp_ms, fields));
         let first_run = self.intended.len();
-        self.open = Some(OpenBatch { builder, partition, first_sequence, timestamp_ms, head_at, first_run });
+        self.open =
+            Some(OpenBatch { body, partition, first_sequence, timestamp_ms, head_at, first_run, payload_bytes: 0 });
     }
 
     /// The partition of the batch that is open.
@@ -141,36 +194,96 @@ impl Request {
 
     /// How many more values of `value_bytes` the open batch surely takes; at least one while it is empty.
     pub fn room(&self, value_bytes: usize, template: &Template) -> usize {
-        let Some(open) = &self.open else { return 0 };
-        let left = template.batch_bytes_max.saturating_sub(open.builder.batch_bytes());
-        let records = left / (value_bytes + RECORD_OVERHEAD_BYTES_MAX);
-        records.max(usize::from(open.builder.batch_bytes() == HEADER_BYTES))
+        match self.open.as_ref().map(|open| &open.body) {
+            Some(Body::Built(builder)) => {
+                let left = template.batch_bytes_max.saturating_sub(builder.batch_bytes());
+                let records = records_that_fit(left, builder.record_count() as usize, value_bytes);
+                records.max(usize::from(builder.batch_bytes() == HEADER_BYTES))
+            }
+            Some(Body::Ahead { records, .. }) => {
+                let layout = template.raw.as_ref().expect("the template has the layout of its batches");
+                layout.records_max() - records
+            }
+            None => 0,
+        }
     }
 
     /// Appends a record to the open batch.
     pub fn append(&mut self, value: &[u8], intended_ns: u64) {
         let open = self.open.as_mut().expect("a batch is open");
-        open.builder.append_payload(open.timestamp_ms, None, value);
-        match self.intended[open.first_run..].last_mut() {
-            Some(run) if run.0 == intended_ns => run.1 += 1,
-            _ => self.intended.push((intended_ns, 1)),
+        let Body::Built(builder) = &mut open.body else { panic!("a batch encoded ahead has values of its own") };
+        builder.append_payload(open.timestamp_ms, None, value);
+        open.payload_bytes += value.len() as u64;
+        self.note_intended(intended_ns, 1);
+    }
+
+    /// Appends `count` records that are due at the same time to the open batch, numbered from `first` on.
+    pub fn append_run(&mut self, first: Stamp, count: u32, payload: &mut PayloadWriter) {
+        let open = self.open.as_mut().expect("a batch is open");
+        open.payload_bytes += u64::from(count) * payload.value_bytes() as u64;
+        match &mut open.body {
+            Body::Built(builder) => {
+                for sequence in first.sequence..first.sequence + u64::from(count) {
+                    builder.append_payload(open.timestamp_ms, None, payload.value(&Stamp { sequence, ..first }));
+                }
+            }
+            Body::Ahead { records, .. } => *records += count as usize,
         }
+        self.note_intended(first.intended_ns, count);
     }
 
     /// Closes the open batch, if there is one; `full` makes the request worth sending at once.
     pub fn close_batch(&mut self, full: bool) {
         let Some(open) = self.open.take() else { return };
-        let (records, bytes) = (open.builder.record_count(), open.builder.batch_bytes());
-        self.bytes = open.builder.finish();
-        let length = (bytes as i32).to_be_bytes();
-        self.bytes[open.head_at + 4..open.head_at + PARTITION_HEAD_BYTES].copy_from_slice(&length);
+        let runs = &self.intended[open.first_run..];
+        let (records, bytes) = match open.body {
+            Body::Built(builder) => {
+                let (records, bytes) = (builder.record_count() as usize, builder.batch_bytes());
+                self.bytes = builder.finish();
+                let length = (bytes as i32).to_be_bytes();
+                self.bytes[open.head_at + 4..open.head_at + PARTITION_HEAD_BYTES].copy_from_slice(&length);
+                (records, bytes)
+            }
+            Body::Ahead { facts, records } => {
+                let batch = &mut self.raw[self.raw_used];
+                batch.encode(&facts, runs);
+                self.raw_used += 1;
+                self.raw_bytes += batch.bytes().len();
+                (records, batch.bytes().len() - PARTITION_HEAD_BYTES)
+            }
+        };
         self.has_full_batch |= full;
         self.batches.push(BatchSpan {
             partition: open.partition,
             first_sequence: open.first_sequence,
             records: records as u32,
             bytes: bytes as u32,
-            intended_runs: (self.intended.len() - open.first_run) as u32,
+            uncompressed_bytes: bytes as u32,
+            payload_bytes: open.payload_bytes,
+            intended_runs: runs.len() as u32,
+        });
+    }
+
+    /// Whether a batch of about `bytes` may go in; one alone always does.
+    pub fn has_space_for(&self, bytes: usize) -> bool {
+        self.batches.is_empty() || self.bytes.len() + PARTITION_HEAD_BYTES + bytes <= REQUEST_BYTES_MAX
+    }
+
+    /// Appends a whole batch of a partition that has none in this request yet.
+    pub fn push_batch(&mut self, batch: &PreparedBatch<'_>) {
+        assert!(self.open.is_none(), "no batch is built here at the same time");
+        self.bytes.extend_from_slice(&batch.partition.to_be_bytes());
+        self.bytes.extend_from_slice(&(batch.bytes.len() as i32).to_be_bytes());
+        self.bytes.extend_from_slice(batch.bytes);
+        self.intended.extend_from_slice(batch.intended);
+        self.batches.push(BatchSpan {
+            partition: batch.partition,
+            first_sequence: batch.first_sequence,
+            records: batch.records,
+            bytes: batch.bytes.len() as u32,
+            uncompressed_bytes: batch.uncompressed_bytes,
+            payload_bytes: batch.payload_bytes,
+            intended_runs: batch.intended.len() as u32,
         });
     }
 
@@ -181,7 +294,7 @@ impl Request {
         self.bytes[CORRELATION_ID_AT..CORRELATION_ID_AT + 4].copy_from_slice(&correlation_id.to_be_bytes());
         let count = (self.batches.len() as i32).to_be_bytes();
         self.bytes[self.partitions_at..self.partitions_at + 4].copy_from_slice(&count);
-        let length = ((self.bytes.len() - 4) as i32).to_be_bytes();
+        let length = ((self.wire_bytes() - 4) as i32).to_be_bytes();
         self.bytes[..4].copy_from_slice(&length);
     }
 
@@ -195,9 +308,14 @@ impl Request {
         self.has_full_batch
     }
 
-    /// The frame, once finished.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+    /// The frame in its pieces, once finished.
+    pub fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        std::iter::once(self.bytes.as_slice()).chain(self.raw[..self.raw_used].iter().map(RawBatch::bytes))
+    }
+
+    /// Size of the frame.
+    pub fn wire_bytes(&self) -> usize {
+        self.bytes.len() + self.raw_bytes
     }
 
     /// The batches with the runs of records that were due at the same time.
@@ -209,86 +327,24 @@ impl Request {
             (batch, runs)
         })
     }
+
+    fn note_intended(&mut self, intended_ns: u64, count: u32) {
+        let first_run = self.open.as_ref().map_or(0, |open| open.first_run);
+        match self.intended[first_run..].last_mut() {
+            Some(run) if run.0 == intended_ns => run.1 += count,
+            _ => self.intended.push((intended_ns, count)),
+        }
+    }
+}
+
+fn producer_fields(producer: Option<(i64, i16)>, first_sequence: u64) -> ProducerFields {
+    producer.map_or(ProducerFields::NONE, |(producer_id, producer_epoch)| ProducerFields {
+        producer_id,
+        producer_epoch,
+        // Kafka's sequence numbers wrap from the largest i32 to 0.
+        base_sequence: (first_sequence & i32::MAX as u64) as i32,
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use protocol::Message;
-    use protocol::reader::Reader;
-    use protocol::record_batch::{batches, records};
-
-    fn request() -> (Template, Request) {
-        let template = Template::new("loadgen-t", Acks::All, 30_000, 7, 16_384);
-        let mut request = Request::default();
-        request.begin(&template);
-        (template, request)
-    }
-
-    #[test]
-    fn the_codec_reads_what_was_built_in_place() {
-        let (_, mut request) = request();
-        for (partition, sequence) in [(3, 40), (0, 7)] {
-            request.open_batch(partition, sequence, 1_700_000_000_000, Some((77, 5)));
-            request.append(b"first", 10);
-            request.append(b"second", 10);
-            request.append(b"third", 30);
-            request.close_batch(false);
-        }
-        request.finish(99);
-
-        let mut reader = Reader::new(&request.bytes()[4..]);
-        let header = RequestHeader::decode(&mut reader).expect("header");
-        assert_eq!((header.correlation_id, header.api_version), (99, 7));
-        let decoded = ProduceRequest::decode(&mut reader, 7).expect("body");
-        reader.finish().expect("nothing behind it");
-        assert_eq!(decoded.acks, -1);
-        let partitions = &decoded.topic_data[0].partition_data;
-        assert_eq!(partitions.iter().map(|partition| partition.index).collect::<Vec<_>>(), [3, 0]);
-        let bytes = partitions[1].records.as_ref().and_then(protocol::Records::as_borrowed).expect("records");
-        let (batch, whole) = batches(bytes).next().expect("one batch").expect("valid");
-        assert!(batch.crc_is_valid(whole));
-        assert_eq!((batch.producer_id, batch.producer_epoch, batch.base_sequence), (77, 5, 7));
-        let values: Vec<_> =
-            records(&batch, &whole[HEADER_BYTES..]).map(|record| record.expect("record").value).collect();
-        assert_eq!(values, [Some(b"first".as_slice()), Some(b"second"), Some(b"third")]);
-        let runs: Vec<_> = request.batches().map(|(batch, runs)| (batch.records, runs.to_vec())).collect();
-        assert_eq!(runs, [(3, vec![(10, 2), (30, 1)]), (3, vec![(10, 2), (30, 1)])]);
-    }
-
-    #[test]
-    fn a_request_takes_one_batch_a_partition_and_keeps_its_size() {
-        let (template, mut request) = request();
-        assert!(request.takes_batch(0, &template));
-        request.open_batch(0, 0, 0, None);
-        while request.room(1_000, &template) > 0 {
-            request.append(&[0; 1_000], 1);
-        }
-        request.close_batch(true);
-        assert!(request.batches[0].bytes <= 16_384 && request.batches[0].bytes > 15_000);
-        assert!(!request.takes_batch(0, &template));
-        assert!(request.takes_batch(1, &template));
-        for partition in 1.. {
-            if !request.takes_batch(partition, &template) {
-                break;
-            }
-            request.open_batch(partition, 0, 0, None);
-            (0..16).for_each(|_| request.append(&[0; 1_000], 1));
-            request.close_batch(true);
-        }
-        request.finish(1);
-        assert!(request.bytes().len() <= REQUEST_BYTES_MAX && request.bytes().len() > REQUEST_BYTES_MAX / 2);
-    }
-
-    #[test]
-    fn sequence_numbers_wrap_as_kafka_wraps_them() {
-        let (_, mut request) = request();
-        request.open_batch(0, 1 << 31, 0, Some((1, 0)));
-        request.append(b"x", 1);
-        request.close_batch(false);
-        request.finish(1);
-        let batch = &request.bytes()[request.bytes().len() - request.batches[0].bytes as usize..];
-        let (header, _) = batches(batch).next().expect("one batch").expect("valid");
-        assert_eq!(header.base_sequence, 0);
-    }
-}
+mod tests;

@@ -7,6 +7,7 @@ mod calibration;
 mod environment;
 mod experiment;
 mod histogram;
+mod imported;
 mod latency;
 mod machine;
 mod measured;
@@ -14,10 +15,11 @@ mod quality;
 mod timestamp;
 mod workload;
 
-pub use calibration::{AgentClock, Calibration, ClockOffset, GeneratorCeiling, NoiseProbe};
-pub use environment::{CgroupLimits, HostEnvironment, HostRole, Storage};
+pub use calibration::{AgentClock, Calibration, ClockOffset, GeneratorCeiling, IntegrityCost, NoiseProbe, OnOff};
+pub use environment::{CgroupLimits, HostEnvironment, HostRole, NetworkInterface, Storage};
 pub use experiment::{FaultEvent, Goal, Kind, Repeat};
 pub use histogram::{HistogramError, decode_histogram, encode_histogram};
+pub use imported::Imported;
 pub use latency::{Latency, Percentile};
 pub use machine::{Machine, NoiseFloor, machine_id};
 pub use measured::{
@@ -25,10 +27,10 @@ pub use measured::{
     StreamSummary, Summary,
 };
 pub use quality::Quality;
-pub use timestamp::utc_timestamp;
+pub use timestamp::{parse_utc_timestamp, utc_timestamp};
 pub use workload::{
-    Acks, Arrival, ArrivalKind, ClientMode, Compression, Durability, FetchSettings, Fsync, IntegrityMode, LoadgenBuild,
-    OverloadPolicy, Phase, Target, Workload, WriteCache,
+    Acks, Arrival, ArrivalKind, ClientMode, Compression, Durability, FetchSettings, Fsync, IntegrityMode, Keys,
+    LoadgenBuild, OverloadPolicy, Phase, SizeShare, Target, Workload, WriteCache, fnv1a,
 };
 
 use std::collections::BTreeMap;
@@ -41,13 +43,18 @@ pub const SCHEMA_VERSION: u32 = 1;
 
 /// One run: one file, written also when the run failed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+// The derived code is called by hand, since an imported file lacks what its source does not tell.
+#[serde(remote = "Self")]
 pub struct RunResult {
     /// Always [`SCHEMA_VERSION`].
     pub schema_version: u32,
-    /// Start time and a hash of the workload; unique within a results folder.
+    /// Start time and a number drawn for the run, or `imported-` and the hash of the source; unique in a results folder.
     pub id: String,
     /// What the run was for.
     pub kind: Kind,
+    /// Where an imported result comes from; absent for runs of this program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<Imported>,
     /// What a comparison calls this side of it: `main`, `candidate`, `kafka-4.1`; absent when nobody named it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
@@ -178,7 +185,11 @@ impl RunResult {
             machines,
             (&self.loadgen.version, &self.loadgen.build_profile),
         ));
-        self.series_key = format!("{:016x}", workload::fnv1a(&canonical.unwrap_or_default()));
+        let mut canonical = canonical.unwrap_or_default();
+        if let Some(imported) = &self.imported {
+            canonical.extend_from_slice(imported.tool.as_bytes());
+        }
+        self.series_key = format!("{:016x}", fnv1a(&canonical));
     }
 }
 
@@ -188,5 +199,6 @@ pub fn json_schema() -> serde_json::Value {
     if let Some(root) = schema.as_object_mut() {
         root.insert("title".into(), "loadgen run result, version 1".into());
     }
+    imported::relax(&mut schema);
     schema
 }

@@ -16,7 +16,7 @@ use crate::clients::{Clients, WorkingClients};
 use crate::clock::Clock;
 use crate::cluster::{self, Topic};
 use crate::collector::Collector;
-use crate::crew::{Roles, deal_partitions};
+use crate::crew::{Roles, assignments};
 use crate::disturbance::Disturber;
 use crate::embedded::EmbeddedBroker;
 use crate::error::Error;
@@ -27,6 +27,7 @@ use crate::probe::Probe;
 use crate::progress::Progress;
 use crate::result::RunResult;
 use crate::started::StartedBroker;
+use crate::target_config;
 use crate::timeline::{SECOND_NS, Timeline};
 use crate::usage::UsageMeter;
 use crate::verification::Verification;
@@ -134,6 +135,7 @@ impl Session<'_> {
         self.evidence.probe_before = Some(Probe::take(self.evidence.data_directory.as_deref()));
         let topic = self.prepare_topic(&bootstrap)?;
         self.evidence.topic = Some(topic.clone());
+        self.evidence.target_config = target_config::describe(&bootstrap, &topic.name);
         if !self.judge_earlier(&topic)? {
             // What was lost before this run is not found by going on.
             return Ok(());
@@ -214,8 +216,9 @@ impl Session<'_> {
         }
         let targets = if verify == Verify::Full { self.end_offsets(topic)? } else { Vec::new() };
         crew.set_targets(targets);
-        let limit =
-            bulk_limit(self.evidence.backlog_records * self.evidence.workload.record_bytes as u64) + planned * 4;
+        let workload = &self.evidence.workload;
+        let backlog = self.evidence.backlog_records * u64::from(workload.groups) * workload.payload_bytes();
+        let limit = bulk_limit(backlog) + planned * 4;
         self.watch("reading up to the end", limit, || crew.consumers_have_ended())?;
         self.evidence.drain = Some(produced.elapsed());
         self.evidence.verified = verify == Verify::Full;
@@ -230,7 +233,7 @@ impl Session<'_> {
         let (crew, _) = self.connect(workload, topic, 0..0, 0, readers)?;
         let targets = self.end_offsets(topic)?;
         let records: i64 = targets.iter().sum();
-        let limit = bulk_limit(records as u64 * self.evidence.workload.record_bytes as u64);
+        let limit = bulk_limit(records as u64 * self.evidence.workload.payload_bytes());
         // Nothing of this is measured: the window closed long ago.
         let mut crew = crew.start(Timeline { start_ns: 0, measure_ns: 0, end_ns: 1 })?;
         crew.set_targets(targets);
@@ -242,8 +245,8 @@ impl Session<'_> {
 
     /// Fills the topic as fast as it goes.
     fn prefill(&mut self, topic: &Topic) -> Result<(), Error> {
-        let workload = Workload { records_per_s: 0.0, ..self.evidence.workload.clone() };
-        let records = workload.prefill_bytes.div_ceil(workload.record_bytes as u64);
+        let workload = self.evidence.workload.in_closed_loop();
+        let records = workload.prefill_bytes.div_ceil(workload.payload_bytes());
         let share = records.div_ceil(u64::from(workload.producers));
         let limit = bulk_limit(workload.prefill_bytes);
         self.progress.say(&format!("filling the topic with {records} records"));
@@ -261,7 +264,8 @@ impl Session<'_> {
     /// Consumes a filled topic against the clock.
     fn consume(&mut self, topic: &Topic) -> Result<(), Error> {
         let workload = &self.evidence.workload;
-        let (duration, limit) = (workload.duration, bulk_limit(workload.prefill_bytes));
+        let limit = bulk_limit(workload.prefill_bytes.saturating_mul(u64::from(workload.groups)));
+        let duration = workload.duration;
         let (crew, collector) = self.connect(workload.clone(), topic, 0..0, 0, workload.consumers)?;
         let targets = cluster::end_offsets(topic)?;
         let start_ns = self.clock.now_ns();
@@ -287,13 +291,14 @@ impl Session<'_> {
         records_max: u64,
         consumers: u32,
     ) -> Result<(Clients, Collector), Error> {
+        let readers = assignments(topic.leaders.len() as u32, consumers, workload.groups);
         let roles = Roles {
             workload,
             topic: topic.clone(),
             run: self.evidence.run,
             producers,
             records_max,
-            readers: deal_partitions(topic.leaders.len() as u32, consumers),
+            readers,
             expected_runs: vec![self.evidence.run],
             journal: self.verification.as_ref().and_then(Verification::sender),
             start_offsets: self.start_offsets.clone(),

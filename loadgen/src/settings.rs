@@ -60,7 +60,8 @@ impl LoadOptions {
             settings.extend(read_file(file)?);
         }
         for setting in settings {
-            if line.value_source(&setting.key.replace('-', "_")) != Some(ValueSource::CommandLine) {
+            let is_on_line = |key: &str| line.value_source(&key.replace('-', "_")) == Some(ValueSource::CommandLine);
+            if !is_on_line(&setting.key) && !rival(&setting.key).is_some_and(is_on_line) {
                 self.set(&setting)?;
             }
         }
@@ -78,7 +79,20 @@ impl LoadOptions {
             .mut_args(|argument| argument.default_value(Resettable::Reset));
         let matches = command.try_get_matches_from([format!("--{}={}", setting.key, setting.value)]);
         let outcome = matches.and_then(|matches| self.update_from_arg_matches(&matches));
-        outcome.map_err(|error| InvalidSetting(without_usage(&error)))
+        outcome.map_err(|error| InvalidSetting(without_usage(&error)))?;
+        if rival(&setting.key) == Some("sizes") {
+            self.sizes = None;
+        }
+        Ok(())
+    }
+}
+
+/// The other way to say the same: what is set last counts.
+fn rival(key: &str) -> Option<&'static str> {
+    match key {
+        "record-bytes" => Some("sizes"),
+        "sizes" => Some("record-bytes"),
+        _ => None,
     }
 }
 
@@ -161,6 +175,13 @@ mod tests {
     }
 
     #[test]
+    fn a_file_may_plan_several_faults_in_one_key() {
+        let file = file("fault = \"cut@1s, pause@2s:100ms\"\n");
+        let load = load(&format!("--workload {}", file.path().display())).expect("valid");
+        assert_eq!(load.fault.iter().map(ToString::to_string).collect::<Vec<_>>(), ["cut@1s", "pause@2s:0.1s"]);
+    }
+
+    #[test]
     fn unknown_keys_and_bad_values_name_the_file_and_the_key() {
         let unknown = file("partitons = 4\n");
         let error = load(&format!("--workload {}", unknown.path().display())).expect_err("a typing error").to_string();
@@ -171,6 +192,23 @@ mod tests {
         let nested = file("[producer]\nrate = 5\n");
         assert!(load(&format!("--workload {}", nested.path().display())).is_err());
         assert!(load("--workload /nowhere").is_err_and(|error| error.to_string().contains("/nowhere")));
+    }
+
+    #[test]
+    fn of_one_size_and_several_the_last_word_counts() {
+        let mixed = file("sizes = \"100:1,300:1\"\n");
+        let path = mixed.path().display();
+        let mut from_file = load(&format!("--workload {path}")).expect("valid");
+        assert!((from_file.sizes().mean_bytes() - 200.0).abs() < 1e-9);
+        from_file.set(&Setting::new("record_bytes", "500")).expect("valid");
+        assert!(from_file.sizes().is_fixed() && from_file.sizes().max_bytes() == 500);
+        from_file.set(&Setting::new("sizes", "100:1,300:1")).expect("valid");
+        assert!(!from_file.sizes().is_fixed());
+        let line = load(&format!("--workload {path} --record-bytes 400")).expect("valid");
+        assert_eq!(line.sizes().max_bytes(), 400);
+        let fixed = file("record_bytes = 500\n");
+        let line = load(&format!("--workload {} --sizes 100:1,300:1", fixed.path().display())).expect("valid");
+        assert!(!line.sizes().is_fixed());
     }
 
     #[test]

@@ -54,7 +54,7 @@ impl Signals {
         self.rest_until_ns.load(Ordering::Relaxed)
     }
 
-    /// A connection was lost or could not be made, or a request was refused.
+    /// A connection was lost or could not be made, or was won back just now, or a request was refused.
     pub fn note_trouble(&self, now_ns: u64) {
         self.trouble_ns.fetch_max(now_ns, Ordering::Relaxed);
     }

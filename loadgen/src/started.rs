@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_start_over_a_running_broker_is_refused() {
-        let address = crate::local_broker::start(crate::local_broker::NullLog::default()).expect("a port");
+        let address = crate::local_broker::start_null().expect("a port");
         let error = StartedBroker::start("exit 7", None, &address, &AtomicBool::new(false))
             .map(|_| ())
             .expect_err("somebody is there");

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::agent::UsageElsewhere;
 use crate::host::{ProcessReading, ProcessSampler, SystemReading};
+use crate::progress::ProcessUse;
 use crate::result::{ProcessResources, Resources};
 
 /// Looks at the processes of a run.
@@ -59,6 +60,22 @@ impl UsageMeter {
     /// The looks in order.
     pub fn samples(&self) -> &[Usage] {
         &self.samples
+    }
+
+    /// What broker and load generator used between the last two looks.
+    pub fn last_second(&self) -> (Option<ProcessUse>, Option<ProcessUse>) {
+        let (last, before) = match self.samples.as_slice() {
+            [.., before, last] => (last, before),
+            [last] => (last, &self.idle),
+            [] => return (None, None),
+        };
+        let secs = last.at_ns.saturating_sub(before.at_ns) as f64 / 1e9;
+        let process = |of: fn(&Usage) -> Option<ProcessReading>| {
+            let (now, earlier) = (of(last)?, of(before)?);
+            let cpu_cores = now.cpu().saturating_sub(earlier.cpu()).as_secs_f64() / secs.max(1e-3);
+            Some(ProcessUse { cpu_cores, rss_bytes: now.rss_bytes })
+        };
+        (process(|usage| usage.broker), process(|usage| usage.loadgen))
     }
 
     /// What was used between two moments, for so many bytes of payload.

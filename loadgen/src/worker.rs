@@ -10,7 +10,7 @@ use mio::{Events, Poll, Token};
 
 use crate::clock::{Clock, Timer};
 use crate::cluster::CALL_TIMEOUT;
-use crate::consumer::{Consumer, ConsumerSettings};
+use crate::consumer::{Assignment, Consumer, ConsumerSettings, Reader};
 use crate::error::{Error, local};
 use crate::integrity::PartitionSeen;
 use crate::payload::PayloadWriter;
@@ -104,7 +104,11 @@ impl ProducerThread {
             producers: producers.collect::<Result<_, _>>()?,
             epoll,
             brokers,
-            payload: PayloadWriter::new(settings.workload.record_bytes, settings.workload.seed),
+            payload: PayloadWriter::with_entropy(
+                settings.workload.value_bytes_max(),
+                settings.workload.records.entropy,
+                settings.workload.seed,
+            ),
             outlet: Some(outlet),
             records_max,
         })
@@ -183,19 +187,19 @@ pub struct ConsumerThread {
 /// What a thread of consumers read.
 #[derive(Debug)]
 pub struct ConsumerReport {
-    /// By partition.
-    pub seen: Vec<(u32, PartitionSeen)>,
+    /// By group and partition.
+    pub seen: Vec<(Reader, PartitionSeen)>,
     /// When the last of its partitions was read up to its target.
     pub finished_ns: u64,
 }
 
 impl ConsumerThread {
-    /// Connects one consumer for each list of partitions.
-    pub fn open(assignments: &[Vec<u32>], settings: &Arc<ConsumerSettings>, outlet: Outlet) -> Result<Self, Error> {
+    /// Connects one consumer for each assignment.
+    pub fn open(assignments: &[Assignment], settings: &Arc<ConsumerSettings>, outlet: Outlet) -> Result<Self, Error> {
         let brokers = settings.topic.brokers.len();
         let epoll = Loop::new(settings.clock, assignments.len() * brokers)?;
-        let consumers = assignments.iter().enumerate().map(|(place, partitions)| {
-            Consumer::open(partitions, settings.clone(), epoll.poll.registry(), place * brokers)
+        let consumers = assignments.iter().enumerate().map(|(place, assignment)| {
+            Consumer::open(assignment, settings.clone(), epoll.poll.registry(), place * brokers)
         });
         Ok(Self { consumers: consumers.collect::<Result<_, _>>()?, epoll, brokers, outlet: Some(outlet) })
     }

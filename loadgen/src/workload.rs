@@ -1,15 +1,22 @@
 //! The load that was asked for: parsed, bounded and consistent, or refused with the reason.
 
+mod arrivals;
+mod records;
+
 use std::time::Duration;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::{FAULTS_MAX, FaultKind, FaultPlan};
+use crate::keys::{KEY_BYTES_MAX, KEY_SPACE_MAX, ZIPF_EXPONENT_MAX};
 use crate::options::LoadOptions;
 use crate::payload::STAMP_BYTES;
+use crate::raw_batch::BatchLayout;
 use crate::result::{self, Acks};
-use crate::schedule::Arrival;
+
+pub use arrivals::Arrivals;
+pub use records::RecordShape;
 
 /// Kafka's `max.request.size`: how much a client sends in one request, one batch aside.
 pub const REQUEST_BYTES_MAX: usize = 1024 * 1024;
@@ -23,6 +30,10 @@ pub const FETCH_PARTITION_BYTES_MAX: u32 = 1024 * 1024;
 pub const FETCH_WAIT_MS_MAX: u32 = 500;
 /// Largest accepted batch: what a broker can be told to take with `message.max.bytes` in practice.
 pub(crate) const BATCH_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// What a batch takes before compression: a codec that shrinks it a thousandfold must not make it grow without end.
+pub const UNCOMPRESSED_BATCH_BYTES_MAX: usize = BATCH_BYTES_MAX as usize;
+/// Consumers of all groups: each has a connection to every leader.
+pub(crate) const CONSUMERS_MAX: u32 = 1_000;
 /// A record's bytes in a batch besides its value: length, attributes, deltas, null key, value length, header count.
 pub const RECORD_OVERHEAD_BYTES_MAX: usize = 21;
 /// The header of a batch.
@@ -46,8 +57,26 @@ pub enum Mode {
 pub enum Verify {
     /// Every record.
     Full,
-    /// None beyond those that the measured consumers read.
+    /// None: consumers read when a record was due, and nothing else of it.
     Off,
+}
+
+/// How producers work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+pub enum ClientMode {
+    /// Like Kafka's own client: each record is encoded when it is due.
+    Modelled,
+    /// From batches encoded ahead, of which stamps and checksums are written.
+    Raw,
+}
+
+impl From<ClientMode> for result::ClientMode {
+    fn from(mode: ClientMode) -> Self {
+        match mode {
+            ClientMode::Modelled => Self::Modelled,
+            ClientMode::Raw => Self::Raw,
+        }
+    }
 }
 
 /// A load without contradictions.
@@ -55,24 +84,26 @@ pub enum Verify {
 pub struct Workload {
     /// What is measured.
     pub mode: Mode,
-    /// Offered records a second over all producers; 0 is a closed loop.
-    pub records_per_s: f64,
-    /// Distribution of the gaps.
-    pub arrival: Arrival,
+    /// When records are due.
+    pub arrivals: Arrivals,
     /// Measured window.
     pub duration: Duration,
     /// Load before it.
     pub warmup: Duration,
-    /// Bytes of a value.
+    /// Bytes of a value, on average where they differ.
     pub record_bytes: usize,
+    /// What records look like.
+    pub records: RecordShape,
     /// Partitions of the topic.
     pub partitions: u32,
     /// Replicas of each.
     pub replication_factor: u16,
     /// Producer clients.
     pub producers: u32,
-    /// Consumer clients while the clock runs.
+    /// Consumer clients of a group while the clock runs.
     pub consumers: u32,
+    /// Groups of them, each of which reads everything.
+    pub groups: u32,
     /// What an acknowledgement waits for.
     pub acks: Acks,
     /// Longest wait for company.
@@ -85,6 +116,8 @@ pub struct Workload {
     pub idempotent: bool,
     /// Bytes written before consuming starts.
     pub prefill_bytes: u64,
+    /// How producers work.
+    pub client_mode: ClientMode,
     /// Start of every random stream.
     pub seed: u64,
     /// Whether all records are read and checked.
@@ -98,7 +131,9 @@ pub struct Workload {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidWorkload {
     /// Too small for the check data, or larger than its batch.
-    #[error("--record-bytes {0} must be from {STAMP_BYTES} (the check data) to what --batch-bytes {1} can hold")]
+    #[error(
+        "--record-bytes {0} must be from {STAMP_BYTES} (the check data) to what --batch-bytes {1} can hold, its key included"
+    )]
     RecordBytes(u64, u64),
     /// Outside what brokers take.
     #[error("--batch-bytes {0} must be at most {BATCH_BYTES_MAX}")]
@@ -124,19 +159,51 @@ pub enum InvalidWorkload {
     #[error("--fault {0}")]
     Fault(String),
     /// More than the schedule can resolve.
-    #[error("--rate of {0} records/s is beyond 100 million")]
+    #[error("--rate of {0} records/s at its fastest is beyond 100 million")]
     Rate(u64),
+    /// More connections than one process should hold.
+    #[error("--consumers {0} in each of --groups {1} are more than {CONSUMERS_MAX} in all")]
+    Consumers(u32, u32),
+    /// No keys, or more than can be numbered.
+    #[error("--key-space must be from 1 to {KEY_SPACE_MAX}")]
+    KeySpace,
+    /// Too short to tell all keys apart, or longer than a key.
+    #[error("--key-bytes {0} must be from {1}, the digits of --key-space {2}, to {KEY_BYTES_MAX}")]
+    KeyBytes(u32, usize, u64),
+    /// No power law.
+    #[error("--zipf-exponent must be above 0 and at most {ZIPF_EXPONENT_MAX}")]
+    ZipfExponent,
+    /// A byte has eight bits.
+    #[error("--entropy must be from 0 to 8 bits a byte")]
+    Entropy,
+    /// Nothing that one would call bursts.
+    #[error("--burst-on and --burst-off must each be from 1 ms to 10 minutes")]
+    Bursts,
+    /// What is encoded ahead is all alike.
+    #[error(
+        "--client-mode raw has records of one size, without keys, full entropy and compression: leave {0} out, or use modelled"
+    )]
+    Raw(&'static str),
+    /// Two courses at once.
+    #[error("--ramp-from and --arrival burst exclude each other: a ramp has constant or poisson gaps")]
+    RampOfBursts,
+    /// The warm-up has this rate, and would be empty.
+    #[error("--ramp-from must be a rate above 0")]
+    RampFromNothing,
 }
 
 impl Workload {
     /// Checks the options against each other.
     pub fn from_options(args: &LoadOptions) -> Result<Self, InvalidWorkload> {
-        let record_in_batch = args.record_bytes + (RECORD_OVERHEAD_BYTES_MAX + BATCH_HEADER_BYTES) as u64;
         if args.batch_bytes > BATCH_BYTES_MAX {
             return Err(InvalidWorkload::BatchBytes(args.batch_bytes));
         }
-        if args.record_bytes < STAMP_BYTES as u64 || record_in_batch > args.batch_bytes {
-            return Err(InvalidWorkload::RecordBytes(args.record_bytes, args.batch_bytes));
+        let records = RecordShape::from_options(args)?;
+        if let Some(option) = records.what_raw_cannot().filter(|_| args.client_mode == ClientMode::Raw) {
+            return Err(InvalidWorkload::Raw(option));
+        }
+        if args.consumers * args.groups > CONSUMERS_MAX {
+            return Err(InvalidWorkload::Consumers(args.consumers, args.groups));
         }
         if args.duration < Duration::from_millis(100) {
             return Err(InvalidWorkload::Duration);
@@ -148,30 +215,32 @@ impl Workload {
         if reads_backlog && args.consumers == 0 {
             return Err(InvalidWorkload::NoConsumers);
         }
-        let records_per_s = args.rate.records_per_s(args.record_bytes as usize);
-        if records_per_s > 1e8 {
-            return Err(InvalidWorkload::Rate(records_per_s as u64));
-        }
+        let mut arrivals = Arrivals::from_options(args, records.payload_bytes_mean())?;
         let mode = if args.consumers == 0 { Mode::Produce } else { args.mode };
+        if mode == Mode::Consume {
+            // Consuming a filled topic has no schedule: the readers go as fast as they can.
+            arrivals.records_per_s = 0.0;
+        }
         Ok(Self {
             mode,
-            // Consuming a filled topic has no schedule: the readers go as fast as they can.
-            records_per_s: if mode == Mode::Consume { 0.0 } else { records_per_s },
-            arrival: args.arrival,
+            arrivals,
             duration: args.duration,
             // The clock of a backlog starts when its readers do.
             warmup: if reads_backlog { Duration::ZERO } else { args.warmup },
-            record_bytes: args.record_bytes as usize,
+            record_bytes: records.sizes.mean_bytes().round() as usize,
+            records,
             partitions: args.partitions,
             replication_factor: args.replication_factor,
             producers: args.producers,
             consumers: if mode == Mode::Produce { 0 } else { args.consumers },
+            groups: if mode == Mode::Produce { 1 } else { args.groups },
             acks: args.acks,
             linger: args.linger,
             batch_bytes: args.batch_bytes as usize,
             in_flight: args.in_flight as usize,
             idempotent: args.idempotent,
             prefill_bytes: args.prefill,
+            client_mode: args.client_mode,
             seed: args.seed,
             verify: args.verify,
             faults: planned_faults(args, mode)?,
@@ -188,28 +257,33 @@ impl Workload {
         !self.faults.is_empty()
     }
 
+    /// How batches are encoded ahead, in raw mode.
+    pub fn raw_layout(&self) -> Option<BatchLayout> {
+        let raw = self.client_mode == ClientMode::Raw;
+        raw.then(|| BatchLayout::new(self.value_bytes_max(), self.batch_bytes, self.seed))
+    }
+
     /// No schedule: the next record follows as soon as it may.
     pub fn is_closed_loop(&self) -> bool {
-        self.records_per_s == 0.0
+        self.arrivals.records_per_s == 0.0
     }
 
     /// The same as the result file tells it.
     pub fn describe(&self) -> result::Workload {
-        let kind = match self.arrival {
-            _ if self.is_closed_loop() => result::ArrivalKind::ClosedLoop,
-            Arrival::Constant => result::ArrivalKind::Constant,
-            Arrival::Poisson => result::ArrivalKind::Poisson,
-        };
         let phase = |name: &str, length: Duration| result::Phase { name: name.into(), secs: length.as_secs_f64() };
-        result::Workload {
+        let mut told = result::Workload {
             topics: 1,
             partitions: self.partitions,
             replication_factor: self.replication_factor,
             producers: self.producers,
             consumers: self.consumers,
+            groups: (self.groups > 1).then_some(self.groups),
             record_bytes: self.record_bytes as u32,
+            sizes: Vec::new(),
             key_bytes: None,
-            arrival: result::Arrival { kind, records_per_s: (!self.is_closed_loop()).then_some(self.records_per_s) },
+            keys: None,
+            entropy_bits_per_byte: None,
+            arrival: self.arrivals.describe(),
             phases: vec![phase("warmup", self.warmup), phase("measure", self.duration)],
             acks: self.acks,
             linger_ms: self.linger.as_secs_f64() * 1e3,
@@ -223,14 +297,16 @@ impl Workload {
                 max_wait_ms: FETCH_WAIT_MS_MAX,
             }),
             overload_policy: result::OverloadPolicy::Queue,
-            client_mode: result::ClientMode::Modelled,
+            client_mode: self.client_mode.into(),
             integrity: match self.verify {
                 Verify::Full => result::IntegrityMode::Full,
                 Verify::Off => result::IntegrityMode::Off,
             },
             seed: self.seed,
             faults: self.faults.iter().map(ToString::to_string).collect(),
-        }
+        };
+        self.records.describe(&mut told);
+        told
     }
 }
 
@@ -261,80 +337,4 @@ fn planned_faults(args: &LoadOptions, mode: Mode) -> Result<Vec<FaultPlan>, Inva
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::Parser;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        run: crate::options::RunOptions,
-    }
-
-    fn parse(line: &str) -> Result<Workload, String> {
-        let line = Line::try_parse_from(format!("loadgen {line}").split_whitespace()).map_err(|e| e.to_string())?;
-        Workload::from_options(&line.run.load).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn the_default_run_is_an_open_loop_that_ends_within_a_minute() {
-        let workload = parse("").expect("defaults are consistent");
-        assert!((workload.records_per_s - 20_000.0).abs() < 1e-6);
-        assert!(!workload.is_closed_loop());
-        assert!(workload.warmup + workload.duration < Duration::from_secs(45));
-    }
-
-    #[test]
-    fn rate_zero_is_a_closed_loop_and_says_so() {
-        let workload = parse("--rate 0").expect("valid");
-        assert_eq!(workload.describe().arrival.kind, result::ArrivalKind::ClosedLoop);
-        assert_eq!(workload.describe().arrival.records_per_s, None);
-    }
-
-    #[test]
-    fn unknown_options_and_values_fail() {
-        for line in [
-            "--rat 5",
-            "--acks 2",
-            "--mode produse",
-            "--rate 5parsecs",
-            "--linger 5x",
-            "--partitions 0",
-            "--bootstrap foo",
-            "--bootstrap :1",
-        ] {
-            assert!(parse(line).is_err(), "{line}");
-        }
-    }
-
-    #[test]
-    fn contradictions_are_named() {
-        assert!(parse("--idempotent --acks 1").is_err_and(|error| error.contains("--acks all")));
-        assert!(parse("--idempotent --in-flight 6").is_err());
-        assert!(parse("--record-bytes 31").is_err_and(|error| error.contains("32")));
-        assert!(parse("--record-bytes 16KiB --batch-bytes 16KiB").is_err());
-        assert!(parse("--mode consume --consumers 0").is_err());
-        assert!(parse("--duration 1ms").is_err());
-    }
-
-    #[test]
-    fn faults_are_ordered_and_must_fit_the_run() {
-        let planned = |line: &str| parse(&format!("--duration 10s {line}")).map(|workload| workload.faults);
-        let faults = planned("--fault cut@8s --fault pause@1s:200ms,kill@3s").expect("valid");
-        assert_eq!(faults.iter().map(|fault| fault.kind.name()).collect::<Vec<_>>(), ["pause", "kill", "cut"]);
-        for (line, word) in [
-            ("--fault kill@10s", "window"),
-            ("--fault pause@1s:2s --fault cut@2s", "next"),
-            ("--fault slow-consumer@1s:1s --mode produce", "consumers"),
-            ("--fault cut@1s --mode consume", "producers"),
-            ("--fault explode@1s", "kill@15s"),
-        ] {
-            assert!(planned(line).is_err_and(|error| error.contains(word)), "{line}");
-        }
-    }
-
-    #[test]
-    fn no_consumers_means_produce_only() {
-        assert_eq!(parse("--consumers 0").map(|workload| workload.mode), Ok(Mode::Produce));
-    }
-}
+pub(crate) mod tests;

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use loadgen::client::Client;
 use loadgen::cluster::{create_topic, find_topic};
 use loadgen::host::listener;
-use loadgen::local_broker::{self, NullLog};
+use loadgen::local_broker;
 use loadgen::result::{RunResult, Verdict};
 use protocol::api_key::ApiKey;
 use protocol::error_code::ErrorCode;
@@ -124,7 +124,7 @@ fn a_call_without_an_answer_has_a_deadline_and_says_what_was_asked() {
 
 #[test]
 fn a_topic_of_another_shape_is_refused() {
-    let address = local_broker::start(NullLog::default()).expect("a port");
+    let address = local_broker::start_null().expect("a port");
     create_topic(&address, "loadgen-shape", 3, 1).expect("made");
     let error = find_topic(&address, "loadgen-shape", 2).expect_err("another shape").to_string();
     assert!(error.contains("loadgen-shape has 3 partitions where 2 are expected"), "{error}");
@@ -159,7 +159,7 @@ fn exists(address: &str, topic: &str, partitions: u32) -> bool {
 
 #[test]
 fn an_interruption_at_any_moment_keeps_the_result_and_removes_our_topic_only() {
-    let address = local_broker::start(NullLog::default()).expect("a port");
+    let address = local_broker::start_null().expect("a port");
     create_topic(&address, "loadgen-of-somebody-else", 1, 1).expect("made");
     for after_ms in [150, 400, 900, 2_000] {
         let directory = tempfile::tempdir().expect("a directory");
@@ -193,7 +193,7 @@ fn an_interruption_at_any_moment_keeps_the_result_and_removes_our_topic_only() {
 #[test]
 fn a_full_disk_under_the_result_is_said_and_the_result_is_kept_elsewhere() {
     let directory = tempfile::tempdir().expect("a directory");
-    let address = local_broker::start(NullLog::default()).expect("a port");
+    let address = local_broker::start_null().expect("a port");
     let options = format!("--mode produce --verify off --duration 300ms --quiet --bootstrap {address}");
     let output = loadgen(directory.path(), &options).args(["--json", "/dev/full"]).output().expect("it starts");
     let complained = complaint(&output);

@@ -196,5 +196,5 @@ fn a_machine_is_certified_by_its_own_noise() {
     let file = std::fs::read_dir(&machines).expect("a folder").flatten().next().expect("one file").path();
     let machine: Machine = serde_json::from_slice(&std::fs::read(&file).expect("readable")).expect("a machine");
     assert_eq!(file.file_stem().map(|stem| stem.to_string_lossy().into_owned()), Some(machine.id.clone()));
-    assert!(machine.noise.get("response_p50").is_some_and(|floor| floor.n == 8 && floor.median > 0.0));
+    assert!(machine.noise_floor.get("response_p50").is_some_and(|floor| floor.n == 8 && floor.median > 0.0));
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use loadgen::result::{RunResult, Verdict};
+use loadgen::result::{ClientMode, Kind, RunResult, Verdict};
 
 /// A directory of this test's own below the build directory: the broker refuses a temporary directory in memory.
 fn own_directory() -> tempfile::TempDir {
@@ -15,6 +15,8 @@ fn own_directory() -> tempfile::TempDir {
 fn loadgen(options: &[&str], directory: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
     command.args(options).arg("--out").arg(directory.join("out"));
+    // What is remembered of this machine is not a test's to change.
+    command.env("XDG_CACHE_HOME", directory.join("cache"));
     command.stdin(Stdio::null()).output().expect("the program starts")
 }
 
@@ -47,6 +49,10 @@ fn one_command_shows_the_product_and_leaves_nothing_behind() {
     let result: RunResult = serde_json::from_slice(&fs::read(&json[0]).expect("readable")).expect("a result");
     assert_eq!((result.integrity.verdict, result.error), (Verdict::Pass, None));
     assert!(result.target.embedded && result.target.product == "posthaste");
+    let config = &result.target.config;
+    assert!(config.contains_key("posthaste.shards") && config.contains_key("topic.retention.ms"), "{config:?}");
+    assert!(!config.keys().any(|name| name.contains("log.dir") || name.contains("listeners")), "{config:?}");
+    assert!(result.target.api_versions.contains_key("Produce"), "{:?}", result.target.api_versions);
     assert!(result.integrity.acked > 0 && result.integrity.consumed == result.integrity.acked);
     assert!(result.resources.broker.is_some(), "the broker's process was measured apart");
     let html = fs::read_to_string(&files(directory.path(), "html")[0]).expect("readable");
@@ -54,6 +60,36 @@ fn one_command_shows_the_product_and_leaves_nothing_behind() {
 
     assert_eq!(fs::read_dir(&data).expect("the parent stays").count(), 0, "the broker's directory is gone");
     assert_eq!(processes_of(directory.path()), Vec::<i32>::new(), "the broker's process is gone");
+}
+
+#[test]
+fn a_real_broker_takes_batches_that_were_encoded_ahead() {
+    let directory = own_directory();
+    let data = directory.path().join("data");
+    let options = "run --client-mode raw --rate 0 --record-bytes 100 --batch-bytes 64KiB --producers 2 --idempotent \
+                   --duration 1s --warmup 200ms --ceiling off --data-dir";
+    let options: Vec<&str> = options.split_whitespace().chain([data.to_str().expect("a plain path")]).collect();
+    let output = loadgen(&options, directory.path());
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let json = files(directory.path(), "json");
+    let result: RunResult = serde_json::from_slice(&fs::read(&json[0]).expect("readable")).expect("a result");
+    assert_eq!((result.integrity.verdict, result.workload.client_mode), (Verdict::Pass, ClientMode::Raw));
+    assert!(result.integrity.acked > 1_000 && result.integrity.consumed == result.integrity.acked);
+}
+
+#[test]
+fn a_selftest_uses_every_core_and_tells_what_integrity_costs() {
+    let directory = own_directory();
+    let output = loadgen(&["selftest", "--duration", "500ms", "--warmup", "100ms"], directory.path());
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("cost    of integrity: producing "), "{said}");
+    let json = files(directory.path(), "json");
+    let result: RunResult = serde_json::from_slice(&fs::read(&json[0]).expect("readable")).expect("a result");
+    assert_eq!(result.kind, Kind::Selftest);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    assert!(result.workload.producers as usize >= cores && result.quality.closed_loop);
+    assert!(result.calibration.integrity_cost.is_some_and(|cost| cost.produce.on_ns > 0.0));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Planned faults against the real broker, which the program starts, kills and starts again itself.
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -26,10 +27,14 @@ fn run(options: &str) -> (Option<i32>, RunResult) {
     ]);
     command.args(options.split_whitespace()).arg("--data-dir").arg(directory.path().join("data"));
     let output = command.arg("--out").arg(&out).stdin(Stdio::null()).output().expect("the program starts");
-    let files = fs::read_dir(&out).expect("a result").map(|entry| entry.expect("an entry").path());
+    (output.status.code(), result(&out))
+}
+
+fn result(out: &Path) -> RunResult {
+    let files = fs::read_dir(out).expect("a result").map(|entry| entry.expect("an entry").path());
     let mut json = files.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
     let text = fs::read(json.next().expect("a result")).expect("readable");
-    (output.status.code(), serde_json::from_slice(&text).expect("a result"))
+    serde_json::from_slice(&text).expect("a result")
 }
 
 #[test]
@@ -89,9 +94,31 @@ fn a_pause_a_cut_and_a_slow_consumer_are_carried_out_and_told() {
 }
 
 #[test]
+fn a_broker_of_the_users_is_found_by_itself_killed_and_started_again_by_the_users_command() {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let directory = tempfile::Builder::new().prefix("started-").tempdir_in(target).expect("a directory");
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
+    let (program, data) = (env!("CARGO_BIN_EXE_loadgen"), directory.path().join("data"));
+    let start = format!("exec {program} embedded-broker --data {} --listen 127.0.0.1:{port}", data.display());
+    let mut command = Command::new(program);
+    let options = format!(
+        "run --quiet --ceiling off --rate 1000 --warmup 200ms --duration 5s --idempotent --bootstrap 127.0.0.1:{port}"
+    );
+    command.args(options.split_whitespace()).args(["--start", &start, "--fault", "pause@500ms:100ms, kill@1s"]);
+    let output = command.arg("--out").arg(directory.path().join("out")).stdin(Stdio::null()).output();
+    let output = output.expect("the program starts");
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let result = result(&directory.path().join("out"));
+    assert_eq!((result.error.as_deref(), result.integrity.verdict), (None, Verdict::Pass));
+    assert_eq!(result.integrity.acked, result.integrity.produced);
+    assert_eq!(result.faults.iter().map(|fault| fault.kind.as_str()).collect::<Vec<_>>(), ["pause", "kill"]);
+    assert!(result.faults.iter().all(|fault| fault.duration_secs.is_some()), "{:?}", result.faults);
+}
+
+#[test]
 fn a_fault_that_nobody_could_carry_out_is_refused_before_anything_is_sent() {
     let directory = tempfile::tempdir().expect("a directory");
-    let address = loadgen::local_broker::start(loadgen::local_broker::NullLog::default()).expect("a port");
+    let address = loadgen::local_broker::start_null().expect("a port");
     let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
     command.args(["run", "--fault", "pause@1s:100ms", "--bootstrap", &address, "--broker-pid", "1"]);
     let output = command.arg("--out").arg(directory.path()).stdin(Stdio::null()).output().expect("the program starts");

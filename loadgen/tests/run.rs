@@ -1,6 +1,7 @@
 //! Whole runs against a broker in this process that tells the truth, or plants one fault.
 
 mod faulty_broker;
+mod shapes;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -11,7 +12,7 @@ use faulty_broker::{Fault, FaultyLog};
 use loadgen::local_broker;
 use loadgen::options::RunOptions;
 use loadgen::progress::Progress;
-use loadgen::result::{RunResult, Verdict, decode_histogram, histogram_name};
+use loadgen::result::{ClientMode, RunResult, Verdict, decode_histogram, histogram_name};
 use loadgen::run::execute;
 
 #[derive(Parser)]
@@ -75,12 +76,41 @@ fn each_planted_fault_is_found_and_only_that_one() {
 }
 
 #[test]
+fn raw_producers_are_convicted_and_acquitted_like_modelled_ones() {
+    for options in ["--client-mode raw --idempotent --producers 2", "--client-mode raw --rate 0 --duration 300ms"] {
+        let result = run(Fault::None, options);
+        assert_eq!((result.error.as_deref(), result.integrity.verdict), (None, Verdict::Pass), "{options}");
+        assert!(result.integrity.produced > 2_000 && result.integrity.acked == result.integrity.consumed);
+        assert_eq!(result.workload.client_mode, ClientMode::Raw);
+    }
+    let found = |fault| {
+        let integrity = run(fault, "--client-mode raw").integrity;
+        (integrity.missing > 0, integrity.duplicate > 0, integrity.out_of_order > 0, integrity.corrupt > 0)
+    };
+    assert_eq!(found(Fault::Lose(20)), (true, false, false, false));
+    assert_eq!(found(Fault::Double(20)), (false, true, false, false));
+    assert_eq!(found(Fault::Swap(20)), (false, false, true, false));
+    assert_eq!(found(Fault::Harm(20)), (true, false, false, true));
+    let away = run(Fault::Leaderless(20, 12), "--client-mode raw --idempotent --linger 0ms");
+    assert_eq!((away.error.as_deref(), away.integrity.verdict), (None, Verdict::Pass));
+    assert!(away.summary.produce.is_some_and(|produce| produce.retries > 0 && produce.errors.is_empty()));
+}
+
+#[test]
 fn a_run_that_only_produces_is_verified_by_reading_back() {
     let result = run(Fault::Lose(20), "--mode produce");
     assert_eq!(result.integrity.verdict, Verdict::Fail);
     assert!(result.summary.consume.is_none());
     let unread = run(Fault::Lose(20), "--mode produce --verify off");
     assert_eq!((unread.integrity.verdict, unread.integrity.consumed), (Verdict::NotChecked, 0));
+}
+
+#[test]
+fn without_verification_consumers_measure_and_claim_nothing() {
+    let result = run(Fault::Double(20), "--verify off");
+    assert_eq!((result.integrity.verdict, result.integrity.consumed), (Verdict::NotChecked, 0));
+    let consume = result.summary.consume.expect("consumed");
+    assert!(consume.records > 1_000 && consume.latency.end_to_end.is_some());
 }
 
 #[test]

@@ -120,6 +120,21 @@ fn a_verification_that_ends_leaves_a_ledger_that_says_so_and_no_topic() {
 }
 
 #[test]
+fn a_ledger_that_cannot_grow_ends_the_run_at_once_and_is_the_reason_told() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let address = local_broker::start(FaultyLog::new(Fault::None)).expect("a port");
+    let command = verify(directory.path(), &format!("--duration 10m --quiet --bootstrap {address}"));
+    let words: Vec<&str> = command.get_args().map(|word| word.to_str().expect("plain")).collect();
+    // No file may grow beyond a kilobyte, which a program that ignores the signal for it takes for a full disk.
+    let limited = format!("trap '' XFSZ; ulimit -f 1; exec {} {}", env!("CARGO_BIN_EXE_loadgen"), words.join(" "));
+    let output = Command::new("/bin/sh").args(["-c", &limited]).stdin(Stdio::null()).output().expect("a shell");
+    assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+    let result: RunResult = serde_json::from_slice(&output.stdout).expect("the result on standard output");
+    assert!(result.error.as_ref().is_some_and(|error| error.contains("cannot write the ledger")), "{:?}", result.error);
+    assert_eq!(result.integrity.verdict, Verdict::Incomplete);
+}
+
+#[test]
 fn a_ledger_that_is_none_or_that_cannot_be_written_is_one_clear_line() {
     let directory = tempfile::tempdir().expect("a directory");
     let foreign = directory.path().join("foreign.ledger");

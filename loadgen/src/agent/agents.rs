@@ -96,7 +96,8 @@ impl Agents {
             // Agents do not tell at once what was acknowledged, so that nobody could say when the broker was back.
             return Err(InvalidWorkload::Fault("is planned for clients of this process, not for --agents".into()));
         }
-        let (agents, clients) = (self.workers(), workload.producers + workload.consumers.min(workload.partitions));
+        let (agents, clients) =
+            (self.workers(), workload.producers + workload.consumers.min(workload.partitions) * workload.groups);
         if agents > clients as usize {
             return Err(InvalidWorkload::IdleAgents(agents, clients));
         }

@@ -5,9 +5,9 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::Topic;
+use crate::consumer;
 use crate::crew::Roles;
-use crate::payload::STAMP_BYTES;
-use crate::workload::{BATCH_BYTES_MAX, BATCH_HEADER_BYTES, RECORD_OVERHEAD_BYTES_MAX, Workload};
+use crate::workload::{BATCH_BYTES_MAX, CONSUMERS_MAX, ClientMode, Workload};
 
 /// The options allow so many of each.
 const CLIENTS_MAX: usize = 1_000;
@@ -28,8 +28,8 @@ pub struct Assignment {
     pub producers: Range<u32>,
     /// Records that each of them may send.
     pub records_max: u64,
-    /// Consumer clients at this agent, each with its partitions.
-    pub readers: Vec<Vec<u32>>,
+    /// Consumer clients at this agent.
+    pub readers: Vec<consumer::Assignment>,
     /// Tags of the runs whose records they expect.
     pub expected_runs: Vec<u32>,
     /// Where they begin to read, by partition; 0 where nothing is said.
@@ -65,20 +65,29 @@ impl Assignment {
     }
 
     /// Holds what came over the wire against the bounds that options have.
-    pub fn check(&self) -> Result<(), &'static str> {
+    pub fn check(&self) -> Result<(), String> {
         let (workload, topic) = (&self.workload, &self.topic);
         if !(1..=CLIENTS_MAX as u32).contains(&workload.producers) {
-            return Err("the producers are too many");
+            return Err("the producers are too many".into());
         }
-        let record_in_batch = workload.record_bytes.saturating_add(RECORD_OVERHEAD_BYTES_MAX + BATCH_HEADER_BYTES);
-        let batch_fits = record_in_batch <= workload.batch_bytes && workload.batch_bytes as u64 <= BATCH_BYTES_MAX;
-        let mut partitions = self.readers.iter().flatten();
+        if workload.batch_bytes as u64 > BATCH_BYTES_MAX {
+            return Err("the batches are too large".into());
+        }
+        let shape = workload.arrivals.check().and_then(|()| workload.records.check(workload.batch_bytes as u64));
+        shape.map_err(|error| format!("its load cannot be: {error}"))?;
+        let is_mean = workload.record_bytes == workload.records.sizes.mean_bytes().round() as usize;
+        let encodes = workload.client_mode == ClientMode::Modelled || workload.records.what_raw_cannot().is_none();
+        let groups = 1..=CONSUMERS_MAX;
+        let mut readers = self.readers.iter();
+        let mut partitions = self.readers.iter().flat_map(|reader| &reader.partitions);
         let rules = [
-            (workload.record_bytes >= STAMP_BYTES && batch_fits, "the sizes of records and batches are out of bounds"),
-            ((0.0..=1e8).contains(&workload.records_per_s), "the rate is out of bounds"),
+            (is_mean, "the size of records is not that of their shape"),
+            (encodes, "such records cannot be encoded ahead"),
+            (groups.contains(&workload.groups), "the groups are too many"),
+            (readers.all(|reader| reader.group < workload.groups), "a consumer has no such group"),
             ((1..=CLIENTS_MAX).contains(&workload.in_flight), "the requests in flight are out of bounds"),
             (self.producers.end <= workload.producers_in_all(), "a producer has no place in the load"),
-            (self.readers.len() <= CLIENTS_MAX, "the consumers are too many"),
+            (self.readers.len() <= CONSUMERS_MAX as usize, "the consumers are too many"),
             ((1..=PARTITIONS_MAX).contains(&topic.leaders.len()), "the partitions are too many"),
             (topic.leaders.len() == workload.partitions as usize, "topic and load differ in their partitions"),
             (self.expected_runs == [self.run], "records of other runs are expected"),
@@ -86,7 +95,7 @@ impl Assignment {
             (topic.leaders.iter().all(|&leader| leader < topic.brokers.len()), "a partition has no leader"),
             (partitions.all(|&one| (one as usize) < topic.leaders.len()), "a consumer has no such partition"),
         ];
-        rules.iter().find(|rule| !rule.0).map_or(Ok(()), |rule| Err(rule.1))
+        rules.iter().find(|rule| !rule.0).map_or(Ok(()), |rule| Err(rule.1.into()))
     }
 }
 
@@ -99,8 +108,12 @@ fn slice(whole: usize, parts: usize, part: usize) -> (usize, usize) {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::crew::deal_partitions;
+    use crate::crew::assignments;
+    use crate::keys::KeySettings;
+    use crate::sizes::SizeMixture;
 
     #[derive(clap::Parser)]
     struct Line {
@@ -120,7 +133,7 @@ pub(super) mod tests {
             versions: crate::client::Versions::default(),
             nodes: 1,
         };
-        let readers = deal_partitions(partitions, workload.consumers);
+        let readers = assignments(partitions, workload.consumers, workload.groups);
         Roles {
             producers: 0..workload.producers,
             readers,
@@ -136,17 +149,31 @@ pub(super) mod tests {
 
     #[test]
     fn every_client_and_every_partition_falls_to_one_agent() {
-        for (producers, consumers, agents) in [(5, 3, 2), (1, 1, 2), (3, 0, 3), (7, 9, 4)] {
-            let roles = roles(&format!("--producers {producers} --consumers {consumers} --partitions 12"));
+        for (producers, consumers, groups, agents) in
+            [(5, 3, 1, 2), (1, 1, 1, 2), (3, 0, 1, 3), (7, 9, 1, 4), (2, 2, 3, 3)]
+        {
+            let line = format!("--producers {producers} --consumers {consumers} --groups {groups} --partitions 12");
+            let roles = roles(&line);
             let parts = Assignment::deal(&roles, 5, agents);
             let indices: Vec<u32> = parts.iter().flat_map(|part| part.producers.clone()).collect();
             assert_eq!(indices, (0..producers).collect::<Vec<_>>());
-            let mut partitions: Vec<u32> = parts.iter().flat_map(|part| part.readers.concat()).collect();
-            partitions.sort_unstable();
             let all = if consumers == 0 { 0 } else { 12 };
-            assert_eq!(partitions, (0..all).collect::<Vec<_>>());
+            for group in 0..groups {
+                let readers = parts.iter().flat_map(|part| &part.readers).filter(|reader| reader.group == group);
+                let mut partitions: Vec<u32> = readers.flat_map(|reader| reader.partitions.clone()).collect();
+                partitions.sort_unstable();
+                assert_eq!(partitions, (0..all).collect::<Vec<_>>());
+            }
             assert!(parts.iter().all(|part| part.check() == Ok(()) && !part.is_empty()), "{parts:?}");
         }
+    }
+
+    fn keys(key_space: u64, key_bytes: u32) -> Option<KeySettings> {
+        Some(KeySettings { key_space, key_bytes, zipf_exponent: None })
+    }
+
+    fn reader(group: u32, partition: u32) -> Vec<consumer::Assignment> {
+        vec![consumer::Assignment { group, partitions: vec![partition] }]
     }
 
     #[test]
@@ -161,12 +188,26 @@ pub(super) mod tests {
         assert!(refuses(|part| part.workload.record_bytes = 1));
         assert!(refuses(|part| part.workload.batch_bytes = usize::MAX));
         assert!(refuses(|part| part.workload.record_bytes = usize::MAX));
-        assert!(refuses(|part| part.workload.records_per_s = f64::NAN));
+        assert!(refuses(|part| part.workload.records.sizes = SizeMixture::fixed(u64::MAX)));
+        assert!(refuses(|part| part.workload.records.entropy = f64::NAN));
+        assert!(refuses(|part| part.workload.arrivals.records_per_s = f64::NAN));
+        assert!(refuses(|part| part.workload.arrivals.ramp_from_per_s = Some(0.0)));
+        assert!(refuses(|part| part.workload.arrivals.bursts = Some((Duration::ZERO, Duration::ZERO))));
+        assert!(!refuses(|part| part.workload.records.keys = keys(10, 8)));
+        assert!(refuses(|part| part.workload.records.keys = keys(0, 8)));
+        assert!(refuses(|part| part.workload.records.keys = keys(10, u32::MAX)));
+        assert!(refuses(|part| {
+            part.workload.records.keys = keys(10, 8);
+            part.workload.client_mode = ClientMode::Raw;
+        }));
+        assert!(refuses(|part| part.workload.groups = u32::MAX));
         assert!(refuses(|part| part.workload.in_flight = 0));
         assert!(refuses(|part| part.workload.producers = u32::MAX / 2));
         assert!(refuses(|part| part.producers = 0..9));
         assert!(refuses(|part| part.topic.leaders = vec![7; 4]));
         assert!(refuses(|part| part.topic.leaders = Vec::new()));
-        assert!(refuses(|part| part.readers = vec![vec![4]]));
+        assert!(!refuses(|part| part.readers = reader(0, 3)));
+        assert!(refuses(|part| part.readers = reader(0, 4)));
+        assert!(refuses(|part| part.readers = reader(1, 3)));
     }
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::agent::assignment::Assignment;
 use crate::collector::Merged;
+use crate::consumer::Reader;
 use crate::host::ProcessReading;
 use crate::integrity::PartitionSeen;
 use crate::producer::ProducerReport;
@@ -136,8 +137,8 @@ pub enum Report {
     Ended(Side, Option<String>),
     /// What one producer knows.
     Producer(Box<ProducerReport>),
-    /// What was read from one partition.
-    Seen(u32, Box<PartitionSeen>),
+    /// What a group has read from one partition.
+    Seen(Reader, Box<PartitionSeen>),
     /// Nothing more of this phase; when the last consumer had read all it should.
     Finished(Option<u64>),
 }

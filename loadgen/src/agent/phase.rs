@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use crate::agent::assignment::Assignment;
 use crate::agent::message::{Report, SecondReport, Side};
+use crate::consumer::Reader;
 use crate::crew::Reports;
 use crate::integrity::PartitionSeen;
 use crate::producer::ProducerReport;
@@ -111,7 +112,7 @@ impl Phase {
                 *part = Part { outlet: None, is_at_work: false, error, last_second: part.last_second };
             }
             Report::Producer(report) => return self.take_producer(*report),
-            Report::Seen(partition, seen) => return self.take_seen(partition, *seen),
+            Report::Seen(reader, seen) => return self.take_seen(reader, *seen),
             Report::Finished(finished_ns) => {
                 self.reports.finished_ns = finished_ns;
                 self.is_finished = true;
@@ -152,13 +153,14 @@ impl Phase {
         Ok(())
     }
 
-    fn take_seen(&mut self, partition: u32, seen: PartitionSeen) -> Result<(), String> {
+    fn take_seen(&mut self, reader: Reader, seen: PartitionSeen) -> Result<(), String> {
         let Assignment { readers, run, workload, .. } = &self.assignment;
-        let is_ours = readers.iter().flatten().any(|&one| one == partition);
+        let (group, partition) = reader;
+        let is_ours = readers.iter().any(|one| one.group == group && one.partitions.contains(&partition));
         if !is_ours || !seen.is_consistent(*run, partition, workload.producers_in_all() as usize) {
-            return Err(format!("its account of partition {partition} cannot be true"));
+            return Err(format!("its account of partition {partition} in group {group} cannot be true"));
         }
-        self.reports.seen.insert(partition, seen);
+        self.reports.seen.insert(reader, seen);
         Ok(())
     }
 
@@ -182,13 +184,15 @@ mod tests {
     use super::*;
     use crate::agent::assignment::tests::roles;
     use crate::collector::{Collector, Merged};
+    use crate::consumer;
     use crate::integrity::AckLedger;
     use crate::recorder::{Counts, Histograms};
 
     /// Producer 0 and the reader of partitions 1 and 3, of two producers and two readers.
     fn phase() -> (Collector, Phase) {
         let part = Assignment::deal(&roles("--producers 2 --consumers 2 --partitions 4"), 5, 2).swap_remove(0);
-        assert_eq!((part.producers.clone(), part.readers.clone()), (0..1, vec![vec![1, 3]]));
+        let reader = consumer::Assignment { group: 0, partitions: vec![1, 3] };
+        assert_eq!((part.producers.clone(), part.readers.clone()), (0..1, vec![reader]));
         let (collector, mut outlets) = Collector::new(2);
         (collector, Phase::new(part, outlets.pop(), outlets.pop()))
     }
@@ -220,9 +224,11 @@ mod tests {
         assert!(believed(vec![account(0, "[[0, 9]]")]));
         assert!(!believed(vec![account(1, "[[0, 9]]")]), "another agent's producer");
         assert!(!believed(vec![account(0, "[[0, 10]]")]), "more acknowledged than produced");
-        let seen = |partition| Report::Seen(partition, Box::new(PartitionSeen::new(&[1], partition, 2)));
-        assert!(believed(vec![seen(3)]));
-        assert!(!believed(vec![seen(2)]), "another agent's partition");
+        let seen =
+            |group, partition| Report::Seen((group, partition), Box::new(PartitionSeen::new(&[1], partition, 2)));
+        assert!(believed(vec![seen(0, 3)]));
+        assert!(!believed(vec![seen(0, 2)]), "another agent's partition");
+        assert!(!believed(vec![seen(1, 3)]), "a group that there is not");
         let (_collector, mut early) = phase();
         assert!(early.take(second(0), &Control::default()).is_err(), "before the start");
     }

@@ -97,7 +97,7 @@ impl Work {
             crew.hand_over_seconds(reports);
         }
         reports.extend(known.producers.into_values().map(|report| Report::Producer(Box::new(report))));
-        reports.extend(known.seen.into_iter().map(|(partition, seen)| Report::Seen(partition, Box::new(seen))));
+        reports.extend(known.seen.into_iter().map(|(reader, seen)| Report::Seen(reader, Box::new(seen))));
         reports.push(Report::Finished(known.finished_ns));
     }
 }

@@ -13,6 +13,7 @@ pub(super) fn calibration(evidence: &Evidence) -> Calibration {
     Calibration {
         generator_ceiling: None,
         agents,
+        integrity_cost: None,
         cpu_probe: Some(NoiseProbe { before_ns: before.cpu_ns, after_ns: after.cpu_ns }),
         fdatasync_probe: flushes.map(|(before_ns, after_ns)| NoiseProbe { before_ns, after_ns }),
     }

@@ -43,11 +43,12 @@ pub(super) fn quality(
     // A run that was cut short says nothing of what the broker could have kept up with.
     let saturated = evidence.error.is_none()
         && offered * ACHIEVED_SHARE_MIN - achieved > under_way(evidence, summary) / summary.measured_secs.max(1e-9);
-    let threads =
-        (workload.producers as usize).min(cores(evidence)).max((workload.consumers as usize).min(cores(evidence)));
+    let (cores, readers) = (cores(evidence), workload.consumers * workload.groups);
+    let threads = (workload.producers as usize).min(cores).max((readers as usize).min(cores));
     let busy = resources.loadgen.as_ref().map_or(0.0, |used| used.cpu_secs() / summary.measured_secs.max(1e-9));
     Quality {
-        steady: window.and_then(|window| steady(window)),
+        // A ramp ends elsewhere than it began by intent.
+        steady: window.filter(|_| workload.arrivals.ramp_from_per_s.is_none()).and_then(|window| steady(window)),
         client_limited: summary.measured_secs > 0.0 && busy > BUSY_SHARE_MAX * threads as f64,
         saturated,
         noisy: noisy(resources, calibration),
@@ -70,7 +71,7 @@ fn cores(evidence: &Evidence) -> usize {
 fn under_way(evidence: &Evidence, summary: &Summary) -> f64 {
     let service = summary.produce.as_ref().and_then(|produce| produce.latency.service.as_ref()?.mean_ns);
     let secs = evidence.workload.linger.as_secs_f64() + service.unwrap_or(0.0) / 1e9;
-    evidence.workload.records_per_s * secs
+    evidence.workload.arrivals.records_per_s * secs
 }
 
 fn notes(evidence: &Evidence) -> Vec<String> {

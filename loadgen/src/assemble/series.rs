@@ -11,7 +11,7 @@ use crate::workload::Mode;
 /// The columns of a run.
 pub(super) fn series(evidence: &Evidence, window: &Window<'_>) -> Series {
     let (workload, timeline) = (&evidence.workload, &window.timeline);
-    let value_bytes = workload.record_bytes as f64;
+    let payload_bytes = workload.records.payload_bytes_mean();
     let rows = window.collector.rows();
     let produced = workload.mode != Mode::Consume;
     let with_consumers = workload.consumers > 0;
@@ -31,10 +31,10 @@ pub(super) fn series(evidence: &Evidence, window: &Window<'_>) -> Series {
     let warmup_secs = (timeline.measure_ns - timeline.start_ns) as f64 / 1e9;
     Series {
         t_secs: rows.iter().map(|row| warmup_secs + row.second as f64 + 1.0).collect(),
-        offered_bytes_per_s: column(produced && !workload.is_closed_loop(), &|_| {
-            Some(workload.records_per_s * value_bytes)
+        offered_bytes_per_s: column(produced && !workload.is_closed_loop(), &|row| {
+            Some(workload.offered_per_s(timeline, row.second) * payload_bytes)
         }),
-        achieved_bytes_per_s: column(produced, &|row| per_s(row, row.counts.acked_records as f64 * value_bytes)),
+        achieved_bytes_per_s: column(produced, &|row| per_s(row, row.counts.acked_payload_bytes as f64)),
         consumed_bytes_per_s: column(with_consumers, &|row| per_s(row, row.counts.consumed_bytes as f64)),
         errors_per_s: column(produced, &|row| per_s(row, row.counts.failed_records as f64)),
         inflight_requests: column(produced, &|row| per_s(row, row.counts.produce_in_flight_ns as f64 / 1e9)),
@@ -60,9 +60,11 @@ pub(super) fn series(evidence: &Evidence, window: &Window<'_>) -> Series {
 /// Records that were there and not yet read, at the end of each second. Counted from the acknowledgements, so that a consumer which is
 /// ahead of them shows as 0.
 fn unread_records(evidence: &Evidence, rows: &[Row]) -> Vec<Option<u64>> {
-    let (mut written, mut read) = (evidence.backlog_records, 0);
+    // Unread is what any group has before it.
+    let groups = u64::from(evidence.workload.groups);
+    let (mut written, mut read) = (evidence.backlog_records * groups, 0);
     let after = rows.iter().map(|row| {
-        written += row.counts.acked_records;
+        written += row.counts.acked_records * groups;
         read += row.counts.consumed_records;
         Some(written.saturating_sub(read))
     });

@@ -7,8 +7,8 @@ use crate::evidence::Evidence;
 use crate::producer::ProducerReport;
 use crate::recorder::{Counts, Histograms};
 use crate::result::{
-    Backlog, BatchShape, Latency, Rate, Resources, StreamLatency, StreamSummary, Summary, encode_histogram,
-    histogram_name,
+    Backlog, BatchShape, Compression, Latency, Rate, Resources, StreamLatency, StreamSummary, Summary,
+    encode_histogram, histogram_name,
 };
 use crate::timeline::Timeline;
 use crate::workload::Mode;
@@ -49,16 +49,20 @@ impl<'e> Window<'e> {
 
     fn produced(&self, evidence: &Evidence) -> StreamSummary {
         let (counts, histograms) = (self.counts, self.histograms);
-        let value_bytes = evidence.workload.record_bytes as u64;
-        let rate = |records: u64| Rate::over(records, records * value_bytes, self.secs);
+        let rate = |records: u64, bytes: u64| Rate::over(records, bytes, self.secs);
         let offered: u64 = evidence.reports.producers.values().map(|report| report.offered_records).sum();
+        let offered_bytes = (offered as f64 * evidence.workload.records.payload_bytes_mean()) as u64;
+        let is_compressed = evidence.workload.records.compression != Compression::None;
         let samples = Some(counts.response_batches);
         StreamSummary {
-            offered: (!evidence.workload.is_closed_loop()).then(|| rate(offered)),
-            achieved: rate(counts.acked_records + counts.failed_records),
-            goodput: rate(counts.acked_records),
+            offered: (!evidence.workload.is_closed_loop()).then(|| rate(offered, offered_bytes)),
+            achieved: rate(
+                counts.acked_records + counts.failed_records,
+                counts.acked_payload_bytes + counts.failed_payload_bytes,
+            ),
+            goodput: rate(counts.acked_records, counts.acked_payload_bytes),
             records: counts.acked_records,
-            bytes: counts.acked_records * value_bytes,
+            bytes: counts.acked_payload_bytes,
             errors: errors(evidence),
             retries: evidence.reports.producers.values().map(ProducerReport::retries).sum(),
             timeouts: evidence.reports.producers.values().map(|report| report.timeouts).sum(),
@@ -68,6 +72,8 @@ impl<'e> Window<'e> {
                 requests: counts.produce_requests,
                 records_per_batch_mean: ratio(counts.acked_records, counts.acked_batches),
                 batch_bytes_mean: ratio(counts.acked_batch_bytes, counts.acked_batches),
+                compression_ratio: is_compressed
+                    .then(|| ratio(counts.acked_uncompressed_bytes, counts.acked_batch_bytes)),
                 requests_per_s: counts.produce_requests as f64 / self.secs,
                 inflight_requests_mean: Some(counts.produce_in_flight_ns as f64 / 1e9 / self.secs),
             }),
@@ -96,6 +102,7 @@ impl<'e> Window<'e> {
                 records_per_batch_mean: ratio(counts.consumed_records, counts.consumed_batches),
                 batch_bytes_mean: ratio(counts.consumed_batch_bytes, counts.consumed_batches),
                 requests_per_s: counts.fetch_requests as f64 / self.secs,
+                compression_ratio: None,
                 inflight_requests_mean: None,
             }),
             // The records of a filled topic were due long before anybody read them.
@@ -110,15 +117,16 @@ impl<'e> Window<'e> {
     /// How the backlog went down; the readers caught up in the first second that ended with less than a second's offer unread.
     fn backlog(&self, evidence: &Evidence) -> Option<Backlog> {
         let workload = &evidence.workload;
-        let mut unread = evidence.backlog_records;
+        let groups = u64::from(workload.groups);
+        let mut unread = evidence.backlog_records * groups;
         if unread == 0 {
             return None;
         }
         let (mut consumed, mut drained_secs) = (0, None);
         for row in self.rows() {
-            unread += row.counts.acked_records;
+            unread += row.counts.acked_records * groups;
             consumed += row.counts.consumed_records;
-            if unread <= consumed + workload.records_per_s as u64 {
+            if unread <= consumed + workload.arrivals.records_per_s as u64 {
                 drained_secs = Some((row.second + 1) as f64);
                 break;
             }
@@ -128,7 +136,7 @@ impl<'e> Window<'e> {
         }
         let records = evidence.backlog_records;
         let read_secs = drained_secs.unwrap_or(self.secs);
-        let value_bytes = workload.record_bytes as u64;
+        let value_bytes = workload.payload_bytes();
         Some(Backlog {
             records,
             bytes: records * value_bytes,

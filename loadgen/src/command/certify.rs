@@ -107,12 +107,12 @@ fn machine(runs: &Runs, comparison: &Comparison, repeats: u32) -> Option<Machine
         schema_version: SCHEMA_VERSION,
         id: machine_id(&environment),
         certified_utc: utc_timestamp(SystemTime::now()),
-        environment,
+        env: vec![environment],
         loadgen: first.loadgen.clone(),
         workload: first.workload.clone(),
         repeats,
         fit: differing.is_empty(),
-        noise,
+        noise_floor: noise,
         notes,
     })
 }
@@ -124,7 +124,7 @@ fn table(machine: &Machine) -> Table {
         ("variation", Align::Right),
         ("smallest difference seen 4 times in 5", Align::Right),
     ]);
-    for (metric, floor) in &machine.noise {
+    for (metric, floor) in &machine.noise_floor {
         let detectable =
             floor.detectable_ratio.map_or_else(|| "none".into(), |ratio| format!("{:.1} %", (ratio - 1.0) * 100.0));
         table.row([

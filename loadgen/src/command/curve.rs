@@ -50,7 +50,7 @@ pub fn execute(options: &CurveOptions) -> Exit {
 fn points(options: &CurveOptions, campaign: &mut Campaign) -> Result<Vec<(f64, RunResult)>, Error> {
     let RunOptions { load, target, .. } = &options.run;
     let max = match options.max {
-        Some(rate) => rate.records_per_s(load.record_bytes as usize),
+        Some(rate) => rate.records_per_s_of(load.payload_bytes_mean()),
         None => campaign.closed_loop(load, target)?,
     };
     let mut results = Vec::new();
@@ -66,7 +66,7 @@ fn points(options: &CurveOptions, campaign: &mut Campaign) -> Result<Vec<(f64, R
                 title: format!(
                     "{:.0} % of {}, repeat {repeat} of {of}",
                     share * 100.0,
-                    megabytes_per_s(max * load.record_bytes as f64)
+                    megabytes_per_s(max * load.payload_bytes_mean())
                 ),
             };
             results.push((*share, campaign.make(&load, target, place)?));

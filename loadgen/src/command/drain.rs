@@ -85,7 +85,7 @@ fn drains(options: &DrainOptions, campaign: &mut Campaign) -> Result<Vec<(String
                 Producing::On => "producers on".to_owned(),
                 Producing::Throttled(rate) => {
                     load.rate = rate;
-                    let bytes = rate.records_per_s(load.record_bytes as usize) * load.record_bytes as f64;
+                    let bytes = rate.records_per_s_of(load.payload_bytes_mean()) * load.payload_bytes_mean();
                     format!("producers at {}", megabytes_per_s(bytes))
                 }
             };

@@ -58,7 +58,7 @@ struct Found {
 
 fn search(options: &FindMaxOptions, campaign: &mut Campaign) -> Result<Found, Error> {
     let RunOptions { load, target, .. } = &options.run;
-    let given = |rate: Option<Rate>| rate.map(|rate| rate.records_per_s(load.record_bytes as usize));
+    let given = |rate: Option<Rate>| rate.map(|rate| rate.records_per_s_of(load.payload_bytes_mean()));
     let (from, to) = match (given(options.from), given(options.to)) {
         (Some(from), Some(to)) => (from, to),
         (from, to) => {
@@ -126,7 +126,7 @@ impl Found {
                 why.clone().unwrap_or_else(|| "holds".into()),
             ]);
         }
-        let bytes = options.run.load.record_bytes as f64;
+        let bytes = options.run.load.payload_bytes_mean();
         let told = |rate: f64| format!("{} ({} records/s)", megabytes_per_s(rate * bytes), count(rate as u64));
         if !options.run.output.quiet {
             print!("{}", table.text());

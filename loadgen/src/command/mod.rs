@@ -4,10 +4,16 @@ pub mod ab;
 pub mod agent;
 pub mod certify;
 pub mod compare;
+pub mod completions;
 pub mod curve;
 pub mod drain;
+pub mod export;
 pub mod find_max;
+pub mod import;
+pub mod machine;
+pub mod man;
 pub mod report;
+pub mod results;
 pub mod run;
 pub mod selftest;
 pub mod sweep;
@@ -51,6 +57,16 @@ impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit.rank())
     }
+}
+
+/// The command line without the commands that are not for people.
+pub fn visible(line: &clap::Command) -> clap::Command {
+    let commands = line.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
+    let visible = clap::Command::new(env!("CARGO_PKG_NAME"))
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(line.get_about().cloned().unwrap_or_default())
+        .after_help(line.get_after_help().cloned().unwrap_or_default());
+    visible.subcommand_required(true).subcommands(commands)
 }
 
 /// Says in one line why a run could not be made.

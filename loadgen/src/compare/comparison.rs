@@ -8,8 +8,8 @@ use super::ranking::{Finding, Outcome, unlike, why_not_ranked};
 use super::side::{SideSummary, sort_out};
 use crate::result::RunResult;
 use crate::statistics::{
-    Estimate, Method, coefficient_of_variation, detectable_ratio, hodges_lehmann_ratio, holm, mann_whitney, median,
-    pooled_log_deviation, repeats_needed, smallest_p,
+    Estimate, Method, coefficient_of_variation, detectable_deviations, hodges_lehmann_ratio, holm, mann_whitney,
+    median, pooled_log_deviation, repeats_needed, smallest_p,
 };
 
 /// A name and its runs. The order of sides matters: the later one is judged against the earlier.
@@ -175,13 +175,20 @@ fn measure(
 fn judge_family(members: &mut [&mut MetricComparison], family: Family, alpha: f64) {
     let corrected = holm(&members.iter().filter_map(|member| member.p).collect::<Vec<_>>());
     let size = members.len();
+    let level = alpha / size as f64;
+    // Figures of the same runs have the same sizes, and the simulation depends on nothing else.
+    let mut known: Option<(usize, usize, Option<f64>)> = None;
     for (member, p_holm) in members.iter_mut().zip(corrected) {
         let (n_a, n_b) = (member.a.values.len(), member.b.values.len());
-        let level = alpha / size as f64;
+        let deviations = match known {
+            Some((a, b, deviations)) if (a, b) == (n_a, n_b) => deviations,
+            _ => detectable_deviations(n_a, n_b, level),
+        };
+        known = Some((n_a, n_b, deviations));
         member.p_holm = Some(p_holm);
         member.family_size = size;
         member.detectable_ratio = pooled_log_deviation(&member.a.values, &member.b.values)
-            .and_then(|deviation| detectable_ratio(n_a, n_b, deviation, level));
+            .and_then(|noise| deviations.map(|deviations| (deviations * noise).exp()));
         member.finding = if smallest_p(n_a, n_b) > level {
             Finding::TooFew(too_few(n_a, n_b, size, family, level))
         } else {

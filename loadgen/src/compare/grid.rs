@@ -72,6 +72,18 @@ pub enum GridError {
     },
 }
 
+/// The keys that loads mostly differ in, so that a row is named after them where they tell it apart.
+const KEYS_OF_LABELS: [&str; 8] = [
+    "partitions",
+    "record_bytes",
+    "arrival.records_per_s",
+    "producers",
+    "consumers",
+    "acks",
+    "compression",
+    "batch_bytes_max",
+];
+
 /// A run with what sorts it.
 struct Sorted<'a> {
     run: &'a RunResult,
@@ -90,7 +102,7 @@ impl Grid {
             sort_by_load(&mut sorted, &columns, layout, &mut warnings);
         }
         let rows = first_seen(sorted.iter().map(|one| &one.row));
-        let labels = labels(&rows, &sorted);
+        let labels = labels(&rows, &sorted, !layout.row.is_empty());
         for (row, label) in rows.iter().zip(&labels) {
             for column in &columns {
                 warnings.extend(mixed(&cell(&sorted, row, column), label, column, rows.len() > 1, layout));
@@ -110,7 +122,19 @@ impl Grid {
                 GridRow { label, comparisons: if later.is_empty() { vec![alone()] } else { later } }
             })
             .collect();
-        Ok(Self::judged(columns, rows, warnings, settings))
+        let mut grid = Self::judged(columns, rows, warnings, settings);
+        grid.forget_differences(&layout.column, runs.iter().any(|run| run.label.is_some()));
+        Ok(grid)
+    }
+
+    /// What the columns are made of is no news of a difference between them.
+    fn forget_differences(&mut self, column: &[Key], labelled: bool) {
+        let by_default: &[&str] =
+            if column.is_empty() && !labelled { &["target.product", "target.version"] } else { &[] };
+        for comparison in self.rows.iter_mut().flat_map(|row| &mut row.comparisons) {
+            let asked = |key: &str| column.iter().any(|one| one.as_str() == key) || by_default.contains(&key);
+            comparison.differences.retain(|difference| !asked(&difference.key));
+        }
     }
 
     /// A single comparison as a grid, for those who print one.
@@ -234,17 +258,31 @@ fn sort_by_load(sorted: &mut [Sorted<'_>], columns: &[String], layout: &Layout, 
     place(sorted, &keys);
 }
 
-/// What tells the rows apart; the whole load when there is one row only.
-fn labels(rows: &[Vec<(String, String)>], sorted: &[Sorted<'_>]) -> Vec<String> {
-    let differs = |index: usize| rows.iter().any(|row| row.get(index) != rows[0].get(index));
-    rows.iter()
-        .map(|row| {
-            let parts = row.iter().enumerate().filter(|(index, _)| differs(*index));
-            let words: Vec<String> = parts.map(|(_, (key, value))| format!("{key}={value}")).collect();
-            let any = sorted.iter().find(|one| one.row == *row);
-            if words.is_empty() { any.map_or_else(String::new, |one| load_words(one.run)) } else { words.join(" ") }
-        })
-        .collect()
+/// The fewest keys that tell the rows apart, those that people ask for first; the whole load when there is one row only.
+fn labels(rows: &[Vec<(String, String)>], sorted: &[Sorted<'_>], asked: bool) -> Vec<String> {
+    if let ([row], false) = (rows, asked) {
+        return vec![sorted.iter().find(|one| one.row == *row).map_or_else(String::new, |one| load_words(one.run))];
+    }
+    let names: Vec<&str> = rows[0].iter().map(|(key, _)| key.as_str()).collect();
+    let mut order: Vec<usize> = (0..names.len()).collect();
+    order.sort_by_key(|&index| KEYS_OF_LABELS.iter().position(|key| *key == names[index]).unwrap_or(usize::MAX));
+    let told = |keys: &[usize]| -> Vec<Vec<&str>> {
+        rows.iter().map(|row| keys.iter().map(|&index| row[index].1.as_str()).collect()).collect()
+    };
+    let kinds = |keys: &[usize]| told(keys).into_iter().collect::<BTreeSet<_>>().len();
+    let mut kept: Vec<usize> = Vec::new();
+    for index in order {
+        let more = [&kept[..], &[index]].concat();
+        if asked || kinds(&more) > kinds(&kept) {
+            kept = more;
+        }
+    }
+    let words = |values: Vec<&str>| {
+        let short = |index: usize| names[index].trim_start_matches("arrival.");
+        let pairs = kept.iter().zip(values).map(|(&index, value)| format!("{}={value}", short(index)));
+        pairs.collect::<Vec<_>>().join(" ")
+    };
+    told(&kept).into_iter().map(words).collect()
 }
 
 /// A load in a few words.

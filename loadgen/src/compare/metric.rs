@@ -69,13 +69,19 @@ impl Metric {
             Self::EndToEndP50 => "end-to-end p50",
             Self::EndToEndP99 => "end-to-end p99",
             Self::BrokerCpu => "broker CPU, s/GB",
-            Self::BrokerRss => "broker memory, largest RSS",
+            Self::BrokerRss => "broker RSS, max",
         }
     }
 
     /// What it is called within a sentence.
     pub fn name(self) -> &'static str {
-        self.title().split(',').next().unwrap_or_default()
+        match self {
+            Self::Goodput => "goodput",
+            Self::GoodputRecords => "goodput in records",
+            Self::BrokerCpu => "broker CPU",
+            Self::BrokerRss => "broker RSS",
+            other => other.title(),
+        }
     }
 
     /// The unit of [`Metric::value`].

@@ -7,7 +7,7 @@ use super::difference::Difference;
 use super::grid::Grid;
 use super::marks::Mark;
 use super::ranking::{Finding, Outcome};
-use super::table::{Reasons, Section, clean, percent, rounded, sections};
+use super::table::{Reasons, Section, clean, clean_label, percent, rounded, sections};
 use crate::report::Colour;
 
 /// Lines of one kind of remark; more would hide the figures.
@@ -30,7 +30,7 @@ pub fn text(grid: &Grid, columns_max: usize, colour: Colour) -> String {
         for section in sections(grid, column, &mut reasons) {
             page.push('\n');
             page.push_str(&wrapped("", &section.title, columns_max));
-            let table = section.table().text();
+            let table = section.table(true).text();
             let fits = table.lines().all(|line| line.chars().count() <= columns_max);
             let table = if fits { table } else { stacked(&section, columns_max) };
             for line in table.lines() {
@@ -52,15 +52,17 @@ pub fn markdown(grid: &Grid) -> String {
     let mut reasons = Reasons::default();
     for column in later_columns(grid) {
         let (word, sentence) = headline(grid, column);
-        page.push_str(&format!("**{word}**: {}\n\n", escaped(&sentence)));
+        page.extend(["**", word, "**: ", &escaped(&sentence), "\n\n"]);
     }
     for column in later_columns(grid) {
         for section in sections(grid, column, &mut reasons) {
-            page.push_str(&format!("**{}**\n\n{}\n", escaped(&section.title), escaped(&section.table().markdown())));
+            let table = escaped(&section.table(false).markdown());
+            page.extend(["**", &escaped(&section.title), "**\n\n", &table, "\n"]);
         }
     }
     for (word, sentence) in remarks(grid, &reasons) {
-        page.push_str(&format!("- {word}: {}\n", escaped(&sentence)));
+        let word = if word.is_empty() { word } else { format!("{word}: ") };
+        page.extend(["- ", &word, &escaped(&sentence), "\n"]);
     }
     page
 }
@@ -86,7 +88,7 @@ fn headline(grid: &Grid, column: usize) -> (&'static str, String) {
         let words = found.iter().take(NAMED_MAX).map(|(row, of)| figure(row, of, grid.rows.len() > 1));
         let mut words = words.collect::<Vec<_>>().join("; ");
         if found.len() > NAMED_MAX {
-            words.push_str(&format!("; and {} more", found.len() - NAMED_MAX));
+            words.extend(["; and ", &(found.len() - NAMED_MAX).to_string(), " more"]);
         }
         (found.len(), words)
     };
@@ -114,7 +116,7 @@ fn headline(grid: &Grid, column: usize) -> (&'static str, String) {
 
 fn figure(row: &str, metric: &MetricComparison, many_rows: bool) -> String {
     let change = metric.ratio.map_or_else(String::new, |ratio| percent(ratio.value));
-    let place = if many_rows { format!(" ({})", clean(row)) } else { String::new() };
+    let place = if many_rows { format!(" ({})", clean_label(row)) } else { String::new() };
     format!("{} {change}{place}", metric.metric.name())
 }
 
@@ -125,13 +127,14 @@ fn remarks(grid: &Grid, reasons: &Reasons) -> Vec<(String, String)> {
     let mut remarks: Vec<(String, String)> = Vec::new();
     let mut add = |word: &str, sentences: Vec<String>| {
         let more = sentences.len().saturating_sub(REMARKS_MAX);
-        remarks.extend(sentences.into_iter().take(REMARKS_MAX).map(|sentence| (word.to_owned(), sentence)));
+        let one_line = |sentence: String| sentence.replace(char::is_control, " ");
+        remarks.extend(sentences.into_iter().take(REMARKS_MAX).map(|sentence| (word.to_owned(), one_line(sentence))));
         if more > 0 {
             remarks.push((word.to_owned(), format!("and {more} more; --format json has all")));
         }
     };
     let numbered = reasons.0.iter().enumerate();
-    add("", numbered.map(|(index, reason)| format!("({}) {}", index + 1, reason)).collect());
+    add("", numbered.map(|(index, reason)| format!("({}) not ranked: {reason}", index + 1)).collect());
     let marks = Mark::ALL.into_iter().filter(|mark| sides().any(|side| side.marked(*mark) > 0));
     add("", marks.map(|mark| format!("{} {}", mark.letter(), mark.meaning())).collect());
     let left_out =
@@ -148,10 +151,10 @@ fn remarks(grid: &Grid, reasons: &Reasons) -> Vec<(String, String)> {
     add("machine", machine(true));
     add("differs", machine(false));
     if grid.columns.len() > 1 {
-        add(
-            "durability",
-            unique(sides().flat_map(|side| side.durability.iter().map(|class| format!("{}: {class}", side.name)))),
-        );
+        let classes: BTreeSet<&String> = sides().flat_map(|side| &side.durability).collect();
+        let each = sides().flat_map(|side| side.durability.iter().map(|class| format!("{}: {class}", side.name)));
+        let same = classes.len() == 1;
+        add("durability", if same { classes.into_iter().cloned().collect() } else { unique(each) });
         add("method", vec![method(grid)]);
     } else {
         add("method", vec!["A run is a sample; ± is the coefficient of variation.".into()]);
@@ -170,7 +173,8 @@ fn method(grid: &Grid) -> String {
         "A run is a sample; cells are medians ± coefficient of variation. change is the Hodges-Lehmann ratio, its interval holds with at least \
          {sure} % unless it says less; p is of the exact two-sided Mann-Whitney test, corrected by Holm within the throughput figures, the \
          latencies and the costs of a row, so each of these families raises a false alarm in at most {} % of comparisons; detects is the \
-         smallest change that these runs would have shown 4 times out of 5 had nothing else changed (simulated with the noise seen).",
+         smallest rise, or fall by the same ratio, that these runs would have shown 4 times out of 5 had nothing else changed (simulated \
+         with the noise seen).",
         rounded(grid.settings.alpha * 100.0)
     )
 }
@@ -224,12 +228,28 @@ fn wrapped(word: &str, sentence: &str, columns_max: usize) -> String {
         }
     }
     let heads = std::iter::once(format!("{word:indent$}")).chain(std::iter::repeat(" ".repeat(indent)));
-    heads.zip(lines).map(|(head, line)| format!("{}\n", format!("{head}{line}").trim_end())).collect()
+    let mut text = String::new();
+    for (head, line) in heads.zip(lines) {
+        text.push_str(format!("{head}{line}").trim_end());
+        text.push('\n');
+    }
+    text
 }
 
 /// Text that is no markup in a pull request.
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('~', "\\~")
+    let mut escaped = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '~' | '[' | '*' | '`' => escaped.extend(['\\', letter]),
+            // Lines are made by the page, never by what it quotes.
+            letter if letter.is_control() && letter != '\n' => escaped.push(' '),
+            letter => escaped.push(letter),
+        }
+    }
+    escaped
 }
 
 fn painted(lines: &str, word: &str, colour: Colour) -> String {

@@ -8,8 +8,10 @@ use super::ranking::Finding;
 use crate::report::{Align, Table};
 use crate::statistics::Estimate;
 
-/// Names are cut to this length, so that one does not push the figures off the page.
+/// Names of sides are cut to this length, so that one does not push the figures off the page.
 const NAME_CHARS_MAX: usize = 40;
+/// Names of rows are made of keys, and the last one may be what tells them apart.
+const LABEL_CHARS_MAX: usize = 120;
 
 /// A table and what stands above it.
 pub(super) struct Section {
@@ -63,13 +65,13 @@ pub(super) fn sections(grid: &Grid, column: usize, reasons: &mut Reasons) -> Vec
     if let [row] = &grid.rows[..] {
         let comparison = &row.comparisons[later];
         let lines = comparison.metrics.iter().map(|metric| line(metric.metric.title(), comparison, metric)).collect();
-        return vec![section(clean(&row.label), lines)];
+        return vec![section(clean_label(&row.label), lines)];
     }
     let mut sections = Vec::new();
     for metric in &grid.settings.metrics {
         let rows = grid.rows.iter().map(|row| (&row.label, &row.comparisons[later]));
         let mut lines: Vec<Line> =
-            rows.filter_map(|(label, of)| Some(line(&clean(label), of, of.metric(*metric)?))).collect();
+            rows.filter_map(|(label, of)| Some(line(&clean_label(label), of, of.metric(*metric)?))).collect();
         if lines.is_empty() {
             continue;
         }
@@ -82,8 +84,8 @@ pub(super) fn sections(grid: &Grid, column: usize, reasons: &mut Reasons) -> Vec
 }
 
 impl Section {
-    /// The figures under headings. Without a later side there is nothing to compare.
-    pub(super) fn table(&self) -> Table {
+    /// The figures under headings, within a column each under its like if they are `aligned`. Without a later side there is nothing to compare.
+    pub(super) fn table(&self, aligned: bool) -> Table {
         let [a, b] = &self.names;
         let mut headings = vec![("", Align::Left), (a.as_str(), Align::Right)];
         if !b.is_empty() {
@@ -105,11 +107,13 @@ impl Section {
             };
             (width(|cell| &cell.noise), width(|cell| &cell.letters))
         });
+        let side = |line: &Line, side: usize| {
+            if aligned { line.sides[side].aligned(widths[side]) } else { line.sides[side].plain() }
+        };
         for line in &self.lines {
-            let mut cells = vec![line.label.clone(), line.sides[0].aligned(widths[0])];
+            let mut cells = vec![line.label.clone(), side(line, 0)];
             if !b.is_empty() {
-                let second = line.sides[1].aligned(widths[1]);
-                cells.extend([second, line.change.clone(), line.interval.clone(), line.p.clone()]);
+                cells.extend([side(line, 1), line.change.clone(), line.interval.clone(), line.p.clone()]);
             }
             cells.push(line.n.clone());
             if !b.is_empty() {
@@ -172,8 +176,8 @@ impl Cell {
         let blanks = " ".repeat(noise - self.noise.chars().count());
         let spread = match (noise, self.noise.is_empty()) {
             (0, _) => String::new(),
-            (_, true) => format!("   {blanks}"),
-            (_, false) => format!(" ± {blanks}{}", self.noise),
+            (_, true) => format!("  {blanks}"),
+            (_, false) => format!(" ±{blanks}{}", self.noise),
         };
         let marks = if letters == 0 { String::new() } else { format!(" {:letters$}", self.letters) };
         format!("{}{spread}{marks}", self.value)
@@ -201,11 +205,11 @@ fn verdict(metric: &MetricComparison, reasons: &mut Reasons) -> String {
         Finding::Better => "better".into(),
         Finding::Worse => "WORSE".into(),
         Finding::Small => format!("below {} %", rounded(metric.threshold * 100.0)),
-        Finding::Same => format!("same within {} %", rounded(metric.threshold * 100.0)),
+        Finding::Same => format!("same ±{} %", rounded(metric.threshold * 100.0)),
         Finding::NoDifference => String::new(),
-        Finding::TooFew(reason) => format!("too few runs ({})", reasons.number(reason)),
-        Finding::NotRanked(reason) => format!("not ranked ({})", reasons.number(reason)),
-        Finding::NotMeasured => "one side only".into(),
+        Finding::TooFew(reason) => format!("too few ({})", reasons.number(reason)),
+        Finding::NotRanked(reason) => format!("– ({})", reasons.number(reason)),
+        Finding::NotMeasured => "one side".into(),
     }
 }
 
@@ -239,7 +243,16 @@ pub(super) fn rounded(percent: f64) -> f64 {
 
 /// Foreign text without control characters, cut to a length that leaves room for figures.
 pub(super) fn clean(text: &str) -> String {
+    cut(text, NAME_CHARS_MAX)
+}
+
+/// The same for the name of a row.
+pub(super) fn clean_label(text: &str) -> String {
+    cut(text, LABEL_CHARS_MAX)
+}
+
+fn cut(text: &str, chars_max: usize) -> String {
     let mut letters = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
-    let kept: String = letters.by_ref().take(NAME_CHARS_MAX).collect();
+    let kept: String = letters.by_ref().take(chars_max).collect();
     if letters.next().is_some() { format!("{kept}…") } else { kept }
 }

@@ -14,8 +14,8 @@ use crate::error::Error;
 use crate::outage::Outage;
 use crate::request::Request;
 
-/// Requests handed to the kernel in one call.
-const SLICES_MAX: usize = 16;
+/// Pieces of requests handed to the kernel in one call.
+const SLICES_MAX: usize = 64;
 
 /// Kafka's `retry.backoff.ms`.
 const RETRY_BACKOFF_NS: u64 = 100_000_000;
@@ -159,11 +159,17 @@ impl Link {
     pub(super) fn flush(&mut self, clock: &Clock) -> Result<(), Error> {
         while self.written < self.in_flight.len() {
             let mut slices = [IoSlice::new(&[]); SLICES_MAX];
-            let mut count = 0;
-            for request in self.in_flight.iter().skip(self.written).take(SLICES_MAX) {
-                let skip = if count == 0 { self.written_bytes } else { 0 };
-                slices[count] = IoSlice::new(&request.bytes()[skip..]);
-                count += 1;
+            let (mut count, mut skip) = (0, self.written_bytes);
+            for piece in self.in_flight.range(self.written..).flat_map(Request::pieces) {
+                let rest = &piece[skip.min(piece.len())..];
+                skip -= piece.len() - rest.len();
+                if count == SLICES_MAX {
+                    break;
+                }
+                if !rest.is_empty() {
+                    slices[count] = IoSlice::new(rest);
+                    count += 1;
+                }
             }
             let now_ns = clock.now_ns();
             let mut taken = self.sender.write(&slices[..count])?;
@@ -175,7 +181,7 @@ impl Link {
                 if self.written_bytes == 0 {
                     request.sent_ns = now_ns;
                 }
-                let left = request.bytes().len() - self.written_bytes;
+                let left = request.wire_bytes() - self.written_bytes;
                 if taken < left {
                     self.written_bytes += taken;
                     break;

@@ -131,12 +131,13 @@ impl ProducerReport {
                     self.ledgers[batch.partition as usize].acked.push(batch.first_sequence, end);
                     self.acked_records += u64::from(batch.records);
                     self.write_down(batch, end);
-                    record_batch(recorder, batch.records, batch.bytes, runs, request.sent_ns, now_ns);
+                    record_batch(recorder, batch, runs, request.sent_ns, now_ns);
                 }
                 code => {
                     *self.errors.entry(Failure::Refused(code)).or_default() += u64::from(batch.records);
                     if let Some(counts) = recorder.counts(now_ns) {
                         counts.failed_records += u64::from(batch.records);
+                        counts.failed_payload_bytes += batch.payload_bytes;
                     }
                 }
             }
@@ -179,21 +180,16 @@ fn answers<'r>(
 }
 
 /// The latencies and counts of an acknowledged batch.
-pub(super) fn record_batch(
-    recorder: &mut Recorder,
-    records: u32,
-    bytes: u32,
-    runs: &[(u64, u32)],
-    sent_ns: u64,
-    now_ns: u64,
-) {
+pub(super) fn record_batch(recorder: &mut Recorder, batch: &BatchSpan, runs: &[(u64, u32)], sent_ns: u64, now_ns: u64) {
     if let Some(counts) = recorder.counts(now_ns) {
-        counts.acked_records += u64::from(records);
+        counts.acked_records += u64::from(batch.records);
+        counts.acked_payload_bytes += batch.payload_bytes;
         counts.acked_batches += 1;
-        counts.acked_batch_bytes += u64::from(bytes);
+        counts.acked_batch_bytes += u64::from(batch.bytes);
+        counts.acked_uncompressed_bytes += u64::from(batch.uncompressed_bytes);
     }
     let first_intended_ns = runs.first().map_or(sent_ns, |run| run.0);
-    recorder.record_service(first_intended_ns, sent_ns, now_ns, u64::from(records));
+    recorder.record_service(first_intended_ns, sent_ns, now_ns, u64::from(batch.records));
     for &(intended_ns, count) in runs {
         recorder.record_response(intended_ns, sent_ns, now_ns, u64::from(count));
     }

@@ -168,7 +168,9 @@ pub(super) fn push_line(svg: &mut Markup, x: &Axis, y: &Axis, line: &Line) {
         let run: Vec<(f64, f64)> = run.iter().flatten().copied().map(at).collect();
         let has_dots = matches!(line.style, LineStyle::Dots | LineStyle::Dotted);
         if has_dots || run.len() == 1 {
-            run.iter().for_each(|point| push_dot(svg, line.ink, *point));
+            for point in &run {
+                push_dot(svg, line.ink, *point);
+            }
         }
         if line.style != LineStyle::Dots && run.len() > 1 {
             push_path(&mut path, &run);

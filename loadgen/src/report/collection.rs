@@ -57,7 +57,10 @@ impl<'a> Collection<'a> {
                 loads.push((load, &run.workload));
             }
         }
-        loads.sort_by(|a, b| offered(a.1).total_cmp(&offered(b.1)).then_with(|| a.0.cmp(&b.0)));
+        loads.sort_by(|a, b| {
+            let size = |load: &Workload| (load.partitions, load.record_bytes, load.producers, load.consumers);
+            offered(a.1).total_cmp(&offered(b.1)).then_with(|| (size(a.1), &a.0).cmp(&(size(b.1), &b.0)))
+        });
         let names = load_names(&loads.iter().map(|(_, workload)| *workload).collect::<Vec<_>>());
         let groups = grouped(&runs, &sides, &loads, &names);
         Self { sides, loads: names, groups }
@@ -118,12 +121,14 @@ fn grouped<'a>(
     names: &[String],
 ) -> Vec<Group<'a>> {
     let labelled = runs.iter().any(|run| run.label.is_some());
+    let place = |run: &RunResult| (load_key(&run.workload), side_name(run, labelled));
+    let placed: Vec<((String, String), &RunResult)> = runs.iter().map(|run| (place(run), *run)).collect();
     let mut groups = Vec::new();
     for (load, (key, _)) in loads.iter().enumerate() {
         for (side, side_text) in sides.iter().enumerate() {
-            let is_member =
-                |run: &&&RunResult| side_name(run, labelled) == *side_text && load_key(&run.workload) == *key;
-            let members: Vec<&RunResult> = runs.iter().filter(is_member).copied().collect();
+            let is_member = |(of_load, of_side): &(String, String)| of_load == key && of_side == side_text;
+            let members: Vec<&RunResult> =
+                placed.iter().filter(|(place, _)| is_member(place)).map(|(_, run)| *run).collect();
             if members.is_empty() {
                 continue;
             }
@@ -140,7 +145,7 @@ fn grouped<'a>(
 
 /// Names that tell loads apart, and nothing more.
 fn load_names(workloads: &[&Workload]) -> Vec<String> {
-    let described: Vec<BTreeMap<String, Value>> = workloads.iter().map(|load| flattened(load)).collect();
+    let described: Vec<BTreeMap<String, Value>> = workloads.iter().map(flattened).collect();
     let differs = |key: &String| described.iter().any(|load| load.get(key) != described[0].get(key));
     let mut keys: Vec<String> = described.iter().flat_map(|load| load.keys().cloned()).collect();
     keys.sort();

@@ -24,8 +24,11 @@ const COSTS: [Cost; 4] = [
     ("Generator CPU", "s/GB", |run| run.resources.loadgen.as_ref()?.cpu_s_per_gb),
 ];
 
+/// A latency with its name and the form of its mark.
+type Part = (&'static str, Shape, fn(&RunResult) -> Option<&Latency>);
+
 /// Latencies of the producer, with the mark of each.
-const PARTS: [(&str, Shape, fn(&RunResult) -> Option<&Latency>); 3] = [
+const PARTS: [Part; 3] = [
     ("lag", Shape::Ring, |run| run.summary.produce.as_ref()?.latency.lag.as_ref()),
     ("service", Shape::Square, |run| run.summary.produce.as_ref()?.latency.service.as_ref()),
     ("response", Shape::Circle, |run| run.summary.produce.as_ref()?.latency.response.as_ref()),

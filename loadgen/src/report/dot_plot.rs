@@ -3,7 +3,7 @@
 use super::chart::Ink;
 use super::collection::Collection;
 use super::markup::Markup;
-use super::outcome::finding_text;
+use super::outcome::{finding_text, load_name};
 use super::percentile_chart::duration_tick;
 use super::scale::Scale;
 use super::series_chart::trimmed;
@@ -23,7 +23,7 @@ pub(super) fn push_sections(page: &mut Markup, collection: &Collection<'_>, grid
         page.raw(if index == 0 { " open" } else { "" }).raw("><summary><h2>").text(&comparison.b.name);
         page.raw(" against ").text(&comparison.a.name);
         if grid.rows.len() > 1 {
-            page.raw(", ").text(&row.label);
+            page.raw(", ").text(load_name(&row.label));
         }
         page.raw("</h2></summary><div class=\"figures-of-duel\">");
         for metric in &comparison.metrics {
@@ -70,7 +70,12 @@ fn push_metric(page: &mut Markup, collection: &Collection<'_>, comparison: &Comp
         Finding::Worse => "finding is-worse",
         _ => "finding",
     });
-    page.raw("\"><b>").text(finding_text(&metric.finding)).raw("</b> ").text(figures(metric)).raw("</p>");
+    page.raw("\">");
+    match metric.finding {
+        Finding::TooFew(_) | Finding::NotRanked(_) | Finding::NotMeasured => page.text(finding_text(&metric.finding)),
+        ref told => page.raw("<b>").text(finding_text(told)).raw("</b>"),
+    };
+    page.raw(" ").text(figures(metric)).raw("</p>");
     Strips { ticks: ticks.collect(), unit: unit(metric).into(), reference: None, rows, scale }.push(page);
     page.raw("</div>");
 }

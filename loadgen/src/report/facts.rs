@@ -40,8 +40,8 @@ fn push_section(page: &mut Markup, heading: &'static str, facts: &[(String, Stri
     page.raw("</tbody></table></section>\n");
 }
 
-/// The fields of a part of the result, so that the page cannot omit one that the file has.
-fn facts_of(part: &impl serde::Serialize) -> Vec<(String, String)> {
+/// The fields of a part of the result as names and values, so that no page can omit one that the file has.
+pub fn facts_of(part: &impl serde::Serialize) -> Vec<(String, String)> {
     let mut facts = Vec::new();
     if let Ok(value) = serde_json::to_value(part) {
         push_value(&mut facts, "", &value);

@@ -4,7 +4,7 @@
 use super::chart::Ink;
 use super::collection::Collection;
 use super::markup::Markup;
-use super::outcome::finding_text;
+use super::outcome::{finding_text, load_name};
 use super::scale::Scale;
 use super::strip::{Dot, END, Row, START, Shape, Strips};
 use super::units::decimal;
@@ -27,7 +27,8 @@ pub(super) fn sections(collection: &Collection<'_>, grid: &Grid) -> Vec<Markup> 
         }
         for metric in Metric::ALL {
             let of_rows = grid.rows.iter().filter_map(|row| Some((row, row.comparisons.get(later)?.metric(metric)?)));
-            let mut rows: Vec<Row> = of_rows.filter_map(|(row, figure)| row_of(figure, &row.label, ink)).collect();
+            let mut rows: Vec<Row> =
+                of_rows.filter_map(|(row, figure)| row_of(figure, &load_name(&row.label), ink)).collect();
             let mean = grid.geomeans.iter().find(|mean| mean.metric == metric && mean.column == *name);
             rows.extend(mean.map(|mean| {
                 let interval = (mean.interval.low, mean.interval.high);

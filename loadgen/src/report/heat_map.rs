@@ -32,11 +32,13 @@ const LATENCIES: [(&str, Columns); 2] = [
 
 /// What one second tells: a latency and the nines at it, rising.
 type Second = Vec<(f64, f64)>;
+/// The seconds of a run.
+type Timed = Vec<(f64, Second)>;
 
 /// Heat maps of the first groups, all on the same axes, of the first latency that was measured.
 pub(super) fn sections(groups: &[&Group<'_>]) -> Vec<Markup> {
     for (name, columns) in LATENCIES {
-        let told: Vec<(&Group<'_>, Vec<Vec<(f64, Second)>>)> = groups
+        let told: Vec<(&Group<'_>, Vec<Timed>)> = groups
             .iter()
             .map(|group| {
                 let runs = group.runs.iter().filter(|run| is_sound(run));
@@ -58,9 +60,9 @@ pub(super) fn sections(groups: &[&Group<'_>]) -> Vec<Markup> {
     Vec::new()
 }
 
-fn section(name: &'static str, group: &Group<'_>, runs: &[Vec<(f64, Second)>], x: &Axis, y: &Axis) -> Markup {
+fn section(name: &'static str, group: &Group<'_>, runs: &[Timed], x: &Axis, y: &Axis) -> Markup {
     let (_, end_secs) = x.scale.ends();
-    let columns = end_secs.min(COLUMNS_MAX).max(1.0).floor();
+    let columns = end_secs.clamp(1.0, COLUMNS_MAX).floor();
     let cells = cells_of(runs, columns, end_secs, y);
     let mut html = Markup::default();
     html.raw("<section class=\"chart\"><h2>")
@@ -88,7 +90,7 @@ fn section(name: &'static str, group: &Group<'_>, runs: &[Vec<(f64, Second)>], x
 }
 
 /// The shade of every cell, column by column from the bottom.
-fn cells_of(runs: &[Vec<(f64, Second)>], columns: f64, end_secs: f64, y: &Axis) -> Vec<[Option<usize>; ROWS]> {
+fn cells_of(runs: &[Timed], columns: f64, end_secs: f64, y: &Axis) -> Vec<[Option<usize>; ROWS]> {
     let (low, high) = y.scale.ends();
     let mut cells = vec![[None; ROWS]; columns as usize];
     for (column, cells) in cells.iter_mut().enumerate() {
@@ -128,7 +130,7 @@ fn push_shade(svg: &mut Markup, shade: usize, cells: &[[Option<usize>; ROWS]], (
     }
 }
 
-fn seconds_of(run: &RunResult, columns: Columns) -> Vec<(f64, Second)> {
+fn seconds_of(run: &RunResult, columns: Columns) -> Timed {
     let Some(series) = &run.series else { return Vec::new() };
     let [p50, p99, max] = columns(series);
     let at = |column: &Vec<Option<u64>>, row: usize| column.get(row).copied().flatten().map(|ns| ns.max(1) as f64);

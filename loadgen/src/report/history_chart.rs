@@ -56,19 +56,7 @@ fn chart(
 ) -> Option<Plot> {
     let told: Vec<(String, f64)> =
         runs.iter().filter_map(|run| Some((commit(run), metric.value(run)? * factor))).collect();
-    let mut commits: Vec<(String, Vec<usize>)> = Vec::new();
-    for (index, (name, _)) in told.iter().enumerate() {
-        match commits.last_mut() {
-            Some((last, places)) if last == name => places.push(index),
-            _ => commits.push((name.clone(), vec![index])),
-        }
-    }
-    let mut names: Vec<&String> = commits.iter().map(|(name, _)| name).collect();
-    names.sort();
-    names.dedup();
-    if names.len() < COMMITS_MIN {
-        return None;
-    }
+    let commits = commits_of(&told)?;
     let values: Vec<f64> = told.iter().map(|(_, value)| *value).collect();
     let centre = |places: &[usize]| places.iter().sum::<usize>() as f64 / places.len() as f64;
     let medians = commits.iter().map(|(_, places)| {
@@ -120,6 +108,21 @@ fn chart(
         rules: rules.collect(),
         times: Vec::new(),
     })
+}
+
+/// Neighbours of one commit with their places; nothing when there are too few commits for a history.
+fn commits_of(told: &[(String, f64)]) -> Option<Vec<(String, Vec<usize>)>> {
+    let mut commits: Vec<(String, Vec<usize>)> = Vec::new();
+    for (index, (name, _)) in told.iter().enumerate() {
+        match commits.last_mut() {
+            Some((last, places)) if last == name => places.push(index),
+            _ => commits.push((name.clone(), vec![index])),
+        }
+    }
+    let mut names: Vec<&String> = commits.iter().map(|(name, _)| name).collect();
+    names.sort();
+    names.dedup();
+    (names.len() >= COMMITS_MIN).then_some(commits)
 }
 
 /// The commit of the target's version, else of the build that measured: an embedded broker is of the same build.

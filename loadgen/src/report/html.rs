@@ -52,8 +52,7 @@ pub fn html_page(result: &RunResult) -> String {
     let groups: Vec<&Group<'_>> = collection.groups.iter().collect();
     let mut charts = series_chart::of_run(result);
     charts.extend(backlog_chart(&groups, ""));
-    page.push_plots(&charts);
-    page.push_sections(&heat_map::sections(&groups));
+    page.push_grid(&charts, &heat_map::sections(&groups));
     if let Some(parts) = parts_section(&collection.groups) {
         page.html().append(&parts);
     }
@@ -78,9 +77,12 @@ pub fn html_report(results: &[RunResult]) -> String {
     overview::push_statements(page.html(), &collection, grid.as_ref());
     page.html().append(&run_table::section(&collection));
     if let Some(grid) = &grid {
-        forest_plot::sections(&collection, grid).iter().for_each(|section| {
-            page.html().append(section);
-        });
+        match forest_plot::sections(&collection, grid).as_slice() {
+            [only] => {
+                page.html().append(only);
+            }
+            sections => page.push_grid(&[], sections),
+        }
         dot_plot::push_sections(page.html(), &collection, grid);
     }
     for plot in history_charts(&collection) {
@@ -89,12 +91,12 @@ pub fn html_report(results: &[RunResult]) -> String {
     if let Some(curve) = rate_curve(&collection) {
         page.push_plot(&curve);
     }
-    page.push_plots(&sweep_charts(&collection));
+    page.push_grid(&sweep_charts(&collection), &[]);
     push_panels(&mut page, &collection);
     if let Some(parts) = parts_section(&collection.groups) {
         page.html().append(&parts);
     }
-    page.push_sections(&cost_sections(&collection.groups));
+    page.push_grid(&[], &cost_sections(&collection.groups));
     if let Some(environment) = environment_table::section(&collection) {
         page.html().append(&environment);
     }
@@ -123,8 +125,7 @@ fn push_panels(page: &mut Page, collection: &Collection<'_>) {
         }
         let mut charts = series_chart::of_groups(groups, &prefix);
         charts.extend(backlog_chart(groups, &prefix));
-        page.push_plots(&charts);
-        page.push_sections(&heat_map::sections(groups));
+        page.push_grid(&charts, &heat_map::sections(groups));
         if are_many {
             page.html().raw("</details>\n");
         }

@@ -30,6 +30,7 @@ mod table;
 mod units;
 
 pub use columns::{Align, Table};
+pub use facts::facts_of;
 pub use html::{html_page, html_report};
 pub use table::{Colour, terminal_table};
 pub use units::{binary_bytes, count, decimal, duration_ns, megabytes_per_s};

@@ -32,7 +32,7 @@ fn of_side(grid: &Grid, first: &str, name: &str, index: usize) -> Statement {
     let of_row = |wanted: fn(&Finding) -> bool| -> Vec<String> {
         let rows = grid.rows.iter().filter_map(|row| Some((row, row.comparisons.get(index)?)));
         let found = rows.flat_map(|(row, comparison)| {
-            let place = if grid.rows.len() > 1 { format!(" at {}", row.label) } else { String::new() };
+            let place = if grid.rows.len() > 1 { format!(" at {}", load_name(&row.label)) } else { String::new() };
             comparison.found(wanted).map(move |metric| format!("{}{place}", difference(metric)))
         });
         found.collect()
@@ -117,6 +117,20 @@ fn why_not(grid: &Grid, index: usize) -> String {
     if reasons.is_empty() { "no load was run on both".into() } else { listed(&reasons) }
 }
 
+/// The name of a row as a sentence takes it: `records_per_s=20000.0 partitions=8` is `20,000 records/s, partitions 8`.
+pub(super) fn load_name(label: &str) -> String {
+    let part = |pair: &str| -> Option<String> {
+        let (key, value) = pair.split_once('=')?;
+        Some(match (key, value.parse::<f64>()) {
+            ("records_per_s", Ok(rate)) => format!("{} records/s", decimal(rate)),
+            ("records_per_s", Err(_)) => "closed loop".into(),
+            _ => format!("{} {value}", key.replace('_', " ")),
+        })
+    };
+    let parts: Option<Vec<String>> = label.split(' ').map(part).collect();
+    parts.map_or_else(|| label.to_owned(), |parts| parts.join(", "))
+}
+
 /// The finding of one figure in a word or a phrase.
 pub(super) fn finding_text(finding: &Finding) -> String {
     match finding {
@@ -128,5 +142,17 @@ pub(super) fn finding_text(finding: &Finding) -> String {
         Finding::TooFew(reason) => format!("too few runs: {reason}"),
         Finding::NotRanked(reason) => format!("not ranked: {reason}"),
         Finding::NotMeasured => "not measured on both sides".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_rows_read_as_words_and_other_names_stay() {
+        assert_eq!(load_name("records_per_s=20000.0 record_bytes=100"), "20,000 records/s, record bytes 100");
+        assert_eq!(load_name("records_per_s=(none)"), "closed loop");
+        assert_eq!(load_name("20.0 MB/s, 8 partitions"), "20.0 MB/s, 8 partitions");
     }
 }

@@ -58,8 +58,7 @@ fn outcome(collection: &Collection<'_>) -> Option<Statement> {
     if collection.sides.len() != 1 {
         return None;
     }
-    let group =
-        collection.groups.iter().filter(|group| group.runs.iter().all(|run| !run.quality.saturated)).next_back();
+    let group = collection.groups.iter().rfind(|group| group.runs.iter().all(|run| !run.quality.saturated));
     let group = group.or(collection.groups.last())?;
     let response = |percentile: Percentile| {
         let figures =

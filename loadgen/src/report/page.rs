@@ -8,11 +8,16 @@ const STYLE: &str = include_str!("style.css");
 const LIBRARY: &str = include_str!("vendor/uPlot.iife.min.js");
 const LIBRARY_STYLE: &str = include_str!("vendor/uPlot.min.css");
 const LIBRARY_LICENCE: &str = include_str!("vendor/uPlot.LICENSE.txt");
-const SCRIPT: &str = include_str!("page.js");
+const SCRIPT: &str = concat!(
+    include_str!("script/state.js"),
+    include_str!("script/figures.js"),
+    include_str!("script/charts.js"),
+    include_str!("script/page.js")
+);
 /// Base64 of the SHA-256 of the two scripts; a test compares.
 const LIBRARY_HASH: &str = "GcjUxq2Ikpp59K5J1vcWFWbf0Lo9FcxJXpdPeH63jx8=";
 /// See [`LIBRARY_HASH`].
-const SCRIPT_HASH: &str = "rgXrb/DCrODeqyg7764cTn1bZP9l0u8J+4mB038RMzg=";
+const SCRIPT_HASH: &str = "kPZw5ZSEbVR2pK7Bqfx4Er16q0ePTWOp+ZZ6Xuiwt6Q=";
 
 /// A page that grows from top to bottom.
 pub(super) struct Page {
@@ -46,22 +51,15 @@ impl Page {
         self.plots.push(plot.data());
     }
 
-    /// Charts side by side.
-    pub(super) fn push_plots(&mut self, plots: &[Plot]) {
-        if plots.is_empty() {
+    /// Charts side by side, and behind them other sections.
+    pub(super) fn push_grid(&mut self, plots: &[Plot], sections: &[Markup]) {
+        if plots.is_empty() && sections.is_empty() {
             return;
         }
         self.html.raw("<div class=\"charts\">");
-        plots.iter().for_each(|plot| self.push_plot(plot));
-        self.html.raw("</div>\n");
-    }
-
-    /// Sections side by side.
-    pub(super) fn push_sections(&mut self, sections: &[Markup]) {
-        if sections.is_empty() {
-            return;
+        for plot in plots {
+            self.push_plot(plot);
         }
-        self.html.raw("<div class=\"charts\">");
         for section in sections {
             self.html.append(section);
         }

@@ -63,14 +63,13 @@ pub(super) fn of_groups(groups: &[&Group<'_>], panel: &str) -> Vec<Plot> {
             let sound = group.runs.iter().filter(|run| is_sound(run));
             let curves: Vec<Curve> = sound.filter_map(|run| curve_of(run, name, key)).collect();
             let Some(longest) = curves.iter().max_by_key(|curve| curve.latency.n) else { continue };
-            marks.extend(mark_of(longest, group.ink, Some(group.index), &group.name));
             let records: u64 = curves.iter().map(|curve| curve.latency.n).sum();
             let of = if curves.len() > 1 { format!(" in {} runs", curves.len()) } else { String::new() };
-            lines.push(Line {
-                name: format!("{} n={}{of}", group.name, count(records)),
-                group: Some(group.index),
-                ..merged(&curves, group.ink)
-            });
+            let line = merged(&curves, group.ink);
+            let mark = mark_of(longest, group.ink, Some(group.index), &group.name);
+            marks.extend(mark.map(|mark| Mark { from: line.points.last().copied().flatten(), ..mark }));
+            let name = format!("{} n={}{of}", group.name, count(records));
+            lines.push(Line { name, group: Some(group.index), ..line });
         }
         let runs: Vec<&RunResult> = groups.iter().flat_map(|group| group.runs.iter().copied()).collect();
         let goals = if name == "response" { goals(&runs) } else { Vec::new() };

@@ -147,7 +147,9 @@ impl Plot {
             return;
         }
         html.raw("<div class=\"legend\">");
-        named.iter().for_each(|line| push_key(html, line.ink, line.style, &line.name));
+        for line in named {
+            push_key(html, line.ink, line.style, &line.name);
+        }
         html.raw("</div>");
     }
 
@@ -212,7 +214,7 @@ fn push_rule(svg: &mut Markup, frame: Frame, x: &Axis, y: &Axis, rule: &Rule) {
         Rule::Level(value, name) => {
             let at = y.scale.at(*value);
             push_segment(svg, "rule", (LEFT, at), (frame.right(), at));
-            push_label(svg, "tick", (LEFT + 4.0, at - 5.0), name);
+            push_label(svg, "tick end", (frame.right() - 2.0, at - 5.0), name);
         }
     }
 }

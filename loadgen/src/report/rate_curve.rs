@@ -115,7 +115,9 @@ fn curves_of(collection: &Collection<'_>, side: usize) -> Vec<Vec<Point>> {
     }
     let mut curves: Vec<Vec<Point>> =
         curves.into_iter().map(|(_, points)| points).filter(|points| points.len() > 1).collect();
-    curves.iter_mut().for_each(|points| points.sort_by(|a, b| a.offered_mb_per_s.total_cmp(&b.offered_mb_per_s)));
+    for points in &mut curves {
+        points.sort_by(|a, b| a.offered_mb_per_s.total_cmp(&b.offered_mb_per_s));
+    }
     curves
 }
 

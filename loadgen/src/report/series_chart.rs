@@ -1,6 +1,8 @@
 //! Charts over time, one value a second, with warm-up and faults shaded. A single run has a chart for each subject
 //! with several lines; many runs have a chart for each measure with a line a run.
 
+use std::fmt::Write;
+
 use super::chart::{Axis, Frame, Ink, LEFT, Line, LineStyle, TOP};
 use super::collection::Group;
 use super::measure::{MEASURES, Measure, SUBJECTS, Upwards};
@@ -62,7 +64,7 @@ pub(super) fn of_groups(groups: &[&Group<'_>], panel: &str) -> Vec<Plot> {
         });
         let mut plot = timeline.plot(format!("{panel}{}", measure.id), measure.heading, measure, lines.collect())?;
         if all > drawn.len() {
-            plot.note.push_str(&format!(" The first {} of {all} runs are drawn.", drawn.len()));
+            let _ = write!(plot.note, " The first {} of {all} runs are drawn.", drawn.len());
         }
         Some(plot)
     });
@@ -150,7 +152,9 @@ fn spans_of(runs: &[&RunResult]) -> Vec<Span> {
     const NEAR_SECS: f64 = 1.0;
     let mut spans: Vec<Span> = Vec::new();
     let warmups: Vec<f64> = runs.iter().map(|run| run.workload.phase_secs("warmup")).collect();
-    if let Some(secs) = warmups.first().filter(|first| **first > 0.0 && warmups.iter().all(|secs| secs == *first)) {
+    if let Some(secs) =
+        warmups.first().filter(|first| **first > 0.0 && warmups.iter().all(|secs| secs.total_cmp(first).is_eq()))
+    {
         spans.push(Span { from: 0.0, to: *secs, name: "warm-up".into(), is_fault: false });
     }
     for fault in runs.iter().flat_map(|run| &run.faults) {

@@ -53,6 +53,8 @@ pub(super) struct Strips {
     pub(super) rows: Vec<Row>,
 }
 
+/// Labels closer than this, in percent of the width, would touch on a telephone; the later one is left out.
+const LABEL_PERCENT: f64 = 14.0;
 /// Ends of the axis in percent, so that marks at the ends are whole.
 pub(super) const START: f64 = 3.0;
 /// See [`START`].
@@ -66,9 +68,15 @@ impl Strips {
             self.push_row(html, row);
         }
         html.raw("<div class=\"strip-axis\"><span></span><svg height=\"18\" aria-hidden=\"true\">");
-        for (value, text) in &self.ticks {
-            html.raw("<text class=\"tick middle\" y=\"13\" x=\"").number(self.scale.at(*value)).raw("%\">");
-            html.text(text).raw("</text>");
+        let mut ticks: Vec<(f64, &String)> =
+            self.ticks.iter().map(|(value, text)| (self.scale.at(*value), text)).collect();
+        ticks.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let mut last = f64::NEG_INFINITY;
+        for (at, text) in ticks {
+            if at - last >= LABEL_PERCENT {
+                html.raw("<text class=\"tick middle\" y=\"13\" x=\"").number(at).raw("%\">").text(text).raw("</text>");
+                last = at;
+            }
         }
         html.raw("</svg><span class=\"unit\">").text(&self.unit).raw("</span></div></div>");
     }

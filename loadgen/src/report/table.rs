@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::judgement::{Statement, Tone, achieved_share, notes, verdict, warnings};
 use super::units::{binary_bytes, count, decimal, duration_ns, megabytes_per_s, percent};
-use crate::result::{Latency, Percentile, ProcessResources, Rate, RunResult};
+use crate::result::{Latency, Percentile, ProcessResources, Rate, RunResult, Workload};
 
 /// Width that the table keeps within.
 const COLUMNS_MAX: usize = 100;
@@ -93,9 +93,15 @@ pub(super) fn load_line(result: &RunResult) -> String {
         count(u64::from(workload.record_bytes)),
         plural(workload.partitions.saturating_mul(workload.topics), "partition"),
         plural(workload.producers, "producer"),
-        plural(workload.consumers, "consumer"),
+        readers(workload),
         decimal(result.summary.measured_secs),
     )
+}
+
+fn readers(workload: &Workload) -> String {
+    let consumers = workload.consumers;
+    let consumers = format!("{consumers} consumer{}", if consumers == 1 { "" } else { "s" });
+    workload.groups.map_or(consumers.clone(), |groups| format!("{groups} groups of {consumers}"))
 }
 
 fn push_rates(table: &mut String, result: &RunResult) {
@@ -122,11 +128,13 @@ fn push_rates(table: &mut String, result: &RunResult) {
         line(table, format_args!("  {name:20}{records:>12}{megabytes:>12}{share}"));
     }
     if let Some(batch) = produce.and_then(|stream| stream.batch.as_ref()) {
+        let compressed =
+            batch.compression_ratio.map_or_else(String::new, |ratio| format!(", compressed {} to 1", decimal(ratio)));
         push_wrapped(
             table,
             "  batches",
             &format!(
-                "{} records, {} on average, {} requests/s",
+                "{} records, {} on average{compressed}, {} requests/s",
                 decimal(batch.records_per_batch_mean),
                 binary_bytes(batch.batch_bytes_mean.max(0.0).round() as u64),
                 decimal(batch.requests_per_s)

@@ -9,6 +9,9 @@ pub struct Calibration {
     /// What the generator offers at most with this workload on this machine; absent when it was never measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generator_ceiling: Option<GeneratorCeiling>,
+    /// What checking every record costs; a selftest measures it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub integrity_cost: Option<IntegrityCost>,
     /// A fixed piece of arithmetic, before and after the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_probe: Option<NoiseProbe>,
@@ -67,8 +70,33 @@ pub struct GeneratorCeiling {
     pub share: Option<f64>,
 }
 
+/// What the check data of a record costs the generator, one thread, beside what else it does with the record.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct IntegrityCost {
+    /// To build its batch, with stamp and checksum and without.
+    pub produce: OnOff,
+    /// To walk its batch, with every check and without.
+    pub consume: OnOff,
+}
+
+/// The same work with integrity and without.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct OnOff {
+    /// Nanoseconds a record with it.
+    pub on_ns: f64,
+    /// Nanoseconds a record without.
+    pub off_ns: f64,
+}
+
+impl OnOff {
+    /// Nanoseconds a record that integrity adds.
+    pub fn added_ns(&self) -> f64 {
+        self.on_ns - self.off_ns
+    }
+}
+
 /// The same small piece of work before and after a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NoiseProbe {
     /// Median before.
     pub before_ns: u64,

@@ -70,8 +70,7 @@ pub struct FaultEvent {
     /// From its begin until the rate was back at 90 % of what was offered; absent when it never was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovery_secs: Option<f64>,
-    /// From its begin until a client last lost a connection, could not make one or was refused; absent when that never
-    /// happened.
+    /// From its begin until all clients were served again that had lost their connection or were refused; absent when none was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_window_secs: Option<f64>,
 }

@@ -17,8 +17,8 @@ pub struct Machine {
     pub id: String,
     /// RFC 3339, UTC.
     pub certified_utc: String,
-    /// The facts.
-    pub environment: HostEnvironment,
+    /// The facts, as in a result.
+    pub env: Vec<HostEnvironment>,
     /// The program that measured.
     pub loadgen: LoadgenBuild,
     /// The load under which it was measured.
@@ -28,7 +28,7 @@ pub struct Machine {
     /// No metric differed between two sides that were the same.
     pub fit: bool,
     /// By metric.
-    pub noise: BTreeMap<String, NoiseFloor>,
+    pub noise_floor: BTreeMap<String, NoiseFloor>,
     /// Remarks for the reader, whole sentences.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,

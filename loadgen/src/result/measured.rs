@@ -93,6 +93,9 @@ pub struct BatchShape {
     pub records_per_batch_mean: f64,
     /// Mean size of a batch on the wire.
     pub batch_bytes_mean: f64,
+    /// Bytes of a batch before compression for each byte of it on the wire; absent without compression.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compression_ratio: Option<f64>,
     /// Requests.
     pub requests_per_s: f64,
     /// Mean number of unanswered requests, over all connections.

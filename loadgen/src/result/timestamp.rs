@@ -1,6 +1,6 @@
 //! Wall-clock time as text, for file names and result files.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// RFC 3339 in UTC with whole seconds, `2026-11-23T14:08:00Z`. Times before 1970 read as 1970.
 pub fn utc_timestamp(time: SystemTime) -> String {
@@ -8,6 +8,27 @@ pub fn utc_timestamp(time: SystemTime) -> String {
     let (year, month, day) = civil_date(secs / 86_400);
     let (hour, minute, second) = (secs / 3_600 % 24, secs / 60 % 60, secs % 60);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// Time since 1970 of what [`utc_timestamp`] wrote; none for any other text.
+pub fn parse_utc_timestamp(text: &str) -> Option<Duration> {
+    let separators = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':'), (19, b'Z')];
+    let bytes = text.as_bytes();
+    if bytes.len() != 20 || separators.iter().any(|(at, separator)| bytes[*at] != *separator) {
+        return None;
+    }
+    let digits = |from: usize, to: usize| text.get(from..to)?.parse::<u64>().ok();
+    let (year, month, day) = (digits(0, 4)?, digits(5, 7)?, digits(8, 10)?);
+    if year < 1970 || month == 0 || day == 0 {
+        return None;
+    }
+    // March is the first month, as below: the leap day comes last.
+    let (year, month_from_march) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days_from_march = year * 365 + year / 4 - year / 100 + year / 400 + (153 * month_from_march + 2) / 5 + day - 1;
+    let days = days_from_march.checked_sub(719_468)?;
+    let since = Duration::from_secs(days * 86_400 + digits(11, 13)? * 3_600 + digits(14, 16)? * 60 + digits(17, 19)?);
+    // Day 31 of a short month, hour 25 and `+1` are numbers too; what does not come back was no date.
+    (utc_timestamp(UNIX_EPOCH + since) == text).then_some(since)
 }
 
 /// Year, month and day of a day number since 1970-01-01. Years are counted from March, so that the leap day
@@ -29,7 +50,6 @@ fn civil_date(days_since_epoch: u64) -> (u64, u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn leap_days_and_century_ends_are_named_right() {
@@ -39,5 +59,18 @@ mod tests {
         assert_eq!(at(1_709_251_199), "2024-02-29T23:59:59Z");
         assert_eq!(at(1_709_251_200), "2024-03-01T00:00:00Z");
         assert_eq!(at(4_107_542_400), "2100-03-01T00:00:00Z");
+    }
+
+    #[test]
+    fn a_written_time_reads_back_and_no_other_text_does() {
+        for secs in [0, 951_782_400, 1_709_251_199, 1_709_251_200, 1_795_618_800, 4_107_542_400] {
+            let text = utc_timestamp(UNIX_EPOCH + Duration::from_secs(secs));
+            assert_eq!(parse_utc_timestamp(&text), Some(Duration::from_secs(secs)), "{text}");
+        }
+        let wrong =
+            ["2026-02-29T00:00:00Z", "2026-01-01T25:00:00Z", "2026-01-01 00:00:00Z", "2026-01-01T00:00:00", "", "é"];
+        for text in wrong {
+            assert_eq!(parse_utc_timestamp(text), None, "{text}");
+        }
     }
 }

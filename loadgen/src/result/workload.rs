@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use clap::ValueEnum;
+use protocol::record_batch;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -16,13 +18,25 @@ pub struct Workload {
     pub replication_factor: u16,
     /// Producer clients.
     pub producers: u32,
-    /// Consumer clients; 0 leaves the topic unread.
+    /// Consumer clients, of each group where there are several; 0 leaves the topic unread.
     pub consumers: u32,
-    /// Bytes of a record value, check data included.
+    /// Groups of consumers, each of which reads everything; absent when there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<u32>,
+    /// Bytes of a record value, check data included; on average where there are several sizes.
     pub record_bytes: u32,
+    /// The sizes of values where there are several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sizes: Vec<SizeShare>,
     /// Bytes of a record key; absent when records have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_bytes: Option<u32>,
+    /// How keys are drawn; absent when records have none, or it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<Keys>,
+    /// Bits of information in a byte of the values; absent when they are random, which is 8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entropy_bits_per_byte: Option<f64>,
     /// When records are due.
     pub arrival: Arrival,
     /// The phases of the run in order.
@@ -55,14 +69,42 @@ pub struct Workload {
     pub faults: Vec<String>,
 }
 
+/// One size of values among several.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SizeShare {
+    /// Bytes of the value.
+    pub bytes: u32,
+    /// Its share of the records, 0 to 1.
+    pub share: f64,
+}
+
+/// How keys are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Keys {
+    /// Keys that there are.
+    pub key_space: u64,
+    /// The k-th key comes in proportion to 1 / k^exponent; absent when all come equally often.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zipf_exponent: Option<f64>,
+}
+
 /// When records are due, over all producers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Arrival {
     /// The distribution of the gaps.
     pub kind: ArrivalKind,
-    /// Intended rate; absent in a closed loop, which has none.
+    /// Intended rate, the mean where there are bursts; absent in a closed loop, which has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub records_per_s: Option<f64>,
+    /// Length of a burst.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub burst_on_ms: Option<f64>,
+    /// Silence between two bursts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub burst_off_ms: Option<f64>,
+    /// Rate in the warm-up and at the start of the window, from which it goes linearly to `records_per_s` at its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ramp_from_records_per_s: Option<f64>,
 }
 
 /// The distribution of the gaps between records.
@@ -73,6 +115,8 @@ pub enum ArrivalKind {
     Constant,
     /// Exponential gaps.
     Poisson,
+    /// Equal gaps within bursts, silence between them.
+    Burst,
     /// No schedule: the next record follows as soon as the producer may send.
     ClosedLoop,
 }
@@ -101,7 +145,7 @@ pub enum Acks {
 }
 
 /// Codec of record batches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Compression {
     /// Stored as they are.
@@ -156,15 +200,24 @@ pub enum IntegrityMode {
 }
 
 /// The program that made the load.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LoadgenBuild {
     /// Version of the crate.
     pub version: String,
     /// `release` or `debug`.
     pub build_profile: String,
-    /// Commit, when the build knows it.
+    /// Commit, with `-dirty` behind it when the sources had changed since; absent when the build does not know it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub git_sha: Option<String>,
+    /// Version of the compiler.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rustc: Option<String>,
+    /// Processor that it was compiled for; `generic` runs on every one of its kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_cpu: Option<String>,
+    /// Optimisation across crates when linking: `off`, `thin`, `fat`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lto: Option<String>,
 }
 
 /// What was measured.
@@ -181,9 +234,12 @@ pub struct Target {
     pub embedded: bool,
     /// Broker nodes in the metadata.
     pub nodes: u32,
-    /// Settings of the broker that are known, without secrets.
+    /// Settings of the broker and (`topic.` in front) of the topic that are known, without secrets, addresses and paths.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub config: BTreeMap<String, String>,
+    /// Versions of each request that the broker speaks: `Produce` is `3-13`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub api_versions: BTreeMap<String, String>,
     /// What an acknowledgement is worth; unlike classes are not ranked.
     pub durability: Durability,
 }
@@ -244,6 +300,31 @@ impl Workload {
     }
 }
 
+impl From<Compression> for record_batch::Compression {
+    fn from(codec: Compression) -> Self {
+        match codec {
+            Compression::None => Self::None,
+            Compression::Gzip => Self::Gzip,
+            Compression::Snappy => Self::Snappy,
+            Compression::Lz4 => Self::Lz4,
+            Compression::Zstd => Self::Zstd,
+        }
+    }
+}
+
+impl Arrival {
+    /// No schedule.
+    pub fn closed_loop() -> Self {
+        Self {
+            kind: ArrivalKind::ClosedLoop,
+            records_per_s: None,
+            burst_on_ms: None,
+            burst_off_ms: None,
+            ramp_from_records_per_s: None,
+        }
+    }
+}
+
 impl Durability {
     /// The class in words, for use beside every figure.
     pub fn label(&self) -> &'static str {
@@ -273,6 +354,6 @@ impl Acks {
 }
 
 /// FNV-1a: stable across versions and machines, which the standard hasher does not promise.
-pub(super) fn fnv1a(bytes: &[u8]) -> u64 {
+pub fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }

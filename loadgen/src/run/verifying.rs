@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{Session, bulk_limit};
 use crate::cluster::{self, TOPIC_PREFIX, Topic};
-use crate::crew::{Crew, Roles, deal_partitions};
+use crate::crew::{Crew, Roles, assignments};
 use crate::error::Error;
 use crate::evidence::Earlier;
 use crate::integrity::{AckLedger, Tally};
@@ -85,16 +85,17 @@ impl Session<'_> {
 
     fn read_earlier(&mut self, topic: &Topic, ledger: &Ledger, ends: Vec<i64>) -> Result<Earlier, Error> {
         let mut workload = self.evidence.workload.clone();
+        workload.groups = 1;
         workload.producers = ledger.runs.iter().map(|run| run.run.producers).max().unwrap_or(1);
         let producers = workload.producers;
         let records: i64 = ends.iter().sum();
-        let limit = bulk_limit(records as u64 * workload.record_bytes as u64);
+        let limit = bulk_limit(records as u64 * workload.payload_bytes());
         let roles = Roles {
             topic: topic.clone(),
             run: self.evidence.run,
             producers: 0..0,
             records_max: 0,
-            readers: deal_partitions(topic.leaders.len() as u32, workload.consumers.max(1)),
+            readers: assignments(topic.leaders.len() as u32, workload.consumers.max(1), 1),
             expected_runs: ledger.runs.iter().map(|run| run.run.tag).collect(),
             journal: None,
             start_offsets: Vec::new(),
@@ -105,7 +106,7 @@ impl Session<'_> {
         crew.set_targets(ends);
         self.watch_quietly("judging what was acknowledged before", limit, || crew.consumers_have_ended())?;
         let mut earlier = Earlier { runs: ledger.runs.len(), tally: Tally::default(), missing_first: None };
-        for (partition, seen) in &crew.into_reports().seen {
+        for ((_, partition), seen) in &crew.into_reports().seen {
             let streams = ledger.runs.iter().flat_map(|run| (0..producers).map(move |producer| (run, producer)));
             let promised: Vec<AckLedger> = streams
                 .enumerate()

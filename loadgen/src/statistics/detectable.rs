@@ -11,7 +11,7 @@ use super::rank_sum::RankSums;
 pub const POWER: f64 = 0.8;
 
 /// Experiments simulated; the result stands to about 2 % of itself.
-const EXPERIMENTS: usize = 4_000;
+const EXPERIMENTS: usize = 1_000;
 /// A side is simulated up to this size; beyond, the difference shrinks with the root of the size, as that of every mean does.
 const SIDE_MAX: usize = 32;
 const SEED: u64 = 0x00DE_7EC7;
@@ -19,13 +19,16 @@ const SEED: u64 = 0x00DE_7EC7;
 const REPEATS_MAX: usize = 1_000;
 
 /// The smallest ratio above 1 that the exact Mann-Whitney test at this level finds with [`POWER`] between `a` and `b` runs whose logarithms
-/// have the standard deviation `log_deviation`. By simulation from a fixed seed with normal noise. Absent when so few runs find nothing at
-/// this level, however large it is.
+/// have the standard deviation `log_deviation`. Absent when so few runs find nothing at this level, however large it is.
 pub fn detectable_ratio(a: usize, b: usize, log_deviation: f64, level: f64) -> Option<f64> {
+    detectable_deviations(a, b, level).map(|deviations| (deviations * log_deviation).exp())
+}
+
+/// The same in standard deviations, by simulation from a fixed seed with normal noise.
+pub fn detectable_deviations(a: usize, b: usize, level: f64) -> Option<f64> {
     let (side_a, side_b) = (a.min(SIDE_MAX), b.min(SIDE_MAX));
     let size = |a: usize, b: usize| (1.0 / a as f64 + 1.0 / b as f64).sqrt();
-    let deviations = detectable_deviations(side_a, side_b, level)? * size(a, b) / size(side_a, side_b);
-    Some((deviations * log_deviation).exp())
+    Some(simulated(side_a, side_b, level)? * size(a, b) / size(side_a, side_b))
 }
 
 /// The smallest number of runs a side whose smallest p reaches the level.
@@ -35,7 +38,7 @@ pub fn repeats_needed(level: f64) -> usize {
 
 /// The smallest difference in standard deviations. A shift by d is found when enough of the pairs are in order, so the d that is just found
 /// in an experiment is an order statistic of its differences, and no search is needed.
-fn detectable_deviations(a: usize, b: usize, level: f64) -> Option<f64> {
+fn simulated(a: usize, b: usize, level: f64) -> Option<f64> {
     let pairs_in_order = pairs_in_order_needed(a, b, level)?;
     let mut random = Xoshiro256PlusPlus::seed_from_u64(SEED);
     let mut differences = vec![0.0; a * b];

@@ -36,7 +36,6 @@ mod tests {
             let corrected = holm(&p);
             for left in 0..p.len() {
                 prop_assert!(corrected[left] >= p[left] && corrected[left] <= 1.0);
-                prop_assert!(corrected[left] <= p[left] * p.len() as f64 + 1e-12 || corrected.iter().any(|other| *other == corrected[left]));
                 for right in 0..p.len() {
                     prop_assert!(p[left] > p[right] || corrected[left] <= corrected[right]);
                 }

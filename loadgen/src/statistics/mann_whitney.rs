@@ -41,10 +41,12 @@ fn doubled_ranks(a: &[f64], b: &[f64]) -> Vec<u32> {
     order.sort_by(|&left, &right| pool[left].total_cmp(&pool[right]));
     let mut ranks = vec![0; pool.len()];
     let mut start = 0;
-    for group in order.chunk_by(|&left, &right| pool[left] == pool[right]) {
+    for group in order.chunk_by(|&left, &right| pool[left].total_cmp(&pool[right]).is_eq()) {
         // Ranks start + 1 to start + length: twice their mean is the sum of the first and the last.
         let doubled = (2 * start + group.len() + 1) as u32;
-        group.iter().for_each(|&index| ranks[index] = doubled);
+        for &index in group {
+            ranks[index] = doubled;
+        }
         start += group.len();
     }
     ranks

@@ -15,7 +15,7 @@ mod variation;
 
 pub use bootstrap::{Interval, bootstrap_interval};
 pub use change_point::{ChangePoint, POINTS_MAX, change_points};
-pub use detectable::{POWER, detectable_ratio, repeats_needed};
+pub use detectable::{POWER, detectable_deviations, detectable_ratio, repeats_needed};
 pub use geometric_mean::geometric_mean;
 pub use holm::holm;
 pub use mann_whitney::{MannWhitney, mann_whitney, smallest_p};

@@ -27,6 +27,7 @@ pub fn calm_run() -> RunResult {
         schema_version: SCHEMA_VERSION,
         id: "20261123T140800Z-5f1c2a9e".into(),
         kind: Kind::Run,
+        imported: None,
         label: None,
         suite: None,
         repeat: None,
@@ -36,7 +37,7 @@ pub fn calm_run() -> RunResult {
         command: ["loadgen", "run", "--rate", "20MB/s", "--partitions", "8"].map(String::from).to_vec(),
         started_utc: "2026-11-23T14:08:00Z".into(),
         ended_utc: "2026-11-23T14:08:27Z".into(),
-        loadgen: LoadgenBuild { version: "0.1.0".into(), build_profile: "release".into(), git_sha: None },
+        loadgen: LoadgenBuild { version: "0.1.0".into(), build_profile: "release".into(), ..LoadgenBuild::default() },
         workload,
         target: target(),
         env: vec![host()],
@@ -130,6 +131,7 @@ fn summary([response, service, lag, end_to_end]: [&Histogram<u64>; 4]) -> Summar
                 requests: BATCHES,
                 records_per_batch_mean: 16.0,
                 batch_bytes_mean: 16_420.0,
+                compression_ratio: None,
                 requests_per_s: 1_250.0,
                 inflight_requests_mean: Some(1.4),
             }),
@@ -161,9 +163,13 @@ fn workload() -> Workload {
         replication_factor: 1,
         producers: 2,
         consumers: 2,
+        groups: None,
         record_bytes: 1_000,
+        sizes: Vec::new(),
         key_bytes: None,
-        arrival: Arrival { kind: ArrivalKind::Constant, records_per_s: Some(20_000.0) },
+        keys: None,
+        entropy_bits_per_byte: None,
+        arrival: Arrival { kind: ArrivalKind::Constant, records_per_s: Some(20_000.0), ..Arrival::closed_loop() },
         phases: vec![
             Phase { name: "warmup".into(), secs: f64::from(WARMUP_SECS) },
             Phase { name: "measure".into(), secs: f64::from(MEASURED_SECS) },
@@ -191,6 +197,7 @@ fn target() -> Target {
         embedded: true,
         nodes: 1,
         config: BTreeMap::from([("num.partitions".into(), "8".into())]),
+        api_versions: BTreeMap::new(),
         durability: Durability {
             acks: Acks::All,
             fsync: Fsync::Batch,
@@ -226,6 +233,7 @@ fn host() -> HostEnvironment {
             free_bytes: Some(80 << 30),
             ..Storage::default()
         }),
+        ..HostEnvironment::default()
     }
 }
 

@@ -1,0 +1,83 @@
+//! Loads that are refused, and what the others mean.
+
+use super::*;
+use clap::Parser;
+
+#[derive(Parser)]
+struct Line {
+    #[command(flatten)]
+    run: crate::options::RunOptions,
+}
+
+pub(crate) fn parse(line: &str) -> Result<Workload, String> {
+    let line = Line::try_parse_from(format!("loadgen {line}").split_whitespace()).map_err(|e| e.to_string())?;
+    Workload::from_options(&line.run.load).map_err(|error| error.to_string())
+}
+
+#[test]
+fn the_default_run_is_an_open_loop_that_ends_within_a_minute() {
+    let workload = parse("").expect("defaults are consistent");
+    assert!((workload.arrivals.records_per_s - 20_000.0).abs() < 1e-6);
+    assert!(!workload.is_closed_loop());
+    assert!(workload.warmup + workload.duration < Duration::from_secs(45));
+}
+
+#[test]
+fn rate_zero_is_a_closed_loop_and_says_so() {
+    let workload = parse("--rate 0").expect("valid");
+    assert_eq!(workload.describe().arrival.kind, result::ArrivalKind::ClosedLoop);
+    assert_eq!(workload.describe().arrival.records_per_s, None);
+}
+
+#[test]
+fn unknown_options_and_values_fail() {
+    for line in [
+        "--rat 5",
+        "--acks 2",
+        "--mode produse",
+        "--rate 5parsecs",
+        "--linger 5x",
+        "--partitions 0",
+        "--bootstrap foo",
+        "--bootstrap :1",
+    ] {
+        assert!(parse(line).is_err(), "{line}");
+    }
+}
+
+#[test]
+fn contradictions_are_named() {
+    assert!(parse("--idempotent --acks 1").is_err_and(|error| error.contains("--acks all")));
+    assert!(parse("--idempotent --in-flight 6").is_err());
+    assert!(parse("--record-bytes 31").is_err_and(|error| error.contains("32")));
+    assert!(parse("--record-bytes 16KiB --batch-bytes 16KiB").is_err());
+    assert!(parse("--mode consume --consumers 0").is_err());
+    assert!(parse("--consumers 50 --groups 21").is_err_and(|error| error.contains("--groups 21")));
+    assert!(parse("--duration 1ms").is_err());
+    for option in ["--keys uniform", "--sizes 100:1,200:1", "--entropy 4", "--compression lz4"] {
+        let error = parse(&format!("--client-mode raw {option}")).expect_err(option);
+        assert!(error.contains(option.split(' ').next().expect("a word")), "{error}");
+    }
+    assert!(parse("--client-mode raw").is_ok());
+}
+
+#[test]
+fn faults_are_ordered_and_must_fit_the_run() {
+    let planned = |line: &str| parse(&format!("--duration 10s {line}")).map(|workload| workload.faults);
+    let faults = planned("--fault cut@8s --fault pause@1s:200ms,kill@3s").expect("valid");
+    assert_eq!(faults.iter().map(|fault| fault.kind.name()).collect::<Vec<_>>(), ["pause", "kill", "cut"]);
+    for (line, word) in [
+        ("--fault kill@10s", "window"),
+        ("--fault pause@1s:2s --fault cut@2s", "next"),
+        ("--fault slow-consumer@1s:1s --mode produce", "consumers"),
+        ("--fault cut@1s --mode consume", "producers"),
+        ("--fault explode@1s", "kill@15s"),
+    ] {
+        assert!(planned(line).is_err_and(|error| error.contains(word)), "{line}");
+    }
+}
+
+#[test]
+fn no_consumers_means_produce_only() {
+    assert_eq!(parse("--consumers 0").map(|workload| workload.mode), Ok(Mode::Produce));
+}
