@@ -4,7 +4,7 @@
 //! A probe near the limit is noisy, so a rate counts only when it was confirmed; one that fails its confirmation becomes a rate that fails.
 
 /// Steps down from a start that fails, before the search gives up.
-const RATE_SHARE_MIN: f64 = 1.0 / 1_024.0;
+const RATE_SHARE_MIN: f64 = 1.0 / 64.0;
 
 /// What the searcher wants to know next.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -37,11 +37,13 @@ impl Broker {
             .stderr(Stdio::null())
             .spawn()
             .expect("the program starts");
+        let mut broker = Self { child, address: String::new() };
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             let text = std::fs::read_to_string(&ready).unwrap_or_default();
             if let Ok(ready) = serde_json::from_str::<serde_json::Value>(&text) {
-                return Self { child, address: ready["bootstrap"].as_str().expect("an address").to_owned() };
+                ready["bootstrap"].as_str().expect("an address").clone_into(&mut broker.address);
+                return broker;
             }
             assert!(Instant::now() < deadline, "the broker is ready within a minute");
             std::thread::sleep(Duration::from_millis(10));

@@ -9,6 +9,7 @@ use super::marks::Mark;
 use super::ranking::{Finding, Outcome};
 use super::table::{Reasons, Section, clean, clean_label, percent, rounded, sections};
 use crate::report::Colour;
+use crate::statistics::{Method, POOLED_EXACT_MAX};
 
 /// Lines of one kind of remark; more would hide the figures.
 const REMARKS_MAX: usize = 12;
@@ -156,6 +157,14 @@ fn remarks(grid: &Grid, reasons: &Reasons) -> Vec<(String, String)> {
         let same = classes.len() == 1;
         add("durability", if same { classes.into_iter().cloned().collect() } else { unique(each) });
         add("method", vec![method(grid)]);
+        let drawn = comparisons.iter().flat_map(|one| &one.metrics).find_map(|metric| match metric.method {
+            Some(Method::Sampled { splits }) => Some(splits),
+            _ => None,
+        });
+        let drawn = drawn.map(|splits| {
+            format!("With more than {POOLED_EXACT_MAX} runs on both sides p and interval rest on {splits} drawn splits instead of all.")
+        });
+        add("method", drawn.into_iter().collect());
     } else {
         add("method", vec!["A run is a sample; ± is the coefficient of variation.".into()]);
     }

@@ -141,7 +141,7 @@ mod tests {
             let (a, b): (Vec<f64>, Vec<f64>) =
                 (a.into_iter().map(f64::from).collect(), b.into_iter().map(f64::from).collect());
             let pairs = |a: &[f64], b: &[f64]| -> i64 {
-                a.iter().flat_map(|a| b.iter().map(move |b| if b > a { 2 } else { i64::from(b == a) })).sum()
+                a.iter().flat_map(|a| b.iter().map(move |b| b.total_cmp(a) as i64 + 1)).sum()
             };
             let seen = pairs(&a, &b);
             let pool: Vec<f64> = a.iter().chain(&b).copied().collect();

@@ -346,6 +346,17 @@ fn rows_are_named_by_the_fewest_keys_that_tell_them_apart() {
 }
 
 #[test]
+fn drawn_splits_are_told_where_there_are_too_many_to_count() {
+    let many = |label: &str| -> Vec<RunResult> {
+        let runs = (0..5).flat_map(|_| closed_loop(label, 8, 1.0)).enumerate();
+        runs.map(|(index, run)| RunResult { id: format!("{label}-{index}"), ..run }).collect()
+    };
+    let told = |runs: &[RunResult]| text(&grid(runs), 200, Colour::Plain).contains("rest on 20000 drawn splits");
+    assert!(told(&all([many("main"), many("candidate")])));
+    assert!(!told(&all([closed_loop("main", 8, 1.0), closed_loop("candidate", 8, 1.0)])));
+}
+
+#[test]
 fn one_side_alone_shows_its_noise() {
     let grid = grid(&closed_loop("main", 5, 1.0));
     assert_eq!(grid.outcome, Outcome::NothingComparable);
