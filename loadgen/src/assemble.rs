@@ -1,5 +1,6 @@
 //! Evidence becomes a result: rates over the window, merged histograms, the verdict, and how far to trust them.
 
+mod agents;
 mod calibration;
 mod quality;
 mod series;
@@ -25,7 +26,8 @@ pub fn result(evidence: &Evidence, args: &TargetOptions) -> RunResult {
     let summary = window.as_ref().map_or_else(Summary::default, |window| window.summary(evidence));
     let integrity = integrity(evidence);
     let calibration = calibration::calibration(evidence);
-    let resources = window.as_ref().map_or_else(Resources::default, |window| window.resources(evidence, &summary));
+    let mut resources = window.as_ref().map_or_else(Resources::default, |window| window.resources(evidence, &summary));
+    resources.agents.clone_from(&evidence.agents.resources);
     let stamp: String = utc_timestamp(evidence.started).chars().filter(char::is_ascii_alphanumeric).collect();
     let mut result = RunResult {
         schema_version: SCHEMA_VERSION,
@@ -44,7 +46,7 @@ pub fn result(evidence: &Evidence, args: &TargetOptions) -> RunResult {
         loadgen: LoadgenBuild::of_this_program(),
         workload,
         target: target(evidence, args),
-        env: vec![host(evidence, args)],
+        env: std::iter::once(host(evidence, args)).chain(evidence.agents.environments.iter().cloned()).collect(),
         quality: quality::quality(evidence, window.as_ref(), &summary, &resources, &calibration),
         histograms: window.as_ref().map(Window::encoded_histograms).unwrap_or_default(),
         series: window.as_ref().map(|window| series::series(evidence, window)),
@@ -133,7 +135,8 @@ fn integrity(evidence: &Evidence) -> Integrity {
         // Who does not number the batches is not promised the order of what a lost connection left behind.
         tally.out_of_order -= tally.late_unacked;
     }
-    if !evidence.verified {
+    let verified = evidence.verified || evidence.reports.read_after_loss;
+    if !verified {
         // Nobody read up to the end, so what is not there was not missed.
         tally.missing = 0;
         missing_first = None;
@@ -142,7 +145,7 @@ fn integrity(evidence: &Evidence) -> Integrity {
         tally.add(&earlier.tally);
     }
     let missing_earlier = evidence.earlier.as_ref().and_then(|earlier| earlier.missing_first.clone());
-    let verdict = match (tally.passes(), evidence.verified, evidence.error.is_some()) {
+    let verdict = match (tally.passes(), verified, evidence.error.is_some()) {
         // Without the producers' last word a record may look like nobody's.
         (false, _, false) | (false, true, true) => Verdict::Fail,
         (_, _, true) => Verdict::Incomplete,

@@ -9,6 +9,7 @@ use protocol::api_key::ApiKey;
 use protocol::header::RequestHeader;
 use protocol::messages::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
 use protocol::{Message, Request, Response, frame};
+use serde::{Deserialize, Serialize};
 
 use crate::connection::connect;
 use crate::error::Error;
@@ -34,7 +35,7 @@ pub struct Client {
 }
 
 /// What a broker speaks.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Versions {
     ranges: BTreeMap<i16, (i16, i16)>,
     features: Vec<String>,

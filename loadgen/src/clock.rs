@@ -1,40 +1,69 @@
 //! One monotonic nanosecond clock for all threads of a run, and a timer that wakes an epoll loop to the microsecond.
 //!
-//! epoll's own timeout counts milliseconds, which would blur every send time by one; a timerfd does not.
+//! epoll's own timeout counts milliseconds, which would blur every send time by one; a timerfd does not. The clock of a run may be
+//! that of another host: then it is this host's, less what this host's is ahead.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use rustix::time::{
-    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
+    ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime, timerfd_create,
+    timerfd_settime,
 };
+
+/// This host's monotonic clock, nanoseconds: the same for all processes of one boot, and foreign to every other host.
+pub fn monotonic_ns() -> i64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    now.tv_sec * 1_000_000_000 + now.tv_nsec
+}
 
 /// Nanoseconds since the clock was made; copies agree with each other.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
-    origin: Instant,
+    /// Where it begins, on the monotonic clock of the host that began it.
+    origin_ns: i64,
     origin_unix_ms: i64,
+    /// How far this host's monotonic clock is ahead of that one; corrected while the clock is in use.
+    ahead_ns: Option<&'static AtomicI64>,
 }
 
 impl Clock {
     /// A clock that reads 1 ns now or later, so that 0 can mean "never".
     pub fn start() -> Self {
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { origin: Instant::now(), origin_unix_ms: unix.as_millis() as i64 }
+        Self { origin_ns: monotonic_ns(), origin_unix_ms: unix_ms(), ahead_ns: None }
     }
 
-    /// The present moment.
+    /// The clock of another host, which began at `origin_ns` of its monotonic clock; ours is ahead of it by `ahead_ns`.
+    pub fn following(origin_ns: i64, ahead_ns: &'static AtomicI64) -> Self {
+        let mut clock = Self { origin_ns, origin_unix_ms: 0, ahead_ns: Some(ahead_ns) };
+        clock.origin_unix_ms = unix_ms() - (clock.now_ns() / 1_000_000) as i64;
+        clock
+    }
+
+    /// Where it begins on the monotonic clock.
+    pub fn origin_ns(&self) -> i64 {
+        self.origin_ns
+    }
+
+    /// The present moment. A clock that follows another may go back by the microseconds of a correction.
     pub fn now_ns(&self) -> u64 {
-        self.origin.elapsed().as_nanos() as u64 + 1
+        let ahead_ns = self.ahead_ns.map_or(0, |ahead_ns| ahead_ns.load(Ordering::Relaxed));
+        let since_ns = monotonic_ns().saturating_sub(self.origin_ns).saturating_sub(ahead_ns);
+        u64::try_from(since_ns).unwrap_or(0) + 1
     }
 
     /// Wall-clock milliseconds at `at_ns`, for record timestamps only.
     pub fn unix_ms(&self, at_ns: u64) -> i64 {
         self.origin_unix_ms + (at_ns / 1_000_000) as i64
     }
+}
+
+fn unix_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64
 }
 
 /// A one-shot timer that makes its epoll token readable.
@@ -74,6 +103,18 @@ impl Timer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_follows_another_agrees_with_it_and_takes_corrections() {
+        static AHEAD_NS: AtomicI64 = AtomicI64::new(0);
+        let theirs = Clock::start();
+        let ours = Clock::following(theirs.origin_ns() - 5_000_000_000_000, &AHEAD_NS);
+        AHEAD_NS.store(5_000_000_000_000, Ordering::Relaxed);
+        let (before, between, after) = (theirs.now_ns(), ours.now_ns(), theirs.now_ns());
+        assert!((before..=after).contains(&between), "{before} {between} {after}");
+        AHEAD_NS.store(i64::MAX, Ordering::Relaxed);
+        assert_eq!(ours.now_ns(), 1, "a clock that is told nonsense stands at its beginning");
+    }
 
     #[test]
     fn an_armed_timer_wakes_the_poll_and_not_before_its_time() {

@@ -13,6 +13,7 @@ use protocol::messages::list_offsets::{
     ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopic,
 };
 use protocol::messages::metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse};
+use serde::{Deserialize, Serialize};
 
 use crate::client::{Client, Versions, refuse_error};
 use crate::error::Error;
@@ -32,7 +33,7 @@ const RETRY_PAUSE: Duration = Duration::from_millis(20);
 const TIMESTAMP_LATEST: i64 = -1;
 
 /// A topic with its leaders.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Topic {
     /// Its name.
     pub name: String,

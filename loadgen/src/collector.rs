@@ -25,6 +25,17 @@ pub struct Row {
     pub lag: Latency,
 }
 
+/// One second of the whole crew, as it goes on to where several crews are merged.
+#[derive(Debug)]
+pub struct Merged {
+    /// As in [`Row`].
+    pub second: i64,
+    /// Counts of all threads.
+    pub counts: Counts,
+    /// Samples of all threads.
+    pub histograms: Histograms,
+}
+
 /// The other end: merges what the threads hand over.
 #[derive(Debug)]
 pub struct Collector {
@@ -35,6 +46,7 @@ pub struct Collector {
     rows: Vec<Row>,
     measured: (Counts, Histograms),
     arrivals: u64,
+    onward: Option<Sender<Merged>>,
 }
 
 impl Collector {
@@ -55,8 +67,16 @@ impl Collector {
             rows: Vec::new(),
             measured: (Counts::default(), Histograms::empty()),
             arrivals: 0,
+            onward: None,
         };
         (collector, outlets)
+    }
+
+    /// From now on seconds that all threads have passed go to the receiver and are forgotten here.
+    pub fn hand_on(&mut self) -> Receiver<Merged> {
+        let (onward, receiver) = channel();
+        self.onward = Some(onward);
+        receiver
     }
 
     /// Takes in what arrives within `wait`; false when all recorders have finished.
@@ -107,6 +127,11 @@ impl Collector {
     fn settle(&mut self, passed: i64) {
         while let Some(entry) = self.pending.first_entry().filter(|entry| *entry.key() <= passed) {
             let (second, (counts, histograms)) = entry.remove_entry();
+            if let Some(onward) = &self.onward {
+                // Who does not listen any more has what it wanted.
+                let _ = onward.send(Merged { second, counts, histograms });
+                continue;
+            }
             if second >= 0 {
                 self.measured.0.add(&counts);
                 self.measured.1.add(&histograms);

@@ -16,6 +16,7 @@ use protocol::frame;
 use protocol::header::RequestHeader;
 use protocol::messages::fetch::{FetchPartition, FetchRequest, FetchResponse, FetchTopic, PartitionData};
 use protocol::record_batch::{BatchHeader, HEADER_BYTES, batches, records};
+use serde::{Deserialize, Serialize};
 
 use crate::client::CLIENT_ID;
 use crate::clock::Clock;
@@ -79,7 +80,7 @@ pub struct Consumer {
 }
 
 /// What one consumer reads.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Assignment {
     /// The group that it belongs to.
     pub group: u32,

@@ -1,6 +1,6 @@
 //! The threads of one phase: dealt out over the cores, started together, waited for with a deadline, never for ever.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -45,7 +45,7 @@ pub struct Roles {
     /// Records that each of them may send.
     pub records_max: u64,
     /// Consumer clients of this phase.
-    pub consumers: u32,
+    pub readers: Vec<Assignment>,
     /// Tags of the runs whose records they expect.
     pub expected_runs: Vec<u32>,
     /// Who writes acknowledgements down, if anybody does.
@@ -60,10 +60,8 @@ impl Crew {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let hands = roles.producers.len().min(cores);
         let producers = deal(roles.producers, hands);
-        let partitions = roles.topic.leaders.len() as u32;
-        let assignments = assignments(partitions, roles.consumers, roles.workload.groups);
-        let threads = assignments.len().min(cores);
-        let consumers = deal(assignments, threads);
+        let readers = roles.readers.len();
+        let consumers = deal(roles.readers, readers.min(cores));
         let (collector, mut outlets) = Collector::new(producers.len() + consumers.len());
         let mut outlet = || outlets.pop().expect("one for each thread");
         let control: Arc<Control> = Arc::default();
@@ -141,6 +139,10 @@ pub struct Reports {
     pub seen: BTreeMap<Reader, PartitionSeen>,
     /// When the last consumer had read all it should.
     pub finished_ns: Option<u64>,
+    /// Producer clients whose account went away with their agent.
+    pub lost_producers: BTreeSet<u32>,
+    /// After the loss of an agent, the other agents' consumers read up to the end of their partitions.
+    pub read_after_loss: bool,
 }
 
 impl Reports {
@@ -158,6 +160,15 @@ impl Reports {
         self.producers.extend(other.producers);
         self.seen.extend(other.seen);
         self.finished_ns = self.finished_ns.max(other.finished_ns);
+        self.lost_producers.extend(other.lost_producers);
+        self.read_after_loss |= other.read_after_loss;
+    }
+
+    /// Takes producers without an account out of what was read.
+    pub fn forget_lost_producers(&mut self) {
+        for seen in self.seen.values_mut() {
+            self.lost_producers.iter().for_each(|&producer| seen.forget_producer(producer));
+        }
     }
 }
 
@@ -214,7 +225,7 @@ fn spawn<T: Send + 'static>(name: String, work: impl FnOnce() -> T + Send + 'sta
 }
 
 /// In each group, the partitions are shared by the consumers; those without any stay away.
-fn assignments(partitions: u32, consumers: u32, groups: u32) -> Vec<Assignment> {
+pub fn assignments(partitions: u32, consumers: u32, groups: u32) -> Vec<Assignment> {
     let of_group = |group| {
         let shares = deal(0..partitions, consumers.min(partitions) as usize);
         shares.into_iter().map(move |partitions| Assignment { group, partitions })

@@ -162,6 +162,22 @@ pub enum Error {
         /// What it is on.
         file_system: &'static str,
     },
+    /// An agent could not do its part.
+    #[error("agent {address}: {what}")]
+    Agent {
+        /// Host and port.
+        address: String,
+        /// What it said, or what is wrong with it.
+        what: String,
+    },
+    /// An agent went away in the middle.
+    #[error("agent {address} is lost: {what}")]
+    AgentLost {
+        /// Host and port.
+        address: String,
+        /// How that showed.
+        what: String,
+    },
     /// Ctrl-C.
     #[error("interrupted")]
     Interrupted,

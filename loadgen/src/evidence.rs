@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use crate::agent::AgentsAccount;
 use crate::cluster::Topic;
 use crate::collector::Collector;
 use crate::crew::Reports;
@@ -61,6 +62,8 @@ pub struct Evidence {
     pub faults: Vec<FaultEvent>,
     /// The judgement over what earlier runs had written to the topic.
     pub earlier: Option<Earlier>,
+    /// The agents that took part.
+    pub agents: AgentsAccount,
     /// Why the run ended early.
     pub error: Option<Error>,
 }
@@ -102,6 +105,7 @@ impl Evidence {
             probe_after: None,
             faults: Vec::new(),
             earlier: None,
+            agents: AgentsAccount::default(),
             error: None,
         }
     }

@@ -3,7 +3,11 @@
 //! A producer keeps an `AckLedger` for each partition, a consumer a `Seen` for each (partition, producer); they meet
 //! when the run is over. Both are sets of ranges, so memory follows the number of faults, not of records.
 
+mod from_elsewhere;
+
 use std::cmp::Ordering;
+
+use serde::{Deserialize, Serialize};
 
 use crate::payload::Stamp;
 
@@ -11,7 +15,8 @@ use crate::payload::Stamp;
 const GAPS_MAX: usize = 65_536;
 
 /// Ascending, disjoint half-open ranges of sequence numbers.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<(u64, u64)>", into = "Vec<(u64, u64)>")]
 pub struct RangeSet {
     ranges: Vec<(u64, u64)>,
 }
@@ -94,7 +99,7 @@ impl RangeSet {
 }
 
 /// What one producer knows of one partition.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct AckLedger {
     /// Records built so far; the next sequence number.
     pub produced: u64,
@@ -103,7 +108,7 @@ pub struct AckLedger {
 }
 
 /// What one consumer has read of one producer in one partition.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Seen {
     next: u64,
     gaps: RangeSet,
@@ -143,7 +148,7 @@ impl Seen {
 }
 
 /// Everything read from one partition.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PartitionSeen {
     runs: Vec<u32>,
     partition: u32,
@@ -226,8 +231,7 @@ pub struct Tally {
     pub phantom: u64,
     /// Read although never acknowledged: allowed.
     pub unacked_seen: u64,
-    /// Of `out_of_order`, records that were never acknowledged: a request that a lost connection left behind may be carried
-    /// out after later ones.
+    /// Of `out_of_order`, records never acknowledged: what a lost connection left behind may be carried out late.
     pub late_unacked: u64,
 }
 

@@ -5,6 +5,7 @@ use std::io::Write;
 use clap::ValueEnum;
 use rand::{Rng, RngExt};
 use rand_distr::{Distribution, Zipf};
+use serde::{Deserialize, Serialize};
 
 use crate::partitioner::partition_of;
 
@@ -27,7 +28,7 @@ pub enum KeyDistribution {
 }
 
 /// The keys of a load.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct KeySettings {
     /// Keys that there are.
     pub key_space: u64,

@@ -3,11 +3,13 @@
 //! Latency counts from the intended send time, every record is verified, and every result carries its
 //! environment, its full configuration and its durability class.
 
+pub mod agent;
 pub mod assemble;
 pub mod build;
 pub mod campaign;
 pub mod ceiling;
 pub mod client;
+pub mod clients;
 pub mod clock;
 pub mod cluster;
 pub mod collector;

@@ -43,6 +43,8 @@ enum Command {
     Sweep(Box<command::sweep::SweepOptions>),
     /// How fast a backlog is read, with producers off, on or throttled meanwhile.
     Drain(Box<command::drain::DrainOptions>),
+    /// Lend this host to runs that are made elsewhere with --agents.
+    Agent(command::agent::AgentOptions),
     /// Two sides under the same load, turn about, with a verdict.
     Ab(Box<command::ab::AbOptions>),
     /// A long check that nothing acknowledged is lost, with an account that outlives this program.
@@ -93,6 +95,7 @@ impl Command {
             Self::Curve(options) => command::curve::execute(&options),
             Self::Sweep(options) => command::sweep::execute(&options),
             Self::Drain(options) => command::drain::execute(&options),
+            Self::Agent(options) => command::agent::execute(&options),
             Self::Ab(options) => command::ab::execute(&options),
             Self::Verify(options) => command::verify::execute(*options),
             Self::Compare(options) => command::compare::execute(&options),

@@ -170,6 +170,13 @@ pub struct TargetOptions {
     /// Where the embedded broker keeps its data: a directory on a real file system.
     #[arg(long, value_name = "DIR", conflicts_with = "bootstrap")]
     pub data_dir: Option<PathBuf>,
+    /// Agents that the producers and consumers are spread over instead of working in this process; a monitor among them only
+    /// measures the broker beside it.
+    #[arg(long, value_name = "HOST:PORT,...", value_delimiter = ',', value_parser = parse_endpoint)]
+    pub agents: Vec<String>,
+    /// File with the token that the agents ask for; without it, the environment variable `LOADGEN_TOKEN`.
+    #[arg(long, value_name = "FILE", requires = "agents")]
+    pub token_file: Option<PathBuf>,
     /// Leave the topic on the broker.
     #[arg(long)]
     pub keep_topic: bool,

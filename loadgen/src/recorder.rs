@@ -3,6 +3,7 @@
 use std::sync::mpsc::{Receiver, Sender};
 
 use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
 
 use crate::timeline::{SECOND_NS, Timeline};
 
@@ -10,7 +11,7 @@ use crate::timeline::{SECOND_NS, Timeline};
 const LATENCY_NS_MAX: u64 = 600 * SECOND_NS;
 
 /// Things counted in a second.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Records acknowledged without error.
     pub acked_records: u64,
@@ -44,6 +45,8 @@ pub struct Counts {
     pub fetch_requests: u64,
     /// Batches among the samples of the end-to-end histogram.
     pub end_to_end_batches: u64,
+    /// Records that seem to have come before they were due, since the clocks of two hosts differ; they are in the histogram as 0.
+    pub end_to_end_negative_records: u64,
 }
 
 impl Counts {
@@ -65,6 +68,7 @@ impl Counts {
         self.consumed_batch_bytes += other.consumed_batch_bytes;
         self.fetch_requests += other.fetch_requests;
         self.end_to_end_batches += other.end_to_end_batches;
+        self.end_to_end_negative_records += other.end_to_end_negative_records;
     }
 }
 
@@ -123,7 +127,7 @@ pub(crate) struct Second {
 }
 
 impl Second {
-    fn empty(thread: usize, index: i64) -> Box<Self> {
+    pub(crate) fn empty(thread: usize, index: i64) -> Box<Self> {
         Box::new(Self { thread, index, counts: Counts::default(), histograms: Histograms::empty() })
     }
 }
@@ -152,7 +156,8 @@ impl Recorder {
     /// Moves on to the second of `now_ns`; call it before recording, at least ten times a second.
     pub fn roll(&mut self, now_ns: u64) {
         let index = self.timeline.second(now_ns);
-        if index == self.current.index {
+        // A clock that follows another host's goes back by microseconds when it is corrected; a second that is over stays over.
+        if index <= self.current.index {
             return;
         }
         let mut next = self.recycled.try_recv().unwrap_or_else(|_| Second::empty(self.current.thread, index));
@@ -186,6 +191,7 @@ impl Recorder {
     /// `records` delivered at `now_ns` that shared an intended time.
     pub fn record_end_to_end(&mut self, intended_ns: u64, now_ns: u64, records: u64) {
         if self.belongs(intended_ns) {
+            self.current.counts.end_to_end_negative_records += if intended_ns > now_ns { records } else { 0 };
             self.current.histograms.end_to_end.saturating_record_n(now_ns.saturating_sub(intended_ns), records);
         }
     }
@@ -222,6 +228,29 @@ mod tests {
 
     use super::*;
     use crate::collector::Collector;
+
+    #[test]
+    fn a_delivery_before_its_time_is_counted_and_not_dropped() {
+        let timeline = Timeline { start_ns: 0, measure_ns: 0, end_ns: 5 * SECOND_NS };
+        let (mut collector, mut outlets) = Collector::new(1);
+        let mut recorder = Recorder::new(timeline, outlets.remove(0));
+        recorder.record_end_to_end(2_000, 1_999, 3);
+        recorder.record_end_to_end(2_000, 2_000, 4);
+        recorder.finish();
+        while collector.collect(Duration::from_millis(1)) {}
+        let (counts, histograms) = collector.measured();
+        assert_eq!((counts.end_to_end_negative_records, histograms.end_to_end.len()), (3, 7));
+    }
+
+    #[test]
+    fn a_second_that_is_over_stays_over_when_the_clock_is_set_back() {
+        let timeline = Timeline { start_ns: 0, measure_ns: 0, end_ns: 5 * SECOND_NS };
+        let (_collector, mut outlets) = Collector::new(1);
+        let mut recorder = Recorder::new(timeline, outlets.remove(0));
+        recorder.roll(SECOND_NS);
+        recorder.roll(SECOND_NS - 1);
+        assert_eq!(recorder.current.index, 1);
+    }
 
     #[test]
     fn memory_of_a_second_is_used_again() {

@@ -15,7 +15,7 @@ mod quality;
 mod timestamp;
 mod workload;
 
-pub use calibration::{Calibration, GeneratorCeiling, IntegrityCost, NoiseProbe, OnOff};
+pub use calibration::{AgentClock, Calibration, ClockOffset, GeneratorCeiling, IntegrityCost, NoiseProbe, OnOff};
 pub use environment::{CgroupLimits, HostEnvironment, HostRole, NetworkInterface, Storage};
 pub use experiment::{FaultEvent, Goal, Kind, Repeat};
 pub use histogram::{HistogramError, decode_histogram, encode_histogram};
@@ -23,7 +23,8 @@ pub use imported::Imported;
 pub use latency::{Latency, Percentile};
 pub use machine::{Machine, NoiseFloor, machine_id};
 pub use measured::{
-    Backlog, BatchShape, HostPressure, ProcessResources, Rate, Resources, Series, StreamLatency, StreamSummary, Summary,
+    AgentResources, Backlog, BatchShape, HostPressure, ProcessResources, Rate, Resources, Series, StreamLatency,
+    StreamSummary, Summary,
 };
 pub use quality::Quality;
 pub use timestamp::{parse_utc_timestamp, utc_timestamp};

@@ -10,11 +10,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::agent::{Agents, SharedAgents, UsageElsewhere};
 use crate::assemble;
+use crate::clients::{Clients, WorkingClients};
 use crate::clock::Clock;
 use crate::cluster::{self, Topic};
 use crate::collector::Collector;
-use crate::crew::{Crew, Roles, WorkingCrew};
+use crate::crew::{Roles, assignments};
 use crate::disturbance::Disturber;
 use crate::embedded::EmbeddedBroker;
 use crate::error::Error;
@@ -43,9 +45,6 @@ const BULK_BYTES_PER_S_MIN: u64 = 20_000_000;
 
 /// How often main looks at its threads.
 const LOOK: Duration = Duration::from_millis(20);
-
-/// From the last connection to the first send.
-const START_DELAY_NS: u64 = 20_000_000;
 
 /// Carries out a run. The result always exists; its `error` says whether the run came to its end.
 pub fn execute(
@@ -77,6 +76,7 @@ pub fn execute_as_part(
         disturber: Disturber::default(),
         verification,
         start_offsets: Vec::new(),
+        agents: None,
         control: Arc::default(),
         next_look_ns: 0,
         evidence: Evidence::new(workload, target.bootstrap.is_none()),
@@ -89,6 +89,10 @@ pub fn execute_as_part(
         session.evidence.error = Some(cause);
         session.evidence.stopped_ns = Some(session.clock.now_ns());
     }
+    if let Some(agents) = &session.agents {
+        session.evidence.agents = agents.borrow_mut().close();
+    }
+    session.evidence.reports.forget_lost_producers();
     session.evidence.probe_after = Some(Probe::take(session.evidence.data_directory.as_deref()));
     let result = assemble::result(&session.evidence, target);
     session.tear_down(&result);
@@ -109,6 +113,8 @@ struct Session<'a> {
     verification: Option<Verification>,
     /// Where this run's records begin, by partition; 0 where nothing is said.
     start_offsets: Vec<i64>,
+    /// Who works instead of this process, or measures for it.
+    agents: Option<SharedAgents>,
     /// Of the phase that goes on.
     control: Arc<Control>,
     next_look_ns: u64,
@@ -119,7 +125,11 @@ impl Session<'_> {
     fn carry_out(&mut self) -> Result<(), Error> {
         let (bootstrap, pid) = self.find_broker()?;
         self.evidence.bootstrap = Some(bootstrap.clone());
-        self.evidence.usage = Some(UsageMeter::new(pid, self.clock.now_ns()));
+        self.agents = Agents::open(self.target, &bootstrap, self.clock)?;
+        if let Some(agents) = &self.agents {
+            agents.borrow().check(&self.evidence.workload, self.verification.is_some())?;
+        }
+        self.evidence.usage = Some(UsageMeter::new(pid, &self.usage_elsewhere(), self.clock.now_ns()));
         self.broker_pid = pid;
         Disturber::check(&self.evidence.workload, pid)?;
         self.evidence.probe_before = Some(Probe::take(self.evidence.data_directory.as_deref()));
@@ -134,8 +144,13 @@ impl Session<'_> {
         match workload.mode {
             Mode::Both => self.produce(&topic, workload.consumers),
             Mode::Produce => {
-                self.produce(&topic, 0)?;
-                if workload.verify == Verify::Full { self.read_back(&topic) } else { Ok(()) }
+                let produced = self.produce(&topic, 0);
+                // What the agents that are left have sent is still judged.
+                if workload.verify == Verify::Off || !matches!(produced, Ok(()) | Err(Error::AgentLost { .. })) {
+                    return produced;
+                }
+                let read = self.read_back(&topic);
+                produced.and(read)
             }
             Mode::Consume => {
                 self.prefill(&topic)?;
@@ -172,7 +187,7 @@ impl Session<'_> {
         let (warmup, duration, verify) = (workload.warmup, workload.duration, workload.verify);
         let producers = workload.producers_in_all() - workload.producers..workload.producers_in_all();
         let (crew, collector) = self.connect(workload.clone(), topic, producers, u64::MAX, consumers)?;
-        let start_ns = self.clock.now_ns() + START_DELAY_NS;
+        let start_ns = self.clock.now_ns() + crew.start_delay_ns();
         let measure_ns = start_ns + warmup.as_nanos() as u64;
         let timeline = Timeline { start_ns, measure_ns, end_ns: measure_ns + duration.as_nanos() as u64 };
         self.begin(timeline, collector);
@@ -187,7 +202,7 @@ impl Session<'_> {
 
     fn see_through(
         &mut self,
-        crew: &mut WorkingCrew,
+        crew: &mut WorkingClients,
         timeline: Timeline,
         topic: &Topic,
         consumed: bool,
@@ -275,25 +290,29 @@ impl Session<'_> {
         producers: Range<u32>,
         records_max: u64,
         consumers: u32,
-    ) -> Result<(Crew, Collector), Error> {
+    ) -> Result<(Clients, Collector), Error> {
+        let readers = assignments(topic.leaders.len() as u32, consumers, workload.groups);
         let roles = Roles {
             workload,
             topic: topic.clone(),
             run: self.evidence.run,
             producers,
             records_max,
-            consumers,
+            readers,
             expected_runs: vec![self.evidence.run],
             journal: self.verification.as_ref().and_then(Verification::sender),
             start_offsets: self.start_offsets.clone(),
         };
-        let (crew, collector) = Crew::connect(roles, self.clock)?;
+        let (crew, collector) = Clients::connect(roles, self.clock, self.agents.as_ref())?;
         self.control = crew.control();
         Ok((crew, collector))
     }
 
     fn begin(&mut self, timeline: Timeline, collector: Collector) {
         self.next_look_ns = timeline.start_ns;
+        if let Some(agents) = &self.agents {
+            agents.borrow_mut().measure(timeline.measure_ns, timeline.end_ns);
+        }
         self.evidence.timeline = Some(timeline);
         self.evidence.collector = Some(collector);
     }
@@ -316,8 +335,9 @@ impl Session<'_> {
             self.disturb(now_ns)?;
             if now_ns >= self.next_look_ns {
                 self.next_look_ns = now_ns - (now_ns - self.next_look_ns) % SECOND_NS + SECOND_NS;
+                let elsewhere = self.usage_elsewhere();
                 if let Some(usage) = &mut self.evidence.usage {
-                    usage.sample(now_ns);
+                    usage.sample(&elsewhere, now_ns);
                 }
                 self.show(now_ns);
             }
@@ -347,6 +367,10 @@ impl Session<'_> {
     /// What the threads handed over at their end.
     fn settle_collector(&mut self) {
         while self.evidence.collector.as_mut().is_some_and(Collector::has_arrivals) {}
+    }
+
+    fn usage_elsewhere(&self) -> UsageElsewhere {
+        self.agents.as_ref().map(|agents| agents.borrow().usage()).unwrap_or_default()
     }
 
     fn check(&self, phase: &'static str, began: Instant, limit: Duration) -> Result<(), Error> {

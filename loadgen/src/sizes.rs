@@ -1,14 +1,19 @@
 //! Sizes of values: one for all, or a mixture by weight.
 
 use rand::{Rng, RngExt};
+use serde::{Deserialize, Serialize};
 
 use crate::quantity::parse_bytes;
 
 /// More sizes would be a distribution, which nobody can read off a command line.
 const SIZES_MAX: usize = 16;
 
+/// Weights of this size can still be told apart when they are added up.
+const WEIGHT_MAX: f64 = 1e9;
+
 /// Sizes of values with their shares.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<(u64, f64)>", into = "Vec<(u64, f64)>")]
 pub struct SizeMixture {
     /// Bytes of a value and the weight of all sizes up to this one.
     cumulated: Vec<(u64, f64)>,
@@ -28,7 +33,7 @@ impl SizeMixture {
             let wrong = || format!("{part:?} is no size with a weight, as in 1000:15");
             let (bytes, weight) = part.split_once(':').ok_or_else(wrong)?;
             let (bytes, weight) = (parse_bytes(bytes)?, weight.trim().parse::<f64>().map_err(|_| wrong())?);
-            if !(weight > 0.0 && weight <= 1e9) {
+            if !(weight > 0.0 && weight <= WEIGHT_MAX) {
                 return Err(format!("the weight of {part:?} must be above 0 and at most 10^9"));
             }
             if cumulated.iter().any(|size| size.0 == bytes) {
@@ -88,6 +93,26 @@ impl SizeMixture {
     }
 }
 
+impl From<SizeMixture> for Vec<(u64, f64)> {
+    fn from(mixture: SizeMixture) -> Self {
+        mixture.cumulated
+    }
+}
+
+impl TryFrom<Vec<(u64, f64)>> for SizeMixture {
+    type Error = &'static str;
+
+    /// What comes from elsewhere is believed only when `parse` could have made it.
+    fn try_from(cumulated: Vec<(u64, f64)>) -> Result<Self, Self::Error> {
+        let ascends = cumulated.is_sorted_by(|one, next| one.1 < next.1);
+        let in_bounds = cumulated.iter().all(|size| size.1 > 0.0 && size.1 <= WEIGHT_MAX * SIZES_MAX as f64);
+        if ascends && in_bounds && (1..=SIZES_MAX).contains(&cumulated.len()) {
+            return Ok(Self { cumulated });
+        }
+        Err("sizes and weights are no mixture")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use rand::SeedableRng;
@@ -115,5 +140,12 @@ mod tests {
         }
         let many: Vec<String> = (0..17).map(|size| format!("{}:1", 100 + size)).collect();
         assert!(SizeMixture::parse(&many.join(",")).is_err_and(|error| error.contains("17")));
+        let elsewhere = |text: &str| serde_json::from_str::<SizeMixture>(text);
+        let mixture = SizeMixture::parse("100:80,1000:15").expect("valid");
+        let text = serde_json::to_string(&mixture).expect("plain");
+        assert_eq!(elsewhere(&text).expect("our own"), mixture);
+        for text in ["[]", "[[100, 0.0]]", "[[100, 2.0], [200, 1.0]]", "[[100, 1e300]]", "[[-1, 1.0]]"] {
+            assert!(elsewhere(text).is_err(), "{text}");
+        }
     }
 }

@@ -1,10 +1,12 @@
 //! When the phases of a run begin and end, and which second a moment belongs to.
 
+use serde::{Deserialize, Serialize};
+
 /// One second.
 pub const SECOND_NS: u64 = 1_000_000_000;
 
 /// When the phases of a run begin and end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timeline {
     /// First send.
     pub start_ns: u64,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::agent::UsageElsewhere;
 use crate::host::{ProcessReading, ProcessSampler, SystemReading};
 use crate::progress::ProcessUse;
 use crate::result::{ProcessResources, Resources};
@@ -24,24 +25,25 @@ pub struct Usage {
     pub at_ns: u64,
     /// The broker; absent when its process is out of reach.
     pub broker: Option<ProcessReading>,
-    /// This process.
+    /// This process, and the agents that work for it.
     pub loadgen: Option<ProcessReading>,
     /// The machine.
     pub system: SystemReading,
 }
 
 impl UsageMeter {
-    /// A meter of a broker process on this machine, if there is one, taking the idle look now.
-    pub fn new(broker_pid: Option<u32>, now_ns: u64) -> Self {
+    /// A meter of a broker process on this machine, if there is one, taking the idle look now. A broker that is measured here is not
+    /// taken from elsewhere.
+    pub fn new(broker_pid: Option<u32>, elsewhere: &UsageElsewhere, now_ns: u64) -> Self {
         let broker = broker_pid.and_then(ProcessSampler::of_pid);
         let loadgen = ProcessSampler::of_self();
-        let idle = look(broker.as_ref(), loadgen.as_ref(), now_ns);
+        let idle = look(broker.as_ref(), loadgen.as_ref(), elsewhere, now_ns);
         Self { broker, carried: ProcessReading::default(), loadgen, idle, samples: Vec::new() }
     }
 
     /// Takes a look.
-    pub fn sample(&mut self, now_ns: u64) {
-        let mut usage = look(self.broker.as_ref(), self.loadgen.as_ref(), now_ns);
+    pub fn sample(&mut self, elsewhere: &UsageElsewhere, now_ns: u64) {
+        let mut usage = look(self.broker.as_ref(), self.loadgen.as_ref(), elsewhere, now_ns);
         if let Some(broker) = &mut usage.broker {
             broker.cpu_user += self.carried.cpu_user;
             broker.cpu_system += self.carried.cpu_system;
@@ -100,15 +102,21 @@ impl UsageMeter {
             broker: process(|usage| usage.broker),
             loadgen: process(|usage| usage.loadgen),
             host: Some(last.system.pressure_since(&first.system)),
+            agents: Vec::new(),
         }
     }
 }
 
-fn look(broker: Option<&ProcessSampler>, loadgen: Option<&ProcessSampler>, at_ns: u64) -> Usage {
+fn look(
+    broker: Option<&ProcessSampler>,
+    loadgen: Option<&ProcessSampler>,
+    elsewhere: &UsageElsewhere,
+    at_ns: u64,
+) -> Usage {
     Usage {
         at_ns,
-        broker: broker.and_then(ProcessSampler::read),
-        loadgen: loadgen.and_then(ProcessSampler::read),
+        broker: broker.map_or(elsewhere.broker, ProcessSampler::read),
+        loadgen: loadgen.and_then(ProcessSampler::read).map(|reading| reading.plus(&elsewhere.loadgen)),
         system: SystemReading::now(),
     }
 }
@@ -119,14 +127,14 @@ mod tests {
 
     #[test]
     fn work_of_this_process_shows_between_two_looks() {
-        let mut meter = UsageMeter::new(Some(std::process::id()), 1);
-        meter.sample(10);
+        let mut meter = UsageMeter::new(Some(std::process::id()), &UsageElsewhere::default(), 1);
+        meter.sample(&UsageElsewhere::default(), 10);
         let before = meter.samples()[0].loadgen.expect("our own process").cpu();
         let mut sum = 0_u64;
         while ProcessSampler::of_self().and_then(|me| me.read()).is_some_and(|now| now.cpu() == before) {
             sum = std::hint::black_box((0..1_000_000_u64).fold(sum, u64::wrapping_add));
         }
-        meter.sample(20);
+        meter.sample(&UsageElsewhere::default(), 20);
         let used = meter.between(10, 20, 1_000_000_000);
         let broker = used.broker.expect("we are our own broker here");
         assert!(broker.cpu_secs() > 0.0 && broker.cpu_s_per_gb.is_some_and(|cost| cost > 0.0));

@@ -6,6 +6,7 @@ mod records;
 use std::time::Duration;
 
 use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
 
 use crate::fault::{FAULTS_MAX, FaultKind, FaultPlan};
 use crate::keys::{KEY_BYTES_MAX, KEY_SPACE_MAX, ZIPF_EXPONENT_MAX};
@@ -28,18 +29,18 @@ pub const FETCH_PARTITION_BYTES_MAX: u32 = 1024 * 1024;
 /// Kafka's `fetch.max.wait.ms`.
 pub const FETCH_WAIT_MS_MAX: u32 = 500;
 /// Largest accepted batch: what a broker can be told to take with `message.max.bytes` in practice.
-const BATCH_BYTES_MAX: u64 = 64 * 1024 * 1024;
+pub(crate) const BATCH_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// What a batch takes before compression: a codec that shrinks it a thousandfold must not make it grow without end.
 pub const UNCOMPRESSED_BATCH_BYTES_MAX: usize = BATCH_BYTES_MAX as usize;
 /// Consumers of all groups: each has a connection to every leader.
-const CONSUMERS_MAX: u32 = 1_000;
+pub(crate) const CONSUMERS_MAX: u32 = 1_000;
 /// A record's bytes in a batch besides its value: length, attributes, deltas, null key, value length, header count.
 pub const RECORD_OVERHEAD_BYTES_MAX: usize = 21;
 /// The header of a batch.
 pub const BATCH_HEADER_BYTES: usize = protocol::record_batch::HEADER_BYTES;
 
 /// What is measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 pub enum Mode {
     /// Producers only; the topic is read back afterwards, to verify it.
     Produce,
@@ -52,7 +53,7 @@ pub enum Mode {
 }
 
 /// Whether all records are read and checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 pub enum Verify {
     /// Every record.
     Full,
@@ -61,7 +62,7 @@ pub enum Verify {
 }
 
 /// How producers work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 pub enum ClientMode {
     /// Like Kafka's own client: each record is encoded when it is due.
     Modelled,
@@ -79,7 +80,7 @@ impl From<ClientMode> for result::ClientMode {
 }
 
 /// A load without contradictions.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Workload {
     /// What is measured.
     pub mode: Mode,
@@ -122,6 +123,7 @@ pub struct Workload {
     /// Whether all records are read and checked.
     pub verify: Verify,
     /// Planned disturbances in the order of their moments.
+    #[serde(skip)]
     pub faults: Vec<FaultPlan>,
 }
 
@@ -145,6 +147,14 @@ pub enum InvalidWorkload {
     /// No clients to measure.
     #[error("--mode consume and --mode drain need --consumers of at least 1")]
     NoConsumers,
+    /// The account of `verify` is written as acknowledgements come.
+    #[error("verify keeps its account in the process that sends: leave --agents out")]
+    VerifyByAgents,
+    /// Some hosts would only look on.
+    #[error(
+        "--agents names {0} agents that take load, but there are {1} producers and consumers: name fewer or give --producers"
+    )]
+    IdleAgents(usize, u32),
     /// A disturbance that could not be carried out or not be told from the next.
     #[error("--fault {0}")]
     Fault(String),

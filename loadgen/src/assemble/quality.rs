@@ -1,10 +1,11 @@
 //! How far the figures of a run can be trusted, and why.
 
+use crate::assemble::agents;
 use crate::assemble::window::Window;
 use crate::collector::Row;
 use crate::error::error_name;
 use crate::evidence::Evidence;
-use crate::result::{Acks, Calibration, FaultEvent, NoiseProbe, Quality, Resources, Summary};
+use crate::result::{Acks, Calibration, FaultEvent, HostRole, NoiseProbe, Quality, Resources, Summary};
 use crate::sustained::ACHIEVED_SHARE_MIN;
 use crate::workload::{Mode, Verify};
 
@@ -42,9 +43,8 @@ pub(super) fn quality(
     // A run that was cut short says nothing of what the broker could have kept up with.
     let saturated = evidence.error.is_none()
         && offered * ACHIEVED_SHARE_MIN - achieved > under_way(evidence, summary) / summary.measured_secs.max(1e-9);
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads =
-        (workload.producers as usize).min(cores).max(((workload.consumers * workload.groups) as usize).min(cores));
+    let (cores, readers) = (cores(evidence), workload.consumers * workload.groups);
+    let threads = (workload.producers as usize).min(cores).max((readers as usize).min(cores));
     let busy = resources.loadgen.as_ref().map_or(0.0, |used| used.cpu_secs() / summary.measured_secs.max(1e-9));
     Quality {
         // A ramp ends elsewhere than it began by intent.
@@ -53,8 +53,17 @@ pub(super) fn quality(
         saturated,
         noisy: noisy(resources, calibration),
         closed_loop: workload.is_closed_loop(),
-        notes: notes(evidence),
+        notes: notes(evidence).into_iter().chain(agents::notes(evidence, summary)).collect(),
     }
+}
+
+/// Of the hosts that the load comes from.
+fn cores(evidence: &Evidence) -> usize {
+    let agents = &evidence.agents;
+    if agents.workers > 0 {
+        return agents.environments.iter().filter(|host| host.role != HostRole::Broker).map(|host| host.cores).sum();
+    }
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Records that a client with such a linger and such answers has under way at any moment: those of the end of the window are answered
@@ -122,7 +131,8 @@ fn fault_in_words(fault: &FaultEvent) -> String {
 
 /// Whether the machine was another one at the end, or not ours the whole time.
 fn noisy(resources: &Resources, calibration: &Calibration) -> bool {
-    let steal = resources.host.as_ref().and_then(|host| host.steal_share).unwrap_or(0.0);
+    let hosts = resources.host.iter().chain(resources.agents.iter().map(|agent| &agent.host));
+    let steal = hosts.filter_map(|host| host.steal_share).fold(0.0, f64::max);
     let drifted = |probe: Option<NoiseProbe>, max: f64| probe.is_some_and(|probe| probe.drift() > max);
     steal > STEAL_SHARE_MAX
         || drifted(calibration.cpu_probe, CPU_DRIFT_MAX)

@@ -66,6 +66,7 @@ impl<'e> Window<'e> {
             errors: errors(evidence),
             retries: evidence.reports.producers.values().map(ProducerReport::retries).sum(),
             timeouts: evidence.reports.producers.values().map(|report| report.timeouts).sum(),
+            end_to_end_negative_records: 0,
             batch: Some(BatchShape {
                 batches: counts.acked_batches,
                 requests: counts.produce_requests,
@@ -94,6 +95,7 @@ impl<'e> Window<'e> {
             goodput: rate,
             records: counts.consumed_records,
             bytes: counts.consumed_bytes,
+            end_to_end_negative_records: counts.end_to_end_negative_records,
             batch: Some(BatchShape {
                 batches: counts.consumed_batches,
                 requests: counts.fetch_requests,

@@ -1,6 +1,7 @@
 //! The commands of the program: each takes its options and ends in an exit code.
 
 pub mod ab;
+pub mod agent;
 pub mod certify;
 pub mod compare;
 pub mod completions;

@@ -41,7 +41,8 @@ pub fn execute_by(
     let outcome = make(&mut progress, interrupted());
     let outcome = outcome.map(|mut result| {
         result.slo = output.goals.iter().map(|goal| goal.judge(&result)).collect();
-        if result.error.is_none() {
+        // The ceiling of this process says nothing of agents.
+        if result.error.is_none() && options.target.agents.is_empty() {
             add_ceiling(&mut result, &options.load, output.ceiling, &mut progress);
         }
         touch(&mut result);

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use procfs::process::Process;
 use procfs::{Current, CurrentSI};
+use serde::{Deserialize, Serialize};
 
 use crate::result::HostPressure;
 
@@ -14,7 +15,7 @@ pub struct ProcessSampler {
 }
 
 /// What a process has used since it started, and holds now.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ProcessReading {
     /// Processor time in user mode, in steps of a kernel tick (10 ms).
     pub cpu_user: Duration,
@@ -61,6 +62,26 @@ impl ProcessReading {
     /// Processor time, user and kernel.
     pub fn cpu(&self) -> Duration {
         self.cpu_user + self.cpu_system
+    }
+
+    /// This and another process together.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        Self {
+            cpu_user: self.cpu_user.saturating_add(other.cpu_user),
+            cpu_system: self.cpu_system.saturating_add(other.cpu_system),
+            rss_bytes: self.rss_bytes.saturating_add(other.rss_bytes),
+        }
+    }
+
+    /// What was used since an earlier reading; the memory is that of now.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        Self {
+            cpu_user: self.cpu_user.saturating_sub(earlier.cpu_user),
+            cpu_system: self.cpu_system.saturating_sub(earlier.cpu_system),
+            rss_bytes: self.rss_bytes,
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::mpsc::SyncSender;
 
 use protocol::error_code::ErrorCode;
 use protocol::messages::produce::ProduceResponse;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, error_name};
 use crate::integrity::AckLedger;
@@ -16,7 +17,7 @@ use crate::request::{BatchSpan, Request};
 const DUPLICATE_SEQUENCE_NUMBER: i16 = ErrorCode::DuplicateSequenceNumber as i16;
 
 /// Why records failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Failure {
     /// The broker said no, with Kafka's code.
     Refused(i16),
@@ -37,15 +38,17 @@ impl fmt::Display for Failure {
 }
 
 /// What a producer knows at its end.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct ProducerReport {
     /// Which producer.
     pub index: u32,
     /// Who writes acknowledgements down, if anybody does.
+    #[serde(skip)]
     pub journal: Option<SyncSender<AckedRange>>,
     /// For each partition.
     pub ledgers: Vec<AckLedger>,
     /// Failed records by their failure, all phases.
+    #[serde(with = "pairs")]
     pub errors: BTreeMap<Failure, u64>,
     /// Batches that were refused for now and sent again, by Kafka's error code.
     pub retried: BTreeMap<i16, u64>,
@@ -140,6 +143,23 @@ impl ProducerReport {
             }
         }
         Ok(())
+    }
+}
+
+/// A map as a list of pairs, since a key of JSON is text.
+mod pairs {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::Failure;
+
+    pub(super) fn serialize<S: Serializer>(map: &BTreeMap<Failure, u64>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(map)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<Failure, u64>, D::Error> {
+        Ok(Vec::<(Failure, u64)>::deserialize(deserializer)?.into_iter().collect())
     }
 }
 

@@ -18,6 +18,42 @@ pub struct Calibration {
     /// A 4 KiB write and its fdatasync beside the broker's data; absent when the data is elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fdatasync_probe: Option<NoiseProbe>,
+    /// The clocks of the agents that the load was spread over; none when it came from one process.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub agents: Vec<AgentClock>,
+}
+
+/// The clock of one agent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AgentClock {
+    /// Host and port of the agent.
+    pub agent: String,
+    /// Its monotonic clock against the coordinator's.
+    pub clock_offset: ClockOffset,
+}
+
+/// How far a host's monotonic clock was ahead of the coordinator's. It counts from the host's boot, so that the estimate is large
+/// between hosts and says nothing; the error is what end-to-end times between hosts depend on.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ClockOffset {
+    /// The estimate at the end of the run.
+    pub est_ns: i64,
+    /// How wrong the offset in use can have been at most at any time of the run.
+    pub err_ns: u64,
+    /// Change of the offset over the run, in millionths of the time that passed; absent when none passed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift_ppm: Option<f64>,
+    /// How wrong the drift can be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift_err_ppm: Option<f64>,
+    /// The shortest way there and back over the control connection.
+    pub round_trip_min_ns: u64,
+    /// Exchanges that the estimate rests on.
+    pub probes: u64,
+    /// Times that the offset in use was proved wrong, by drift, and corrected.
+    pub corrections: u64,
+    /// Times that it changed more than clocks drift.
+    pub jumps: u64,
 }
 
 /// What the generator reached against a broker that forgets everything.

@@ -61,6 +61,10 @@ pub struct StreamSummary {
     pub retries: u64,
     /// Requests that had no answer in time.
     pub timeouts: u64,
+    /// Records that seem to have been delivered before they were due, since the clocks of two hosts differ; they count as 0 in
+    /// `latency.end_to_end`.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub end_to_end_negative_records: u64,
     /// The shape that the traffic took on the wire.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<BatchShape>,
@@ -190,9 +194,25 @@ pub struct Resources {
     /// The load generator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loadgen: Option<ProcessResources>,
-    /// The machine of the load generator as a whole.
+    /// The machine of the load generator as a whole; with agents, that of their coordinator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<HostPressure>,
+    /// The agents that took part; their processor time is also in `loadgen`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub agents: Vec<AgentResources>,
+}
+
+/// What one agent and its machine did in the measured window.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AgentResources {
+    /// Host and port of the agent.
+    pub agent: String,
+    /// Whether the broker's process is on its machine.
+    pub beside_broker: bool,
+    /// Processor time of the agent.
+    pub cpu_secs: f64,
+    /// Its machine as a whole.
+    pub host: HostPressure,
 }
 
 /// What one process used in the measured window.
@@ -225,6 +245,12 @@ pub struct HostPressure {
     /// Time in which some task waited for the disk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub io_pressure_share: Option<f64>,
+}
+
+/// Nothing to tell.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Rate {

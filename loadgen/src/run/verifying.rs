@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{Session, bulk_limit};
 use crate::cluster::{self, TOPIC_PREFIX, Topic};
-use crate::crew::{Crew, Roles};
+use crate::crew::{Crew, Roles, assignments};
 use crate::error::Error;
 use crate::evidence::Earlier;
 use crate::integrity::{AckLedger, Tally};
@@ -95,7 +95,7 @@ impl Session<'_> {
             run: self.evidence.run,
             producers: 0..0,
             records_max: 0,
-            consumers: workload.consumers.max(1),
+            readers: assignments(topic.leaders.len() as u32, workload.consumers.max(1), 1),
             expected_runs: ledger.runs.iter().map(|run| run.run.tag).collect(),
             journal: None,
             start_offsets: Vec::new(),

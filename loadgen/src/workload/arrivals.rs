@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::options::LoadOptions;
-use crate::quantity::Rate;
 use crate::result;
 use crate::schedule::{Arrival, Schedule};
 use crate::timeline::Timeline;
@@ -17,7 +18,7 @@ const BURST_MIN: Duration = Duration::from_millis(1);
 const BURST_MAX: Duration = Duration::from_secs(600);
 
 /// When records are due, over all producers.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Arrivals {
     /// Offered records a second, the mean of a burst and its silence; 0 is a closed loop, for which nothing else counts.
     pub records_per_s: f64,
@@ -33,25 +34,31 @@ impl Arrivals {
     /// Checks the options against each other; a record has `record_bytes` on average.
     pub(super) fn from_options(args: &LoadOptions, record_bytes: f64) -> Result<Self, InvalidWorkload> {
         let records_per_s = args.rate.records_per_s_of(record_bytes);
-        let is_burst = args.arrival == Arrival::Burst;
-        let bursts = is_burst.then_some((args.burst_on, args.burst_off));
+        let bursts = (args.arrival == Arrival::Burst).then_some((args.burst_on, args.burst_off));
+        let ramp_from_per_s = args.ramp_from.map(|rate| rate.records_per_s_of(record_bytes));
+        let arrivals = Self { records_per_s, arrival: args.arrival, bursts, ramp_from_per_s };
+        arrivals.check().map(|()| arrivals)
+    }
+
+    /// Holds them against the bounds, wherever they come from.
+    pub(crate) fn check(&self) -> Result<(), InvalidWorkload> {
         let is_length = |length: Duration| (BURST_MIN..=BURST_MAX).contains(&length);
-        if bursts.is_some_and(|(on, off)| !is_length(on) || !is_length(off)) {
+        if self.bursts.is_some_and(|(on, off)| !is_length(on) || !is_length(off)) {
             return Err(InvalidWorkload::Bursts);
         }
-        if args.ramp_from.is_some() && is_burst {
+        if self.ramp_from_per_s.is_some() && self.bursts.is_some() {
             return Err(InvalidWorkload::RampOfBursts);
         }
-        if args.ramp_from == Some(Rate::Unlimited) {
+        // What is no number is not above 0 either.
+        if self.ramp_from_per_s.is_some_and(|rate| rate.is_nan() || rate <= 0.0) {
             return Err(InvalidWorkload::RampFromNothing);
         }
-        let ramp_from_per_s = args.ramp_from.map(|rate| rate.records_per_s_of(record_bytes));
-        let density = bursts.map_or(1.0, |(on, off)| (on + off).as_secs_f64() / on.as_secs_f64());
-        let fastest = (records_per_s * density).max(ramp_from_per_s.unwrap_or(0.0));
-        if fastest > RECORDS_PER_S_MAX {
-            return Err(InvalidWorkload::Rate(fastest as u64));
+        let density = self.bursts.map_or(1.0, |(on, off)| (on + off).as_secs_f64() / on.as_secs_f64());
+        let rates = [self.records_per_s * density, self.ramp_from_per_s.unwrap_or(0.0)];
+        match rates.into_iter().find(|rate| !(0.0..=RECORDS_PER_S_MAX).contains(rate)) {
+            Some(rate) => Err(InvalidWorkload::Rate(rate as u64)),
+            None => Ok(()),
         }
-        Ok(Self { records_per_s, arrival: args.arrival, bursts, ramp_from_per_s })
     }
 
     /// Offered records a second, on average, from `from_secs` to `to_secs` after the start of the warm-up or, where it has `begun`, of the

@@ -1,5 +1,7 @@
 //! What records look like: sizes, keys, filler, and how their batches are compressed.
 
+use serde::{Deserialize, Serialize};
+
 use crate::filler::{ENTROPY_MAX, FillerPool};
 use crate::keys::{self, KEY_BYTES_MAX, KEY_SPACE_MAX, KeyDistribution, KeyRule, KeySettings, ZIPF_EXPONENT_MAX};
 use crate::options::LoadOptions;
@@ -9,7 +11,7 @@ use crate::sizes::SizeMixture;
 use crate::workload::{BATCH_HEADER_BYTES, InvalidWorkload, RECORD_OVERHEAD_BYTES_MAX, Workload};
 
 /// What records look like.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecordShape {
     /// Bytes of their values.
     pub sizes: SizeMixture,
@@ -23,7 +25,7 @@ pub struct RecordShape {
 
 impl RecordShape {
     /// The option that batches encoded ahead cannot serve.
-    pub(super) fn what_raw_cannot(&self) -> Option<&'static str> {
+    pub(crate) fn what_raw_cannot(&self) -> Option<&'static str> {
         let refusals = [
             (self.keys.is_some(), "--keys"),
             (self.sizes.min_bytes() != self.sizes.max_bytes(), "--sizes"),
@@ -35,19 +37,29 @@ impl RecordShape {
 
     /// Checks the options against each other.
     pub(super) fn from_options(args: &LoadOptions) -> Result<Self, InvalidWorkload> {
-        let sizes = args.sizes();
-        let keys = keys(args)?;
-        let key_bytes = keys.map_or(0, |keys| u64::from(keys.key_bytes));
+        let keys = (args.keys != KeyDistribution::None).then(|| KeySettings {
+            key_space: args.key_space,
+            key_bytes: args.key_bytes,
+            zipf_exponent: (args.keys == KeyDistribution::Zipf).then_some(args.zipf_exponent),
+        });
+        let shape = Self { sizes: args.sizes(), keys, entropy: args.entropy, compression: args.compression };
+        shape.check(args.batch_bytes).map(|()| shape)
+    }
+
+    /// Holds it against the bounds and what a batch can hold, wherever it comes from.
+    pub(crate) fn check(&self, batch_bytes: u64) -> Result<(), InvalidWorkload> {
+        self.keys.as_ref().map_or(Ok(()), check_keys)?;
+        let key_bytes = self.keys.map_or(0, |keys| u64::from(keys.key_bytes));
         let around = key_bytes + (RECORD_OVERHEAD_BYTES_MAX + BATCH_HEADER_BYTES) as u64;
-        for value_bytes in [sizes.min_bytes(), sizes.max_bytes()] {
-            if value_bytes < STAMP_BYTES as u64 || value_bytes + around > args.batch_bytes {
-                return Err(InvalidWorkload::RecordBytes(value_bytes, args.batch_bytes));
+        for value_bytes in [self.sizes.min_bytes(), self.sizes.max_bytes()] {
+            if value_bytes < STAMP_BYTES as u64 || value_bytes.saturating_add(around) > batch_bytes {
+                return Err(InvalidWorkload::RecordBytes(value_bytes, batch_bytes));
             }
         }
-        if !(0.0..=ENTROPY_MAX).contains(&args.entropy) {
+        if !(0.0..=ENTROPY_MAX).contains(&self.entropy) {
             return Err(InvalidWorkload::Entropy);
         }
-        Ok(Self { sizes, keys, entropy: args.entropy, compression: args.compression })
+        Ok(())
     }
 
     /// Bytes of a key; absent where records have none.
@@ -116,22 +128,18 @@ impl LoadOptions {
     }
 }
 
-fn keys(args: &LoadOptions) -> Result<Option<KeySettings>, InvalidWorkload> {
-    if args.keys == KeyDistribution::None {
-        return Ok(None);
-    }
-    if !(1..=KEY_SPACE_MAX).contains(&args.key_space) {
+fn check_keys(keys: &KeySettings) -> Result<(), InvalidWorkload> {
+    if !(1..=KEY_SPACE_MAX).contains(&keys.key_space) {
         return Err(InvalidWorkload::KeySpace);
     }
-    let digits = keys::digits(args.key_space - 1);
-    if args.key_bytes > KEY_BYTES_MAX || (args.key_bytes as usize) < digits {
-        return Err(InvalidWorkload::KeyBytes(args.key_bytes, digits, args.key_space));
+    let digits = keys::digits(keys.key_space - 1);
+    if keys.key_bytes > KEY_BYTES_MAX || (keys.key_bytes as usize) < digits {
+        return Err(InvalidWorkload::KeyBytes(keys.key_bytes, digits, keys.key_space));
     }
-    let zipf_exponent = (args.keys == KeyDistribution::Zipf).then_some(args.zipf_exponent);
-    if zipf_exponent.is_some_and(|exponent| !(exponent > 0.0 && exponent <= ZIPF_EXPONENT_MAX)) {
+    if keys.zipf_exponent.is_some_and(|exponent| !(exponent > 0.0 && exponent <= ZIPF_EXPONENT_MAX)) {
         return Err(InvalidWorkload::ZipfExponent);
     }
-    Ok(Some(KeySettings { key_space: args.key_space, key_bytes: args.key_bytes, zipf_exponent }))
+    Ok(())
 }
 
 #[cfg(test)]

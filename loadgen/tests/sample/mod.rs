@@ -293,6 +293,7 @@ fn resources() -> Resources {
             cpu_pressure_share: Some(0.04),
             io_pressure_share: Some(0.12),
         }),
+        agents: Vec::new(),
     }
 }
 
