@@ -68,7 +68,7 @@ fn consume(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(count as u64));
         group.bench_function(BenchmarkId::new("verify", value_bytes), |bencher| {
             bencher.iter(|| {
-                let mut seen = PartitionSeen::new(FIRST.run, FIRST.partition, 1);
+                let mut seen = PartitionSeen::new(&[FIRST.run], FIRST.partition, 1);
                 values().filter(|value| black_box(seen.note(value)).is_some()).count()
             });
         });

@@ -168,8 +168,8 @@ pub(super) mod tests {
         }
     }
 
-    fn keys(key_space: u64, key_bytes: u32) -> Option<KeySettings> {
-        Some(KeySettings { key_space, key_bytes, zipf_exponent: None })
+    fn keys(key_space: u64, key_bytes: u32) -> KeySettings {
+        KeySettings { key_space, key_bytes, zipf_exponent: None }
     }
 
     fn reader(group: u32, partition: u32) -> Vec<consumer::Assignment> {
@@ -193,11 +193,11 @@ pub(super) mod tests {
         assert!(refuses(|part| part.workload.arrivals.records_per_s = f64::NAN));
         assert!(refuses(|part| part.workload.arrivals.ramp_from_per_s = Some(0.0)));
         assert!(refuses(|part| part.workload.arrivals.bursts = Some((Duration::ZERO, Duration::ZERO))));
-        assert!(!refuses(|part| part.workload.records.keys = keys(10, 8)));
-        assert!(refuses(|part| part.workload.records.keys = keys(0, 8)));
-        assert!(refuses(|part| part.workload.records.keys = keys(10, u32::MAX)));
+        assert!(!refuses(|part| part.workload.records.keys = Some(keys(10, 8))));
+        assert!(refuses(|part| part.workload.records.keys = Some(keys(0, 8))));
+        assert!(refuses(|part| part.workload.records.keys = Some(keys(10, u32::MAX))));
         assert!(refuses(|part| {
-            part.workload.records.keys = keys(10, 8);
+            part.workload.records.keys = Some(keys(10, 8));
             part.workload.client_mode = ClientMode::Raw;
         }));
         assert!(refuses(|part| part.workload.groups = u32::MAX));

@@ -62,6 +62,26 @@ fn a_filled_topic_is_consumed_by_agents() {
 }
 
 #[test]
+fn keys_codecs_bursts_and_groups_are_the_same_at_agents() {
+    let agents = [Agent::start(&[]), Agent::start(&[])];
+    let judged = |fault, more: &str| run(fault, &agents.each_ref(), more);
+    let line = "--producers 2 --consumers 2 --groups 3 --keys zipf --key-space 100 --compression lz4 --entropy 4";
+    let result = judged(Fault::None, line);
+    assert_eq!((result.error.as_deref(), result.integrity.verdict), (None, Verdict::Pass));
+    assert_eq!(result.integrity.consumed, 3 * result.integrity.produced, "each group reads everything");
+    assert_eq!(result.workload.keys.map(|keys| keys.key_space), Some(100));
+    let shape = result.summary.produce.expect("produced").batch.expect("answered");
+    assert!(shape.compression_ratio.is_some_and(|ratio| ratio > 1.2), "{shape:?}");
+
+    let result = judged(Fault::None, "--producers 2 --client-mode raw --arrival burst --burst-on 100ms");
+    assert_eq!((result.error.as_deref(), result.integrity.verdict), (None, Verdict::Pass));
+    assert!(result.integrity.produced > 1_000, "{:?}", result.integrity);
+
+    let result = judged(Fault::Lose(20), "--producers 2 --consumers 1 --groups 2");
+    assert_eq!((result.integrity.verdict, result.integrity.missing > 0), (Verdict::Fail, true));
+}
+
+#[test]
 fn a_monitor_beside_the_broker_measures_it_and_takes_no_load() {
     let monitor = Agent::start(&["--monitor"]);
     let result = run(Fault::None, &[&monitor], "");
