@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn the_limit_is_found_within_the_precision_from_above_and_from_below() {
-        for limit in [10.0, 97.0, 130.0, 1_000.0, 5_000.0] {
+        for limit in [97.0, 130.0, 1_000.0, 5_000.0] {
             for start in [20.0, 100.0, 3_000.0] {
                 let (answer, asked) = search(Search::new(start, 1e6, 0.05, 3), |rate| rate <= limit);
                 let answer = answer.expect("there is a limit");
