@@ -199,6 +199,12 @@ fn last_words(log: &str) -> String {
     lines.join(" | ")
 }
 
+/// Where the data of an embedded broker will lie, as far as that exists already.
+pub fn data_parent(target: &TargetOptions) -> Option<PathBuf> {
+    let parent = choose_parent(target.data_dir.as_deref()).ok()?;
+    Some(existing_ancestor(&parent).to_path_buf())
+}
+
 /// `--data-dir`, or the temporary directory if that is a disk, or the build directory.
 fn choose_parent(given: Option<&Path>) -> Result<PathBuf, Error> {
     if let Some(given) = given {

@@ -18,7 +18,7 @@ use crate::cluster::{self, Topic};
 use crate::collector::Collector;
 use crate::crew::{Roles, assignments};
 use crate::disturbance::Disturber;
-use crate::embedded::EmbeddedBroker;
+use crate::embedded::{self, EmbeddedBroker};
 use crate::error::Error;
 use crate::evidence::Evidence;
 use crate::host::listener;
@@ -123,6 +123,9 @@ struct Session<'a> {
 
 impl Session<'_> {
     fn carry_out(&mut self) -> Result<(), Error> {
+        // Before a broker starts, which writes its spare segments for a while and would be taken for noise.
+        let embedded = self.target.bootstrap.is_none().then(|| embedded::data_parent(self.target)).flatten();
+        self.evidence.probe_before = Some(Probe::take(embedded.as_deref()));
         let (bootstrap, pid) = self.find_broker()?;
         self.evidence.bootstrap = Some(bootstrap.clone());
         self.agents = Agents::open(self.target, &bootstrap, self.clock)?;
@@ -132,7 +135,6 @@ impl Session<'_> {
         self.evidence.usage = Some(UsageMeter::new(pid, &self.usage_elsewhere(), self.clock.now_ns()));
         self.broker_pid = pid;
         Disturber::check(&self.evidence.workload, pid)?;
-        self.evidence.probe_before = Some(Probe::take(self.evidence.data_directory.as_deref()));
         let topic = self.prepare_topic(&bootstrap)?;
         self.evidence.topic = Some(topic.clone());
         self.evidence.target_config = target_config::describe(&bootstrap, &topic.name);

@@ -58,7 +58,10 @@ pub fn markdown(grid: &Grid) -> String {
     for column in later_columns(grid) {
         for section in sections(grid, column, &mut reasons) {
             let table = escaped(&section.table(false).markdown());
-            page.extend(["**", &escaped(&section.title), "**\n\n", &table, "\n"]);
+            if !section.title.is_empty() {
+                page.extend(["**", &escaped(&section.title), "**\n\n"]);
+            }
+            page.extend([&table, "\n"]);
         }
     }
     for (word, sentence) in remarks(grid, &reasons) {
