@@ -1,6 +1,7 @@
 //! An agent's part of a phase: which clients it has, and what it must know to play them. All times are on the coordinator's clock.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,8 @@ use crate::workload::{BATCH_BYTES_MAX, CONSUMERS_MAX, ClientMode, Workload};
 /// The options allow so many of each.
 const CLIENTS_MAX: usize = 1_000;
 const PARTITIONS_MAX: usize = 10_000;
+/// No load waits or lasts longer; a clock that is added to must not overflow.
+const WAIT_MAX: Duration = Duration::from_secs(366 * 24 * 3_600);
 
 /// One agent's part.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -78,11 +81,13 @@ impl Assignment {
         let is_mean = workload.record_bytes == workload.records.sizes.mean_bytes().round() as usize;
         let encodes = workload.client_mode == ClientMode::Modelled || workload.records.what_raw_cannot().is_none();
         let groups = 1..=CONSUMERS_MAX;
+        let mut waits = [workload.linger, workload.warmup, workload.duration].into_iter();
         let mut readers = self.readers.iter();
         let mut partitions = self.readers.iter().flat_map(|reader| &reader.partitions);
         let rules = [
             (is_mean, "the size of records is not that of their shape"),
             (encodes, "such records cannot be encoded ahead"),
+            (waits.all(|wait| wait <= WAIT_MAX), "a wait is longer than a year"),
             (groups.contains(&workload.groups), "the groups are too many"),
             (readers.all(|reader| reader.group < workload.groups), "a consumer has no such group"),
             ((1..=CLIENTS_MAX).contains(&workload.in_flight), "the requests in flight are out of bounds"),
@@ -108,8 +113,6 @@ fn slice(whole: usize, parts: usize, part: usize) -> (usize, usize) {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::crew::assignments;
     use crate::keys::KeySettings;
@@ -200,6 +203,9 @@ pub(super) mod tests {
             part.workload.records.keys = Some(keys(10, 8));
             part.workload.client_mode = ClientMode::Raw;
         }));
+        assert!(refuses(|part| part.workload.linger = Duration::MAX));
+        assert!(refuses(|part| part.workload.warmup = Duration::MAX));
+        assert!(refuses(|part| part.workload.duration = Duration::MAX));
         assert!(refuses(|part| part.workload.groups = u32::MAX));
         assert!(refuses(|part| part.workload.in_flight = 0));
         assert!(refuses(|part| part.workload.producers = u32::MAX / 2));
