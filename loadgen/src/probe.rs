@@ -6,6 +6,15 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Instant;
 
+/// A processor whose speed changes by more than this is another processor.
+pub const CPU_DRIFT_MAX: f64 = 0.05;
+
+/// A flush is noisier than arithmetic on every disk: on a quiet virtual one two looks differ by up to a half. Twice is another disk.
+pub const FLUSH_DRIFT_MAX: f64 = 1.0;
+
+/// More than this share of the time taken by the hypervisor is time that nobody measured.
+pub const STEAL_SHARE_MAX: f64 = 0.02;
+
 /// An odd number, so that the median is one of them; together a few hundredths of a second.
 const TRIES: usize = 15;
 

@@ -5,6 +5,7 @@ use crate::assemble::window::Window;
 use crate::collector::Row;
 use crate::error::error_name;
 use crate::evidence::Evidence;
+use crate::probe::{CPU_DRIFT_MAX, FLUSH_DRIFT_MAX, STEAL_SHARE_MAX};
 use crate::result::{Acks, Calibration, FaultEvent, HostRole, NoiseProbe, Quality, Resources, Summary};
 use crate::sustained::ACHIEVED_SHARE_MIN;
 use crate::workload::{Mode, Verify};
@@ -15,15 +16,6 @@ const BUSY_SHARE_MAX: f64 = 0.8;
 /// First and last third may differ by this much.
 const STEADY_RATE_SHARE: f64 = 0.05;
 const STEADY_P99_SHARE: f64 = 0.20;
-
-/// A processor whose speed changed by more than this is another processor.
-const CPU_DRIFT_MAX: f64 = 0.05;
-
-/// A flush is noisier than arithmetic on every disk: on a quiet virtual one two looks differ by up to a half. Twice is another disk.
-const FLUSH_DRIFT_MAX: f64 = 1.0;
-
-/// More than this share of the time taken by the hypervisor is time that nobody measured.
-const STEAL_SHARE_MAX: f64 = 0.02;
 
 /// Three thirds of at least three seconds.
 const STEADY_ROWS_MIN: usize = 9;

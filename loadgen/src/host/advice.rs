@@ -2,16 +2,11 @@
 
 use serde::Serialize;
 
+use crate::probe::{CPU_DRIFT_MAX, STEAL_SHARE_MAX};
 use crate::result::{HostEnvironment, HostPressure, LoadgenBuild, NoiseProbe};
 
-/// A processor whose speed changes by more than this is another processor.
-const CPU_DRIFT_MAX: f64 = 0.05;
-
-/// A flush is noisier than arithmetic on every disk; beyond this it is another disk.
-const FLUSH_DRIFT_MAX: f64 = 0.5;
-
-/// More than this share of the time taken by the hypervisor is time that nobody measured.
-const STEAL_SHARE_MAX: f64 = 0.02;
+/// Two looks at the flush within a second should agree better than those before and after a run.
+const FLUSH_DRIFT_NOTED: f64 = 0.5;
 
 /// More than this share of the time in which some task waited for a processor: others work here.
 const CPU_PRESSURE_SHARE_MAX: f64 = 0.10;
@@ -150,7 +145,7 @@ fn of_noise(noise: &Noise) -> Vec<Advice> {
         let what = format!("tasks waited for a processor during {} of the last second", percent(pressure));
         list.push(new(&what, "stop what else runs here"));
     }
-    let flush = noise.fdatasync_probe.filter(|probe| probe.drift() > FLUSH_DRIFT_MAX);
+    let flush = noise.fdatasync_probe.filter(|probe| probe.drift() > FLUSH_DRIFT_NOTED);
     let cpu = Some(noise.cpu_probe).filter(|probe| probe.drift() > CPU_DRIFT_MAX);
     for (name, probe) in [("arithmetic", cpu), ("flush of 4 KiB", flush)] {
         if let Some(probe) = probe {
