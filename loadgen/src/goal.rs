@@ -153,16 +153,9 @@ fn latency_of(name: &str) -> Option<(Stream, Figure)> {
         _ => (Stream::Response, name),
     };
     let figure = match figure {
-        "p50" => Figure::Percentile(Percentile::P50),
-        "p75" => Figure::Percentile(Percentile::P75),
-        "p90" => Figure::Percentile(Percentile::P90),
-        "p95" => Figure::Percentile(Percentile::P95),
-        "p99" => Figure::Percentile(Percentile::P99),
-        "p99.9" => Figure::Percentile(Percentile::P99_9),
-        "p99.99" => Figure::Percentile(Percentile::P99_99),
         "mean" => Figure::Mean,
         "max" => Figure::Max,
-        _ => return None,
+        _ => Figure::Percentile(Percentile::NAMED.into_iter().find(|(name, _)| *name == figure)?.1),
     };
     Some((stream, figure))
 }

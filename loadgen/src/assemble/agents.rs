@@ -56,17 +56,8 @@ fn resolution_ns(evidence: &Evidence) -> Option<u64> {
 }
 
 fn below(latency: &Latency, resolution_ns: u64) -> Vec<&'static str> {
-    let named = [
-        ("p50", Percentile::P50),
-        ("p75", Percentile::P75),
-        ("p90", Percentile::P90),
-        ("p95", Percentile::P95),
-        ("p99", Percentile::P99),
-        ("p99.9", Percentile::P99_9),
-        ("p99.99", Percentile::P99_99),
-    ];
     let is_below = |percentile| latency.at(percentile).is_some_and(|ns| ns < resolution_ns);
-    named.into_iter().filter(|&(_, percentile)| is_below(percentile)).map(|(name, _)| name).collect()
+    Percentile::NAMED.into_iter().filter(|&(_, percentile)| is_below(percentile)).map(|(name, _)| name).collect()
 }
 
 fn micros(ns: u64) -> u64 {

@@ -24,16 +24,6 @@ use super::units::{binary_bytes, count, decimal, duration_ns, megabytes_per_s, p
 use crate::compare::{Grid, Layout, Settings};
 use crate::result::{Percentile, RunResult};
 
-/// The percentiles of the table, with their headings.
-const PERCENTILES: [(&str, Percentile); 7] = [
-    ("p50", Percentile::P50),
-    ("p75", Percentile::P75),
-    ("p90", Percentile::P90),
-    ("p95", Percentile::P95),
-    ("p99", Percentile::P99),
-    ("p99.9", Percentile::P99_9),
-    ("p99.99", Percentile::P99_99),
-];
 /// Groups whose curves share a chart; with more, lines could not be told apart.
 const PANEL_GROUPS_MAX: usize = 8;
 /// Panels of a page; the loads beyond are in its tables only.
@@ -238,13 +228,13 @@ fn push_latencies(page: &mut Page, result: &RunResult) {
     let page = page.html();
     page.raw("<section>");
     page.raw("<div class=\"scroll\"><table><thead><tr><th scope=\"col\">latency</th>");
-    for (heading, _) in PERCENTILES {
+    for (heading, _) in Percentile::NAMED {
         page.raw("<th scope=\"col\">").raw(heading).raw("</th>");
     }
     page.raw("<th scope=\"col\">max</th><th scope=\"col\">n records</th><th scope=\"col\">n batches</th></tr></thead><tbody>");
     for (name, latency) in rows {
         page.raw("<tr><th scope=\"row\">").text(name).raw("</th>");
-        for (_, percentile) in PERCENTILES {
+        for (_, percentile) in Percentile::NAMED {
             page.raw("<td class=\"latency\">").text(percentile_text(latency, percentile)).raw("</td>");
         }
         let max = latency.max_ns.map_or_else(|| "n/a".into(), |ns| duration_ns(ns as f64));

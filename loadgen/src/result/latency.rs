@@ -67,6 +67,19 @@ pub enum Percentile {
     P99_99,
 }
 
+impl Percentile {
+    /// All of them with their names.
+    pub const NAMED: [(&'static str, Self); 7] = [
+        ("p50", Self::P50),
+        ("p75", Self::P75),
+        ("p90", Self::P90),
+        ("p95", Self::P95),
+        ("p99", Self::P99),
+        ("p99.9", Self::P99_9),
+        ("p99.99", Self::P99_99),
+    ];
+}
+
 impl Latency {
     /// The figures of a histogram of nanoseconds. `n_batches` is the number of independent samples when records
     /// were measured in batches.
