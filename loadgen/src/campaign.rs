@@ -26,7 +26,6 @@ pub struct Campaign {
     goals: Vec<GoalExpression>,
     progress: Progress,
     interrupted: Arc<AtomicBool>,
-    files: Vec<PathBuf>,
 }
 
 /// The place of a run in its campaign.
@@ -52,8 +51,14 @@ impl Campaign {
             goals,
             progress: Progress::new(output.quiet),
             interrupted,
-            files: Vec::new(),
         }
+    }
+
+    /// Does the work and takes the live view away, before anything is printed; what was found, and the folder of the files.
+    pub fn conduct<T>(mut self, work: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<(T, PathBuf), Error> {
+        let outcome = work(&mut self);
+        self.progress.finish();
+        Ok((outcome?, self.directory))
     }
 
     /// Makes one run and writes its files. A run that ended early is a result; one that could not begin, or was interrupted, is an error.
@@ -76,13 +81,9 @@ impl Campaign {
         Ok(result)
     }
 
-    fn write(&mut self, result: &RunResult) -> Result<(), Error> {
+    fn write(&self, result: &RunResult) -> Result<(), Error> {
         let written = write_files(result, &self.directory);
-        let paths = written.map_err(local(format!("cannot write the result to {}", self.directory.display())))?;
-        if self.files.last() != Some(&paths.json) {
-            self.files.push(paths.json);
-        }
-        Ok(())
+        written.map(|_| ()).map_err(local(format!("cannot write the result to {}", self.directory.display())))
     }
 
     /// What the load reaches as fast as it goes, records a second: where a search and a curve take their range from.
@@ -99,7 +100,7 @@ impl Campaign {
     }
 
     /// Writes the last run's files anew with a tag.
-    pub fn tag_last(&mut self, result: &mut RunResult, tag: &str) -> Result<(), Error> {
+    pub fn tag_last(&self, result: &mut RunResult, tag: &str) -> Result<(), Error> {
         result.tags.push(tag.to_owned());
         self.write(result)
     }
@@ -107,16 +108,5 @@ impl Campaign {
     /// A line for the user.
     pub fn say(&self, line: &str) {
         self.progress.say(line);
-    }
-
-    /// The folder of its files.
-    pub fn directory(&self) -> &std::path::Path {
-        &self.directory
-    }
-
-    /// Takes the live view away, before anything is printed; the result files in the order of the runs.
-    pub fn finish(self) -> Vec<PathBuf> {
-        self.progress.finish();
-        self.files
     }
 }

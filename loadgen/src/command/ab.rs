@@ -46,13 +46,10 @@ pub fn execute(options: &AbOptions) -> Exit {
     if a.label == b.label {
         (a.label, b.label) = (format!("{} (A)", a.label), format!("{} (B)", b.label));
     }
-    let mut campaign = Campaign::new("ab", output, output.goals.clone(), interrupted);
+    let campaign = Campaign::new("ab", output, output.goals.clone(), interrupted);
     let rules = Rules { repeats: options.repeats, reruns_max: options.reruns, kind: Kind::Ab };
-    let outcome = fight(&mut campaign, &a, &b, rules);
-    let directory = campaign.directory().to_path_buf();
-    campaign.finish();
-    let runs = match outcome {
-        Ok(runs) => runs,
+    let (runs, directory) = match campaign.conduct(|campaign| fight(campaign, &a, &b, rules)) {
+        Ok(found) => found,
         Err(error) => return refuse_run(&error),
     };
     let grid = judge(&runs, &a, &b, &options.judge);

@@ -38,13 +38,10 @@ pub fn execute(options: &CertifyOptions) -> Exit {
     let output = &options.run.output;
     let side =
         |label: &str| Side { label: label.into(), target: options.run.target.clone(), load: options.run.load.clone() };
-    let mut campaign = Campaign::new("certify", output, Vec::new(), interrupted);
+    let campaign = Campaign::new("certify", output, Vec::new(), interrupted);
     let rules = Rules { repeats: options.repeats, reruns_max: 0, kind: Kind::Aa };
-    let outcome = fight(&mut campaign, &side("A"), &side("A again"), rules);
-    let directory = campaign.directory().to_path_buf();
-    campaign.finish();
-    let runs = match outcome {
-        Ok(runs) => runs,
+    let (runs, directory) = match campaign.conduct(|campaign| fight(campaign, &side("A"), &side("A again"), rules)) {
+        Ok(found) => found,
         Err(error) => return refuse_run(&error),
     };
     let comparison = compare_sides(&runs);

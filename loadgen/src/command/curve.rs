@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::campaign::{Campaign, Place};
-use crate::command::{Exit, refuse_run, run};
+use crate::command::{Exit, conclude, refuse_run, run};
 use crate::error::Error;
 use crate::options::RunOptions;
 use crate::quantity::{Rate, parse_rate, parse_share};
@@ -32,19 +32,13 @@ pub struct CurveOptions {
 pub fn execute(options: &CurveOptions) -> Exit {
     let interrupted = run::interrupted();
     let output = &options.run.output;
-    let mut campaign = Campaign::new("curve", output, output.goals.clone(), interrupted);
-    let outcome = points(options, &mut campaign);
-    let directory = campaign.directory().to_path_buf();
-    campaign.finish();
-    let results = match outcome {
-        Ok(results) => results,
+    let campaign = Campaign::new("curve", output, output.goals.clone(), interrupted);
+    let (results, directory) = match campaign.conduct(|campaign| points(options, campaign)) {
+        Ok(found) => found,
         Err(error) => return refuse_run(&error),
     };
-    if !output.quiet {
-        print!("{}", table(&results).text());
-        println!("results  {}", directory.display());
-    }
-    results.iter().map(|(_, result)| run::exit_of(result)).fold(Exit::Fine, Exit::worse)
+    let exits = results.iter().map(|(_, result)| run::exit_of(result));
+    conclude(output, &table(&results), &directory, exits)
 }
 
 fn points(options: &CurveOptions, campaign: &mut Campaign) -> Result<Vec<(f64, RunResult)>, Error> {

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use clap::Args;
 
 use crate::campaign::{Campaign, Place};
-use crate::command::{Exit, refuse, refuse_run, run};
+use crate::command::{Exit, conclude, refuse, refuse_run, run};
 use crate::error::Error;
 use crate::options::RunOptions;
 use crate::quantity::{Rate, parse_rate};
@@ -60,19 +60,13 @@ pub fn execute(options: &DrainOptions) -> Exit {
     if options.run.load.prefill == 0 {
         return refuse("drain needs a backlog: --prefill of at least one record", Exit::InvalidRun);
     }
-    let mut campaign = Campaign::new("drain", output, output.goals.clone(), interrupted);
-    let outcome = drains(options, &mut campaign);
-    let directory = campaign.directory().to_path_buf();
-    campaign.finish();
-    let results = match outcome {
-        Ok(results) => results,
+    let campaign = Campaign::new("drain", output, output.goals.clone(), interrupted);
+    let (results, directory) = match campaign.conduct(|campaign| drains(options, campaign)) {
+        Ok(found) => found,
         Err(error) => return refuse_run(&error),
     };
-    if !output.quiet {
-        print!("{}", table(&results).text());
-        println!("results  {}", directory.display());
-    }
-    results.iter().map(|(_, result)| exit_of(result)).fold(Exit::Fine, Exit::worse)
+    let exits = results.iter().map(|(_, result)| exit_of(result));
+    conclude(output, &table(&results), &directory, exits)
 }
 
 fn drains(options: &DrainOptions, campaign: &mut Campaign) -> Result<Vec<(String, RunResult)>, Error> {

@@ -39,12 +39,9 @@ pub fn execute(options: &FindMaxOptions) -> Exit {
     if output.goals.is_empty() {
         return refuse("find-max needs a goal to hold the rates against, as in --slo 'p99<10ms'", Exit::InvalidRun);
     }
-    let mut campaign = Campaign::new("find-max", output, output.goals.clone(), interrupted);
-    let outcome = search(options, &mut campaign);
-    let directory = campaign.directory().to_path_buf();
-    campaign.finish();
-    match outcome {
-        Ok(found) => found.print(options, &directory),
+    let campaign = Campaign::new("find-max", output, output.goals.clone(), interrupted);
+    match campaign.conduct(|campaign| search(options, campaign)) {
+        Ok((found, directory)) => found.print(options, &directory),
         Err(error) => refuse_run(&error),
     }
 }

@@ -19,9 +19,12 @@ pub mod selftest;
 pub mod sweep;
 pub mod verify;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use crate::error::Error;
+use crate::options::OutputOptions;
+use crate::report::Table;
 
 /// How a command ended, for scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +70,15 @@ pub fn visible(line: &clap::Command) -> clap::Command {
         .about(line.get_about().cloned().unwrap_or_default())
         .after_help(line.get_after_help().cloned().unwrap_or_default());
     visible.subcommand_required(true).subcommands(commands)
+}
+
+/// Prints what the runs of a campaign showed and where they are; the worst of their ends.
+fn conclude(output: &OutputOptions, table: &Table, directory: &Path, exits: impl Iterator<Item = Exit>) -> Exit {
+    if !output.quiet {
+        print!("{}", table.text());
+        println!("results  {}", directory.display());
+    }
+    exits.fold(Exit::Fine, Exit::worse)
 }
 
 /// Says in one line why a run could not be made.

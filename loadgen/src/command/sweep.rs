@@ -8,7 +8,7 @@ use rand::seq::SliceRandom;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use crate::campaign::{Campaign, Place};
-use crate::command::{Exit, refuse, refuse_run, run};
+use crate::command::{Exit, conclude, refuse, refuse_run, run};
 use crate::error::Error;
 use crate::options::{LoadOptions, RunOptions};
 use crate::report::{Align, Table, decimal, duration_ns, megabytes_per_s};
@@ -64,19 +64,13 @@ pub fn execute(options: &SweepOptions) -> Exit {
         Ok(points) => points,
         Err(error) => return refuse(error, Exit::InvalidRun),
     };
-    let mut campaign = Campaign::new("sweep", output, output.goals.clone(), interrupted);
-    let outcome = make(options, &points, &mut campaign);
-    let directory = campaign.directory().to_path_buf();
-    campaign.finish();
-    let results = match outcome {
-        Ok(results) => results,
+    let campaign = Campaign::new("sweep", output, output.goals.clone(), interrupted);
+    let (results, directory) = match campaign.conduct(|campaign| make(options, &points, campaign)) {
+        Ok(found) => found,
         Err(error) => return refuse_run(&error),
     };
-    if !output.quiet {
-        print!("{}", table(options, &points, &results).text());
-        println!("results  {}", directory.display());
-    }
-    results.iter().map(|(_, result)| run::exit_of(result)).fold(Exit::Fine, Exit::worse)
+    let exits = results.iter().map(|(_, result)| run::exit_of(result));
+    conclude(output, &table(options, &points, &results), &directory, exits)
 }
 
 /// The settings of each point. Every point is checked before the first run begins.
