@@ -33,7 +33,7 @@ impl Outage {
     }
 
     /// A new socket is on its way to the broker.
-    pub fn note_try(&mut self) {
+    fn note_try(&mut self) {
         self.retry_at_ns = None;
     }
 
@@ -42,13 +42,25 @@ impl Outage {
         std::mem::take(self).goes_on()
     }
 
+    /// Calls `reopen` when its time has come; an error only when the outage has lasted too long.
+    pub fn keep_trying(&mut self, now_ns: u64, reopen: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
+        self.check(now_ns)?;
+        if self.is_try_due(now_ns) {
+            match reopen() {
+                Ok(()) => self.note_try(),
+                Err(_) => self.note_loss(now_ns),
+            }
+        }
+        Ok(())
+    }
+
     /// There is no socket.
     pub fn is_down(&self) -> bool {
         self.retry_at_ns.is_some()
     }
 
     /// Whether there is no socket and it is time to open one.
-    pub fn is_try_due(&self, now_ns: u64) -> bool {
+    fn is_try_due(&self, now_ns: u64) -> bool {
         self.retry_at_ns.is_some_and(|at_ns| at_ns <= now_ns)
     }
 
@@ -58,7 +70,7 @@ impl Outage {
     }
 
     /// Gives up after too long a time.
-    pub fn check(&self, now_ns: u64) -> Result<(), Error> {
+    fn check(&self, now_ns: u64) -> Result<(), Error> {
         let lasts_ns = self.since_ns.map_or(0, |since_ns| now_ns.saturating_sub(since_ns));
         let limit = OUTAGE_MAX;
         if lasts_ns > limit.as_nanos() as u64 {

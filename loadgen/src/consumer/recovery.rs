@@ -5,7 +5,7 @@ use mio::{Registry, Token};
 use protocol::api_key::ApiKey;
 use protocol::error_code::ErrorCode;
 
-use super::{Consumer, ConsumerSettings, Reading};
+use super::{Consumer, ConsumerSettings, Link, Reading};
 use crate::client::refuse_error;
 use crate::connection;
 use crate::error::Error;
@@ -27,15 +27,9 @@ impl Consumer {
                 self.links[broker].reading.sender.shut();
                 self.lose(broker);
             }
-            let link = &mut self.links[broker];
-            link.reading.outage.check(now_ns)?;
-            if link.reading.outage.is_try_due(now_ns) {
-                let token = Token(self.first_token + broker);
-                match connection::reopen(&mut link.reading.sender, &mut link.receiver, registry, token) {
-                    Ok(()) => link.reading.outage.note_try(),
-                    Err(_) => link.reading.outage.note_loss(now_ns),
-                }
-            }
+            let token = Token(self.first_token + broker);
+            let Link { reading: Reading { outage, sender, .. }, receiver, .. } = &mut self.links[broker];
+            outage.keep_trying(now_ns, || connection::reopen(sender, receiver, registry, token))?;
         }
         Ok(())
     }

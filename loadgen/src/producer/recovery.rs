@@ -3,6 +3,7 @@
 use mio::{Registry, Token};
 
 use super::Producer;
+use super::link::Link;
 use crate::connection;
 use crate::error::Error;
 
@@ -19,15 +20,10 @@ impl Producer {
                 self.links[broker].sender.shut();
                 self.lose(broker);
             }
-            let link = &mut self.links[broker];
-            link.outage.check(now_ns)?;
-            if link.outage.is_try_due(now_ns) {
-                let token = Token(self.first_token + broker);
-                match connection::reopen(&mut link.sender, &mut self.receivers[broker], registry, token) {
-                    Ok(()) => link.outage.note_try(),
-                    Err(_) => link.outage.note_loss(now_ns),
-                }
-            }
+            let token = Token(self.first_token + broker);
+            let Link { outage, sender, .. } = &mut self.links[broker];
+            let receiver = &mut self.receivers[broker];
+            outage.keep_trying(now_ns, || connection::reopen(sender, receiver, registry, token))?;
         }
         Ok(())
     }
