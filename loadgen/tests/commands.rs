@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::{Mutex, PoisonError};
 
 use loadgen::result::{Kind, Machine, RunResult, Verdict};
 
@@ -13,7 +14,11 @@ fn directory() -> tempfile::TempDir {
     tempfile::Builder::new().prefix("commands-").tempdir_in(target).expect("a directory")
 }
 
+/// One load at a time: two at once would be each other's noise, and runs of a second are easily saturated.
+static ALONE: Mutex<()> = Mutex::new(());
+
 fn loadgen(words: &[&str], out: &Path) -> Output {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
     command.args(words).arg("--out").arg(out).env("TMPDIR", out).env("XDG_CACHE_HOME", out);
     command.output().expect("the program starts")
