@@ -20,6 +20,9 @@ const STEADY_P99_SHARE: f64 = 0.20;
 /// Three thirds of at least three seconds.
 const STEADY_ROWS_MIN: usize = 9;
 
+/// In a short run the share is less than what one held flush at its end delays, which is no sign of a queue that grows.
+const STALL_SECS: f64 = 0.25;
+
 /// The judgement over the figures of a run.
 pub(super) fn quality(
     evidence: &Evidence,
@@ -34,7 +37,7 @@ pub(super) fn quality(
     let achieved = produce.map_or(0.0, |produce| produce.achieved.records_per_s);
     // A run that was cut short says nothing of what the broker could have kept up with.
     let saturated = evidence.error.is_none()
-        && offered * ACHIEVED_SHARE_MIN - achieved > under_way(evidence, summary) / summary.measured_secs.max(1e-9);
+        && is_saturated(offered, achieved, under_way(evidence, summary), summary.measured_secs.max(1e-9));
     let (cores, readers) = (cores(evidence), workload.consumers * workload.groups);
     let threads = (workload.producers as usize).min(cores).max((readers as usize).min(cores));
     let busy = resources.loadgen.as_ref().map_or(0.0, |used| used.cpu_secs() / summary.measured_secs.max(1e-9));
@@ -47,6 +50,12 @@ pub(super) fn quality(
         closed_loop: workload.is_closed_loop(),
         notes: notes(evidence).into_iter().chain(agents::notes(evidence, summary)).collect(),
     }
+}
+
+/// Whether more is missing than the share that any run may lack, and more than was under way at its end.
+fn is_saturated(offered_per_s: f64, achieved_per_s: f64, under_way: f64, measured_secs: f64) -> bool {
+    let lacking_secs = ((1.0 - ACHIEVED_SHARE_MIN) * measured_secs).max(STALL_SECS);
+    (offered_per_s - achieved_per_s) * measured_secs > offered_per_s * lacking_secs + under_way
 }
 
 /// Of the hosts that the load comes from.
@@ -150,4 +159,22 @@ fn steady(window: &Window<'_>) -> Option<bool> {
     let agree = |a: f64, b: f64, share: f64| (a - b).abs() <= share * a.max(b);
     let latency = median_p99(first).zip(median_p99(last)).is_none_or(|(a, b)| agree(a, b, STEADY_P99_SHARE));
     Some(latency && agree(records(first), records(last), STEADY_RATE_SHARE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_growing_queue_is_told_from_one_stall_at_the_end() {
+        // Ninety seconds: the share decides, to the record.
+        assert!(is_saturated(1_000.0, 989.9, 0.0, 90.0));
+        assert!(!is_saturated(1_000.0, 990.1, 0.0, 90.0));
+        // One second: 60 ms of disk are no queue, a quarter of the load is.
+        assert!(!is_saturated(1_000.0, 940.0, 0.0, 1.0));
+        assert!(is_saturated(1_000.0, 740.0, 0.0, 1.0));
+        // Answers that come half a second later by the client's own linger are under way.
+        assert!(!is_saturated(1_000.0, 500.0, 500.0, 1.0));
+        assert!(is_saturated(1_000.0, 200.0, 500.0, 1.0));
+    }
 }
