@@ -1,4 +1,4 @@
-//! CONTRACT: the door for sockets: one blocking thread accepts for a listener; a [`Socket`] lives on one core and uses its ring.
+//! CONTRACT: the door for sockets: one blocking thread accepts for a listener; a [`Socket`] lives on one core and waits on its ring.
 //!
 //! Memory that the kernel uses stays with its operation until the completion, whoever stops waiting. Deadlines are the
 //! caller's: `shutdown` makes parked operations return.
@@ -7,92 +7,25 @@
     reason = "queue entries carry raw addresses; the operation that is submitted with them is their keeper"
 )]
 
+mod acceptor;
+
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
-use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use io_uring::types::Fd;
 use io_uring::{cqueue, opcode};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use socket2::{Domain, Protocol, SockRef, Type};
+use rustix::io::Errno;
+use rustix::net::RecvFlags;
 use tokio_uring::{InFlightOneshot, OneshotOutputTransform, UnsubmittedOneshot};
 
-use crate::limits::{ACCEPT_BACKLOG, ACCEPT_PAUSE_MS, SEND_PIECES_MAX};
-
-/// A listener and the thread that accepts for it.
-#[derive(Debug)]
-pub struct Acceptor {
-    address: SocketAddr,
-    listener: Arc<TcpListener>,
-    stopped: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Acceptor {
-    /// Hands every connection of a listener to `deal`, on the acceptor's thread.
-    pub fn start(
-        listener: TcpListener,
-        mut deal: impl FnMut(TcpStream, SocketAddr) + Send + 'static,
-    ) -> io::Result<Self> {
-        let listener = Arc::new(listener);
-        let address = listener.local_addr()?;
-        let stopped = Arc::new(AtomicBool::new(false));
-        let (accepting, stop) = (Arc::clone(&listener), Arc::clone(&stopped));
-        let thread = std::thread::Builder::new().name(format!("accept-{}", address.port())).spawn(move || {
-            while let Some((stream, peer)) = accept_next(&accepting, &stop) {
-                deal(stream, peer);
-            }
-        })?;
-        Ok(Self { address, listener, stopped, thread: Some(thread) })
-    }
-
-    /// Where it listens; the port is the real one.
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Accepts no more and waits for the thread's end. Connections that were dealt live on.
-    pub fn stop(mut self) {
-        self.end();
-    }
-
-    fn end(&mut self) {
-        self.stopped.store(true, Ordering::SeqCst);
-        // On Linux a shutdown wakes a thread that is blocked in accept.
-        let _ = SockRef::from(&*self.listener).shutdown(Shutdown::Both);
-        if let Some(thread) = self.thread.take() {
-            // A panic there was printed where it happened.
-            let _ = thread.join();
-        }
-    }
-}
-
-impl Drop for Acceptor {
-    fn drop(&mut self) {
-        self.end();
-    }
-}
-
-/// Raises the limit of open descriptors to what the administrator allows; gives it before and after.
-pub fn raise_file_descriptor_limit() -> (u64, u64) {
-    let limit = getrlimit(Resource::Nofile);
-    let before = limit.current.unwrap_or(u64::MAX);
-    let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
-    let after = match raised {
-        Ok(()) => limit.maximum.unwrap_or(u64::MAX),
-        Err(_) => before,
-    };
-    (before, after)
-}
+pub use self::acceptor::{Acceptor, listen, raise_file_descriptor_limit};
+use crate::limits::SEND_PIECES_MAX;
 
 /// A connection on a core. Dropping it ends the connection.
 pub struct Socket {
@@ -100,6 +33,8 @@ pub struct Socket {
     peer: SocketAddr,
     /// The receive that is under way. It is kept here and not in the future, so that a dropped future loses no bytes.
     receiving: RefCell<Option<InFlightOneshot<Receive, ReceiveEnd>>>,
+    /// A poll said that there is something to receive: the next receive asks for it at once.
+    is_ready: Cell<bool>,
     sending: Cell<bool>,
 }
 
@@ -112,6 +47,7 @@ impl Socket {
             peer: stream.peer_addr()?,
             stream: Rc::new(stream),
             receiving: RefCell::new(None),
+            is_ready: Cell::new(false),
             sending: Cell::new(false),
         })
     }
@@ -129,7 +65,9 @@ impl Socket {
         let events = (libc::POLLIN | libc::POLLRDHUP) as u32;
         let entry = opcode::PollAdd::new(self.descriptor(), events).build();
         // The entry has no address in it; the stream is held open by the operation.
-        UnsubmittedOneshot::new(Rc::clone(&self.stream), PollEnd, entry).submit().await
+        UnsubmittedOneshot::new(Rc::clone(&self.stream), PollEnd, entry).submit().await?;
+        self.is_ready.set(true);
+        Ok(())
     }
 
     /// Receives into the spare capacity of `buffer` (there must be some) and gives the count; 0 is the peer's end. If an earlier
@@ -151,6 +89,11 @@ impl Socket {
             return (result.map(|_| abandoned.len()), buffer);
         }
         assert!(buffer.capacity() > buffer.len());
+        if self.is_ready.take()
+            && let Some(result) = self.receive_at_once(&mut buffer)
+        {
+            return (result, buffer);
+        }
         let spare = buffer.spare_capacity_mut();
         let length = spare.len().min(i32::MAX as usize) as u32;
         // SAFETY (of the address in the entry): it lies in the heap memory of `buffer`, which moves into the operation as its
@@ -163,13 +106,28 @@ impl Socket {
         self.receive_end().await
     }
 
+    /// What the poll announced, by a plain call: through the ring it would cost a second round of the runtime. None if it is gone.
+    fn receive_at_once(&self, buffer: &mut BytesMut) -> Option<io::Result<usize>> {
+        match rustix::net::recv(&*self.stream, buffer.spare_capacity_mut(), RecvFlags::DONTWAIT) {
+            Ok(((received, _), _)) => {
+                let count = received.len();
+                // SAFETY: the kernel initialised `count` bytes from the old length on, and they lie within the capacity.
+                unsafe { buffer.set_len(buffer.len() + count) };
+                Some(Ok(count))
+            }
+            Err(Errno::AGAIN) => None,
+            Err(error) => Some(Err(error.into())),
+        }
+    }
+
     /// Sends all pieces in order, as few calls as it takes, without a copy. One send at a time. If the future is dropped in
     /// between, the connection is shut down: half an answer must not be followed by another.
     pub async fn send_all(&self, pieces: Vec<Bytes>) -> io::Result<()> {
         assert!(!self.sending.replace(true), "one send at a time");
         let mut guard = SendGuard { socket: self, finished: false };
         let mut send = Sending::new(Rc::clone(&self.stream), pieces);
-        let mut result = Ok(());
+        // Most answers are taken whole by a plain call, which saves a round of the runtime; the ring waits for a slow reader.
+        let mut result = send.at_once();
         while result.is_ok() && send.prepare() {
             // SAFETY (of the address in the entry): header, vectors and pieces are heap memory owned by `send`, which moves into
             // the operation as its stored data and stays there until the completion.
@@ -270,20 +228,14 @@ struct Sending {
     sent: usize,
     vectors: Vec<libc::iovec>,
     header: Box<libc::msghdr>,
-    _stream: Rc<TcpStream>,
+    stream: Rc<TcpStream>,
 }
 
 impl Sending {
     fn new(stream: Rc<TcpStream>, pieces: Vec<Bytes>) -> Self {
         // SAFETY: a message header is plain C data for which all zeros means "nothing".
         let header = Box::new(unsafe { std::mem::zeroed::<libc::msghdr>() });
-        Self {
-            vectors: Vec::with_capacity(pieces.len().min(SEND_PIECES_MAX)),
-            pieces,
-            sent: 0,
-            header,
-            _stream: stream,
-        }
+        Self { vectors: Vec::with_capacity(pieces.len().min(SEND_PIECES_MAX)), pieces, sent: 0, header, stream }
     }
 
     /// Points the header at what is left; false if nothing is.
@@ -298,6 +250,27 @@ impl Sending {
         self.header.msg_iov = self.vectors.as_mut_ptr();
         self.header.msg_iovlen = self.vectors.len();
         !self.vectors.is_empty()
+    }
+
+    /// Sends what the socket takes without waiting.
+    fn at_once(&mut self) -> io::Result<()> {
+        if !self.prepare() {
+            return Ok(());
+        }
+        let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
+        // SAFETY: header, vectors and pieces are owned by `self` and outlive the call, which keeps none of the addresses.
+        let sent = unsafe { libc::sendmsg(self.stream.as_raw_fd(), &raw const *self.header, flags) };
+        match usize::try_from(sent) {
+            Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => {
+                self.advance(count);
+                Ok(())
+            }
+            Err(_) => match io::Error::last_os_error() {
+                error if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(()),
+                error => Err(error),
+            },
+        }
     }
 
     fn advance(&mut self, mut count: usize) {
@@ -340,48 +313,10 @@ fn count_of(entry: &cqueue::Entry) -> io::Result<usize> {
     }
 }
 
-/// Listens on `address` (port 0: any). No `SO_REUSEPORT`: it piles few connections on one core, and a second broker could share the port unseen.
-pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(ACCEPT_BACKLOG)?;
-    Ok(socket.into())
-}
-
-/// The next connection; None when the acceptor was stopped.
-fn accept_next(listener: &TcpListener, stopped: &AtomicBool) -> Option<(TcpStream, SocketAddr)> {
-    loop {
-        let accepted = listener.accept();
-        if stopped.load(Ordering::SeqCst) {
-            return None;
-        }
-        match accepted {
-            Ok((stream, peer)) => {
-                // An answer is one vectored send: waiting for more would only delay it. A peer that is gone shows at the first receive.
-                let _ = stream.set_nodelay(true);
-                return Some((stream, peer));
-            }
-            Err(error) if is_of_one_connection(&error) => {
-                tracing::debug!(%error, "a connection ended before it was accepted");
-            }
-            Err(error) => {
-                // Out of descriptors or memory, as a rule: connections wait in the backlog until some are free.
-                tracing::warn!(%error, "cannot accept, trying again soon");
-                std::thread::sleep(Duration::from_millis(ACCEPT_PAUSE_MS));
-            }
-        }
-    }
-}
-
-fn is_of_one_connection(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted)
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Write};
-    use std::sync::mpsc;
+    use std::net::{SocketAddr, TcpListener};
 
     use super::*;
     use crate::io::runtime::{RingSettings, run_on_core};
@@ -399,32 +334,6 @@ mod tests {
         let listener = TcpListener::bind(any_port()).expect("bound");
         let client = TcpStream::connect(listener.local_addr().expect("bound")).expect("connected");
         (listener.accept().expect("accepted").0, client)
-    }
-
-    #[test]
-    fn an_acceptor_deals_connections_and_frees_its_port_when_stopped() {
-        let (dealt, connections) = mpsc::channel();
-        let acceptor = Acceptor::start(listen(any_port()).expect("bound"), move |stream, peer| {
-            let _ = dealt.send((stream, peer));
-        })
-        .expect("started");
-        let address = acceptor.address();
-        for _ in 0..3 {
-            let client = TcpStream::connect(address).expect("connected");
-            let (stream, peer) = connections.recv().expect("dealt");
-            assert_eq!(peer, client.local_addr().expect("connected"));
-            assert!(stream.nodelay().expect("an option"));
-        }
-        acceptor.stop();
-        assert!(TcpStream::connect(address).is_err());
-        listen(address).expect("the port is free again");
-    }
-
-    #[test]
-    fn a_port_in_use_is_refused() {
-        let first = listen(any_port()).expect("bound");
-        let second = listen(first.local_addr().expect("bound"));
-        assert_eq!(second.expect_err("in use").kind(), io::ErrorKind::AddrInUse);
     }
 
     #[test]
@@ -531,12 +440,5 @@ mod tests {
             drop(socket);
             assert_eq!(client.read(&mut [0]).expect("an end"), 0);
         });
-    }
-
-    #[test]
-    fn the_descriptor_limit_never_falls() {
-        let (before, after) = raise_file_descriptor_limit();
-        assert!(after >= before);
-        assert_eq!(raise_file_descriptor_limit(), (after, after));
     }
 }
