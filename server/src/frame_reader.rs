@@ -86,7 +86,7 @@ pub struct FrameReader {
     idle: Duration,
     frame_deadline: Duration,
     buffer: BytesMut,
-    /// A client that has sent such a frame whole is given a buffer of this size at once.
+    /// A client that has sent such a frame whole, its length included, is given a buffer of this size at once.
     largest_frame: usize,
 }
 
@@ -128,7 +128,7 @@ impl FrameReader {
         self.fill(LENGTH_BYTES, &mut deadline, &mut memory, started_inside).await?;
         let length = self.frame_length()?;
         self.fill(LENGTH_BYTES + length, &mut deadline, &mut memory, true).await?;
-        self.largest_frame = self.largest_frame.max(length);
+        self.largest_frame = self.largest_frame.max(LENGTH_BYTES + length);
         let frame = self.buffer.split_to(LENGTH_BYTES + length).freeze().slice(LENGTH_BYTES..);
         if length > RECEIVE_BYTES_FIRST / SMALL_FRAME_PARTS {
             return Ok(memory.hold(frame));
