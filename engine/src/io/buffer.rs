@@ -15,12 +15,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use crossbeam::queue::ArrayQueue;
 
+use super::slab::{SLAB_BYTES, Slab};
 use crate::limits::{
     BLOCK_BYTES, CHUNK_BYTES_LARGE, CHUNK_BYTES_SMALL, DISK_READ_BYTES_MAX, EXTENT_BYTES, POOL_IDLE_BYTES_MAX,
 };
 
 /// Sizes that are kept for reuse; a request takes the smallest that holds it, larger ones are not pooled.
 const CLASS_BYTES: [usize; 4] = [CHUNK_BYTES_SMALL, EXTENT_BYTES, CHUNK_BYTES_LARGE, DISK_READ_BYTES_MAX];
+
+/// Classes from this size on are cut from slabs. Smaller buffers are few pages anyway, and an idle core shall not hold a huge page for one.
+const SLAB_BLOCK_BYTES_MIN: usize = EXTENT_BYTES;
 
 /// The buffers of one core.
 #[derive(Debug)]
@@ -54,8 +58,10 @@ impl Pool {
     pub fn take(&mut self, bytes: usize) -> AlignedBuffer {
         let length = bytes.max(1).next_multiple_of(BLOCK_BYTES);
         let class = CLASS_BYTES.iter().position(|class| *class >= length);
-        let reused = class.and_then(|class| self.take_idle(class));
-        let block = reused.unwrap_or_else(|| Block::new_zeroed(class.map_or(length, |class| CLASS_BYTES[class])));
+        let block = match class {
+            Some(class) => self.take_idle(class).unwrap_or_else(|| self.new_block(class)),
+            None => Block::new_zeroed(length),
+        };
         self.home.outstanding_bytes.fetch_add(block.bytes(), Ordering::Relaxed);
         AlignedBuffer { block: Some(block), length, home: Arc::clone(&self.home) }
     }
@@ -73,6 +79,35 @@ impl Pool {
     /// Bytes of memory kept for reuse; at most `POOL_IDLE_BYTES_MAX`.
     pub fn idle_bytes(&self) -> usize {
         self.home.idle_bytes.load(Ordering::Relaxed)
+    }
+
+    /// A fresh block. The others of its slab wait as if they had come back: a slab is small beside what may be idle, and untouched it takes
+    /// no memory.
+    fn new_block(&mut self, class: usize) -> Block {
+        let bytes = CLASS_BYTES[class];
+        if bytes < SLAB_BLOCK_BYTES_MIN {
+            self.make_room(class, bytes);
+            return Block::new_zeroed(bytes);
+        }
+        self.make_room(class, SLAB_BYTES);
+        let mut blocks = Block::of_slab(bytes);
+        let first = blocks.next().expect("a slab holds at least two");
+        for block in blocks {
+            self.home.keep(class, block);
+        }
+        first
+    }
+
+    /// A class that lacks a block is what the load takes now. What lies idle in the others gives way: without that, buffers of a load that is
+    /// over would stay, and each of the new one be made and given back again.
+    fn make_room(&mut self, wanted: usize, bytes: usize) {
+        let idle_bytes_max = self.home.idle_bytes_max.load(Ordering::Relaxed);
+        for class in (0..CLASS_BYTES.len()).filter(|&class| class != wanted) {
+            while self.idle_bytes() + bytes > idle_bytes_max {
+                let Some(block) = self.take_idle(class) else { break };
+                drop(block);
+            }
+        }
     }
 
     fn take_idle(&mut self, class: usize) -> Option<Block> {
@@ -170,6 +205,12 @@ impl Home {
         let Some(class) = CLASS_BYTES.iter().position(|class| *class == bytes) else {
             return;
         };
+        self.keep(class, block);
+    }
+
+    /// Keeps a block for reuse if there is room, and else gives its memory back.
+    fn keep(&self, class: usize, block: Block) {
+        let bytes = block.bytes();
         let idle_bytes_max = self.idle_bytes_max.load(Ordering::Relaxed);
         let room = self.idle_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |idle| {
             (idle + bytes <= idle_bytes_max).then_some(idle + bytes)
@@ -181,20 +222,32 @@ impl Home {
     }
 }
 
-/// Owned memory of one layout, initialised from birth.
+/// Owned memory, initialised from birth.
 #[derive(Debug)]
 struct Block {
     memory: NonNull<u8>,
     layout: Layout,
+    /// Where it is a part of a slab.
+    slab: Option<Arc<Slab>>,
 }
 
 impl Block {
+    /// All blocks of a new slab.
+    fn of_slab(bytes: usize) -> impl Iterator<Item = Block> {
+        let slab = Arc::new(Slab::new());
+        (0..SLAB_BYTES / bytes).map(move |index| Block {
+            memory: slab.part(index, bytes),
+            layout: block_layout(bytes),
+            slab: Some(Arc::clone(&slab)),
+        })
+    }
+
     fn new_zeroed(bytes: usize) -> Self {
-        let layout = Layout::from_size_align(bytes, BLOCK_BYTES).expect("a block multiple far below isize::MAX");
+        let layout = block_layout(bytes);
         // SAFETY: the layout is not of size zero (`take` asks for at least one block).
         let memory = unsafe { alloc::alloc_zeroed(layout) };
         let memory = NonNull::new(memory).unwrap_or_else(|| alloc::handle_alloc_error(layout));
-        Self { memory, layout }
+        Self { memory, layout, slab: None }
     }
 
     fn bytes(&self) -> usize {
@@ -204,9 +257,15 @@ impl Block {
 
 impl Drop for Block {
     fn drop(&mut self) {
-        // SAFETY: `new_zeroed` got this memory with this layout, and a `Block` is not `Clone`, so this is the only release.
-        unsafe { alloc::dealloc(self.memory.as_ptr(), self.layout) };
+        if self.slab.is_none() {
+            // SAFETY: `new_zeroed` got this memory with this layout, and a `Block` is not `Clone`, so this is the only release.
+            unsafe { alloc::dealloc(self.memory.as_ptr(), self.layout) };
+        }
     }
+}
+
+fn block_layout(bytes: usize) -> Layout {
+    Layout::from_size_align(bytes, BLOCK_BYTES).expect("a block multiple far below isize::MAX")
 }
 
 // SAFETY: a `Block` is the sole owner of plain memory without any tie to a thread.
@@ -297,6 +356,20 @@ mod tests {
             std::iter::from_fn(|| (pool.idle_bytes() > 0).then(|| pool.take(CHUNK_BYTES_LARGE))).collect();
         drop((buffers, others));
         assert_eq!(pool.idle_bytes(), CHUNK_BYTES_LARGE, "a lower limit holds for what comes back");
+    }
+
+    #[test]
+    fn buffers_of_a_load_that_is_over_give_way() {
+        let mut pool = Pool::new();
+        drop((0..POOL_IDLE_BYTES_MAX / CHUNK_BYTES_SMALL).map(|_| pool.take(CHUNK_BYTES_SMALL)).collect::<Vec<_>>());
+        assert_eq!(pool.idle_bytes(), POOL_IDLE_BYTES_MAX);
+        let buffers: Vec<_> = (0..8).map(|_| pool.take(CHUNK_BYTES_LARGE)).collect();
+        let mut addresses: Vec<_> = buffers.iter().map(|buffer| buffer.as_ptr()).collect();
+        drop(buffers);
+        assert!(pool.idle_bytes() <= POOL_IDLE_BYTES_MAX);
+        let again: Vec<_> = (0..8).map(|_| pool.take(CHUNK_BYTES_LARGE)).collect();
+        addresses.retain(|address| again.iter().all(|buffer| buffer.as_ptr() != *address));
+        assert!(addresses.is_empty(), "the new load's buffers were kept");
     }
 
     #[test]

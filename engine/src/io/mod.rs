@@ -12,6 +12,7 @@ pub mod ring;
 pub mod runtime;
 pub mod sim;
 mod sim_disk;
+mod slab;
 
 use std::io;
 use std::path::{Path, PathBuf};
