@@ -81,6 +81,12 @@ impl AnswerBudget {
         }
     }
 
+    /// Memory for exactly `bytes`, if nobody has to be fair yet: out of the first half of the budget.
+    pub fn reserve_at_once(self: &Rc<Self>, bytes: usize, give_up: &Rc<Notify>) -> Option<AnswerMemory> {
+        let fits = self.used_bytes.get().saturating_add(bytes) <= self.bytes_max / 2;
+        (bytes == 0 || fits).then(|| self.charge(bytes, give_up))
+    }
+
     /// Counts an answer, whether there is room or not: one that is there already.
     pub fn charge(self: &Rc<Self>, bytes: usize, give_up: &Rc<Notify>) -> AnswerMemory {
         let holder = self.holders_seen.get();

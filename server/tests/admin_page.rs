@@ -2,7 +2,7 @@
 
 mod broker;
 
-use broker::{Broker, admin_get, batch};
+use broker::{Broker, FETCH, admin_get, batch, fetch_request, fetched, values};
 
 /// The sum of a metric over all its labels.
 fn sum(page: &str, name: &str) -> f64 {
@@ -52,6 +52,27 @@ fn metrics_count_what_was_served() {
             "{purpose}"
         );
     }
+}
+
+#[test]
+fn a_consumer_at_the_tail_costs_one_request_between_shards_a_fetch() {
+    const ROUNDS: i64 = 10;
+    let broker = Broker::start(&["posthaste.admin.listener=127.0.0.1:0"]);
+    let (mut consumer, mut producer) = (broker.connect(), broker.connect());
+    assert_eq!(producer.create_topic("t", 2, &[]), 0);
+    let requests = || sum(&admin_get(&broker, "/metrics").1, "posthaste_requests_between_shards_total");
+    let before = requests();
+    for offset in 0..ROUNDS {
+        for partition in 0..2 {
+            consumer.send(FETCH, &fetch_request("t", partition, offset, 30_000));
+            assert_eq!(producer.produce("t", partition, &batch(&["v"])), (0, offset));
+            let (error, _, bytes) = fetched(&consumer.receive().expect("an answer"));
+            assert_eq!((error, values(&bytes)), (0, vec![(offset, "v".to_owned())]));
+        }
+    }
+    // One of the two partitions is elsewhere, for the consumer as for the producer; a scrape asks the other shard too.
+    let asked = requests() - before;
+    assert!(asked <= 2.0 * ROUNDS as f64 + 4.0, "{asked} requests for {ROUNDS} fetches and as many produces");
 }
 
 #[test]

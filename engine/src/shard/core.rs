@@ -187,6 +187,11 @@ impl Core {
         async move { answer.await.unwrap_or(Err(ReadError::Stopping)) }
     }
 
+    /// Whether a log of this shard has all from `offset` on in its tail: then a read waits for nothing.
+    pub fn is_in_tail(&self, log: LogId, offset: Offset) -> bool {
+        self.inner.shard.borrow().is_in_tail(log, offset)
+    }
+
     async fn read_here(&self, request: ReadRequest) -> Result<ReadBatches, ReadError> {
         let start = self.inner.shard.borrow_mut().read(request)?;
         match start {

@@ -303,6 +303,11 @@ impl<I: Io> Shard<I> {
         Ok((start, commit))
     }
 
+    /// Whether the tail of a log holds everything from `offset` on.
+    pub fn is_in_tail(&self, log: LogId, offset: Offset) -> bool {
+        self.partitions.get(&log).is_some_and(|partition| partition.tail_holds(offset))
+    }
+
     /// The ends of a log.
     pub fn view(&self, log: LogId) -> Option<LogView> {
         let partition = self.partitions.get(&log)?;

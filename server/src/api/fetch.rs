@@ -1,6 +1,8 @@
 //! Fetch: each owning shard reads its partitions in request order, the connection's shard applies the size rule to what they gave (KIP-74),
 //! and waits for more where the client asked for it. Sessions are never given: every client then sends full requests.
 
+mod tail;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -54,34 +56,49 @@ pub async fn handle(call: &Call, request: FetchRequest<'_>) -> Answer {
     let bytes_min = clamp(request.min_bytes).min(bytes_max);
     let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0)).min(FETCH_WAIT_MAX);
     let deadline = Instant::now() + wait;
-    let asked = wanted.iter().map(|wanted| wanted.bytes_max).fold(0, usize::saturating_add).min(bytes_max);
-    // The size of a first batch that did not fit into what was reserved.
-    let mut first_batch_bytes = 0;
-    let (reads, memory) = loop {
-        let Some(mut memory) = reserve(call, asked, first_batch_bytes).await else {
-            break (read_all(call, &wanted, Limit::NOTHING).await, None);
-        };
-        let limit = Limit { bytes: memory.bytes(), first_whole: true };
-        let reads = read_all(call, &wanted, limit).await;
-        let bytes: usize = reads.iter().map(|read| read.bytes).sum();
-        if bytes > memory.bytes() {
-            first_batch_bytes = bytes;
-            continue;
-        }
-        let over = wanted.is_empty() || wait.is_zero() || call.broker.is_draining() || Instant::now() >= deadline;
-        let enough = bytes_min.min(memory.bytes());
-        if over || bytes >= enough || reads.iter().any(|read| read.error.is_some()) {
-            memory.shrink(bytes);
-            break (reads, Some(memory));
-        }
-        drop(memory);
-        wait_for_more(call, &wanted, &reads, enough - bytes, deadline).await;
+    let patience = tail::Patience { bytes_min, bytes_max, deadline };
+    let (reads, memory) = match tail::read(call, &wanted, patience).await {
+        Some((reads, memory)) => (reads, Some(memory)),
+        None => read_with_memory(call, &wanted, bytes_min, bytes_max, deadline).await,
     };
     for code in reads.iter().filter_map(|read| read.error) {
         call.broker.metrics.partition_failed(call.api, code);
     }
     call.broker.metrics.fetched(reads.iter().map(|read| read.bytes).sum());
     Answer { memory, ..call.answer(&response(&request, reads)) }
+}
+
+/// Reads with memory that was reserved before, and waits without it, until there is enough or the deadline has come.
+async fn read_with_memory(
+    call: &Call,
+    wanted: &[Wanted],
+    bytes_min: usize,
+    bytes_max: usize,
+    deadline: Instant,
+) -> (Vec<Read>, Option<AnswerMemory>) {
+    let asked = wanted.iter().map(|wanted| wanted.bytes_max).fold(0, usize::saturating_add).min(bytes_max);
+    // The size of a first batch that did not fit into what was reserved.
+    let mut first_batch_bytes = 0;
+    loop {
+        let Some(mut memory) = reserve(call, asked, first_batch_bytes).await else {
+            return (read_all(call, wanted, Limit::NOTHING).await, None);
+        };
+        let limit = Limit { bytes: memory.bytes(), first_whole: true };
+        let reads = read_all(call, wanted, limit).await;
+        let bytes: usize = reads.iter().map(|read| read.bytes).sum();
+        if bytes > memory.bytes() {
+            first_batch_bytes = bytes;
+            continue;
+        }
+        let over = wanted.is_empty() || call.broker.is_draining() || Instant::now() >= deadline;
+        let enough = bytes_min.min(memory.bytes());
+        if over || bytes >= enough || reads.iter().any(|read| read.error.is_some()) {
+            memory.shrink(bytes);
+            return (reads, Some(memory));
+        }
+        drop(memory);
+        wait_for_more(call, wanted, &reads, enough - bytes, deadline).await;
+    }
 }
 
 fn wanted(call: &Call, request: &FetchRequest<'_>) -> Vec<Wanted> {
