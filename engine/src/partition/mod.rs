@@ -28,6 +28,9 @@ struct TailBatch {
     length: usize,
 }
 
+/// Memory of a batch in the tail, beside its bytes.
+pub(crate) const TAIL_BATCH_BYTES: usize = size_of::<TailBatch>();
+
 /// One log of this shard.
 #[derive(Debug)]
 pub struct Partition {
