@@ -79,6 +79,8 @@ pub const UNDURABLE_BYTES_MIN: usize = BATCH_BYTES_MAX;
 /// Appends that wait for room, a shard, in bytes; beyond it an append is refused (the server grants request memory first, so this is a backstop).
 pub const STALLED_BYTES_MAX: usize = 256 << 20;
 
+/// Tail buffers that all shards together keep for readers when the configuration does not say otherwise.
+pub const TAIL_BYTES_DEFAULT: usize = 64 << 20;
 /// Tail buffers that one shard keeps for readers when nobody says otherwise.
 pub const TAIL_BYTES_MAX: usize = 64 << 20;
 /// ... and with as little memory as a shard works with.

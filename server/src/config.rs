@@ -93,7 +93,7 @@ pub struct Settings {
     /// `posthaste.segment.bytes`: of a new data directory.
     pub segment_bytes: u64,
     /// `posthaste.tail.bytes`: memory for recent records, of the whole process.
-    pub tail_bytes: UnlessUnset,
+    pub tail_bytes: usize,
     /// `posthaste.pin`: each shard on its own core.
     pub pin: bool,
     /// `posthaste.frame.deadline.ms`: from the first byte of a request to its last.
@@ -150,7 +150,7 @@ impl Default for Settings {
             offset_metadata_max_bytes: 4096,
             shards: Shards(None),
             segment_bytes: engine::limits::SEGMENT_BYTES_DEFAULT,
-            tail_bytes: UnlessUnset(None),
+            tail_bytes: engine::limits::TAIL_BYTES_DEFAULT,
             pin: true,
             frame_deadline_ms: limits::FRAME_DEADLINE_MS,
             write_stall_deadline_ms: limits::WRITE_STALL_DEADLINE_MS,

@@ -22,11 +22,6 @@ pub const FRAME_BUDGET_BYTES_MAX: usize = 128 << 20;
 pub const FRAME_BUDGET_BYTES_MIN: usize = 12 << 20;
 /// A frame of this size is taken however little memory there is: it holds a largest batch.
 pub const REQUEST_BYTES_NEEDED: usize = engine::limits::BATCH_BYTES_MAX + (1 << 20);
-/// One part in so many of `memory.max.bytes` is for the newest records when the configuration does not say otherwise: a consumer that comes
-/// back after a while then reads from memory, as it does where the system's page cache holds the log.
-pub const TAIL_MEMORY_PARTS: u64 = 8;
-/// ... and at least so much.
-pub const TAIL_BYTES_DEFAULT_MIN: u64 = 64 << 20;
 /// Memory for answers that carry records, a shard.
 pub const ANSWER_BYTES_MAX: usize = 128 << 20;
 /// ... and with as little memory as a shard works with: a largest batch and some small ones.

@@ -9,7 +9,7 @@ use crate::config::Settings;
 use crate::limits::{
     ALLOCATOR_SLACK_PARTS, ANSWER_BYTES_MAX, ANSWER_BYTES_MIN, CONNECTION_BYTES, DECOMPRESSED_BYTES_MAX,
     FRAME_BUDGET_BYTES_MAX, FRAME_BUDGET_BYTES_MIN, PROCESS_BYTES, REQUEST_BYTES_NEEDED, TABLE_BYTES_MAX,
-    TABLE_BYTES_MIN, TAIL_BYTES_DEFAULT_MIN, TAIL_MEMORY_PARTS,
+    TABLE_BYTES_MIN,
 };
 
 /// The budgets of one shard.
@@ -64,7 +64,7 @@ impl MemoryPlan {
         connections_max: usize,
         shards: u32,
     ) -> Result<MemoryPlan, TooLittleMemory> {
-        let least = ShardPlan::least(settings, shards);
+        let (least, most) = (ShardPlan::least(settings, shards), ShardPlan::most(settings, shards));
         let aside = PROCESS_BYTES + connections_max as u64 * CONNECTION_BYTES;
         let total = |plan: ShardPlan| with_slack(aside + u64::from(shards) * plan.total_bytes() as u64);
         let (max_bytes, reason) = if let Some(bytes) = settings.memory_max_bytes.0 {
@@ -78,7 +78,6 @@ impl MemoryPlan {
             let needed_bytes = total(least);
             return Err(TooLittleMemory { max_bytes, reason, shards, connections_max, needed_bytes });
         }
-        let most = ShardPlan::most(settings, shards, max_bytes);
         let fraction = (max_bytes - total(least)) as f64 / (total(most) - total(least)) as f64;
         let shard = ShardPlan::between(least, most, fraction);
         let process_bytes = total(shard) - u64::from(shards) * shard.total_bytes() as u64;
@@ -103,7 +102,7 @@ impl MemoryPlan {
 
 impl ShardPlan {
     fn least(settings: &Settings, shards: u32) -> ShardPlan {
-        let tail_bytes = ShardMemory::LEAST.tail_bytes.min(tail_bytes(settings, shards, 0));
+        let tail_bytes = ShardMemory::LEAST.tail_bytes.min(tail_bytes(settings, shards));
         ShardPlan {
             engine: ShardMemory::LEAST.with_tail(tail_bytes),
             frame_bytes: FRAME_BUDGET_BYTES_MIN,
@@ -113,9 +112,9 @@ impl ShardPlan {
         }
     }
 
-    fn most(settings: &Settings, shards: u32, max_bytes: u64) -> ShardPlan {
+    fn most(settings: &Settings, shards: u32) -> ShardPlan {
         ShardPlan {
-            engine: ShardMemory::MOST.with_tail(tail_bytes(settings, shards, max_bytes)),
+            engine: ShardMemory::MOST.with_tail(tail_bytes(settings, shards)),
             frame_bytes: FRAME_BUDGET_BYTES_MAX,
             largest_frame_bytes: settings.request_max_bytes,
             answer_bytes: ANSWER_BYTES_MAX,
@@ -150,11 +149,9 @@ impl ShardPlan {
     }
 }
 
-/// `posthaste.tail.bytes` is of the whole process; by default it follows the limit of the process.
-fn tail_bytes(settings: &Settings, shards: u32, max_bytes: u64) -> usize {
-    let configured = settings.tail_bytes.0.map(i64::cast_unsigned);
-    let bytes = configured.unwrap_or((max_bytes / TAIL_MEMORY_PARTS).max(TAIL_BYTES_DEFAULT_MIN));
-    usize::try_from(bytes / u64::from(shards.max(1))).unwrap_or(usize::MAX)
+/// `posthaste.tail.bytes` is of the whole process.
+fn tail_bytes(settings: &Settings, shards: u32) -> usize {
+    settings.tail_bytes / shards.max(1) as usize
 }
 
 /// With what the allocator keeps in its own books and in holes.
@@ -213,12 +210,7 @@ mod tests {
         ] {
             assert!(of(&small.shard) < of(&middle.shard) && of(&middle.shard) < of(&large.shard));
         }
-        assert_eq!(large.shard, ShardPlan::most(&Settings::default(), 2, large.max_bytes));
-        assert_eq!(
-            large.shard.engine.tail_bytes,
-            512 << 20,
-            "an eighth of eight gibibytes, for each of two shards a half of it"
-        );
+        assert_eq!(large.shard, ShardPlan::most(&Settings::default(), 2));
     }
 
     #[test]

@@ -178,7 +178,7 @@ pub const BROKER_KEYS: &[BrokerKey] = &[
         key.integer(engine::limits::SEGMENT_BYTES_MIN as i64, engine::limits::SEGMENT_BYTES_MAX as i64)
             .map(i64::cast_unsigned)
     }),
-    acts!("posthaste.tail.bytes", tail_bytes, |key| UnlessUnset::read(key, 1 << 20)),
+    acts!("posthaste.tail.bytes", tail_bytes, |key| key.bytes(1 << 20, i64::MAX)),
     acts!("posthaste.pin", pin, KeyValue::boolean),
     acts!("posthaste.frame.deadline.ms", frame_deadline_ms, KeyValue::milliseconds),
     acts!("posthaste.write.stall.deadline.ms", write_stall_deadline_ms, KeyValue::milliseconds),
