@@ -5,11 +5,13 @@ use std::collections::VecDeque;
 use thiserror::Error;
 
 use super::epochs::EpochTable;
-use super::producers::{Producer, ProducerBatch, ProducerTable};
+use super::payload::Fields;
+use super::producers::ProducerTable;
+use super::producers_payload::decode_producers;
 use crate::batch::BatchHeader;
 use crate::journal::commit::{Entry, EntryKind};
 use crate::journal::index::Summary;
-use crate::limits::{EPOCHS_PER_LOG_MAX, PRODUCER_BATCHES_MAX, PRODUCERS_PER_LOG_MAX};
+use crate::limits::EPOCHS_PER_LOG_MAX;
 use crate::offset::{CommitSequence, Offset, SegmentSequence};
 
 /// What one journal segment holds of a log.
@@ -222,84 +224,12 @@ impl LogState {
     }
 }
 
-/// Payload of a producers entry (FORMAT.md).
-pub fn encode_producers(table: &ProducerTable, into: &mut Vec<u8>) {
-    into.extend_from_slice(&(table.len() as u32).to_le_bytes());
-    for (id, producer) in table.iter() {
-        into.extend_from_slice(&id.to_le_bytes());
-        into.extend_from_slice(&producer.epoch.to_le_bytes());
-        into.extend_from_slice(&producer.last_seen_ms.to_le_bytes());
-        into.push(producer.batches.len() as u8);
-        for batch in &producer.batches {
-            into.extend_from_slice(&batch.first_sequence.to_le_bytes());
-            into.extend_from_slice(&batch.last_sequence.to_le_bytes());
-            into.extend_from_slice(&batch.base_offset.0.to_le_bytes());
-            into.extend_from_slice(&batch.last_offset.0.to_le_bytes());
-            into.extend_from_slice(&batch.timestamp.to_le_bytes());
-        }
-    }
-}
-
-fn decode_producers(payload: &[u8]) -> Option<ProducerTable> {
-    let mut fields = Fields(payload);
-    let count = fields.u32()? as usize;
-    if count > PRODUCERS_PER_LOG_MAX {
-        return None;
-    }
-    let mut table = ProducerTable::default();
-    for _ in 0..count {
-        let id = fields.i64()?;
-        let mut producer = Producer { epoch: fields.i16()?, last_seen_ms: fields.i64()?, batches: VecDeque::new() };
-        let batches = usize::from(fields.u8()?);
-        if batches > PRODUCER_BATCHES_MAX {
-            return None;
-        }
-        for _ in 0..batches {
-            producer.batches.push_back(ProducerBatch {
-                first_sequence: fields.i32()?,
-                last_sequence: fields.i32()?,
-                base_offset: Offset(fields.i64()?),
-                last_offset: Offset(fields.i64()?),
-                timestamp: fields.i64()?,
-                commit: CommitSequence(0),
-            });
-        }
-        table.restore(id, producer);
-    }
-    fields.0.is_empty().then_some(table)
-}
-
-/// Little-endian fields of a payload, each bounded by the bytes left.
-struct Fields<'a>(&'a [u8]);
-
-impl Fields<'_> {
-    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (head, rest) = self.0.split_first_chunk::<N>()?;
-        self.0 = rest;
-        Some(*head)
-    }
-    fn u8(&mut self) -> Option<u8> {
-        self.take::<1>().map(|[byte]| byte)
-    }
-    fn i16(&mut self) -> Option<i16> {
-        self.take().map(i16::from_le_bytes)
-    }
-    fn i32(&mut self) -> Option<i32> {
-        self.take().map(i32::from_le_bytes)
-    }
-    fn u32(&mut self) -> Option<u32> {
-        self.take().map(u32::from_le_bytes)
-    }
-    fn i64(&mut self) -> Option<i64> {
-        self.take().map(i64::from_le_bytes)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::batch::tests::batch;
     use crate::offset::LogId;
+    use crate::partition::producers_payload::encode_producers;
 
     fn batch_entry(base: i64, records: u32) -> Entry {
         Entry {

@@ -3,7 +3,9 @@
 pub mod config;
 pub mod epochs;
 pub mod log_state;
+mod payload;
 pub mod producers;
+pub(crate) mod producers_payload;
 
 use std::collections::VecDeque;
 use std::rc::Rc;
