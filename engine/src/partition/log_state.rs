@@ -5,10 +5,12 @@ use std::collections::VecDeque;
 use thiserror::Error;
 
 use super::epochs::EpochTable;
+use super::marker::{MarkerKind, TransactionMarker};
 use super::payload::Fields;
 use super::producers::ProducerTable;
 use super::producers_payload::decode_producers;
-use crate::batch::BatchHeader;
+use super::transactions::TransactionTable;
+use crate::batch::{BATCH_HEADER_BYTES, BatchHeader};
 use crate::journal::commit::{Entry, EntryKind};
 use crate::journal::index::Summary;
 use crate::limits::EPOCHS_PER_LOG_MAX;
@@ -67,6 +69,8 @@ pub struct LogState {
     pub epochs: EpochTable,
     /// Idempotent producers.
     pub producers: ProducerTable,
+    /// Their transactions.
+    pub transactions: TransactionTable,
     /// A compacted log holds one record of a key at most below this offset, but for tombstones and their like.
     pub cleaned_upto: Offset,
     /// A batch below this offset was damaged when a start replayed it. 0 = none.
@@ -76,9 +80,11 @@ pub struct LogState {
 }
 
 impl LogState {
-    /// Bytes of memory of its spans and epochs.
+    /// Bytes of memory of its spans, epochs and transactions.
     pub fn places_bytes(&self) -> usize {
-        self.spans.capacity() * size_of::<LogSpan>() + size_of_val(self.epochs.starts())
+        self.spans.capacity() * size_of::<LogSpan>()
+            + size_of_val(self.epochs.starts())
+            + self.transactions.memory_bytes()
     }
 
     /// Applies one entry of the journal. `now_ms` is the wall clock (at a replay: of the start), for producer expiry only.
@@ -93,7 +99,7 @@ impl LogState {
         match entry.kind {
             EntryKind::Batch => {
                 let header = BatchHeader::parse(payload).ok_or(ApplyError::Malformed("batch"))?;
-                self.apply_batch(entry, &header, commit, segment, now_ms)?;
+                self.apply_batch(entry, &header, &payload[BATCH_HEADER_BYTES..], commit, segment, now_ms)?;
             }
             EntryKind::LogState => self.restore(entry.base_offset, payload)?,
             EntryKind::LogStart => self.raise_start(entry.base_offset),
@@ -111,11 +117,12 @@ impl LogState {
         Ok(())
     }
 
-    /// [`LogState::apply`] for a batch whose header was parsed already.
+    /// [`LogState::apply`] for a batch whose header was parsed already; `body` is what follows it.
     pub fn apply_batch(
         &mut self,
         entry: &Entry,
         header: &BatchHeader,
+        body: &[u8],
         commit: CommitSequence,
         segment: SegmentSequence,
         now_ms: i64,
@@ -123,9 +130,21 @@ impl LogState {
         if entry.base_offset < self.next {
             return Err(ApplyError::BelowEnd { batch: entry.base_offset, next: self.next });
         }
-        self.producers.note(header, entry.base_offset, commit, now_ms);
+        if header.is_control() {
+            let marker = TransactionMarker::parse(header, body).ok_or(ApplyError::Malformed("control batch"))?;
+            self.end_transaction(&marker, entry.base_offset, now_ms);
+        } else if self.producers.note(header, entry.base_offset, commit, now_ms) {
+            self.transactions.opened(entry.base_offset, header.producer_id());
+        }
         self.extend(entry, segment);
         Ok(())
+    }
+
+    fn end_transaction(&mut self, marker: &TransactionMarker, marker_offset: Offset, now_ms: i64) {
+        if let Some(ended) = self.producers.note_marker(marker, now_ms) {
+            let is_aborted = marker.kind == MarkerKind::Abort;
+            self.transactions.ended(ended.first_offset, marker_offset, is_aborted);
+        }
     }
 
     /// [`LogState::apply`] for a batch that is not what was written: its entry says what it covered, its producer is unknown, and the log
@@ -170,9 +189,19 @@ impl LogState {
         }
     }
 
-    /// Raises the log start offset; it never falls and never passes the end.
+    /// Raises the log start offset; it never falls and never passes the end. A transaction without a record left holds nothing back, open or
+    /// aborted: a marker that was damaged may never come.
     pub fn raise_start(&mut self, start: Offset) {
         self.start = self.start.max(start.min(self.next));
+        self.transactions.forget_aborted_below(self.start);
+        for (first_offset, id) in self.transactions.opened_below(self.start) {
+            if let Some(producer) = self.producers.get_mut(id)
+                && producer.transaction.is_some_and(|open| open.last_offset < self.start)
+            {
+                producer.transaction = None;
+                self.transactions.forget_open(first_offset);
+            }
+        }
     }
 
     /// Takes the spans that lie wholly below the log start.

@@ -1,7 +1,5 @@
 //! The payload of a producers entry (FORMAT.md): the producer table of a log, in each checkpoint.
 
-use std::collections::VecDeque;
-
 use super::payload::Fields;
 use super::producers::{Producer, ProducerBatch, ProducerTable};
 use crate::limits::{PRODUCER_BATCHES_MAX, PRODUCERS_PER_LOG_MAX};
@@ -35,7 +33,7 @@ pub fn decode_producers(payload: &[u8]) -> Option<ProducerTable> {
     let mut table = ProducerTable::default();
     for _ in 0..count {
         let id = fields.i64()?;
-        let mut producer = Producer { epoch: fields.i16()?, last_seen_ms: fields.i64()?, batches: VecDeque::new() };
+        let mut producer = Producer::new(fields.i16()?, fields.i64()?);
         let batches = usize::from(fields.u8()?);
         if batches > PRODUCER_BATCHES_MAX {
             return None;

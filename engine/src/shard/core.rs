@@ -18,6 +18,7 @@ use super::mailbox::{Mailboxes, Reply, Work};
 pub use super::reads::ReadBatches;
 pub use super::state::{Appended, LogView};
 use super::state::{Refusal, Shard};
+pub use super::transactions::ProducerView;
 pub use super::waiters::Acks;
 use super::waiters::{CommitWaiters, ReadWaiters, Watches};
 use crate::data_directory::CleanEnd;
@@ -27,6 +28,8 @@ use crate::limits::MAILBOX_MESSAGES_MAX;
 pub use crate::offset::LogRef;
 use crate::offset::{CommitSequence, LogId, Offset, ShardId};
 pub use crate::partition::config::LogConfig;
+pub use crate::partition::marker::{MarkerKind, TransactionMarker};
+pub use crate::partition::transactions::{AbortedTransaction, Isolation};
 
 /// The shard's thread has ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -298,8 +301,8 @@ impl Core {
                 let _ = sender.send(outcome);
             }
         }
-        for (log, bytes) in shard.take_advanced() {
-            inner.watches.borrow_mut().advanced(log, bytes);
+        for advance in shard.take_advanced() {
+            inner.watches.borrow_mut().advanced(advance);
         }
     }
 }

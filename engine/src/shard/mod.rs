@@ -24,5 +24,6 @@ mod retention;
 pub mod state;
 pub mod stats;
 mod storing;
+pub mod transactions;
 pub mod turn;
 pub mod waiters;

@@ -19,6 +19,7 @@ use crate::offset::{CommitSequence, Ends, JournalPosition, LogId, Offset, ShardI
 use crate::partition::Partition;
 use crate::partition::config::LogConfig;
 use crate::partition::log_state::{LogSpan, LogState};
+use crate::partition::transactions::Isolation;
 use crate::tail::Tail;
 
 /// Where an accepted batch went.
@@ -66,6 +67,8 @@ pub struct LogView {
     pub start: Offset,
     /// High watermark: readers see everything below.
     pub high_watermark: Offset,
+    /// Readers of what is decided see everything below: the high watermark, or where the earliest transaction begins that has not visibly ended.
+    pub last_stable_offset: Offset,
     /// Newest leader epoch.
     pub leader_epoch: i32,
     /// Journal segments from the oldest that holds data of this log to the newest of the shard (for owners that re-append live state at
@@ -77,6 +80,33 @@ pub struct LogView {
     pub bytes: u64,
     /// Largest timestamp of the data, ms; -1 for an empty log.
     pub max_timestamp: i64,
+}
+
+impl LogView {
+    /// The end for readers.
+    pub fn end_for(&self, isolation: Isolation) -> Offset {
+        match isolation {
+            Isolation::Uncommitted => self.high_watermark,
+            Isolation::Committed => self.last_stable_offset,
+        }
+    }
+}
+
+/// What a log has new for those who wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Advance {
+    /// The log.
+    pub log: LogId,
+    /// Bytes that became visible; `usize::MAX` = whoever waits must look again, the log may be gone.
+    pub bytes: usize,
+    /// The same for readers of what is decided.
+    pub stable_bytes: usize,
+}
+
+impl Advance {
+    fn look_again(log: LogId) -> Advance {
+        Advance { log, bytes: usize::MAX, stable_bytes: usize::MAX }
+    }
 }
 
 /// One shard.
@@ -95,9 +125,11 @@ pub struct Shard<I: Io> {
     /// Logs from which retention may have something to take.
     pub(super) owed_retention: VecDeque<LogId>,
     pub(super) dead: VecDeque<Dead>,
-    /// Logs whose visible end moved since the last call of [`Shard::take_advanced`], and by how many bytes; 0 = whoever waits must look again.
-    pub(super) advanced: Vec<(LogId, usize)>,
+    /// Logs whose visible end moved since the last call of [`Shard::take_advanced`].
+    pub(super) advanced: Vec<Advance>,
     pub(super) appended: AppendStats,
+    /// Transactions that may be opened before they are counted again.
+    pub(super) transactions_left: u64,
     pub(super) census: Census,
     pub(super) appends_seen: AppendsSeen,
 }
@@ -145,6 +177,7 @@ impl<I: Io> Shard<I> {
             dead: VecDeque::new(),
             advanced: Vec::new(),
             appended: AppendStats::default(),
+            transactions_left: 0,
             census: Census::default(),
             appends_seen: AppendsSeen::default(),
         }
@@ -181,7 +214,7 @@ impl<I: Io> Shard<I> {
         if let Some(partition) = self.partitions.get_mut(&log) {
             if partition.configure(config) {
                 // Readers that wait see more at once.
-                self.advanced.push((log, 1));
+                self.advanced.push(Advance { log, bytes: 1, stable_bytes: 1 });
             }
             self.owed_retention.push_back(log);
             return Ok(self.journal.ends().appended);
@@ -206,7 +239,7 @@ impl<I: Io> Shard<I> {
         let (commit, _) = self.push_control(RoomFor::Space, plain_entry(EntryKind::LogDelete, log), &[])?;
         if let Some(partition) = self.partitions.remove(&log) {
             self.dead.push_back(Dead { log, commit, spans: partition.state.spans });
-            self.advanced.push((log, 0));
+            self.advanced.push(Advance::look_again(log));
         }
         Ok(commit)
     }
@@ -228,7 +261,7 @@ impl<I: Io> Shard<I> {
             let spans = partition.state.take_dead_spans();
             self.dead.push_back(Dead { log, commit, spans: spans.into() });
             // A reader that waits below the new start must be told.
-            self.advanced.push((log, 0));
+            self.advanced.push(Advance::look_again(log));
         }
         Ok((start, commit))
     }
@@ -241,6 +274,7 @@ impl<I: Io> Shard<I> {
         Some(LogView {
             start: state.start,
             high_watermark: partition.high_watermark(),
+            last_stable_offset: partition.last_stable_offset(),
             leader_epoch: state.epochs.latest(),
             segments: state.spans.front().map_or(0, |oldest| newest - oldest.segment.0 + 1),
             journal_end: self.journal.end(),

@@ -9,28 +9,20 @@ use crate::journal::disk_space::RoomFor;
 use crate::journal::writer::plain_entry;
 use crate::limits::BATCH_BYTES_MAX;
 use crate::offset::{LogId, Offset};
+use crate::partition::Partition;
+use crate::partition::marker::{MARKER_BYTES, TransactionMarker};
 use crate::partition::producers::Sequence;
 
 impl<I: Io> Shard<I> {
     /// Appends a produced batch; offsets are given in call order. A duplicate gets the receipt of its original.
     pub fn append(&mut self, log: LogId, batch: &[u8]) -> Result<Receipt, Refusal> {
-        let Some(partition) = self.partitions.get(&log) else {
-            return Err(Refusal::Error(AppendError::UnknownLog(log)));
-        };
-        let wanted = if partition.config.uses_reserve { RoomFor::State } else { RoomFor::Records };
         let bytes_max = self.journal.payload_bytes_max().min(BATCH_BYTES_MAX);
-        if batch.len() > bytes_max {
+        if batch.len() > bytes_max && self.partitions.contains_key(&log) {
             return Err(Refusal::Error(AppendError::TooLarge { bytes: batch.len(), limit: bytes_max }));
         }
-        self.write_owed_epochs()?;
-        self.room(wanted, batch.len())?;
+        self.make_room(log, batch.len())?;
         let now_ms = self.operations.io.wall_clock_ms();
-        let Some(partition) = self.partitions.get_mut(&log) else {
-            return Err(Refusal::Error(AppendError::UnknownLog(log)));
-        };
-        if partition.state.is_quarantined() {
-            return Err(Refusal::Error(AppendError::Quarantined(partition.state.damaged_below)));
-        }
+        let partition = self.partition_to_append(log)?;
         let mut header = partition.check(batch, bytes_max, now_ms).map_err(Refusal::Error)?;
         if header.producer_id() >= 0
             && let Sequence::Duplicate(original) = partition.state.producers.check(&header).map_err(Refusal::Error)?
@@ -44,7 +36,49 @@ impl<I: Io> Shard<I> {
             return Ok(Receipt { appended, commit: original.commit, written_is_enough });
         }
         header.place_at(partition.state.next.0, partition.state.epochs.latest());
+        if header.is_transactional() {
+            self.check_room_for_transaction(log, header.producer_id())?;
+        }
         Ok(self.store(log, &header, &batch[BATCH_HEADER_BYTES..], now_ms))
+    }
+
+    /// Appends the control batch that ends a producer's transaction in a log. It is written also where nothing is open: from then on the
+    /// producer's older epochs are fenced there.
+    pub fn append_marker(&mut self, log: LogId, marker: &TransactionMarker) -> Result<Receipt, Refusal> {
+        if marker.producer_id < 0 || marker.producer_epoch < 0 || marker.coordinator_epoch < 0 {
+            let reason = "a marker without a producer id, its epoch or its coordinator's";
+            return Err(Refusal::Error(AppendError::Invalid(reason)));
+        }
+        self.make_room(log, MARKER_BYTES)?;
+        let now_ms = self.operations.io.wall_clock_ms();
+        let partition = self.partition_to_append(log)?;
+        partition.state.producers.check_marker(marker).map_err(Refusal::Error)?;
+        let batch = marker.batch(now_ms);
+        let mut header = BatchHeader::parse(&batch).expect("a marker is a whole batch");
+        if partition.config.log_append_time {
+            header.stamp(now_ms, &batch[BATCH_HEADER_BYTES..]);
+        }
+        header.place_at(partition.state.next.0, partition.state.epochs.latest());
+        Ok(self.store(log, &header, &batch[BATCH_HEADER_BYTES..], now_ms))
+    }
+
+    fn make_room(&mut self, log: LogId, bytes: usize) -> Result<(), Refusal> {
+        let Some(partition) = self.partitions.get(&log) else {
+            return Err(Refusal::Error(AppendError::UnknownLog(log)));
+        };
+        let wanted = if partition.config.uses_reserve { RoomFor::State } else { RoomFor::Records };
+        self.write_owed_epochs()?;
+        self.room(wanted, bytes)
+    }
+
+    fn partition_to_append(&mut self, log: LogId) -> Result<&mut Partition, Refusal> {
+        let Some(partition) = self.partitions.get_mut(&log) else {
+            return Err(Refusal::Error(AppendError::UnknownLog(log)));
+        };
+        if partition.state.is_quarantined() {
+            return Err(Refusal::Error(AppendError::Quarantined(partition.state.damaged_below)));
+        }
+        Ok(partition)
     }
 
     /// Puts a checked and placed batch into the journal and the log.
@@ -62,7 +96,7 @@ impl<I: Io> Shard<I> {
         let (entry, commit, segment) = self.journal.push(&mut self.operations, entry, &[header.bytes(), body]);
         let partition = self.partitions.get_mut(&log).expect("a batch is stored in a log that was looked up");
         let is_first_in_segment = partition.state.spans.back().is_none_or(|span| span.segment != segment);
-        let applied = partition.state.apply_batch(&entry, header, commit, segment, now_ms);
+        let applied = partition.state.apply_batch(&entry, header, body, commit, segment, now_ms);
         applied.expect("the base offset is the log's end");
         partition.appended();
         self.appended.batches += 1;
