@@ -8,6 +8,7 @@ mod payload;
 pub mod producers;
 pub(crate) mod producers_payload;
 pub mod transactions;
+pub(crate) mod transactions_payload;
 
 use std::collections::VecDeque;
 use std::rc::Rc;

@@ -1,6 +1,7 @@
 //! The end of a step of a read: checked batches out of its extents, and where the read goes on.
 
-use super::reads::{Begun, Found, ReadRequest, Reads, unpin};
+use super::found::{Found, unpin};
+use super::reads::{Begun, ReadRequest, Reads};
 use super::state::Shard;
 use crate::error::ReadError;
 use crate::io::Io;
