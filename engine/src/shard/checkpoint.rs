@@ -89,6 +89,7 @@ impl<I: Io> Shard<I> {
         let now_ms = self.operations.io.wall_clock_ms();
         for partition in self.partitions.values_mut() {
             partition.state.producers.expire(now_ms);
+            partition.forget_cleaned_transactions();
         }
         let names_bytes = (ENTRY_BYTES + 4 + self.journal.segments.len() * SEGMENT_NAME_BYTES) as u64;
         let bytes_max = (self.journal.segment_bytes() / 4).saturating_sub(names_bytes);
