@@ -158,8 +158,8 @@ pub fn check_produced(batch: &[u8], bytes_max: usize) -> Result<BatchHeader, App
     if header.is_control() {
         return Err(AppendError::Invalid("control batch from a client"));
     }
-    if header.is_transactional() {
-        return Err(AppendError::Transactional);
+    if header.is_transactional() && header.producer_id() < 0 {
+        return Err(AppendError::Invalid("transactional batch without a producer id"));
     }
     if header.producer_id() >= 0 && (header.base_sequence() < 0 || header.producer_epoch() < 0) {
         return Err(AppendError::Invalid("producer id without a sequence or epoch"));
@@ -201,6 +201,20 @@ pub(crate) mod tests {
         let crc = crc32c::crc32c_append(crc32c::crc32c(&raw[CRC_FROM..]), &body);
         raw[17..21].copy_from_slice(&crc.to_be_bytes());
         [&raw[..], &body].concat()
+    }
+
+    /// The same, as part of its producer's transaction.
+    pub(crate) fn transactional(
+        records: i32,
+        record_bytes: usize,
+        producer: (i64, i16, i32),
+        timestamp: i64,
+    ) -> Vec<u8> {
+        let mut batch = batch(records, record_bytes, producer, timestamp);
+        batch[22] |= 0x10;
+        let crc = crc32c::crc32c(&batch[CRC_FROM..]);
+        batch[17..21].copy_from_slice(&crc.to_be_bytes());
+        batch
     }
 
     #[test]

@@ -71,7 +71,8 @@ fn dirty(
     let spans = state.spans.range(..count);
     // The batch with the last record stays as it is, so that a reader always finds the end.
     let upto = state.spans.get(count).map_or(state.next.plus(-1), |span| span.first_offset);
-    let upto = upto.min(partition.high_watermark());
+    // What is not decided yet is neither newest nor superseded.
+    let upto = upto.min(partition.last_stable_offset());
     let is_dirty = |span: &&LogSpan| span.last_offset >= state.cleaned_upto && span.first_offset < upto;
     let total: u64 = spans.clone().map(|span| span.bytes).sum();
     let dirty: u64 = spans.clone().filter(is_dirty).map(|span| span.bytes).sum();

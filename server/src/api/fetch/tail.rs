@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use engine::offset::LogId;
-use engine::shard::core::{Core, LogRef};
+use engine::shard::core::{Core, Isolation, LogRef};
 use tokio::time::Instant;
 
 use super::{Limit, Read, Wanted, read_part};
@@ -73,7 +73,7 @@ async fn wait_and_read(
             return Some(reads);
         }
         let seen = part.iter().zip(&reads).filter_map(|((_, _, log), (_, read))| seen(log.log, read)).collect();
-        core.wait_for_records(core.shard(), seen, bytes_min - bytes, left).await;
+        core.wait_for_records(core.shard(), seen, bytes_min - bytes, left, Isolation::Uncommitted).await;
     }
 }
 
