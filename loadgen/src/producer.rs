@@ -1,6 +1,6 @@
 //! One producer client: records become due, batches fill, requests fly, acknowledgements become latencies.
 //!
-//! It behaves like Kafka's own client: one partition at a time until its batch is full or has lingered, one request of
+//! It behaves like Kafka's own client: one partition for a batch or two at a time (`sticky.rs`), one request of
 //! several partitions to each leader, at most so many unanswered. While nothing may be sent, what is due stays on the
 //! schedule and keeps its intended time, so the wait shows in the latency and not in the memory.
 
@@ -10,6 +10,7 @@ mod codec;
 mod link;
 mod recovery;
 mod report;
+mod stay;
 mod sticky;
 
 pub use report::{Failure, ProducerReport};
@@ -40,6 +41,7 @@ use crate::workload::Workload;
 use by_partition::ByPartition;
 use link::Link;
 use report::record_batch;
+use stay::Stay;
 
 /// An answer names its partitions, little more; one of ten thousand partitions with messages stays below this.
 const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -76,6 +78,10 @@ pub struct Producer {
     schedule: Option<Schedule>,
     /// The partition whose batch is filled now.
     partition: usize,
+    /// How long it will be.
+    stay: Stay,
+    /// A record has come after the last full batch.
+    is_followed: bool,
     /// Where records go that are not all alike.
     by_partition: Option<ByPartition>,
     links: Vec<Link>,
@@ -121,6 +127,8 @@ impl Producer {
             identity,
             schedule: None,
             partition: index as usize % topic.leaders.len(),
+            stay: Stay::new(workload.seed, index),
+            is_followed: true,
             by_partition,
             links,
             receivers,
@@ -162,7 +170,9 @@ impl Producer {
             let link = &self.links[broker];
             let Some(open) = &link.open else { continue };
             let may_send = link.has_room(self.settings.workload.in_flight);
-            let worth_sending = self.closing || open.has_full_batch() || self.linger_end_ns(open) <= now_ns;
+            let may_leave_full = self.is_followed || !self.waits_for_follower();
+            let worth_sending =
+                self.closing || open.has_full_batch() && may_leave_full || self.linger_end_ns(open) <= now_ns;
             if may_send && worth_sending && open.first_intended_ns().is_some() {
                 self.dispatch(broker, recorder)?;
             }
@@ -207,9 +217,11 @@ impl Producer {
             let room = link.open.as_ref().map_or(0, |open| open.room(settings.value_bytes_max(), &self.template));
             if room > 0 {
                 // Nothing is lost by sleeping until the batch is full: its records are built with their own times.
-                wake_ns = wake_ns.min(schedule.estimate_ns(room));
+                wake_ns = wake_ns.min(schedule.estimate_ns(room + usize::from(self.waits_for_follower())));
             } else if !blocked {
-                wake_ns = wake_ns.min(self.wake_for_new_batch_ns(schedule));
+                let wake_for_next_ns =
+                    if self.is_followed { self.wake_for_new_batch_ns(schedule) } else { schedule.peek_ns() };
+                wake_ns = wake_ns.min(wake_for_next_ns);
             }
         }
         wake_ns
@@ -295,11 +307,12 @@ impl Producer {
     fn send_open(&mut self, broker: usize, recorder: &mut Recorder) -> Result<(), Error> {
         let link = &mut self.links[broker];
         let Some(mut request) = link.open.take() else { return Ok(()) };
-        if request.open_partition().is_some() {
-            request.close_batch(false);
-            self.partition = (self.partition + 1) % self.settings.topic.leaders.len();
+        let cut_short_bytes = request.open_batch_bytes();
+        request.close_batch(false);
+        if let Some(bytes) = cut_short_bytes {
+            self.note_cut_short(bytes);
         }
-        link.send(request, &self.settings.clock)?;
+        self.links[broker].send(request, &self.settings.clock)?;
         if self.settings.workload.acks == Acks::None { self.settle_unacknowledged(broker, recorder) } else { Ok(()) }
     }
 
