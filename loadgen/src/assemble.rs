@@ -91,6 +91,7 @@ fn target(evidence: &Evidence, args: &TargetOptions) -> Target {
 
 fn host(evidence: &Evidence, args: &TargetOptions) -> HostEnvironment {
     HostEnvironment {
+        core_split: evidence.core_split.clone(),
         network: evidence.bootstrap.as_deref().and_then(host::network::towards),
         ..host::environment(role(evidence, args), evidence.data_directory.as_deref())
     }

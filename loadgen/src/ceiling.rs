@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+use crate::cores::CoreList;
 use crate::local_broker;
 use crate::options::{FsyncClass, LoadOptions, TargetOptions};
 use crate::progress::Progress;
@@ -59,7 +60,7 @@ pub fn add_ceiling(result: &mut RunResult, load: &LoadOptions, wanted: CeilingUs
         CeilingUse::Remembered => remembered(result),
         CeilingUse::Auto => remembered(result).or_else(|| {
             progress.say("measuring what this generator can offer with such a workload (once, 4 s)");
-            measure(load, progress).inspect(|ceiling| remember(result, ceiling))
+            measure(load, cores_of(result), progress).inspect(|ceiling| remember(result, ceiling))
         }),
     };
     if let Some(ceiling) = ceiling.as_mut().filter(|ceiling| ceiling.records_per_s > 0.0) {
@@ -120,9 +121,15 @@ pub fn selftest_options(load: &mut LoadOptions, target: &mut TargetOptions) -> s
     Ok(())
 }
 
-fn measure(load: &LoadOptions, progress: &mut Progress) -> Option<GeneratorCeiling> {
+/// Where the generator was in a run that pinned it.
+fn cores_of(result: &RunResult) -> Option<CoreList> {
+    CoreList::parse(&result.env.first()?.core_split.as_ref()?.loadgen).ok()
+}
+
+fn measure(load: &LoadOptions, cores: Option<CoreList>, progress: &mut Progress) -> Option<GeneratorCeiling> {
     let (mut load, mut target) = (load.clone(), TargetOptions::default());
     selftest_options(&mut load, &mut target).ok()?;
+    target.loadgen_cores = cores;
     (load.warmup, load.duration) = (WARMUP, DURATION);
     let interrupted = Arc::new(AtomicBool::new(false));
     of_selftest(&run::execute(&load, &target, progress, interrupted).ok()?)
@@ -152,9 +159,10 @@ fn key(result: &RunResult) -> String {
         .env
         .first()
         .map(|host| format!("{} x{} {}", host.cpu_model.as_deref().unwrap_or("unknown"), host.cores, host.kernel));
+    let pinned = cores_of(result).map(|cores| format!(" on {cores}")).unwrap_or_default();
     let build = &result.loadgen;
     let version = build.git_sha.as_deref().unwrap_or(&build.version);
-    format!("{shape} | {} | {version} {}", machine.unwrap_or_default(), build.build_profile)
+    format!("{shape} | {}{pinned} | {version} {}", machine.unwrap_or_default(), build.build_profile)
 }
 
 /// What costs more than records that are all alike; nothing where they are.

@@ -133,6 +133,19 @@ pub enum Error {
     /// The broker that the user's command was to start.
     #[error("{0}")]
     Started(String),
+    /// Cores that this machine or this process has not.
+    #[error(
+        "core {missing} of {asked} is not there for this process: name cores out of its own (nproc, taskset -p $$)"
+    )]
+    Cores {
+        /// The list.
+        asked: String,
+        /// The first that is missing.
+        missing: usize,
+    },
+    /// A broker that runs already has its cores.
+    #[error("--broker-cores is for a broker that this run starts: leave --bootstrap out, or give --start")]
+    CoresOfOthers,
     /// A run was too small for what was to be judged of it.
     #[error(
         "{goal} cannot be judged by {secs} s at {records_per_s:.0} records/s: too few samples; give a longer --duration"

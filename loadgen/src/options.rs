@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use crate::ceiling::CeilingUse;
+use crate::cores::CoreList;
 use crate::fault::FaultPlan;
 use crate::goal::GoalExpression;
 use crate::keys::KeyDistribution;
@@ -170,6 +171,12 @@ pub struct TargetOptions {
     /// Where the embedded broker keeps its data: a directory on a real file system.
     #[arg(long, value_name = "DIR", conflicts_with = "bootstrap")]
     pub data_dir: Option<PathBuf>,
+    /// Cores of this machine for the broker that the run starts, as 0-3,8; the result records the split.
+    #[arg(long, value_name = "LIST", value_parser = CoreList::parse)]
+    pub broker_cores: Option<CoreList>,
+    /// Cores of this machine for the load generator, as 0-3,8; without it, wherever the kernel puts its threads.
+    #[arg(long, value_name = "LIST", value_parser = CoreList::parse, conflicts_with = "agents")]
+    pub loadgen_cores: Option<CoreList>,
     /// Agents that the producers and consumers are spread over instead of working in this process; a monitor among them only
     /// measures the broker beside it.
     #[arg(long, value_name = "HOST:PORT,...", value_delimiter = ',', value_parser = parse_endpoint)]

@@ -16,7 +16,7 @@ mod timestamp;
 mod workload;
 
 pub use calibration::{AgentClock, Calibration, ClockOffset, GeneratorCeiling, IntegrityCost, NoiseProbe, OnOff};
-pub use environment::{CgroupLimits, HostEnvironment, HostRole, NetworkInterface, Storage};
+pub use environment::{CgroupLimits, CoreSplit, HostEnvironment, HostRole, NetworkInterface, Storage};
 pub use experiment::{FaultEvent, Goal, Kind, Repeat};
 pub use histogram::{HistogramError, decode_histogram, encode_histogram};
 pub use imported::Imported;
@@ -186,6 +186,9 @@ impl RunResult {
             (&self.loadgen.version, &self.loadgen.build_profile),
         ));
         let mut canonical = canonical.unwrap_or_default();
+        for split in self.env.iter().filter_map(|host| host.core_split.as_ref()) {
+            canonical.extend(format!("cores {} {:?}", split.loadgen, split.broker).bytes());
+        }
         if let Some(imported) = &self.imported {
             canonical.extend_from_slice(imported.tool.as_bytes());
         }

@@ -2,6 +2,7 @@
 //!
 //! Whatever happens on the way, the evidence gathered so far becomes a result file; only then is anything torn down.
 
+mod broker;
 mod disturbing;
 mod verifying;
 
@@ -16,12 +17,12 @@ use crate::clients::{Clients, WorkingClients};
 use crate::clock::Clock;
 use crate::cluster::{self, Topic};
 use crate::collector::Collector;
+use crate::cores::{self, Pinned};
 use crate::crew::{Roles, assignments};
 use crate::disturbance::Disturber;
 use crate::embedded::{self, EmbeddedBroker};
 use crate::error::Error;
 use crate::evidence::Evidence;
-use crate::host::listener;
 use crate::options::{LoadOptions, TargetOptions};
 use crate::probe::Probe;
 use crate::progress::Progress;
@@ -65,6 +66,7 @@ pub fn execute_as_part(
     interrupted: Arc<AtomicBool>,
 ) -> Result<RunResult, Error> {
     let workload = Workload::from_options(load)?;
+    cores::check(target)?;
     let mut session = Session {
         clock: Clock::start(),
         progress,
@@ -73,6 +75,7 @@ pub fn execute_as_part(
         broker: None,
         started: None,
         broker_pid: None,
+        pinned: None,
         disturber: Disturber::default(),
         verification,
         start_offsets: Vec::new(),
@@ -93,6 +96,7 @@ pub fn execute_as_part(
         session.evidence.agents = agents.borrow_mut().close();
     }
     session.evidence.reports.forget_lost_producers();
+    session.pinned = None;
     session.evidence.probe_after = Some(Probe::take(session.evidence.data_directory.as_deref()));
     let result = assemble::result(&session.evidence, target);
     session.tear_down(&result);
@@ -109,6 +113,8 @@ struct Session<'a> {
     started: Option<StartedBroker>,
     /// The broker's process where it is known.
     broker_pid: Option<u32>,
+    /// Keeps this process to its cores while the load goes on.
+    pinned: Option<Pinned>,
     disturber: Disturber,
     verification: Option<Verification>,
     /// Where this run's records begin, by partition; 0 where nothing is said.
@@ -163,24 +169,6 @@ impl Session<'_> {
                 self.produce(&topic, workload.consumers)
             }
         }
-    }
-
-    /// The broker that comes with the run, or the one that was named, and its process where it is known.
-    fn find_broker(&mut self) -> Result<(String, Option<u32>), Error> {
-        let target = self.target;
-        if let Some(bootstrap) = &target.bootstrap {
-            if let Some(start) = &target.start {
-                self.progress.say("starting the broker");
-                self.started = Some(StartedBroker::start(start, target.stop.as_deref(), bootstrap, &self.interrupted)?);
-            }
-            return Ok((bootstrap.clone(), target.broker_pid.or_else(|| listener::local_pid(bootstrap))));
-        }
-        self.progress.say("starting the embedded broker");
-        let broker = EmbeddedBroker::start(target)?;
-        self.evidence.data_directory = Some(broker.directory().to_path_buf());
-        let found = (broker.bootstrap().to_owned(), Some(broker.pid()));
-        self.broker = Some(broker);
-        Ok(found)
     }
 
     /// Warm-up, measured window and drain; with consumers, also their way to the end of the topic.

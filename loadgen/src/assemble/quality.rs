@@ -3,6 +3,7 @@
 use crate::assemble::agents;
 use crate::assemble::window::Window;
 use crate::collector::Row;
+use crate::cores::CoreList;
 use crate::error::error_name;
 use crate::evidence::Evidence;
 use crate::probe::{CPU_DRIFT_MAX, FLUSH_DRIFT_MAX, STEAL_SHARE_MAX};
@@ -64,7 +65,8 @@ fn cores(evidence: &Evidence) -> usize {
     if agents.workers > 0 {
         return agents.environments.iter().filter(|host| host.role != HostRole::Broker).map(|host| host.cores).sum();
     }
-    std::thread::available_parallelism().map_or(1, usize::from)
+    let pinned = evidence.core_split.as_ref().and_then(|split| CoreList::parse(&split.loadgen).ok());
+    pinned.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), |cores| cores.count())
 }
 
 /// Records that a client with such a linger and such answers has under way at any moment: those of the end of the window are answered

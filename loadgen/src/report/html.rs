@@ -19,7 +19,7 @@ use super::rate_curve::rate_curve;
 use super::run_table;
 use super::series_chart;
 use super::sweep_chart::sweep_charts;
-use super::table::{latency_rows, load_line, percentile_text, resources_line, target_line};
+use super::table::{cores_line, latency_rows, load_line, percentile_text, resources_line, target_line};
 use super::units::{binary_bytes, count, decimal, duration_ns, megabytes_per_s, percent};
 use crate::compare::{Grid, Layout, Settings};
 use crate::result::{Percentile, RunResult};
@@ -138,7 +138,11 @@ fn panel_name(collection: &Collection<'_>, groups: &[&Group<'_>]) -> String {
 fn push_header(page: &mut Markup, result: &RunResult) {
     page.raw("<header><h1>").text(target_line(result)).raw("</h1><p>");
     page.text(load_line(result)).raw(" · ").text(&result.started_utc).raw("</p><p class=\"class\"><b>Durability:</b> ");
-    page.text(result.target.durability.label()).raw("</p></header>\n");
+    page.text(result.target.durability.label());
+    if let Some(cores) = cores_line(result) {
+        page.raw(" · <b>Cores:</b> ").text(cores);
+    }
+    page.raw("</p></header>\n");
 }
 
 fn push_statements(page: &mut Markup, result: &RunResult) {

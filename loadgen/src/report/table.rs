@@ -34,6 +34,9 @@ pub fn terminal_table(result: &RunResult, colour: Colour) -> String {
     push_wrapped(&mut table, "target", &target_line(result));
     push_wrapped(&mut table, "durability", result.target.durability.label());
     push_wrapped(&mut table, "load", &load_line(result));
+    if let Some(cores) = cores_line(result) {
+        push_wrapped(&mut table, "cores", &cores);
+    }
     push_rates(&mut table, result);
     push_latencies(&mut table, result);
     push_resources(&mut table, result);
@@ -70,6 +73,13 @@ pub(super) fn target_line(result: &RunResult) -> String {
     let version = target.version.as_deref().map_or_else(String::new, |version| format!(" {version}"));
     let place = if target.embedded { "started for this run".into() } else { target.bootstrap.clone() };
     format!("{}{version}, {place}", target.product)
+}
+
+/// Who was kept to which cores, where anybody was.
+pub(super) fn cores_line(result: &RunResult) -> Option<String> {
+    let split = result.env.iter().find_map(|host| host.core_split.as_ref())?;
+    let broker = split.broker.as_deref().unwrap_or("unknown");
+    Some(format!("broker on {broker}, load generator on {}", split.loadgen))
 }
 
 /// What the generator could have offered, where it was measured.
