@@ -9,7 +9,7 @@ mod processor;
 mod sampler;
 mod storage;
 
-pub use sampler::{ProcessReading, ProcessSampler, SystemReading};
+pub use sampler::{DiskBytes, ProcessReading, ProcessSampler, SystemReading};
 
 use std::fs::File;
 use std::io::Read;

@@ -207,7 +207,9 @@ fn push_figures(page: &mut Markup, result: &RunResult) {
     }
     if let Some(broker) = &result.resources.broker {
         if let Some(cpu) = broker.cpu_s_per_gb {
-            push_figure(page, "", "Broker CPU per GB", &format!("{} s", decimal(cpu)), "user and system");
+            let per_record = broker.cpu_us_per_record.map(|cpu| format!("{} µs a record", decimal(cpu)));
+            let aside = per_record.unwrap_or_else(|| "user and system".into());
+            push_figure(page, "", "Broker CPU per GB", &format!("{} s", decimal(cpu)), &aside);
         }
         if let Some(max) = broker.rss_max_bytes {
             let idle = broker.rss_idle_bytes.map(|idle| format!("{} idle", binary_bytes(idle)));

@@ -221,15 +221,20 @@ fn push_resources(table: &mut String, result: &RunResult) {
 /// What a process used, in one line.
 pub(super) fn resources_line(process: &ProcessResources) -> String {
     let modes = format!("{} s user, {} s system", decimal(process.cpu_user_secs), decimal(process.cpu_system_secs));
+    let per_record = process.cpu_us_per_record.map(|cpu| format!(", {} µs/record", decimal(cpu)));
     let cpu = match process.cpu_s_per_gb {
-        Some(per_gb) => format!("CPU {} s/GB ({modes})", decimal(per_gb)),
+        Some(per_gb) => format!("CPU {} s/GB{} ({modes})", decimal(per_gb), per_record.unwrap_or_default()),
         None => format!("CPU {modes}"),
     };
+    let disk = process.disk_written_bytes.zip(process.disk_read_bytes);
+    let disk =
+        disk.map(|(written, read)| format!(" · disk {} written, {} read", binary_bytes(written), binary_bytes(read)));
     let memory: Vec<String> = [(process.rss_idle_bytes, "idle"), (process.rss_max_bytes, "max")]
         .into_iter()
         .filter_map(|(bytes, when)| Some(format!("{} {when}", binary_bytes(bytes?))))
         .collect();
-    if memory.is_empty() { cpu } else { format!("{cpu} · RSS {}", memory.join(", ")) }
+    let memory = if memory.is_empty() { String::new() } else { format!(" · RSS {}", memory.join(", ")) };
+    cpu + &memory + &disk.unwrap_or_default()
 }
 
 fn line(table: &mut String, text: std::fmt::Arguments<'_>) {
