@@ -5,6 +5,7 @@
 //! schedule and keeps its intended time, so the wait shows in the latency and not in the memory.
 
 mod accumulator;
+mod answered_offsets;
 mod by_partition;
 mod codec;
 mod link;
@@ -13,6 +14,7 @@ mod report;
 mod stay;
 mod sticky;
 
+pub use answered_offsets::AnsweredOffsets;
 pub use report::{Failure, ProducerReport};
 
 use std::sync::Arc;
@@ -136,7 +138,13 @@ impl Producer {
             cuts: 0,
             records_left: u64::MAX,
             closing: false,
-            report: ProducerReport { index, ledgers, journal: settings.journal.clone(), ..ProducerReport::default() },
+            report: ProducerReport {
+                index,
+                ledgers,
+                offsets: vec![AnsweredOffsets::default(); topic.leaders.len()],
+                journal: settings.journal.clone(),
+                ..ProducerReport::default()
+            },
             settings,
         })
     }

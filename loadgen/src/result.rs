@@ -150,6 +150,9 @@ pub struct Integrity {
     pub corrupt: u64,
     /// Records that were received where nobody had sent them, or that nobody sent.
     pub phantom: u64,
+    /// Batches that were acknowledged with offsets at or before those of an earlier batch of their partition.
+    #[serde(default, skip_serializing_if = "measured::is_zero")]
+    pub wrong_offsets: u64,
     /// Records that were received although their acknowledgement never came; allowed.
     pub unacked_seen: u64,
     /// The judgement.

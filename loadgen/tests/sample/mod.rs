@@ -314,6 +314,7 @@ fn integrity() -> Integrity {
         out_of_order: 0,
         corrupt: 0,
         phantom: 0,
+        wrong_offsets: 0,
         unacked_seen: 0,
         verdict: Verdict::Pass,
         examples: Vec::new(),
