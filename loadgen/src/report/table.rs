@@ -32,7 +32,7 @@ pub fn terminal_table(result: &RunResult, colour: Colour) -> String {
     }
     table.push('\n');
     push_wrapped(&mut table, "target", &target_line(result));
-    push_wrapped(&mut table, "durability", result.target.durability.label());
+    push_wrapped(&mut table, "durability", durability_line(result));
     push_wrapped(&mut table, "load", &load_line(result));
     if let Some(cores) = cores_line(result) {
         push_wrapped(&mut table, "cores", &cores);
@@ -94,18 +94,24 @@ pub(super) fn ceiling_line(result: &RunResult) -> Option<String> {
     ))
 }
 
-/// The load in one line.
+/// The load in one line, as far as it is known: a source that was imported does not tell everything.
 pub(super) fn load_line(result: &RunResult) -> String {
     let workload = &result.workload;
     let plural = |number: u32, noun: &str| format!("{number} {noun}{}", if number == 1 { "" } else { "s" });
-    format!(
-        "{} B records, {}, {}, {}, measured for {} s",
-        count(u64::from(workload.record_bytes)),
-        plural(workload.partitions.saturating_mul(workload.topics), "partition"),
-        plural(workload.producers, "producer"),
-        readers(workload),
-        decimal(result.summary.measured_secs),
-    )
+    let parts = [
+        ("workload.record_bytes", format!("{} B records", count(u64::from(workload.record_bytes)))),
+        ("workload.partitions", plural(workload.partitions.saturating_mul(workload.topics), "partition")),
+        ("workload.producers", plural(workload.producers, "producer")),
+        ("workload.consumers", readers(workload)),
+        ("summary.measured_secs", format!("measured for {} s", decimal(result.summary.measured_secs))),
+    ];
+    let known: Vec<String> = parts.into_iter().filter(|(path, _)| result.knows(path)).map(|(_, text)| text).collect();
+    if known.is_empty() { "a load that its source does not tell".into() } else { known.join(", ") }
+}
+
+/// What an acknowledgement is worth, as far as it is known.
+pub(super) fn durability_line(result: &RunResult) -> &'static str {
+    if result.knows("target.durability.acks") { result.target.durability.label() } else { "unknown durability" }
 }
 
 fn readers(workload: &Workload) -> String {
