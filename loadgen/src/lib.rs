@@ -51,6 +51,7 @@ pub mod request;
 pub mod result;
 pub mod result_folder;
 pub mod run;
+pub mod sasl;
 pub mod schedule;
 pub mod search;
 pub mod settings;

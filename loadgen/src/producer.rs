@@ -115,11 +115,12 @@ impl Producer {
         let (mut links, mut receivers) = (Vec::new(), Vec::new());
         for (broker, address) in topic.brokers.iter().enumerate() {
             let token = Token(first_token + broker);
-            let (sender, receiver) = connection::open(address, CALL_TIMEOUT, ANSWER_BYTES_MAX, registry, token)?;
+            let (sender, receiver) =
+                connection::open(address, topic.login.as_deref(), ANSWER_BYTES_MAX, registry, token)?;
             links.push(Link::new(sender));
             receivers.push(receiver);
         }
-        let identity = if workload.idempotent { Some(init_producer_id(&topic.brokers[0])?) } else { None };
+        let identity = if workload.idempotent { Some(init_producer_id(topic)?) } else { None };
         let by_partition = ByPartition::new(index, &settings, identity);
         let ledgers = vec![AckLedger::default(); topic.leaders.len()];
         Ok(Self {

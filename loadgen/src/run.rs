@@ -27,6 +27,7 @@ use crate::options::{LoadOptions, TargetOptions};
 use crate::probe::Probe;
 use crate::progress::Progress;
 use crate::result::RunResult;
+use crate::sasl::Login;
 use crate::started::StartedBroker;
 use crate::target_config;
 use crate::timeline::{SECOND_NS, Timeline};
@@ -67,11 +68,16 @@ pub fn execute_as_part(
 ) -> Result<RunResult, Error> {
     let workload = Workload::from_options(load)?;
     cores::check(target)?;
+    let login = Login::from_options(target)?;
+    if login.is_some() && workload.survives_losses() {
+        return Err(Error::LoginWithFaults);
+    }
     let mut session = Session {
         clock: Clock::start(),
         progress,
         interrupted,
         target,
+        login,
         broker: None,
         started: None,
         broker_pid: None,
@@ -108,6 +114,8 @@ struct Session<'a> {
     progress: &'a mut Progress,
     interrupted: Arc<AtomicBool>,
     target: &'a TargetOptions,
+    /// Who this process is to the broker, if that asks.
+    login: Option<Arc<Login>>,
     broker: Option<EmbeddedBroker>,
     /// Stops what `--start` started.
     started: Option<StartedBroker>,
@@ -143,7 +151,7 @@ impl Session<'_> {
         Disturber::check(&self.evidence.workload, pid)?;
         let topic = self.prepare_topic(&bootstrap)?;
         self.evidence.topic = Some(topic.clone());
-        self.evidence.target_config = target_config::describe(&bootstrap, &topic.name);
+        self.evidence.target_config = target_config::describe(&bootstrap, &topic);
         if !self.judge_earlier(&topic)? {
             // What was lost before this run is not found by going on.
             return Ok(());
