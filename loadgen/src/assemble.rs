@@ -12,10 +12,12 @@ use crate::evidence::Evidence;
 use crate::host;
 use crate::integrity::{AckLedger, Tally};
 use crate::options::TargetOptions;
+use crate::producer::AnsweredOffsets;
 use crate::result::{
-    Durability, Fsync, HostEnvironment, HostRole, Integrity, Kind, LoadgenBuild, Resources, RunResult, SCHEMA_VERSION,
-    Summary, Target, Verdict, WriteCache, utc_timestamp,
+    Acks, Durability, Fsync, HostEnvironment, HostRole, Integrity, Kind, LoadgenBuild, Resources, RunResult,
+    SCHEMA_VERSION, Summary, Target, Verdict, WriteCache, utc_timestamp,
 };
+use crate::workload::Verify;
 use window::Window;
 
 /// The result of a run, however far it got.
@@ -91,6 +93,7 @@ fn target(evidence: &Evidence, args: &TargetOptions) -> Target {
 
 fn host(evidence: &Evidence, args: &TargetOptions) -> HostEnvironment {
     HostEnvironment {
+        core_split: evidence.core_split.clone(),
         network: evidence.bootstrap.as_deref().and_then(host::network::towards),
         ..host::environment(role(evidence, args), evidence.data_directory.as_deref())
     }
@@ -108,6 +111,21 @@ fn role(evidence: &Evidence, args: &TargetOptions) -> HostRole {
 
 fn name_missing((partition, (producer, (start, end))): (usize, (usize, (u64, u64)))) -> String {
     format!("the first that were not: partition {partition}, producer {producer}, records {start} to {}", end - 1)
+}
+
+/// Batches that cannot be where the broker said. Nothing is said of a run that checks nothing, nor of a broker that was harmed on purpose
+/// at an acks level that lets it forget what it has acknowledged, and give those offsets to others.
+fn wrong_offsets(evidence: &Evidence) -> u64 {
+    let workload = &evidence.workload;
+    if workload.verify == Verify::Off || (workload.survives_losses() && workload.acks != Acks::All) {
+        return 0;
+    }
+    let partitions = evidence.topic.as_ref().map_or(0, |topic| topic.leaders.len());
+    let of_partition = |partition: usize| {
+        let told = evidence.reports.producers.values().filter_map(|report| report.offsets.get(partition).copied());
+        AnsweredOffsets::wrong_of_partition(&told.collect::<Vec<_>>())
+    };
+    (0..partitions).map(of_partition).sum()
 }
 
 fn integrity(evidence: &Evidence) -> Integrity {
@@ -145,7 +163,8 @@ fn integrity(evidence: &Evidence) -> Integrity {
         tally.add(&earlier.tally);
     }
     let missing_earlier = evidence.earlier.as_ref().and_then(|earlier| earlier.missing_first.clone());
-    let verdict = match (tally.passes(), verified, evidence.error.is_some()) {
+    let wrong_offsets = wrong_offsets(evidence);
+    let verdict = match (tally.passes() && wrong_offsets == 0, verified, evidence.error.is_some()) {
         // Without the producers' last word a record may look like nobody's.
         (false, _, false) | (false, true, true) => Verdict::Fail,
         (_, _, true) => Verdict::Incomplete,
@@ -158,6 +177,7 @@ fn integrity(evidence: &Evidence) -> Integrity {
         (tally.out_of_order, "records came behind a later one of the same producer and partition"),
         (tally.corrupt, "records or batches were not what was sent: wrong checksum or framing"),
         (tally.phantom, "records were delivered that nobody sent there"),
+        (wrong_offsets, "batches were acknowledged with wrong offsets: earlier ones of their partition have them"),
     ];
     Integrity {
         mode: evidence.workload.describe().integrity,
@@ -169,6 +189,7 @@ fn integrity(evidence: &Evidence) -> Integrity {
         out_of_order: tally.out_of_order,
         corrupt: tally.corrupt,
         phantom: tally.phantom,
+        wrong_offsets,
         unacked_seen: tally.unacked_seen,
         verdict,
         examples: faults

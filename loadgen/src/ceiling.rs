@@ -11,11 +11,12 @@ use std::time::{Duration, SystemTime};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+use crate::cores::CoreList;
 use crate::local_broker;
 use crate::options::{FsyncClass, LoadOptions, TargetOptions};
 use crate::progress::Progress;
 use crate::quantity::Rate;
-use crate::result::{GeneratorCeiling, RunResult, Workload, utc_timestamp};
+use crate::result::{GeneratorCeiling, Rate as Achieved, RunResult, Workload, parse_utc_timestamp, utc_timestamp};
 use crate::run;
 use crate::workload::{Mode, Verify};
 
@@ -25,6 +26,9 @@ pub const SHARE_MAX: f64 = 0.5;
 /// Long enough for a figure within a few percent, short enough to be taken unasked.
 const WARMUP: Duration = Duration::from_secs(1);
 const DURATION: Duration = Duration::from_secs(3);
+
+/// Within this a generator changes by more than a ceiling is uncertain.
+const AGE_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Kinds of workload that are remembered; the oldest is forgotten.
 const REMEMBERED_MAX: usize = 200;
@@ -57,10 +61,12 @@ pub fn add_ceiling(result: &mut RunResult, load: &LoadOptions, wanted: CeilingUs
     let mut ceiling = match wanted {
         CeilingUse::Off => return,
         CeilingUse::Remembered => remembered(result),
-        CeilingUse::Auto => remembered(result).or_else(|| {
-            progress.say("measuring what this generator can offer with such a workload (once, 4 s)");
-            measure(load, progress).inspect(|ceiling| remember(result, ceiling))
-        }),
+        CeilingUse::Auto => {
+            remembered(result).filter(|known| is_current(known, rate, SystemTime::now())).or_else(|| {
+                progress.say("measuring what this generator can offer with such a workload (once, 4 s)");
+                measure(load, cores_of(result), progress).inspect(|ceiling| remember(result, ceiling))
+            })
+        }
     };
     if let Some(ceiling) = ceiling.as_mut().filter(|ceiling| ceiling.records_per_s > 0.0) {
         let share = rate.records_per_s / ceiling.records_per_s;
@@ -74,6 +80,13 @@ pub fn add_ceiling(result: &mut RunResult, load: &LoadOptions, wanted: CeilingUs
         }
     }
     result.calibration.generator_ceiling = ceiling;
+}
+
+/// Whether a remembered ceiling still says something: one that a run went beyond, or that is old, is measured again.
+fn is_current(ceiling: &GeneratorCeiling, achieved: Achieved, now: SystemTime) -> bool {
+    let measured = parse_utc_timestamp(&ceiling.measured_utc).map(|since_1970| SystemTime::UNIX_EPOCH + since_1970);
+    let age = measured.and_then(|measured| now.duration_since(measured).ok());
+    age.is_some_and(|age| age < AGE_MAX) && achieved.records_per_s <= ceiling.records_per_s
 }
 
 /// Keeps what a selftest found for the runs to come.
@@ -120,9 +133,15 @@ pub fn selftest_options(load: &mut LoadOptions, target: &mut TargetOptions) -> s
     Ok(())
 }
 
-fn measure(load: &LoadOptions, progress: &mut Progress) -> Option<GeneratorCeiling> {
+/// Where the generator was in a run that pinned it.
+fn cores_of(result: &RunResult) -> Option<CoreList> {
+    CoreList::parse(&result.env.first()?.core_split.as_ref()?.loadgen).ok()
+}
+
+fn measure(load: &LoadOptions, cores: Option<CoreList>, progress: &mut Progress) -> Option<GeneratorCeiling> {
     let (mut load, mut target) = (load.clone(), TargetOptions::default());
     selftest_options(&mut load, &mut target).ok()?;
+    target.loadgen_cores = cores;
     (load.warmup, load.duration) = (WARMUP, DURATION);
     let interrupted = Arc::new(AtomicBool::new(false));
     of_selftest(&run::execute(&load, &target, progress, interrupted).ok()?)
@@ -132,7 +151,9 @@ fn remembered(result: &RunResult) -> Option<GeneratorCeiling> {
     read_memory(&memory_file()?).ceilings.remove(&key(result))
 }
 
-/// What decides the cost of a record for the generator, and the machine that it was measured on.
+/// What decides the cost of a record for the generator, and the machine that it was measured on. Of the generator it is the version and
+/// how it was compiled, not the commit: a ceiling is used at half its height, most commits do not touch the path of a record, and what a
+/// commit changes after all ends with the ceiling's age, with a run that exceeds it, or with `selftest`.
 fn key(result: &RunResult) -> String {
     let workload = &result.workload;
     let shape = format!(
@@ -152,9 +173,12 @@ fn key(result: &RunResult) -> String {
         .env
         .first()
         .map(|host| format!("{} x{} {}", host.cpu_model.as_deref().unwrap_or("unknown"), host.cores, host.kernel));
+    let pinned = cores_of(result).map(|cores| format!(" on {cores}")).unwrap_or_default();
     let build = &result.loadgen;
-    let version = build.git_sha.as_deref().unwrap_or(&build.version);
-    format!("{shape} | {} | {version} {}", machine.unwrap_or_default(), build.build_profile)
+    let compiled: Vec<&str> =
+        [&build.rustc, &build.target_cpu, &build.lto].into_iter().filter_map(Option::as_deref).collect();
+    let generator = format!("{} {} {}", build.version, build.build_profile, compiled.join(" "));
+    format!("{shape} | {}{pinned} | {generator}", machine.unwrap_or_default())
 }
 
 /// What costs more than records that are all alike; nothing where they are.
@@ -176,4 +200,25 @@ fn memory_file() -> Option<PathBuf> {
     let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let base = base.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))?;
     Some(base.join("posthaste-loadgen").join("ceilings.json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ceiling_that_is_old_or_was_exceeded_is_measured_again() {
+        let measured = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        let ceiling = GeneratorCeiling {
+            records_per_s: 1_000.0,
+            bytes_per_s: 1e6,
+            measured_utc: utc_timestamp(measured),
+            share: None,
+        };
+        let at = |records_per_s| Achieved { records_per_s, bytes_per_s: 0.0 };
+        assert!(is_current(&ceiling, at(1_000.0), measured + Duration::from_secs(60)));
+        assert!(!is_current(&ceiling, at(1_000.1), measured + Duration::from_secs(60)));
+        assert!(!is_current(&ceiling, at(1.0), measured + AGE_MAX));
+        assert!(!is_current(&GeneratorCeiling { measured_utc: "?".into(), ..ceiling }, at(1.0), measured));
+    }
 }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::connection::connect;
 use crate::error::Error;
+use crate::sasl::Login;
 
 /// What we call ourselves.
 pub const CLIENT_ID: &str = "loadgen";
@@ -67,7 +68,12 @@ impl Versions {
 impl Client {
     /// Connects and asks what the broker speaks.
     pub fn open(address: &str, timeout: Duration) -> Result<Self, Error> {
-        let stream = connect(address, timeout)?;
+        Self::open_as(None, address, timeout)
+    }
+
+    /// The same under a name, which is proven first.
+    pub fn open_as(login: Option<&Login>, address: &str, timeout: Duration) -> Result<Self, Error> {
+        let stream = connect(login, address, timeout)?;
         let failed = |source| Error::Io { address: address.into(), source };
         stream.set_read_timeout(Some(timeout)).map_err(failed)?;
         stream.set_write_timeout(Some(timeout)).map_err(failed)?;

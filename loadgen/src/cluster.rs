@@ -1,6 +1,7 @@
 //! The topic of a run: made under our own name, watched until every partition has a leader, measured, removed.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::client::{Client, Versions, refuse_error};
 use crate::error::Error;
+use crate::sasl::Login;
 
 /// Every topic that we create, and therefore every one that we may delete, starts like this.
 pub const TOPIC_PREFIX: &str = "loadgen-";
@@ -45,12 +47,21 @@ pub struct Topic {
     pub versions: Versions,
     /// Broker nodes in the cluster.
     pub nodes: u32,
+    /// Who we are to them, if they ask. It leaves this process only as a proof.
+    #[serde(skip)]
+    pub login: Option<Arc<Login>>,
 }
 
 /// Makes a topic of `partitions` and waits until it can be used.
-pub fn create_topic(bootstrap: &str, name: &str, partitions: u32, replication_factor: u16) -> Result<Topic, Error> {
+pub fn create_topic(
+    bootstrap: &str,
+    login: Option<&Arc<Login>>,
+    name: &str,
+    partitions: u32,
+    replication_factor: u16,
+) -> Result<Topic, Error> {
     assert!(name.starts_with(TOPIC_PREFIX), "only own topics are created");
-    let mut client = Client::open(bootstrap, CALL_TIMEOUT)?;
+    let mut client = Client::open_as(login.map(Arc::as_ref), bootstrap, CALL_TIMEOUT)?;
     let topic = CreatableTopic {
         name,
         num_partitions: partitions as i32,
@@ -65,23 +76,24 @@ pub fn create_topic(bootstrap: &str, name: &str, partitions: u32, replication_fa
         return Err(Error::TopicExists(name.to_owned()));
     }
     refuse_error(api, result.map_or(ErrorCode::UnknownServerError.code(), |result| result.error_code))?;
-    let topic = wait_for_leaders(&mut client, name, partitions)?;
+    let topic = Topic { login: login.cloned(), ..wait_for_leaders(&mut client, name, partitions)? };
     wait_for_logs(&topic)?;
     Ok(topic)
 }
 
 /// A topic that was made before.
-pub fn find_topic(bootstrap: &str, name: &str, partitions: u32) -> Result<Topic, Error> {
-    let mut client = Client::open(bootstrap, CALL_TIMEOUT)?;
-    let topic = wait_for_leaders(&mut client, name, partitions)?;
+pub fn find_topic(bootstrap: &str, login: Option<&Arc<Login>>, name: &str, partitions: u32) -> Result<Topic, Error> {
+    let mut client = Client::open_as(login.map(Arc::as_ref), bootstrap, CALL_TIMEOUT)?;
+    let topic = Topic { login: login.cloned(), ..wait_for_leaders(&mut client, name, partitions)? };
     wait_for_logs(&topic)?;
     Ok(topic)
 }
 
 /// Removes one of our own topics.
-pub fn delete_topic(bootstrap: &str, name: &str) -> Result<(), Error> {
+pub fn delete_topic(bootstrap: &str, topic: &Topic) -> Result<(), Error> {
+    let name = topic.name.as_str();
     assert!(name.starts_with(TOPIC_PREFIX), "only own topics are deleted");
-    let mut client = Client::open(bootstrap, CALL_TIMEOUT)?;
+    let mut client = Client::open_as(topic.login.as_deref(), bootstrap, CALL_TIMEOUT)?;
     let request = DeleteTopicsRequest {
         topics: vec![DeleteTopicState { name: Some(name), ..DeleteTopicState::default() }],
         topic_names: vec![name],
@@ -93,8 +105,8 @@ pub fn delete_topic(bootstrap: &str, name: &str) -> Result<(), Error> {
 }
 
 /// A producer id and its epoch, for idempotence.
-pub fn init_producer_id(address: &str) -> Result<(i64, i16), Error> {
-    let mut client = Client::open(address, CALL_TIMEOUT)?;
+pub fn init_producer_id(topic: &Topic) -> Result<(i64, i16), Error> {
+    let mut client = Client::open_as(topic.login.as_deref(), &topic.brokers[0], CALL_TIMEOUT)?;
     let request =
         InitProducerIdRequest { transactional_id: None, transaction_timeout_ms: 60_000, ..Default::default() };
     let deadline = Instant::now() + CALL_TIMEOUT;
@@ -124,7 +136,7 @@ pub fn end_offsets(topic: &Topic) -> Result<Vec<i64>, Error> {
             topics: vec![ListOffsetsTopic { name: &topic.name, partitions }],
             ..ListOffsetsRequest::default()
         };
-        let mut client = Client::open(address, CALL_TIMEOUT)?;
+        let mut client = Client::open_as(topic.login.as_deref(), address, CALL_TIMEOUT)?;
         let response: ListOffsetsResponse<'_> = client.call(&request)?;
         for partition in response.topics.iter().flat_map(|topic| &topic.partitions) {
             refuse_error(ApiKey::ListOffsets, partition.error_code)?;
@@ -210,7 +222,7 @@ fn read_leaders(
     let index_of = |address: &String| brokers.iter().position(|broker| broker == address);
     let leaders = leaders.into_iter().filter_map(index_of).collect();
     let nodes = response.brokers.len() as u32;
-    Ok(Some(Topic { name: name.into(), brokers, leaders, versions: versions.clone(), nodes }))
+    Ok(Some(Topic { name: name.into(), brokers, leaders, versions: versions.clone(), nodes, login: None }))
 }
 
 /// Host and port as one word; an address of IPv6 gets its brackets.

@@ -11,7 +11,9 @@ use std::time::Duration;
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
+use crate::cluster::CALL_TIMEOUT;
 use crate::error::Error;
+use crate::sasl::Login;
 
 /// The length in front of a frame.
 const LENGTH_BYTES: usize = 4;
@@ -19,8 +21,19 @@ const LENGTH_BYTES: usize = 4;
 /// Read space kept at the end of what was received.
 const READ_BYTES_MIN: usize = 64 * 1024;
 
-/// Connects within `timeout`, trying every address of the name.
-pub fn connect(address: &str, timeout: Duration) -> Result<BlockingStream, Error> {
+/// Connects within `timeout`, and proves our name where we have one.
+pub fn connect(login: Option<&Login>, address: &str, timeout: Duration) -> Result<BlockingStream, Error> {
+    let mut stream = reach(address, timeout)?;
+    if let Some(login) = login {
+        let limited = stream.set_read_timeout(Some(timeout)).and_then(|()| stream.set_write_timeout(Some(timeout)));
+        limited.map_err(|source| Error::Io { address: address.into(), source })?;
+        login.authenticate(&mut stream, address)?;
+    }
+    Ok(stream)
+}
+
+/// Tries every address of the name.
+fn reach(address: &str, timeout: Duration) -> Result<BlockingStream, Error> {
     let failed = |source| Error::Connect { address: address.into(), source };
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     for candidate in address.to_socket_addrs().map_err(failed)?.collect::<Vec<SocketAddr>>() {
@@ -39,12 +52,12 @@ pub fn connect(address: &str, timeout: Duration) -> Result<BlockingStream, Error
 /// are refused before memory is given.
 pub fn open(
     address: &str,
-    timeout: Duration,
+    login: Option<&Login>,
     frame_bytes_max: usize,
     registry: &Registry,
     token: Token,
 ) -> Result<(Sender, Receiver), Error> {
-    let stream = connect(address, timeout)?;
+    let stream = connect(login, address, CALL_TIMEOUT)?;
     let failed = |source| Error::Io { address: address.into(), source };
     stream.set_nonblocking(true).map_err(failed)?;
     let peer = stream.peer_addr().map_err(failed)?;

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::client::CLIENT_ID;
 use crate::clock::Clock;
-use crate::cluster::{CALL_TIMEOUT, Topic};
+use crate::cluster::Topic;
 use crate::connection::{self, Receiver, Sender};
 use crate::error::Error;
 use crate::integrity::PartitionSeen;
@@ -141,7 +141,8 @@ impl Consumer {
             let led = assignment.partitions.iter().filter(|&&partition| topic.leaders[partition as usize] == broker);
             let lanes = led.map(|&partition| (partition, Lane::new(partition, &settings))).collect();
             let token = Token(first_token + broker);
-            let (sender, receiver) = connection::open(address, CALL_TIMEOUT, ANSWER_BYTES_MAX, registry, token)?;
+            let (sender, receiver) =
+                connection::open(address, settings.topic.login.as_deref(), ANSWER_BYTES_MAX, registry, token)?;
             links.push(Link { receiver, reading: Reading::new(sender, lanes) });
         }
         Ok(Self { group: assignment.group, settings, version, links, first_token, cuts: 0 })

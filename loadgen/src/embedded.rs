@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use tempfile::TempDir;
 
+use crate::cores::{CoreList, started_on};
 use crate::error::{Error, local};
 use crate::options::TargetOptions;
 
@@ -52,6 +53,8 @@ struct Launch {
     program: PathBuf,
     subcommand: &'static str,
     settings: Vec<String>,
+    /// All of the starter's where nothing is said.
+    cores: Option<CoreList>,
 }
 
 /// What the broker writes when it listens.
@@ -62,28 +65,24 @@ struct Ready {
 }
 
 impl EmbeddedBroker {
-    /// Starts this program as a broker, or the server binary that `target` names, with its data in a new directory.
-    pub fn start(target: &TargetOptions) -> Result<Self, Error> {
+    /// Starts this program as a broker, or the server binary that `target` names, with its data in a new directory, on these cores.
+    pub fn start(target: &TargetOptions, cores: Option<&CoreList>) -> Result<Self, Error> {
         let here = || std::env::current_exe().map_err(local("cannot find this program"));
-        match &target.broker {
-            Some(program) => Self::launch(program, "serve", target.data_dir.as_deref(), &target.broker_settings),
-            None => Self::launch(&here()?, SUBCOMMAND, target.data_dir.as_deref(), &target.broker_settings),
-        }
+        let (program, subcommand) = match &target.broker {
+            Some(program) => (program.clone(), "serve"),
+            None => (here()?, SUBCOMMAND),
+        };
+        let (settings, cores) = (target.broker_settings.clone(), cores.cloned());
+        Self::launch(Launch { program, subcommand, settings, cores }, target.data_dir.as_deref())
     }
 
-    fn launch(
-        program: &Path,
-        subcommand: &'static str,
-        parent: Option<&Path>,
-        settings: &[String],
-    ) -> Result<Self, Error> {
+    fn launch(launch: Launch, parent: Option<&Path>) -> Result<Self, Error> {
         let parent = choose_parent(parent)?;
         // Looked at before anything is made, so that a refusal leaves nothing behind.
         refuse_memory(existing_ancestor(&parent))?;
         fs::create_dir_all(&parent).map_err(local(format!("cannot create {}", parent.display())))?;
         let made = tempfile::Builder::new().prefix("loadgen-broker-").tempdir_in(&parent);
         let directory = made.map_err(local(format!("cannot make a directory in {}", parent.display())))?;
-        let launch = Launch { program: program.to_path_buf(), subcommand, settings: settings.to_vec() };
         let child = launch.spawn(directory.path(), "127.0.0.1:0")?;
         let pid = child.id();
         let mut broker = Self { child, bootstrap: String::new(), pid, directory, launch };
@@ -158,7 +157,8 @@ impl EmbeddedBroker {
 impl Launch {
     fn spawn(&self, directory: &Path, listen: &str) -> Result<Child, Error> {
         let log = OpenOptions::new().create(true).append(true).open(directory.join("broker.log"));
-        Command::new(&self.program)
+        let mut command = Command::new(&self.program);
+        command
             .arg(self.subcommand)
             .arg("--data")
             .arg(directory.join("data"))
@@ -169,8 +169,8 @@ impl Launch {
             .stdout(Stdio::null())
             .stderr(log.map_err(local("cannot create the broker's log"))?)
             // Ctrl-C is for us: the broker stops when we let go of it, after the result is written.
-            .process_group(0)
-            .spawn()
+            .process_group(0);
+        started_on(self.cores.as_ref(), || command.spawn())?
             .map_err(local(format!("cannot start the broker {}", self.program.display())))
     }
 }
@@ -261,7 +261,8 @@ mod tests {
     #[test]
     fn a_broker_that_dies_at_once_is_one_clear_error() {
         let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
-        let error = EmbeddedBroker::launch(Path::new("/bin/false"), SUBCOMMAND, Some(&target), &[]).map(|_| ());
+        let launch = Launch { program: "/bin/false".into(), subcommand: SUBCOMMAND, settings: Vec::new(), cores: None };
+        let error = EmbeddedBroker::launch(launch, Some(&target)).map(|_| ());
         assert!(error.is_err_and(|error| error.to_string().contains("ended early")));
     }
 }

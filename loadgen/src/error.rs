@@ -33,7 +33,7 @@ pub enum Error {
     },
     /// The broker hung up on a call instead of answering it.
     #[error(
-        "{address} closed the connection instead of answering {api:?}: it ended, or wants TLS or authentication, which loadgen has not"
+        "{address} closed the connection instead of answering {api:?}: it ended, or wants TLS or authentication; TLS loadgen has not, for the other give --sasl-mechanism"
     )]
     HungUp {
         /// Host and port.
@@ -41,6 +41,20 @@ pub enum Error {
         /// What was asked.
         api: ApiKey,
     },
+    /// The broker asks who we are, and is not content with the answer.
+    #[error("{address} does not let us in: {why}")]
+    Login {
+        /// Host and port.
+        address: String,
+        /// In the words of the broker where it has any.
+        why: String,
+    },
+    /// A proof without a secret.
+    #[error("the password for --sasl-username {0}")]
+    Password(String),
+    /// A lost connection is won back without waiting for its answers, and a proof needs answers.
+    #[error("--fault needs a broker without authentication: leave --sasl-mechanism out")]
+    LoginWithFaults,
     /// The broker took a call and said nothing.
     #[error("{address} did not answer {api:?} within {} s", limit.as_secs_f64())]
     Silent {
@@ -133,6 +147,19 @@ pub enum Error {
     /// The broker that the user's command was to start.
     #[error("{0}")]
     Started(String),
+    /// Cores that this machine or this process has not.
+    #[error(
+        "core {missing} of {asked} is not there for this process: name cores out of its own (nproc, taskset -p $$)"
+    )]
+    Cores {
+        /// The list.
+        asked: String,
+        /// The first that is missing.
+        missing: usize,
+    },
+    /// A broker that runs already has its cores.
+    #[error("--broker-cores is for a broker that this run starts: leave --bootstrap out, or give --start")]
+    CoresOfOthers,
     /// A run was too small for what was to be judged of it.
     #[error(
         "{goal} cannot be judged by {secs} s at {records_per_s:.0} records/s: too few samples; give a longer --duration"

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::integrity::Tally;
 use crate::probe::Probe;
 use crate::progress::{Achieved, Snapshot};
-use crate::result::FaultEvent;
+use crate::result::{CoreSplit, FaultEvent};
 use crate::timeline::{SECOND_NS, Timeline};
 use crate::usage::UsageMeter;
 use crate::workload::{Mode, Workload};
@@ -30,6 +30,8 @@ pub struct Evidence {
     pub bootstrap: Option<String>,
     /// The broker came with the run.
     pub embedded: bool,
+    /// Who was kept to which cores, if anybody was.
+    pub core_split: Option<CoreSplit>,
     /// Where its data lay.
     pub data_directory: Option<PathBuf>,
     /// The topic once it was there.
@@ -89,6 +91,7 @@ impl Evidence {
             run,
             bootstrap: None,
             embedded,
+            core_split: None,
             data_directory: None,
             topic: None,
             target_config: BTreeMap::new(),

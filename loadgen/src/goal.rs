@@ -12,7 +12,7 @@ use crate::result::{Goal, Latency, Percentile, RunResult};
 
 /// Names of what a goal may be about, for messages.
 const METRICS: &str = "p50 p75 p90 p95 p99 p99.9 p99.99 max mean (each also with service. lag. e2e. before it), goodput, \
-                       achieved, errors, cpu_s_per_gb, rss";
+                       achieved, errors, cpu_s_per_gb, cpu_us_per_record, rss";
 
 /// One goal, parsed.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +31,7 @@ enum Metric {
     AchievedShare,
     Errors,
     CpuSecsPerGb,
+    CpuMicrosPerRecord,
     RssBytes,
 }
 
@@ -131,6 +132,7 @@ fn metric_and_bound(name: &str, value: &str) -> Result<(Metric, f64), String> {
         }
         "errors" => (Metric::Errors, number()?),
         "cpu_s_per_gb" => (Metric::CpuSecsPerGb, number()?),
+        "cpu_us_per_record" => (Metric::CpuMicrosPerRecord, number()?),
         "rss" => (Metric::RssBytes, parse_bytes(value)? as f64),
         _ => {
             let (stream, figure) = latency_of(name).ok_or_else(|| format!("{name:?} is none of {METRICS}"))?;
@@ -174,6 +176,7 @@ impl Metric {
             }
             Self::Errors => stream.map(|stream| stream.errors.values().sum::<u64>() as f64),
             Self::CpuSecsPerGb => result.resources.broker.as_ref()?.cpu_s_per_gb,
+            Self::CpuMicrosPerRecord => result.resources.broker.as_ref()?.cpu_us_per_record,
             Self::RssBytes => result.resources.broker.as_ref()?.rss_max_bytes.map(|bytes| bytes as f64),
         }
     }

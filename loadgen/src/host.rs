@@ -9,7 +9,7 @@ mod processor;
 mod sampler;
 mod storage;
 
-pub use sampler::{ProcessReading, ProcessSampler, SystemReading};
+pub use sampler::{DiskBytes, ProcessReading, ProcessSampler, SystemReading};
 
 use std::fs::File;
 use std::io::Read;
@@ -57,6 +57,7 @@ pub fn environment(role: HostRole, data_directory: Option<&Path>) -> HostEnviron
         container: kernel::container(),
         time_synchronisation: kernel::time_synchronisation(),
         boot_id_hash: fact("/proc/sys/kernel/random/boot_id").map(|id| kernel::hash(&id)),
+        core_split: None,
         network: None,
         storage: data_directory.and_then(storage::of_directory),
     }

@@ -6,12 +6,14 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use crate::ceiling::CeilingUse;
+use crate::cores::CoreList;
 use crate::fault::FaultPlan;
 use crate::goal::GoalExpression;
 use crate::keys::KeyDistribution;
 use crate::preset::Preset;
 use crate::quantity::{Rate, parse_bytes, parse_duration, parse_rate};
 use crate::result::{self, Acks, Compression};
+use crate::sasl::Mechanism;
 use crate::schedule::Arrival;
 use crate::sizes::SizeMixture;
 use crate::workload::{ClientMode, Mode, Verify};
@@ -170,6 +172,21 @@ pub struct TargetOptions {
     /// Where the embedded broker keeps its data: a directory on a real file system.
     #[arg(long, value_name = "DIR", conflicts_with = "bootstrap")]
     pub data_dir: Option<PathBuf>,
+    /// Cores of this machine for the broker that the run starts, as 0-3,8; the result records the split.
+    #[arg(long, value_name = "LIST", value_parser = CoreList::parse)]
+    pub broker_cores: Option<CoreList>,
+    /// Cores of this machine for the load generator, as 0-3,8; without it, wherever the kernel puts its threads.
+    #[arg(long, value_name = "LIST", value_parser = CoreList::parse, conflicts_with = "agents")]
+    pub loadgen_cores: Option<CoreList>,
+    /// How to prove a name to a broker that asks for one.
+    #[arg(long, value_enum, value_name = "MECHANISM", requires_all = ["bootstrap", "sasl_username"], conflicts_with = "agents")]
+    pub sasl_mechanism: Option<Mechanism>,
+    /// The name.
+    #[arg(long, value_name = "NAME", requires = "sasl_mechanism")]
+    pub sasl_username: Option<String>,
+    /// File with the password; without it, the environment variable `LOADGEN_SASL_PASSWORD`.
+    #[arg(long, value_name = "FILE", requires = "sasl_mechanism")]
+    pub sasl_password_file: Option<PathBuf>,
     /// Agents that the producers and consumers are spread over instead of working in this process; a monitor among them only
     /// measures the broker beside it.
     #[arg(long, value_name = "HOST:PORT,...", value_delimiter = ',', value_parser = parse_endpoint)]

@@ -1,17 +1,20 @@
 //! One producer client: records become due, batches fill, requests fly, acknowledgements become latencies.
 //!
-//! It behaves like Kafka's own client: one partition at a time until its batch is full or has lingered, one request of
+//! It behaves like Kafka's own client: one partition for a batch or two at a time (`sticky.rs`), one request of
 //! several partitions to each leader, at most so many unanswered. While nothing may be sent, what is due stays on the
 //! schedule and keeps its intended time, so the wait shows in the latency and not in the memory.
 
 mod accumulator;
+mod answered_offsets;
 mod by_partition;
 mod codec;
 mod link;
 mod recovery;
 mod report;
+mod stay;
 mod sticky;
 
+pub use answered_offsets::AnsweredOffsets;
 pub use report::{Failure, ProducerReport};
 
 use std::sync::Arc;
@@ -40,6 +43,7 @@ use crate::workload::Workload;
 use by_partition::ByPartition;
 use link::Link;
 use report::record_batch;
+use stay::Stay;
 
 /// An answer names its partitions, little more; one of ten thousand partitions with messages stays below this.
 const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -76,6 +80,10 @@ pub struct Producer {
     schedule: Option<Schedule>,
     /// The partition whose batch is filled now.
     partition: usize,
+    /// How long it will be.
+    stay: Stay,
+    /// A record has come after the last full batch.
+    is_followed: bool,
     /// Where records go that are not all alike.
     by_partition: Option<ByPartition>,
     links: Vec<Link>,
@@ -107,11 +115,12 @@ impl Producer {
         let (mut links, mut receivers) = (Vec::new(), Vec::new());
         for (broker, address) in topic.brokers.iter().enumerate() {
             let token = Token(first_token + broker);
-            let (sender, receiver) = connection::open(address, CALL_TIMEOUT, ANSWER_BYTES_MAX, registry, token)?;
+            let (sender, receiver) =
+                connection::open(address, topic.login.as_deref(), ANSWER_BYTES_MAX, registry, token)?;
             links.push(Link::new(sender));
             receivers.push(receiver);
         }
-        let identity = if workload.idempotent { Some(init_producer_id(&topic.brokers[0])?) } else { None };
+        let identity = if workload.idempotent { Some(init_producer_id(topic)?) } else { None };
         let by_partition = ByPartition::new(index, &settings, identity);
         let ledgers = vec![AckLedger::default(); topic.leaders.len()];
         Ok(Self {
@@ -121,6 +130,8 @@ impl Producer {
             identity,
             schedule: None,
             partition: index as usize % topic.leaders.len(),
+            stay: Stay::new(workload.seed, index),
+            is_followed: true,
             by_partition,
             links,
             receivers,
@@ -128,7 +139,13 @@ impl Producer {
             cuts: 0,
             records_left: u64::MAX,
             closing: false,
-            report: ProducerReport { index, ledgers, journal: settings.journal.clone(), ..ProducerReport::default() },
+            report: ProducerReport {
+                index,
+                ledgers,
+                offsets: vec![AnsweredOffsets::default(); topic.leaders.len()],
+                journal: settings.journal.clone(),
+                ..ProducerReport::default()
+            },
             settings,
         })
     }
@@ -162,7 +179,9 @@ impl Producer {
             let link = &self.links[broker];
             let Some(open) = &link.open else { continue };
             let may_send = link.has_room(self.settings.workload.in_flight);
-            let worth_sending = self.closing || open.has_full_batch() || self.linger_end_ns(open) <= now_ns;
+            let may_leave_full = self.is_followed || !self.waits_for_follower();
+            let worth_sending =
+                self.closing || open.has_full_batch() && may_leave_full || self.linger_end_ns(open) <= now_ns;
             if may_send && worth_sending && open.first_intended_ns().is_some() {
                 self.dispatch(broker, recorder)?;
             }
@@ -207,9 +226,11 @@ impl Producer {
             let room = link.open.as_ref().map_or(0, |open| open.room(settings.value_bytes_max(), &self.template));
             if room > 0 {
                 // Nothing is lost by sleeping until the batch is full: its records are built with their own times.
-                wake_ns = wake_ns.min(schedule.estimate_ns(room));
+                wake_ns = wake_ns.min(schedule.estimate_ns(room + usize::from(self.waits_for_follower())));
             } else if !blocked {
-                wake_ns = wake_ns.min(self.wake_for_new_batch_ns(schedule));
+                let wake_for_next_ns =
+                    if self.is_followed { self.wake_for_new_batch_ns(schedule) } else { schedule.peek_ns() };
+                wake_ns = wake_ns.min(wake_for_next_ns);
             }
         }
         wake_ns
@@ -295,11 +316,12 @@ impl Producer {
     fn send_open(&mut self, broker: usize, recorder: &mut Recorder) -> Result<(), Error> {
         let link = &mut self.links[broker];
         let Some(mut request) = link.open.take() else { return Ok(()) };
-        if request.open_partition().is_some() {
-            request.close_batch(false);
-            self.partition = (self.partition + 1) % self.settings.topic.leaders.len();
+        let cut_short_bytes = request.open_batch_bytes();
+        request.close_batch(false);
+        if let Some(bytes) = cut_short_bytes {
+            self.note_cut_short(bytes);
         }
-        link.send(request, &self.settings.clock)?;
+        self.links[broker].send(request, &self.settings.clock)?;
         if self.settings.workload.acks == Acks::None { self.settle_unacknowledged(broker, recorder) } else { Ok(()) }
     }
 

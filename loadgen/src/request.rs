@@ -192,6 +192,14 @@ impl Request {
         self.open.as_ref().map(|open| open.partition)
     }
 
+    /// Size of the open batch so far; of one encoded ahead nothing is known before it is closed.
+    pub fn open_batch_bytes(&self) -> Option<usize> {
+        self.open.as_ref().map(|open| match &open.body {
+            Body::Built(builder) => builder.batch_bytes(),
+            Body::Ahead { .. } => 0,
+        })
+    }
+
     /// How many more values of `value_bytes` the open batch surely takes; at least one while it is empty.
     pub fn room(&self, value_bytes: usize, template: &Template) -> usize {
         match self.open.as_ref().map(|open| &open.body) {

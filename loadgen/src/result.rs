@@ -16,7 +16,7 @@ mod timestamp;
 mod workload;
 
 pub use calibration::{AgentClock, Calibration, ClockOffset, GeneratorCeiling, IntegrityCost, NoiseProbe, OnOff};
-pub use environment::{CgroupLimits, HostEnvironment, HostRole, NetworkInterface, Storage};
+pub use environment::{CgroupLimits, CoreSplit, HostEnvironment, HostRole, NetworkInterface, Storage};
 pub use experiment::{FaultEvent, Goal, Kind, Repeat};
 pub use histogram::{HistogramError, decode_histogram, encode_histogram};
 pub use imported::Imported;
@@ -150,6 +150,9 @@ pub struct Integrity {
     pub corrupt: u64,
     /// Records that were received where nobody had sent them, or that nobody sent.
     pub phantom: u64,
+    /// Batches that were acknowledged with offsets at or before those of an earlier batch of their partition.
+    #[serde(default, skip_serializing_if = "measured::is_zero")]
+    pub wrong_offsets: u64,
     /// Records that were received although their acknowledgement never came; allowed.
     pub unacked_seen: u64,
     /// The judgement.
@@ -186,6 +189,9 @@ impl RunResult {
             (&self.loadgen.version, &self.loadgen.build_profile),
         ));
         let mut canonical = canonical.unwrap_or_default();
+        for split in self.env.iter().filter_map(|host| host.core_split.as_ref()) {
+            canonical.extend(format!("cores {} {:?}", split.loadgen, split.broker).bytes());
+        }
         if let Some(imported) = &self.imported {
             canonical.extend_from_slice(imported.tool.as_bytes());
         }

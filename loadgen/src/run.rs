@@ -2,6 +2,7 @@
 //!
 //! Whatever happens on the way, the evidence gathered so far becomes a result file; only then is anything torn down.
 
+mod broker;
 mod disturbing;
 mod verifying;
 
@@ -16,16 +17,17 @@ use crate::clients::{Clients, WorkingClients};
 use crate::clock::Clock;
 use crate::cluster::{self, Topic};
 use crate::collector::Collector;
+use crate::cores::{self, Pinned};
 use crate::crew::{Roles, assignments};
 use crate::disturbance::Disturber;
 use crate::embedded::{self, EmbeddedBroker};
 use crate::error::Error;
 use crate::evidence::Evidence;
-use crate::host::listener;
 use crate::options::{LoadOptions, TargetOptions};
 use crate::probe::Probe;
 use crate::progress::Progress;
 use crate::result::RunResult;
+use crate::sasl::Login;
 use crate::started::StartedBroker;
 use crate::target_config;
 use crate::timeline::{SECOND_NS, Timeline};
@@ -65,14 +67,21 @@ pub fn execute_as_part(
     interrupted: Arc<AtomicBool>,
 ) -> Result<RunResult, Error> {
     let workload = Workload::from_options(load)?;
+    cores::check(target)?;
+    let login = Login::from_options(target)?;
+    if login.is_some() && workload.survives_losses() {
+        return Err(Error::LoginWithFaults);
+    }
     let mut session = Session {
         clock: Clock::start(),
         progress,
         interrupted,
         target,
+        login,
         broker: None,
         started: None,
         broker_pid: None,
+        pinned: None,
         disturber: Disturber::default(),
         verification,
         start_offsets: Vec::new(),
@@ -93,6 +102,7 @@ pub fn execute_as_part(
         session.evidence.agents = agents.borrow_mut().close();
     }
     session.evidence.reports.forget_lost_producers();
+    session.pinned = None;
     session.evidence.probe_after = Some(Probe::take(session.evidence.data_directory.as_deref()));
     let result = assemble::result(&session.evidence, target);
     session.tear_down(&result);
@@ -104,11 +114,15 @@ struct Session<'a> {
     progress: &'a mut Progress,
     interrupted: Arc<AtomicBool>,
     target: &'a TargetOptions,
+    /// Who this process is to the broker, if that asks.
+    login: Option<Arc<Login>>,
     broker: Option<EmbeddedBroker>,
     /// Stops what `--start` started.
     started: Option<StartedBroker>,
     /// The broker's process where it is known.
     broker_pid: Option<u32>,
+    /// Keeps this process to its cores while the load goes on.
+    pinned: Option<Pinned>,
     disturber: Disturber,
     verification: Option<Verification>,
     /// Where this run's records begin, by partition; 0 where nothing is said.
@@ -137,7 +151,7 @@ impl Session<'_> {
         Disturber::check(&self.evidence.workload, pid)?;
         let topic = self.prepare_topic(&bootstrap)?;
         self.evidence.topic = Some(topic.clone());
-        self.evidence.target_config = target_config::describe(&bootstrap, &topic.name);
+        self.evidence.target_config = target_config::describe(&bootstrap, &topic);
         if !self.judge_earlier(&topic)? {
             // What was lost before this run is not found by going on.
             return Ok(());
@@ -163,24 +177,6 @@ impl Session<'_> {
                 self.produce(&topic, workload.consumers)
             }
         }
-    }
-
-    /// The broker that comes with the run, or the one that was named, and its process where it is known.
-    fn find_broker(&mut self) -> Result<(String, Option<u32>), Error> {
-        let target = self.target;
-        if let Some(bootstrap) = &target.bootstrap {
-            if let Some(start) = &target.start {
-                self.progress.say("starting the broker");
-                self.started = Some(StartedBroker::start(start, target.stop.as_deref(), bootstrap, &self.interrupted)?);
-            }
-            return Ok((bootstrap.clone(), target.broker_pid.or_else(|| listener::local_pid(bootstrap))));
-        }
-        self.progress.say("starting the embedded broker");
-        let broker = EmbeddedBroker::start(target)?;
-        self.evidence.data_directory = Some(broker.directory().to_path_buf());
-        let found = (broker.bootstrap().to_owned(), Some(broker.pid()));
-        self.broker = Some(broker);
-        Ok(found)
     }
 
     /// Warm-up, measured window and drain; with consumers, also their way to the end of the topic.

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::client::Client;
+use crate::cores::{CoreList, started_on};
 use crate::error::{Error, local};
 
 /// A JVM on a busy machine takes 20 s.
@@ -30,16 +31,25 @@ pub struct StartedBroker {
     /// The command was run again after a kill.
     is_restarted: bool,
     stop: Option<String>,
+    /// All of the starter's where nothing is said.
+    cores: Option<CoreList>,
 }
 
 impl StartedBroker {
-    /// Runs `start` and waits until a Kafka broker answers at `bootstrap`.
-    pub fn start(start: &str, stop: Option<&str>, bootstrap: &str, interrupted: &AtomicBool) -> Result<Self, Error> {
+    /// Runs `start` on these cores and waits until a Kafka broker answers at `bootstrap`.
+    pub fn start(
+        start: &str,
+        stop: Option<&str>,
+        bootstrap: &str,
+        cores: Option<&CoreList>,
+        interrupted: &AtomicBool,
+    ) -> Result<Self, Error> {
         if Client::open(bootstrap, POLL_PAUSE).is_ok() {
             return Err(Error::Started(format!("a broker answers at {bootstrap} already, before --start")));
         }
-        let starter = shell(start).spawn().map_err(local("cannot run --start"))?;
-        let mut broker = Self { starter, start: start.to_owned(), is_restarted: false, stop: stop.map(str::to_owned) };
+        let starter = started_on(cores, || shell(start).spawn())?.map_err(local("cannot run --start"))?;
+        let (start, stop, cores) = (start.to_owned(), stop.map(str::to_owned), cores.cloned());
+        let mut broker = Self { starter, start, is_restarted: false, stop, cores };
         let deadline = Instant::now() + START_TIMEOUT;
         while Instant::now() < deadline {
             if interrupted.load(Ordering::Relaxed) {
@@ -65,7 +75,8 @@ impl StartedBroker {
     /// its broker died is trusted to bring it back.
     pub fn bring_back(&mut self, bootstrap: &str) -> Result<bool, Error> {
         if !self.is_restarted && self.ended().is_some() {
-            self.starter = shell(&self.start).spawn().map_err(local("cannot run --start again"))?;
+            let starter = started_on(self.cores.as_ref(), || shell(&self.start).spawn())?;
+            self.starter = starter.map_err(local("cannot run --start again"))?;
             self.is_restarted = true;
         }
         Ok(Client::open(bootstrap, POLL_PAUSE).is_ok())
@@ -121,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_start_that_fails_says_so_at_once() {
-        let error = StartedBroker::start("exit 7", None, "127.0.0.1:1", &AtomicBool::new(false))
+        let error = StartedBroker::start("exit 7", None, "127.0.0.1:1", None, &AtomicBool::new(false))
             .map(|_| ())
             .expect_err("it ended");
         assert!(error.to_string().contains("exit status: 7"), "{error}");
@@ -130,7 +141,7 @@ mod tests {
     #[test]
     fn a_start_over_a_running_broker_is_refused() {
         let address = crate::local_broker::start_null().expect("a port");
-        let error = StartedBroker::start("exit 7", None, &address, &AtomicBool::new(false))
+        let error = StartedBroker::start("exit 7", None, &address, None, &AtomicBool::new(false))
             .map(|_| ())
             .expect_err("somebody is there");
         assert!(error.to_string().contains("already"), "{error}");

@@ -10,7 +10,7 @@ use protocol::messages::describe_configs::{
 use protocol::messages::metadata::{MetadataRequest, MetadataResponse};
 
 use crate::client::Client;
-use crate::cluster::socket_address;
+use crate::cluster::{Topic, socket_address};
 use crate::error::Error;
 
 /// Settings are a remark beside the figures: a broker that takes longer goes without.
@@ -70,26 +70,27 @@ const TELLING_DEFAULTS: [&str; 18] = [
 ];
 
 /// Settings of a broker at `bootstrap` and (`topic.` in front) of the topic; none when it does not tell.
-pub fn describe(bootstrap: &str, topic: &str) -> BTreeMap<String, String> {
+pub fn describe(bootstrap: &str, topic: &Topic) -> BTreeMap<String, String> {
     // A run does not fail for want of a remark.
     ask(bootstrap, topic).unwrap_or_default()
 }
 
-fn ask(bootstrap: &str, topic: &str) -> Result<BTreeMap<String, String>, Error> {
-    let mut client = Client::open(bootstrap, CALL_TIMEOUT)?;
+fn ask(bootstrap: &str, topic: &Topic) -> Result<BTreeMap<String, String>, Error> {
+    let login = topic.login.as_deref();
+    let mut client = Client::open_as(login, bootstrap, CALL_TIMEOUT)?;
     let metadata: MetadataResponse<'_> =
         client.call(&MetadataRequest { topics: Some(Vec::new()), ..MetadataRequest::default() })?;
     let Some(broker) = metadata.brokers.first() else { return Ok(BTreeMap::new()) };
     // Each broker tells its own settings only.
     let (node, address) = (broker.node_id.to_string(), socket_address(broker.host, broker.port));
-    let mut client = Client::open(&address, CALL_TIMEOUT)?;
+    let mut client = Client::open_as(login, &address, CALL_TIMEOUT)?;
     let resource = |resource_type, resource_name| DescribeConfigsResource {
         resource_type,
         resource_name,
         configuration_keys: None,
     };
     let request = DescribeConfigsRequest {
-        resources: vec![resource(BROKER, node.as_str()), resource(TOPIC, topic)],
+        resources: vec![resource(BROKER, node.as_str()), resource(TOPIC, &topic.name)],
         ..DescribeConfigsRequest::default()
     };
     let response: DescribeConfigsResponse<'_> = client.call(&request)?;

@@ -47,6 +47,7 @@ impl UsageMeter {
         if let Some(broker) = &mut usage.broker {
             broker.cpu_user += self.carried.cpu_user;
             broker.cpu_system += self.carried.cpu_system;
+            broker.disk = broker.disk.map(|disk| disk.plus(&self.carried.disk.unwrap_or_default()));
         }
         self.samples.push(usage);
     }
@@ -78,8 +79,8 @@ impl UsageMeter {
         (process(|usage| usage.broker), process(|usage| usage.loadgen))
     }
 
-    /// What was used between two moments, for so many bytes of payload.
-    pub fn between(&self, from_ns: u64, to_ns: u64, payload_bytes: u64) -> Resources {
+    /// What was used between two moments, for so many records with so many bytes of payload.
+    pub fn between(&self, from_ns: u64, to_ns: u64, records: u64, payload_bytes: u64) -> Resources {
         let first = self.samples.iter().rev().find(|usage| usage.at_ns <= from_ns).unwrap_or(&self.idle);
         let last = self.samples.iter().find(|usage| usage.at_ns >= to_ns).or(self.samples.last());
         let Some(last) = last else { return Resources::default() };
@@ -94,12 +95,21 @@ impl UsageMeter {
                 cpu_user_secs,
                 cpu_system_secs,
                 cpu_s_per_gb: (payload_bytes > 0).then(|| cpu_secs / (payload_bytes as f64 / 1e9)),
+                cpu_us_per_record: (records > 0).then(|| cpu_secs * 1e6 / records as f64),
+                disk_read_bytes: None,
+                disk_written_bytes: None,
                 rss_idle_bytes: of(&self.idle).map(|idle| idle.rss_bytes),
                 rss_max_bytes: within().filter_map(of).map(|reading| reading.rss_bytes).max(),
             })
         };
+        let mut broker = process(|usage| usage.broker);
+        let disk = |usage: &Usage| usage.broker.and_then(|broker| broker.disk);
+        if let Some((broker, (before, after))) = broker.as_mut().zip(disk(first).zip(disk(last))) {
+            let moved = after.since(&before);
+            (broker.disk_read_bytes, broker.disk_written_bytes) = (Some(moved.read), Some(moved.written));
+        }
         Resources {
-            broker: process(|usage| usage.broker),
+            broker,
             loadgen: process(|usage| usage.loadgen),
             host: Some(last.system.pressure_since(&first.system)),
             agents: Vec::new(),
@@ -135,9 +145,11 @@ mod tests {
             sum = std::hint::black_box((0..1_000_000_u64).fold(sum, u64::wrapping_add));
         }
         meter.sample(&UsageElsewhere::default(), 20);
-        let used = meter.between(10, 20, 1_000_000_000);
+        let used = meter.between(10, 20, 1_000_000, 1_000_000_000);
         let broker = used.broker.expect("we are our own broker here");
         assert!(broker.cpu_secs() > 0.0 && broker.cpu_s_per_gb.is_some_and(|cost| cost > 0.0));
+        assert_eq!(broker.cpu_us_per_record, broker.cpu_s_per_gb, "of records of 1,000 B");
+        assert_eq!(broker.disk_read_bytes.is_some(), meter.samples()[0].loadgen.is_some_and(|me| me.disk.is_some()));
         assert!(broker.rss_max_bytes.is_some_and(|bytes| bytes > 0));
     }
 }

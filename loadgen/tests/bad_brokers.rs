@@ -125,8 +125,8 @@ fn a_call_without_an_answer_has_a_deadline_and_says_what_was_asked() {
 #[test]
 fn a_topic_of_another_shape_is_refused() {
     let address = local_broker::start_null().expect("a port");
-    create_topic(&address, "loadgen-shape", 3, 1).expect("made");
-    let error = find_topic(&address, "loadgen-shape", 2).expect_err("another shape").to_string();
+    create_topic(&address, None, "loadgen-shape", 3, 1).expect("made");
+    let error = find_topic(&address, None, "loadgen-shape", 2).expect_err("another shape").to_string();
     assert!(error.contains("loadgen-shape has 3 partitions where 2 are expected"), "{error}");
 }
 
@@ -160,7 +160,7 @@ fn exists(address: &str, topic: &str, partitions: u32) -> bool {
 #[test]
 fn an_interruption_at_any_moment_keeps_the_result_and_removes_our_topic_only() {
     let address = local_broker::start_null().expect("a port");
-    create_topic(&address, "loadgen-of-somebody-else", 1, 1).expect("made");
+    create_topic(&address, None, "loadgen-of-somebody-else", 1, 1).expect("made");
     for after_ms in [150, 400, 900, 2_000] {
         let directory = tempfile::tempdir().expect("a directory");
         let options = format!("--mode produce --verify off --duration 10m --quiet --bootstrap {address}");

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use loadgen::cores::CoreList;
 use loadgen::result::{ClientMode, Kind, RunResult, Verdict};
 
 /// A directory of this test's own below the build directory: the broker refuses a temporary directory in memory.
@@ -75,6 +76,40 @@ fn a_real_broker_takes_batches_that_were_encoded_ahead() {
     let result: RunResult = serde_json::from_slice(&fs::read(&json[0]).expect("readable")).expect("a result");
     assert_eq!((result.integrity.verdict, result.workload.client_mode), (Verdict::Pass, ClientMode::Raw));
     assert!(result.integrity.acked > 1_000 && result.integrity.consumed == result.integrity.acked);
+}
+
+#[test]
+fn broker_and_generator_keep_to_their_cores_and_the_result_says_so() {
+    let directory = own_directory();
+    let data = directory.path().join("data");
+    let one = CoreList::of_this_thread().expect("this thread has cores").to_string();
+    let one = one.split([',', '-']).next().expect("one at least");
+    let cores = ["--broker-cores", one, "--loadgen-cores", one];
+    let options = "run --rate 1MB/s --duration 1s --warmup 200ms --ceiling off --data-dir";
+    let options = options.split_whitespace().chain([data.to_str().expect("a plain path")]).chain(cores);
+    let output = loadgen(&options.collect::<Vec<_>>(), directory.path());
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains(&format!("broker on {one}, load generator on {one}")), "{said}");
+    let json = files(directory.path(), "json");
+    let result: RunResult = serde_json::from_slice(&fs::read(&json[0]).expect("readable")).expect("a result");
+    let split = result.env[0].core_split.as_ref().expect("it was asked for");
+    assert_eq!((split.loadgen.as_str(), split.broker.as_deref()), (one, Some(one)));
+}
+
+#[test]
+fn cores_that_cannot_be_had_are_refused_before_anything_starts() {
+    let directory = own_directory();
+    for (options, why) in [
+        (&["run", "--loadgen-cores", "1023"][..], "core 1023 of 1023 is not there"),
+        (&["run", "--bootstrap", "127.0.0.1:1", "--broker-cores", "0"], "a broker that this run starts"),
+        (&["run", "--broker-cores", "4-"], "no list of cores"),
+    ] {
+        let output = loadgen(options, directory.path());
+        let complained = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{options:?} {complained}");
+        assert!(complained.contains(why), "{complained}");
+    }
 }
 
 #[test]

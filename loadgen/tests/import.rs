@@ -1,6 +1,8 @@
 //! Other tools' outputs become results that say no more than their sources.
 
+use loadgen::compare::{Grid, Layout, Settings, text};
 use loadgen::exchange::{Given, ImportFormat, Refusal, import};
+use loadgen::report::{Colour, html_page, html_report, terminal_table};
 use loadgen::result::{Kind, RunResult};
 
 const OMB: &[u8] = include_bytes!("samples/omb.json");
@@ -100,6 +102,28 @@ fn means_of_percentiles_are_not_taken_for_percentiles() {
     assert!(result.knows("quality.closed_loop") && result.quality.closed_loop);
     let mixed = String::from_utf8_lossy(IGGY).replace("\"producers\",", "\"producing_consumers\",");
     assert!(refused(ImportFormat::Iggy, mixed.as_bytes()).contains("one figure"));
+}
+
+#[test]
+fn what_a_source_does_not_tell_is_not_shown_as_zero() {
+    let samples = [
+        (ImportFormat::Omb, OMB),
+        (ImportFormat::KafkaProducerPerfTest, PRODUCER_PERF),
+        (ImportFormat::Rdkafka, RDKAFKA_PRODUCER),
+        (ImportFormat::Iggy, IGGY),
+    ];
+    let runs = samples.map(|(format, bytes)| read(format, bytes));
+    let grid = Grid::new(&runs, &Layout::default(), &Settings::default()).expect("four sides");
+    let mut shown = vec![text(&grid, 120, Colour::Plain), html_report(&runs)];
+    for run in &runs {
+        shown.extend([html_page(run), terminal_table(run, Colour::Plain)]);
+    }
+    for text in &shown {
+        for nonsense in [" 0 partitions", ">0 partitions", " 0 producers", " 0 B", ">0 B records", " 0p"] {
+            assert!(!text.contains(nonsense), "{nonsense} in {text}");
+        }
+    }
+    assert!(shown[0].contains("unknown durability"), "{}", shown[0]);
 }
 
 #[test]

@@ -9,7 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use loadgen::report::html_report;
+use loadgen::compare::{Filter, Key, Layout};
+use loadgen::report::{html_report, html_report_by};
 use loadgen::result::{Acks, Kind, RunResult, Verdict};
 use many::{comparison, curve, history, numbered, stretched};
 use sample::calm_run;
@@ -74,6 +75,29 @@ fn equal_sides_are_called_equal_and_too_few_runs_say_so() {
     let page = html_report(&few);
     assert!(page.contains("NOT RANKED"), "3 v 3 cannot show anything");
     assert!(!page.contains("✗ worse"));
+}
+
+#[test]
+fn rows_columns_and_base_are_chosen_as_in_a_comparison() {
+    let key = |text: &str| Key::parse(text).expect("a path");
+    let runs = comparison(&[10_000.0, 20_000.0], 1.5);
+    let based = Layout { base: Some("candidate".into()), ..Layout::default() };
+    let page = html_report_by(&runs, &based).expect("there is such a column");
+    assert!(page.contains("main against candidate"), "the base is what the other is held against");
+    let by_rate =
+        Layout { column: vec![key("workload.arrival.records_per_s")], row: vec![key("label")], ..Layout::default() };
+    let page = html_report_by(&runs, &by_rate).expect("all have a rate");
+    assert!(page.contains("20000.0 against 10000.0") && page.contains("label=candidate"), "{:?}", headings(&page));
+    let one_side = Layout { filter: vec![Filter::parse("label=main").expect("a filter")], ..Layout::default() };
+    let page = html_report_by(&runs, &one_side).expect("some are left");
+    assert!(!page.contains("candidate"), "what is filtered away is not on the page");
+    for (wrong, why) in [
+        (Layout { base: Some("nobody".into()), ..Layout::default() }, "no column is called"),
+        (Layout { row: vec![key("workload.colour")], ..Layout::default() }, "no result has the key"),
+    ] {
+        let refused = html_report_by(&runs, &wrong).expect_err("it names what is not there");
+        assert!(refused.to_string().contains(why), "{refused}");
+    }
 }
 
 #[test]

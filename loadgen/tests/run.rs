@@ -76,6 +76,15 @@ fn each_planted_fault_is_found_and_only_that_one() {
 }
 
 #[test]
+fn a_broker_that_names_offsets_twice_is_convicted_of_that() {
+    let run = run(Fault::Misplace(20), "--producers 2");
+    let integrity = run.integrity;
+    assert_eq!((integrity.wrong_offsets, integrity.verdict), (1, Verdict::Fail));
+    assert_eq!((integrity.missing, integrity.duplicate, integrity.out_of_order, integrity.corrupt), (0, 0, 0, 0));
+    assert!(integrity.examples.iter().any(|example| example.contains("wrong offsets")), "{:?}", integrity.examples);
+}
+
+#[test]
 fn raw_producers_are_convicted_and_acquitted_like_modelled_ones() {
     for options in ["--client-mode raw --idempotent --producers 2", "--client-mode raw --rate 0 --duration 300ms"] {
         let result = run(Fault::None, options);

@@ -130,6 +130,7 @@ pub(super) mod tests {
         let workload = Workload::from_options(&line.run.load).expect("consistent");
         let partitions = workload.partitions;
         let topic = Topic {
+            login: None,
             name: "loadgen-test".into(),
             brokers: vec!["127.0.0.1:1".into()],
             leaders: vec![0; partitions as usize],

@@ -55,7 +55,7 @@ impl Link {
     pub fn open(address: &str, token: Option<&Token>, bootstrap: &str) -> Result<Self, Error> {
         let refused = |what: String| Error::Agent { address: address.into(), what };
         let failed = |error: io::Error| refused(format!("it did not greet as agents do: {error}"));
-        let stream = connect(address, GREETING_TIMEOUT)?;
+        let stream = connect(None, address, GREETING_TIMEOUT)?;
         stream.set_write_timeout(Some(SILENCE_TIMEOUT)).map_err(failed)?;
         let welcome = greet(&stream, token, bootstrap).map_err(failed)?.map_err(refused)?;
         stream.set_read_timeout(Some(SILENCE_TIMEOUT)).map_err(failed)?;

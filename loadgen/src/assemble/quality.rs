@@ -3,10 +3,12 @@
 use crate::assemble::agents;
 use crate::assemble::window::Window;
 use crate::collector::Row;
+use crate::cores::CoreList;
 use crate::error::error_name;
 use crate::evidence::Evidence;
 use crate::probe::{CPU_DRIFT_MAX, FLUSH_DRIFT_MAX, STEAL_SHARE_MAX};
 use crate::result::{Acks, Calibration, FaultEvent, HostRole, NoiseProbe, Quality, Resources, Summary};
+use crate::statistics::warmup_length;
 use crate::sustained::ACHIEVED_SHARE_MIN;
 use crate::workload::{Mode, Verify};
 
@@ -48,7 +50,11 @@ pub(super) fn quality(
         saturated,
         noisy: noisy(resources, calibration),
         closed_loop: workload.is_closed_loop(),
-        notes: notes(evidence).into_iter().chain(agents::notes(evidence, summary)).collect(),
+        notes: notes(evidence)
+            .into_iter()
+            .chain(window.and_then(late_warmup))
+            .chain(agents::notes(evidence, summary))
+            .collect(),
     }
 }
 
@@ -64,7 +70,8 @@ fn cores(evidence: &Evidence) -> usize {
     if agents.workers > 0 {
         return agents.environments.iter().filter(|host| host.role != HostRole::Broker).map(|host| host.cores).sum();
     }
-    std::thread::available_parallelism().map_or(1, usize::from)
+    let pinned = evidence.core_split.as_ref().and_then(|split| CoreList::parse(&split.loadgen).ok());
+    pinned.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), |cores| cores.count())
 }
 
 /// Records that a client with such a linger and such answers has under way at any moment: those of the end of the window are answered
@@ -142,17 +149,55 @@ fn noisy(resources: &Resources, calibration: &Calibration) -> bool {
 
 /// Whether the first and the last third agree; absent when there are too few rows to tell.
 fn steady(window: &Window<'_>) -> Option<bool> {
-    let rows: Vec<&Row> = window.rows().filter(|row| window.timeline.covered_secs(row.second) > 0.99).collect();
-    if rows.len() < STEADY_ROWS_MIN {
+    thirds_agree(&whole_seconds(window))
+}
+
+/// Says so when the window began before the warm-up was over (MSER-5). The run stays unsteady: its percentiles have that time in them.
+fn late_warmup(window: &Window<'_>) -> Option<String> {
+    let seconds = whole_seconds(window);
+    let length = late_warmup_length(&seconds)?;
+    Some(format!(
+        "The first {length} s of the window are unlike the rest, which agrees with itself: give --warmup {length} s more."
+    ))
+}
+
+/// The seconds that belong to the warm-up, if without them an unsteady run would be steady.
+fn late_warmup_length(seconds: &[Second]) -> Option<usize> {
+    if thirds_agree(seconds) != Some(false) {
         return None;
     }
-    let third = rows.len() / 3;
-    let (first, last) = (&rows[..third], &rows[rows.len() - third..]);
-    let records = |rows: &[&Row]| {
-        rows.iter().map(|row| row.counts.acked_records.max(row.counts.consumed_records)).sum::<u64>() as f64
+    let rates: Vec<f64> = seconds.iter().map(|second| second.records as f64).collect();
+    let tails: Vec<f64> = seconds.iter().filter_map(|second| second.p99_ns).map(|ns| ns as f64).collect();
+    let lengths = [Some(rates), Some(tails).filter(|tails| tails.len() == seconds.len())];
+    let length = lengths.into_iter().flatten().filter_map(|values| warmup_length(&values)).max()?;
+    (thirds_agree(&seconds[length..]) == Some(true)).then_some(length)
+}
+
+/// What of a second says whether the load was steady.
+#[derive(Debug, Clone, Copy)]
+struct Second {
+    records: u64,
+    p99_ns: Option<u64>,
+}
+
+fn whole_seconds(window: &Window<'_>) -> Vec<Second> {
+    let whole = window.rows().filter(|row| window.timeline.covered_secs(row.second) > 0.99);
+    let second = |row: &Row| Second {
+        records: row.counts.acked_records.max(row.counts.consumed_records),
+        p99_ns: row.response.p99_ns,
     };
-    let median_p99 = |rows: &[&Row]| {
-        let mut p99s: Vec<u64> = rows.iter().filter_map(|row| row.response.p99_ns).collect();
+    whole.map(second).collect()
+}
+
+fn thirds_agree(seconds: &[Second]) -> Option<bool> {
+    if seconds.len() < STEADY_ROWS_MIN {
+        return None;
+    }
+    let third = seconds.len() / 3;
+    let (first, last) = (&seconds[..third], &seconds[seconds.len() - third..]);
+    let records = |seconds: &[Second]| seconds.iter().map(|second| second.records).sum::<u64>() as f64;
+    let median_p99 = |seconds: &[Second]| {
+        let mut p99s: Vec<u64> = seconds.iter().filter_map(|second| second.p99_ns).collect();
         p99s.sort_unstable();
         p99s.get(p99s.len() / 2).map(|&ns| ns as f64)
     };
@@ -164,6 +209,24 @@ fn steady(window: &Window<'_>) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_late_warmup_is_told_from_a_run_that_never_gets_steady() {
+        let run = |warmup: usize, p99_ns: &dyn Fn(usize) -> u64| -> Vec<Second> {
+            let second = |index: usize| Second {
+                records: if index < warmup { 400 + index as u64 * 30 } else { 1_000 + (index * 7 % 5) as u64 },
+                p99_ns: Some(p99_ns(index)),
+            };
+            (0..60).map(second).collect()
+        };
+        let flat = |_| 2_000_000;
+        assert_eq!(late_warmup_length(&run(0, &flat)), None, "nothing to say of a steady run");
+        assert_eq!(late_warmup_length(&run(15, &flat)), Some(15));
+        let cooling = |index: usize| flat(index) + if index < 10 { 9_000_000 } else { 0 };
+        assert_eq!(late_warmup_length(&run(0, &cooling)), Some(10));
+        let growing = |index: usize| 2_000_000 + index as u64 * 100_000;
+        assert_eq!(late_warmup_length(&run(0, &growing)), None, "a queue that grows is no warm-up");
+    }
 
     #[test]
     fn a_growing_queue_is_told_from_one_stall_at_the_end() {

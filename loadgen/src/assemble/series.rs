@@ -3,6 +3,7 @@
 use crate::assemble::window::Window;
 use crate::collector::Row;
 use crate::evidence::Evidence;
+use crate::host::DiskBytes;
 use crate::result::Series;
 use crate::timeline::Timeline;
 use crate::usage::Usage;
@@ -50,6 +51,8 @@ pub(super) fn series(evidence: &Evidence, window: &Window<'_>) -> Series {
         broker_rss_bytes: latency(usage.has_broker, &|row| {
             usage.last(row).and_then(|usage| Some(usage.broker?.rss_bytes))
         }),
+        broker_disk_read_bytes_per_s: column(usage.has_disk, &|row| usage.disk(row, |disk| disk.read)),
+        broker_disk_written_bytes_per_s: column(usage.has_disk, &|row| usage.disk(row, |disk| disk.written)),
         loadgen_cpu_cores: column(true, &|row| usage.cores(row, |usage| Some(usage.loadgen?.cpu()))),
         steal_share: column(true, &|row| usage.pressure(row).and_then(|host| host.steal_share)),
         cpu_pressure_share: column(true, &|row| usage.pressure(row).and_then(|host| host.cpu_pressure_share)),
@@ -76,13 +79,15 @@ struct UsageRows<'e> {
     samples: &'e [Usage],
     timeline: Timeline,
     has_broker: bool,
+    has_disk: bool,
 }
 
 impl<'e> UsageRows<'e> {
     fn new(evidence: &'e Evidence, timeline: &Timeline) -> Self {
         let samples = evidence.usage.as_ref().map_or(&[][..], |usage| usage.samples());
         let has_broker = samples.iter().any(|usage| usage.broker.is_some());
-        Self { samples, timeline: *timeline, has_broker }
+        let has_disk = samples.iter().any(|usage| usage.broker.is_some_and(|broker| broker.disk.is_some()));
+        Self { samples, timeline: *timeline, has_broker, has_disk }
     }
 
     /// The look nearest to the end of the row's second, and the one before it.
@@ -94,6 +99,13 @@ impl<'e> UsageRows<'e> {
 
     fn last(&self, row: &Row) -> Option<&'e Usage> {
         self.pair(row).map(|(_, last)| last)
+    }
+
+    fn disk(&self, row: &Row, bytes: fn(&DiskBytes) -> u64) -> Option<f64> {
+        let (before, after) = self.pair(row)?;
+        let secs = (after.at_ns - before.at_ns) as f64 / 1e9;
+        let moved = after.broker?.disk?.since(&before.broker?.disk?);
+        Some(bytes(&moved) as f64 / secs.max(1e-3))
     }
 
     fn cores(&self, row: &Row, cpu: fn(&Usage) -> Option<std::time::Duration>) -> Option<f64> {

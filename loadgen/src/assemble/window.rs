@@ -148,9 +148,9 @@ impl<'e> Window<'e> {
     /// What the processes used.
     pub(super) fn resources(&self, evidence: &Evidence, summary: &Summary) -> Resources {
         let stream = summary.produce.as_ref().or(summary.consume.as_ref());
-        let bytes = stream.map_or(0, |stream| stream.bytes);
+        let (records, bytes) = stream.map_or((0, 0), |stream| (stream.records, stream.bytes));
         let usage = evidence.usage.as_ref();
-        usage.map(|usage| usage.between(self.timeline.measure_ns, self.to_ns, bytes)).unwrap_or_default()
+        usage.map(|usage| usage.between(self.timeline.measure_ns, self.to_ns, records, bytes)).unwrap_or_default()
     }
 
     /// The merged histograms, those with samples.

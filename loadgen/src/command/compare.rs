@@ -21,6 +21,18 @@ pub struct CompareOptions {
     /// Result files, folders with them, or patterns. The first side found is what the others are held against.
     #[arg(required = true, value_name = "PATHS")]
     pub paths: Vec<PathBuf>,
+    /// How the runs are arranged.
+    #[command(flatten)]
+    pub arrange: ArrangeOptions,
+    /// How the verdict is found and printed.
+    #[command(flatten)]
+    pub judge: JudgeOptions,
+}
+
+/// How runs are sorted into rows and columns.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Arrangement")]
+pub struct ArrangeOptions {
     /// What makes a row, by paths of the result file, as in workload.partitions; by default the load.
     #[arg(long, value_name = "KEYS", value_delimiter = ',', value_parser = Key::parse)]
     pub row: Vec<Key>,
@@ -33,9 +45,13 @@ pub struct CompareOptions {
     /// The column that the others are held against.
     #[arg(long, value_name = "COLUMN")]
     pub base: Option<String>,
-    /// How the verdict is found and printed.
-    #[command(flatten)]
-    pub judge: JudgeOptions,
+}
+
+impl ArrangeOptions {
+    /// The same for the library.
+    pub fn layout(&self) -> Layout {
+        Layout { row: self.row.clone(), column: self.col.clone(), filter: self.filter.clone(), base: self.base.clone() }
+    }
 }
 
 /// How a verdict is found and printed.
@@ -81,12 +97,7 @@ pub fn execute(options: &CompareOptions) -> Exit {
         run.series = None;
         run.histograms.clear();
     }
-    let layout = Layout {
-        row: options.row.clone(),
-        column: options.col.clone(),
-        filter: options.filter.clone(),
-        base: options.base.clone(),
-    };
+    let layout = options.arrange.layout();
     let mut grid = match Grid::new(&loaded.runs, &layout, &options.judge.settings()) {
         Ok(grid) => grid,
         Err(error) => return refuse(error, Exit::InvalidRun),

@@ -83,7 +83,15 @@ fn conclude(output: &OutputOptions, table: &Table, directory: &Path, exits: impl
 
 /// Says in one line why a run could not be made.
 pub fn refuse_run(error: &Error) -> Exit {
-    let invalid = matches!(error, Error::Workload(_) | Error::TooFewSamples { .. });
+    let invalid = matches!(
+        error,
+        Error::Workload(_)
+            | Error::TooFewSamples { .. }
+            | Error::Cores { .. }
+            | Error::CoresOfOthers
+            | Error::Password(_)
+            | Error::LoginWithFaults
+    );
     refuse(error, if invalid { Exit::InvalidRun } else { Exit::ToolError })
 }
 

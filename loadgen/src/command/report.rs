@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use crate::command::compare::ArrangeOptions;
 use crate::command::{Exit, refuse};
 use crate::compare::load;
-use crate::report::{html_page, html_report, write_whole};
+use crate::report::{html_page, html_report_by, write_whole};
 
 /// The options of `loadgen report`.
 #[derive(Debug, Clone, Args)]
@@ -16,6 +17,9 @@ pub struct ReportOptions {
     /// Result files, directories of them, or patterns such as 'results/*/r0*.json'.
     #[arg(required = true, value_name = "FILES")]
     pub files: Vec<PathBuf>,
+    /// How the runs are arranged.
+    #[command(flatten)]
+    pub arrange: ArrangeOptions,
     /// The page to write.
     #[arg(long, value_name = "FILE", default_value = "target/loadgen/report.html")]
     pub html: PathBuf,
@@ -28,8 +32,12 @@ pub fn execute(options: &ReportOptions) -> Exit {
         Err(error) => return refuse(error, Exit::ToolError),
     };
     let page = match loaded.runs.as_slice() {
-        [only] => html_page(only),
-        runs => html_report(runs),
+        [only] => Ok(html_page(only)),
+        runs => html_report_by(runs, &options.arrange.layout()),
+    };
+    let page = match page {
+        Ok(page) => page,
+        Err(error) => return refuse(error, Exit::InvalidRun),
     };
     if let Err(error) = write_page(&options.html, &page) {
         let message = format_args!("cannot write the report to {}: {error}", options.html.display());

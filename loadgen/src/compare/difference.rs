@@ -43,7 +43,8 @@ pub fn settings_of(run: &RunResult) -> BTreeMap<String, String> {
         let role = value.as_ref().ok().and_then(|host| host.get("role")?.as_str()).unwrap_or("host").to_owned();
         add(&format!("env.{role}"), value);
     }
-    settings.retain(|key, _| !VOLATILE.iter().any(|volatile| key.ends_with(volatile)));
+    // What an imported source does not tell has a placeholder, which is no value.
+    settings.retain(|key, _| run.knows(key) && !VOLATILE.iter().any(|volatile| key.ends_with(volatile)));
     settings
 }
 

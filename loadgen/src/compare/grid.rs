@@ -285,15 +285,20 @@ fn labels(rows: &[Vec<(String, String)>], sorted: &[Sorted<'_>], asked: bool) ->
     told(&kept).into_iter().map(words).collect()
 }
 
-/// A load in a few words.
+/// A load in a few words, as far as it is known.
 fn load_words(run: &RunResult) -> String {
     let workload = &run.workload;
     let rate = match workload.arrival.records_per_s {
         Some(rate) => format!("{} records/s", crate::report::count(rate.round() as u64)),
         None => "closed loop".into(),
     };
-    let partitions = workload.partitions.saturating_mul(workload.topics);
-    format!("{} B, {partitions}p, {rate}", workload.record_bytes)
+    let parts = [
+        ("workload.record_bytes", format!("{} B", workload.record_bytes)),
+        ("workload.partitions", format!("{}p", workload.partitions.saturating_mul(workload.topics))),
+        ("workload.arrival.kind", rate),
+    ];
+    let known: Vec<String> = parts.into_iter().filter(|(path, _)| run.knows(path)).map(|(_, text)| text).collect();
+    if known.is_empty() { "a load that its source does not tell".into() } else { known.join(", ") }
 }
 
 fn cell<'a>(sorted: &[Sorted<'a>], row: &[(String, String)], column: &str) -> Vec<&'a RunResult> {

@@ -74,8 +74,12 @@ fn why_no_sample(run: &RunResult) -> Option<String> {
 /// The class in words. How a broker writes does not change what an acknowledgement is worth, so it is no part of it.
 pub(super) fn durability(run: &RunResult) -> String {
     let durability = &run.target.durability;
+    if !run.knows("target.durability.acks") {
+        return "unknown durability".into();
+    }
     match durability.replication_factor {
         1 => durability.label().into(),
+        _ if !run.knows("target.durability.replication_factor") => durability.label().into(),
         replicas => format!("{}, {replicas} replicas", durability.label()),
     }
 }

@@ -23,6 +23,18 @@ pub struct ProcessReading {
     pub cpu_system: Duration,
     /// Resident memory.
     pub rss_bytes: u64,
+    /// What it had the disk do; absent where the kernel does not tell us of a process of somebody else's.
+    #[serde(default)]
+    pub disk: Option<DiskBytes>,
+}
+
+/// Bytes that a process caused to go to and from the disk; what a cache answered is not among them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskBytes {
+    /// From the disk.
+    pub read: u64,
+    /// To the disk, or dirty in the page cache and on the way there.
+    pub written: u64,
 }
 
 /// Counters of the whole system. What the kernel does not count (no PSI) is absent.
@@ -54,6 +66,7 @@ impl ProcessSampler {
             cpu_user: duration_of_ticks(stat.utime),
             cpu_system: duration_of_ticks(stat.stime),
             rss_bytes: stat.rss.saturating_mul(procfs::page_size()),
+            disk: self.process.io().ok().map(|io| DiskBytes { read: io.read_bytes, written: io.write_bytes }),
         })
     }
 }
@@ -71,6 +84,7 @@ impl ProcessReading {
             cpu_user: self.cpu_user.saturating_add(other.cpu_user),
             cpu_system: self.cpu_system.saturating_add(other.cpu_system),
             rss_bytes: self.rss_bytes.saturating_add(other.rss_bytes),
+            disk: self.disk.map(|disk| disk.plus(&other.disk.unwrap_or_default())),
         }
     }
 
@@ -81,7 +95,22 @@ impl ProcessReading {
             cpu_user: self.cpu_user.saturating_sub(earlier.cpu_user),
             cpu_system: self.cpu_system.saturating_sub(earlier.cpu_system),
             rss_bytes: self.rss_bytes,
+            disk: self.disk.zip(earlier.disk).map(|(now, earlier)| now.since(&earlier)),
         }
+    }
+}
+
+impl DiskBytes {
+    /// Of two processes.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        Self { read: self.read.saturating_add(other.read), written: self.written.saturating_add(other.written) }
+    }
+
+    /// What was moved since an earlier reading.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        Self { read: self.read.saturating_sub(earlier.read), written: self.written.saturating_sub(earlier.written) }
     }
 }
 
@@ -147,6 +176,19 @@ mod tests {
             }
         };
         assert!(after.cpu() >= Duration::from_millis(1), "{sum}");
+    }
+
+    #[test]
+    fn what_this_process_writes_is_counted() {
+        let sampler = ProcessSampler::of_self().expect("procfs is mounted");
+        // A kernel without task accounting, or a foreign process, has no figures, and then nothing is claimed.
+        let Some(before) = sampler.read().expect("this process lives").disk else { return };
+        // The build directory is a disk, where the temporary directory may be memory.
+        let mut file = tempfile::tempfile_in(env!("CARGO_MANIFEST_DIR")).expect("a file");
+        std::io::Write::write_all(&mut file, &[7; 1 << 20]).expect("written");
+        file.sync_all().expect("flushed");
+        let after = sampler.read().and_then(|reading| reading.disk).expect("as before");
+        assert!(after.since(&before).written >= 1 << 20, "{before:?} {after:?}");
     }
 
     #[test]

@@ -132,9 +132,16 @@ impl Accumulator {
         true
     }
 
-    /// Appends a record to the last batch of its partition, which [`Self::close_if_full`] has looked at, or to a new one.
-    pub(super) fn append(&mut self, draft: &Draft<'_>) {
-        if self.lines[draft.partition as usize].back().is_none_or(|batch| batch.is_full) {
+    /// No batch of the partition takes more.
+    pub(super) fn has_no_open_batch(&self, partition: u32) -> bool {
+        self.lines[partition as usize].back().is_none_or(|batch| batch.is_full)
+    }
+
+    /// Appends a record to the last batch of its partition, which [`Self::close_if_full`] has looked at, or to a new one. Gives the
+    /// bytes that it takes, those of a new batch's header included.
+    pub(super) fn append(&mut self, draft: &Draft<'_>) -> usize {
+        let bytes_before = self.bytes;
+        if self.has_no_open_batch(draft.partition) {
             self.open(draft);
         }
         let line = &mut self.lines[draft.partition as usize];
@@ -145,6 +152,7 @@ impl Accumulator {
         self.bytes += after - before;
         let leader = &mut self.leaders[self.led_by[draft.partition as usize]];
         leader.fullest_bytes = leader.fullest_bytes.max(after);
+        self.bytes - bytes_before
     }
 
     /// Whether the leader has a batch that need not wait any longer; with `hurry`, any batch.
@@ -168,9 +176,8 @@ impl Accumulator {
         (left / record_bytes(0, key_bytes, value_bytes_max)).max(1)
     }
 
-    /// Moves the oldest batch of each of the leader's partitions into the request, oldest first, as long as they fit. Calls `taken` with
-    /// the partition of each.
-    pub(super) fn drain(&mut self, leader: usize, request: &mut Request, mut taken: impl FnMut(u32)) {
+    /// Moves the oldest batch of each of the leader's partitions into the request, oldest first, as long as they fit.
+    pub(super) fn drain(&mut self, leader: usize, request: &mut Request) {
         self.requests_begun += 1;
         let mut kept = Vec::new();
         while let Some(ticket) = self.leaders[leader].waiting.pop_front() {
@@ -190,7 +197,6 @@ impl Accumulator {
             self.taken_by[partition] = self.requests_begun;
             if let Some(batch) = line.pop_front() {
                 self.hand_over(leader, ticket.partition, batch, request);
-                taken(ticket.partition);
             }
         }
         let leader = &mut self.leaders[leader];

@@ -8,6 +8,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::accumulator::{Accumulator, BatchLimits, Draft};
 use super::codec::Codec;
+use super::stay::Stay;
 use super::{Producer, ProducerSettings};
 use crate::error::Error;
 use crate::filler::FillerPool;
@@ -38,6 +39,8 @@ pub(super) struct ByPartition {
     accumulator: Accumulator,
     /// Where records without a key go now.
     sticky: u32,
+    /// How long they will.
+    stay: Stay,
 }
 
 /// Draws records: size, key, filler.
@@ -67,6 +70,7 @@ impl ByPartition {
             source: RecordSource::new(index, workload, pool),
             accumulator,
             sticky: (index as usize % topic.leaders.len()) as u32,
+            stay: Stay::new(workload.seed, index),
         })
     }
 
@@ -155,15 +159,18 @@ impl Producer {
 
     /// Draws the next record and appends it; the partition whose batch it found full.
     fn add_record(&mut self, by: &mut ByPartition, intended_ns: u64, now_ns: u64) -> Option<u32> {
-        let ByPartition { source, accumulator, sticky } = by;
+        let ByPartition { source, accumulator, sticky, stay } = by;
+        let batch_bytes = self.settings.workload.batch_bytes;
         let partitions = self.settings.topic.leaders.len() as u32;
         let value_bytes = source.sizes.draw(&mut source.random) as usize;
         let key = source.keys.as_mut().map(|keys| keys.draw(&mut source.random));
         let mut partition = key.map_or(*sticky, |key| partition_of(key, partitions));
         let full = accumulator.close_if_full(partition, key.map(<[u8]>::len), value_bytes).then_some(partition);
-        if full.is_some() && key.is_none() {
-            *sticky = (*sticky + 1) % partitions;
+        if key.is_none() && accumulator.has_no_open_batch(partition) && stay.is_over(batch_bytes) {
+            *sticky = stay.next(partitions as usize) as u32;
             partition = *sticky;
+            // The batch of a stay that was cut short may be there still, with no room for this record.
+            accumulator.close_if_full(partition, None, value_bytes);
         }
         let sequence = self.report.ledgers[partition as usize].produced;
         let stamp = Stamp { run: self.settings.run, producer: self.index, partition, sequence, intended_ns };
@@ -172,7 +179,10 @@ impl Producer {
         stamp.write(&mut source.value);
         let timestamp_ms = self.settings.clock.unix_ms(now_ns);
         let draft = Draft { partition, key, value: &source.value, intended_ns, sequence, timestamp_ms };
-        accumulator.append(&draft);
+        let bytes = accumulator.append(&draft);
+        if draft.key.is_none() {
+            stay.note(bytes);
+        }
         source.value.clear();
         self.report.ledgers[partition as usize].produced += 1;
         self.records_left -= 1;
@@ -184,19 +194,14 @@ impl Producer {
         let hurry = self.closing || self.records_left == 0;
         for broker in 0..self.links.len() {
             while self.links[broker].has_room(self.settings.workload.in_flight) {
-                let Some(ByPartition { accumulator, sticky, .. }) = &mut self.by_partition else { return Ok(()) };
+                let Some(ByPartition { accumulator, .. }) = &mut self.by_partition else { return Ok(()) };
                 if !accumulator.is_ready(broker, now_ns, hurry) {
                     break;
                 }
                 let link = &mut self.links[broker];
                 let mut request = link.take_spare();
                 request.begin(&self.template);
-                let partitions = self.settings.topic.leaders.len() as u32;
-                let mut was_sticky = false;
-                accumulator.drain(broker, &mut request, |partition| was_sticky |= partition == *sticky);
-                if was_sticky {
-                    *sticky = (*sticky + 1) % partitions;
-                }
+                accumulator.drain(broker, &mut request);
                 let sent = link.send(request, &self.settings.clock);
                 self.endure(broker, sent)?;
                 if self.settings.workload.acks == Acks::None {

@@ -5,9 +5,10 @@ use std::fmt;
 use std::sync::mpsc::SyncSender;
 
 use protocol::error_code::ErrorCode;
-use protocol::messages::produce::ProduceResponse;
+use protocol::messages::produce::{PartitionProduceResponse, ProduceResponse};
 use serde::{Deserialize, Serialize};
 
+use super::answered_offsets::AnsweredOffsets;
 use crate::error::{Error, error_name};
 use crate::integrity::AckLedger;
 use crate::ledger::AckedRange;
@@ -47,6 +48,9 @@ pub struct ProducerReport {
     pub journal: Option<SyncSender<AckedRange>>,
     /// For each partition.
     pub ledgers: Vec<AckLedger>,
+    /// For each partition, where its batches were said to be.
+    #[serde(default)]
+    pub offsets: Vec<AnsweredOffsets>,
     /// Failed records by their failure, all phases.
     #[serde(with = "pairs")]
     pub errors: BTreeMap<Failure, u64>,
@@ -73,8 +77,10 @@ impl ProducerReport {
     /// Whether a batch was refused for a reason that passes; if so, these are counted.
     pub(super) fn note_passing_refusals(&mut self, request: &Request, response: &ProduceResponse<'_>) -> bool {
         let mut found = false;
-        for (_, _, code) in answers(request, response) {
-            let passing = code.filter(|&code| ErrorCode::from_code(code).is_some_and(ErrorCode::is_retriable));
+        for (_, _, answer) in answers(request, response) {
+            let passing = answer
+                .map(|answer| answer.error_code)
+                .filter(|&code| ErrorCode::from_code(code).is_some_and(ErrorCode::is_retriable));
             if let Some(code) = passing {
                 *self.retried.entry(code).or_default() += 1;
                 found = true;
@@ -123,10 +129,12 @@ impl ProducerReport {
             counts.produce_requests += 1;
             counts.produce_in_flight_ns += now_ns.saturating_sub(request.sent_ns);
         }
-        for (batch, runs, code) in answers(request, response) {
-            match code.ok_or("a partition is missing")? {
+        for (batch, runs, answer) in answers(request, response) {
+            let answer = answer.ok_or("a partition is missing")?;
+            match answer.error_code {
                 // The second answer to a batch that was stored the first time.
                 0 | DUPLICATE_SEQUENCE_NUMBER => {
+                    self.offsets[batch.partition as usize].note(answer.base_offset, batch.records);
                     let end = batch.first_sequence + u64::from(batch.records);
                     self.ledgers[batch.partition as usize].acked.push(batch.first_sequence, end);
                     self.acked_records += u64::from(batch.records);
@@ -163,11 +171,11 @@ mod pairs {
     }
 }
 
-/// The batches of a request, each with the runs of its records' intended times and its error code in the answer.
-fn answers<'r>(
-    request: &'r Request,
-    response: &'r ProduceResponse<'_>,
-) -> impl Iterator<Item = (&'r BatchSpan, &'r [(u64, u32)], Option<i16>)> {
+/// A batch, the runs of its records' intended times, and what was said of its partition.
+type Answered<'r> = (&'r BatchSpan, &'r [(u64, u32)], Option<&'r PartitionProduceResponse<'r>>);
+
+/// The batches of a request with their answers.
+fn answers<'r>(request: &'r Request, response: &'r ProduceResponse<'r>) -> impl Iterator<Item = Answered<'r>> {
     let answers = || response.responses.iter().flat_map(|topic| &topic.partition_responses);
     // Brokers answer in the order of the request; one that does not is searched.
     let mut in_order = answers();
@@ -175,7 +183,7 @@ fn answers<'r>(
         let partition = batch.partition as i32;
         let answer = in_order.next().filter(|answer| answer.index == partition);
         let answer = answer.or_else(|| answers().find(|answer| answer.index == partition));
-        (batch, runs, answer.map(|answer| answer.error_code))
+        (batch, runs, answer)
     })
 }
 

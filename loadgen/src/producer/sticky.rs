@@ -1,4 +1,12 @@
-//! Records without keys: one partition at a time until its batch is full or has lingered, as Kafka's sticky partitioner has it.
+//! Records without keys: one partition at a time, as Kafka's sticky partitioner has it.
+//!
+//! A modelled producer with a schedule does what the Java client does (KIP-794, and its sender):
+//! - a full batch is found out by the record that does not fit, and leaves with it;
+//! - the next partition is drawn when `batch.size` bytes have gone to this one and its batch is full. Sixteen records of 1,000 bytes
+//!   fill a batch of 16,384 and are less, so that a second batch of this partition follows;
+//! - a batch that has lingered takes along what is open for the same leader, and does not end the stay.
+//!
+//! In a closed loop, and in raw mode, which models nobody, batches leave when they are full and go round the partitions.
 
 use crate::error::Error;
 use crate::payload::{PayloadWriter, Stamp};
@@ -70,29 +78,56 @@ impl Producer {
             stamp.sequence += count;
             left -= count;
         }
+        self.is_followed |= stamp.sequence > ledger.produced;
         self.records_left -= stamp.sequence - ledger.produced;
         ledger.produced = stamp.sequence;
     }
 
-    /// Moves on to the next partition when the batch takes no more, and sends when it may.
+    /// Closes the batch that takes no more and settles where the next record goes. Sends the request when nothing is to follow into it.
     pub(super) fn close_if_full(&mut self, recorder: &mut Recorder) -> Result<(), Error> {
         let broker = self.settings.topic.leaders[self.partition];
         let Some(open) = &mut self.links[broker].open else { return Ok(()) };
         if open.room(self.settings.workload.value_bytes_max(), &self.template) > 0 && self.records_left > 0 {
             return Ok(());
         }
+        self.stay.note(open.open_batch_bytes().unwrap_or(0));
         open.close_batch(true);
-        self.partition = (self.partition + 1) % self.settings.topic.leaders.len();
-        if self.links[broker].has_room(self.settings.workload.in_flight) {
-            self.dispatch(broker, recorder)?;
+        let has_room = self.links[broker].has_room(self.settings.workload.in_flight);
+        if self.waits_for_follower() {
+            self.is_followed = false;
+            // While nothing may leave, the client would put a second batch of a partition in line; a request has one of each.
+            if self.stay.is_over(self.settings.workload.batch_bytes) || !has_room {
+                self.partition = self.stay.next(self.settings.topic.leaders.len());
+            }
+            return Ok(());
         }
-        Ok(())
+        self.partition = (self.partition + 1) % self.settings.topic.leaders.len();
+        if has_room { self.dispatch(broker, recorder) } else { Ok(()) }
+    }
+
+    /// A full batch leaves with the record that did not fit into it.
+    pub(super) fn waits_for_follower(&self) -> bool {
+        self.schedule.is_some() && self.template.raw().is_none() && self.records_left > 0 && !self.closing
+    }
+
+    /// A batch leaves that could have taken more; in a closed loop its partition has had its turn.
+    pub(super) fn note_cut_short(&mut self, bytes: usize) {
+        let partitions = self.settings.topic.leaders.len();
+        if !self.waits_for_follower() {
+            self.partition = (self.partition + 1) % partitions;
+            return;
+        }
+        self.stay.note(bytes);
+        if self.stay.is_over(self.settings.workload.batch_bytes) {
+            self.partition = self.stay.next(partitions);
+        }
     }
 
     /// The first record of a batch has the whole linger to wait, unless the batch is full before.
     pub(super) fn wake_for_new_batch_ns(&self, schedule: &Schedule) -> u64 {
         let workload = &self.settings.workload;
-        let records = (workload.batch_bytes / workload.value_bytes_max()).max(1);
+        let records =
+            (workload.batch_bytes / workload.value_bytes_max()).max(1) + usize::from(self.waits_for_follower());
         let linger_end_ns = schedule.peek_ns().saturating_add(workload.linger.as_nanos() as u64);
         linger_end_ns.min(schedule.estimate_ns(records))
     }

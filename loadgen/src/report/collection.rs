@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::chart::Ink;
-use super::facts::flattened;
+use super::facts::{flattened, known_part};
 use super::table::load_line;
 use super::units::{binary_bytes, count, decimal, megabytes_per_s};
+use crate::compare::{Key, Layout};
 use crate::result::{RunResult, Workload};
 
 /// Settings that the name of a load tells at most.
@@ -40,29 +41,43 @@ impl<'a> Collection<'a> {
     /// Sides in the order in which they are given, the first being what others are held against; repeats by their
     /// start. A run given twice counts once.
     pub(super) fn of(results: &'a [RunResult]) -> Self {
+        Self::arranged(results, &Layout::default())
+    }
+
+    /// The same with rows, columns and filters as comparisons have them. What a layout names and nobody has is refused by the comparison.
+    pub(super) fn arranged(results: &'a [RunResult], layout: &Layout) -> Self {
         let labelled = results.iter().any(|run| run.label.is_some());
+        let mut placed: Vec<Placed<'_>> = results.iter().filter_map(|run| placed(run, layout, labelled)).collect();
         let mut sides: Vec<String> = Vec::new();
-        for side in results.iter().map(|run| side_name(run, labelled)) {
-            if !sides.contains(&side) {
-                sides.push(side);
+        for one in &placed {
+            if !sides.contains(&one.side) {
+                sides.push(one.side.clone());
             }
         }
-        let mut runs: Vec<&RunResult> = results.iter().collect();
-        runs.sort_by(|a, b| (&a.started_utc, &a.id).cmp(&(&b.started_utc, &b.id)));
-        runs.dedup_by(|a, b| a.id == b.id && a.started_utc == b.started_utc && a.label == b.label);
-        let mut loads: Vec<(String, &Workload)> = Vec::new();
-        for run in &runs {
-            let load = load_key(&run.workload);
-            if loads.iter().all(|(known, _)| *known != load) {
-                loads.push((load, &run.workload));
+        if let Some(base) = layout.base.as_ref().and_then(|base| sides.iter().position(|side| side == base)) {
+            sides[..=base].rotate_right(1);
+        }
+        placed.sort_by(|a, b| (&a.run.started_utc, &a.run.id).cmp(&(&b.run.started_utc, &b.run.id)));
+        placed.dedup_by(|a, b| {
+            (&a.run.id, &a.run.started_utc, &a.run.label) == (&b.run.id, &b.run.started_utc, &b.run.label)
+        });
+        let mut loads: Vec<(String, &RunResult)> = Vec::new();
+        for one in &placed {
+            if loads.iter().all(|(known, _)| *known != one.load) {
+                loads.push((one.load.clone(), one.run));
             }
         }
         loads.sort_by(|a, b| {
             let size = |load: &Workload| (load.partitions, load.record_bytes, load.producers, load.consumers);
-            offered(a.1).total_cmp(&offered(b.1)).then_with(|| (size(a.1), &a.0).cmp(&(size(b.1), &b.0)))
+            let (a, b) = ((&a.1.workload, &a.0), (&b.1.workload, &b.0));
+            offered(a.0).total_cmp(&offered(b.0)).then_with(|| (size(a.0), a.1).cmp(&(size(b.0), b.1)))
         });
-        let names = load_names(&loads.iter().map(|(_, workload)| *workload).collect::<Vec<_>>());
-        let groups = grouped(&runs, &sides, &loads, &names);
+        let names = if layout.row.is_empty() {
+            load_names(&loads.iter().map(|(_, run)| *run).collect::<Vec<_>>())
+        } else {
+            loads.iter().map(|(load, _)| load.clone()).collect()
+        };
+        let groups = grouped(&placed, &sides, &loads, &names);
         Self { sides, loads: names, groups }
     }
 
@@ -95,6 +110,37 @@ pub(super) fn offered(workload: &Workload) -> f64 {
     workload.arrival.records_per_s.unwrap_or(f64::INFINITY)
 }
 
+/// A run and where it stands on the page.
+struct Placed<'a> {
+    run: &'a RunResult,
+    side: String,
+    load: String,
+}
+
+/// Nothing for a run that the filters leave out.
+fn placed<'a>(run: &'a RunResult, layout: &Layout, labelled: bool) -> Option<Placed<'a>> {
+    if layout.row.is_empty() && layout.column.is_empty() && layout.filter.is_empty() {
+        return Some(Placed { run, side: side_name(run, labelled), load: load_key(&run.workload) });
+    }
+    let json = serde_json::to_value(run).unwrap_or_default();
+    if !layout.filter.iter().all(|filter| filter.takes(&json)) {
+        return None;
+    }
+    let value = |key: &Key| key.value(&json).unwrap_or_else(|| "(none)".into());
+    let side = if layout.column.is_empty() {
+        side_name(run, labelled)
+    } else {
+        layout.column.iter().map(value).collect::<Vec<_>>().join(" ")
+    };
+    let load = if layout.row.is_empty() {
+        load_key(&run.workload)
+    } else {
+        let named = |key: &Key| format!("{}={}", key.as_str().trim_start_matches("workload."), value(key));
+        layout.row.iter().map(named).collect::<Vec<_>>().join(" ")
+    };
+    Some(Placed { run, side, load })
+}
+
 /// As comparisons name their columns: the label, or what was measured where nobody gave one.
 fn side_name(run: &RunResult, labelled: bool) -> String {
     let version = run.target.version.as_deref().map_or_else(String::new, |version| format!(" {version}"));
@@ -115,20 +161,16 @@ fn load_key(workload: &Workload) -> String {
 }
 
 fn grouped<'a>(
-    runs: &[&'a RunResult],
+    placed: &[Placed<'a>],
     sides: &[String],
-    loads: &[(String, &Workload)],
+    loads: &[(String, &RunResult)],
     names: &[String],
 ) -> Vec<Group<'a>> {
-    let labelled = runs.iter().any(|run| run.label.is_some());
-    let place = |run: &RunResult| (load_key(&run.workload), side_name(run, labelled));
-    let placed: Vec<((String, String), &RunResult)> = runs.iter().map(|run| (place(run), *run)).collect();
     let mut groups = Vec::new();
     for (load, (key, _)) in loads.iter().enumerate() {
         for (side, side_text) in sides.iter().enumerate() {
-            let is_member = |(of_load, of_side): &(String, String)| of_load == key && of_side == side_text;
             let members: Vec<&RunResult> =
-                placed.iter().filter(|(place, _)| is_member(place)).map(|(_, run)| *run).collect();
+                placed.iter().filter(|one| one.load == *key && one.side == *side_text).map(|one| one.run).collect();
             if members.is_empty() {
                 continue;
             }
@@ -144,8 +186,9 @@ fn grouped<'a>(
 }
 
 /// Names that tell loads apart, and nothing more.
-fn load_names(workloads: &[&Workload]) -> Vec<String> {
-    let described: Vec<BTreeMap<String, Value>> = workloads.iter().map(flattened).collect();
+fn load_names(runs: &[&RunResult]) -> Vec<String> {
+    let known = |run: &&RunResult| flattened(&known_part(run, "workload", &run.workload));
+    let described: Vec<BTreeMap<String, Value>> = runs.iter().map(known).collect();
     let differs = |key: &String| described.iter().any(|load| load.get(key) != described[0].get(key));
     let mut keys: Vec<String> = described.iter().flat_map(|load| load.keys().cloned()).collect();
     keys.sort();
@@ -153,10 +196,10 @@ fn load_names(workloads: &[&Workload]) -> Vec<String> {
     keys.retain(|key| key != "seed" && key != "arrival kind" && differs(key));
     // The rate comes first: it is what loads differ by most often.
     keys.sort_by_key(|key| !key.starts_with("arrival"));
-    let names = workloads.iter().zip(&described).map(|(workload, load)| {
+    let names = runs.iter().zip(&described).map(|(run, load)| {
         let parts: Vec<String> =
-            keys.iter().take(NAME_PARTS_MAX).map(|key| part(workload, key, load.get(key))).collect();
-        if parts.is_empty() { short_load(workload) } else { parts.join(", ") }
+            keys.iter().take(NAME_PARTS_MAX).map(|key| part(&run.workload, key, load.get(key))).collect();
+        if parts.is_empty() { short_load(&run.workload) } else { parts.join(", ") }
     });
     names.collect()
 }
@@ -179,6 +222,8 @@ fn part(workload: &Workload, key: &str, value: Option<&Value>) -> String {
 
 fn short_load(workload: &Workload) -> String {
     match workload.arrival.records_per_s {
+        // An imported source may tell the rate and not the size.
+        Some(records_per_s) if workload.record_bytes == 0 => format!("{} records/s", decimal(records_per_s)),
         Some(records_per_s) => megabytes_per_s(records_per_s * f64::from(workload.record_bytes)),
         None => "closed loop".into(),
     }

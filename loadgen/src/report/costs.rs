@@ -8,21 +8,30 @@ use super::scale::Scale;
 use super::series_chart::trimmed;
 use super::strip::{Dot, END, Row, START, Shape, Strips};
 use super::units::{decimal, duration_ns};
-use crate::result::{Latency, Percentile, RunResult};
+use crate::result::{Latency, Percentile, ProcessResources, RunResult};
 use crate::statistics::median;
 
 /// A figure of a run with its heading and unit.
 type Cost = (&'static str, &'static str, fn(&RunResult) -> Option<f64>);
 
-const COSTS: [Cost; 4] = [
+const COSTS: [Cost; 6] = [
     ("Broker CPU", "s/GB", |run| run.resources.broker.as_ref()?.cpu_s_per_gb),
-    ("Broker CPU", "µs/record", |run| {
-        let records = run.summary.produce.as_ref().or(run.summary.consume.as_ref())?.records;
-        (records > 0).then_some(run.resources.broker.as_ref()?.cpu_secs() * 1e6 / records as f64)
-    }),
+    ("Broker CPU", "µs/record", |run| cpu_us_per_record(run, run.resources.broker.as_ref()?)),
     ("Broker memory, largest", "MiB", |run| Some(run.resources.broker.as_ref()?.rss_max_bytes? as f64 / 1_048_576.0)),
+    ("Broker's disk, written", "bytes a byte of payload", |run| {
+        let bytes = run.summary.produce.as_ref()?.bytes;
+        let written = run.resources.broker.as_ref()?.disk_written_bytes?;
+        (bytes > 0).then(|| written as f64 / bytes as f64)
+    }),
     ("Generator CPU", "s/GB", |run| run.resources.loadgen.as_ref()?.cpu_s_per_gb),
+    ("Generator CPU", "µs/record", |run| cpu_us_per_record(run, run.resources.loadgen.as_ref()?)),
 ];
+
+/// As the result has it; of results from before it was a figure of theirs, from the others.
+fn cpu_us_per_record(run: &RunResult, process: &ProcessResources) -> Option<f64> {
+    let records = run.summary.produce.as_ref().or(run.summary.consume.as_ref())?.records;
+    process.cpu_us_per_record.or_else(|| (records > 0).then(|| process.cpu_secs() * 1e6 / records as f64))
+}
 
 /// A latency with its name and the form of its mark.
 type Part = (&'static str, Shape, fn(&RunResult) -> Option<&Latency>);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::collection::Collection;
-use super::facts::{flattened, leaf_text};
+use super::facts::{flattened, known_part, leaf_text};
 use super::markup::Markup;
 use crate::result::RunResult;
 
@@ -74,8 +74,8 @@ fn facts_of(run: &RunResult) -> BTreeMap<String, Value> {
     for host in &run.env {
         add("machine", flattened(host));
     }
-    add("target", flattened(&run.target));
-    add("load", flattened(&run.workload));
+    add("target", flattened(&known_part(run, "target", &run.target)));
+    add("load", flattened(&known_part(run, "workload", &run.workload)));
     add("generator", flattened(&run.loadgen));
     facts
 }

@@ -12,13 +12,22 @@ use crate::result::RunResult;
 pub(super) fn push_facts(page: &mut Markup, result: &RunResult) {
     page.raw("<section><h2>Command</h2><pre>").text(shell_line(&result.command)).raw("</pre></section>\n");
     page.raw("<div class=\"facts\">");
-    push_section(page, "Load", &facts_of(&result.workload));
-    push_section(page, "Target", &facts_of(&result.target));
-    push_section(page, "Integrity", &facts_of(&result.integrity));
+    push_section(page, "Load", &facts_of(&known_part(result, "workload", &result.workload)));
+    push_section(page, "Target", &facts_of(&known_part(result, "target", &result.target)));
+    push_section(page, "Integrity", &facts_of(&known_part(result, "integrity", &result.integrity)));
     for host in &result.env {
         push_section(page, "Machine", &facts_of(host));
     }
     page.raw("</div>\n");
+}
+
+/// A part of a result without what its source does not tell.
+pub(super) fn known_part(result: &RunResult, name: &str, part: &impl serde::Serialize) -> Value {
+    match &result.imported {
+        None => serde_json::to_value(part).unwrap_or_default(),
+        // Written whole, a result leaves out what it does not know.
+        Some(_) => serde_json::to_value(result).map(|mut whole| whole[name].take()).unwrap_or_default(),
+    }
 }
 
 /// The command as a shell would take it again.

@@ -19,9 +19,11 @@ use super::rate_curve::rate_curve;
 use super::run_table;
 use super::series_chart;
 use super::sweep_chart::sweep_charts;
-use super::table::{latency_rows, load_line, percentile_text, resources_line, target_line};
+use super::table::{
+    cores_line, durability_line, latency_rows, load_line, percentile_text, resources_line, target_line,
+};
 use super::units::{binary_bytes, count, decimal, duration_ns, megabytes_per_s, percent};
-use crate::compare::{Grid, Layout, Settings};
+use crate::compare::{Grid, GridError, Layout, Settings};
 use crate::result::{Percentile, RunResult};
 
 /// Groups whose curves share a chart; with more, lines could not be told apart.
@@ -57,41 +59,51 @@ pub fn html_page(result: &RunResult) -> String {
 /// The page of many runs: repeats, sides of a comparison, points of a curve or a sweep, a history, or all of them. The
 /// same results give the same bytes, in whatever order they come.
 pub fn html_report(results: &[RunResult]) -> String {
-    let collection = Collection::of(results);
-    let title = title(&collection);
+    let grid = Grid::new(results, &Layout::default(), &Settings::default()).ok();
+    report_of(&Collection::of(results), grid)
+}
+
+/// The same with rows, columns and filters as comparisons have them.
+pub fn html_report_by(results: &[RunResult], layout: &Layout) -> Result<String, GridError> {
+    let grid = Grid::new(results, layout, &Settings::default())?;
+    Ok(report_of(&Collection::arranged(results, layout), Some(grid)))
+}
+
+fn report_of(collection: &Collection<'_>, grid: Option<Grid>) -> String {
+    let title = title(collection);
     let mut page = Page::new(&format!("{title} · loadgen"), false);
-    page.html().raw("<header><h1>").text(&title).raw("</h1><p>").text(subtitle(&collection)).raw("</p>");
-    overview::push_classes(page.html(), &collection);
+    page.html().raw("<header><h1>").text(&title).raw("</h1><p>").text(subtitle(collection)).raw("</p>");
+    overview::push_classes(page.html(), collection);
     page.html().raw("</header>\n");
-    let grid = Grid::new(results, &Layout::default(), &Settings::default()).ok().filter(|grid| grid.columns.len() > 1);
-    overview::push_statements(page.html(), &collection, grid.as_ref());
-    page.html().append(&run_table::section(&collection));
+    let grid = grid.filter(|grid| grid.columns.len() > 1);
+    overview::push_statements(page.html(), collection, grid.as_ref());
+    page.html().append(&run_table::section(collection));
     if let Some(grid) = &grid {
-        match forest_plot::sections(&collection, grid).as_slice() {
+        match forest_plot::sections(collection, grid).as_slice() {
             [only] => {
                 page.html().append(only);
             }
             sections => page.push_grid(&[], sections),
         }
-        dot_plot::push_sections(page.html(), &collection, grid);
+        dot_plot::push_sections(page.html(), collection, grid);
     }
-    for plot in history_charts(&collection) {
+    for plot in history_charts(collection) {
         page.push_plot(&plot);
     }
-    if let Some(curve) = rate_curve(&collection) {
+    if let Some(curve) = rate_curve(collection) {
         page.push_plot(&curve);
     }
-    page.push_grid(&sweep_charts(&collection), &[]);
-    push_panels(&mut page, &collection);
+    page.push_grid(&sweep_charts(collection), &[]);
+    push_panels(&mut page, collection);
     if let Some(parts) = parts_section(&collection.groups) {
         page.html().append(&parts);
     }
     page.push_grid(&[], &cost_sections(&collection.groups));
-    if let Some(environment) = environment_table::section(&collection) {
+    if let Some(environment) = environment_table::section(collection) {
         page.html().append(&environment);
     }
-    overview::push_commands(page.html(), &collection);
-    page.finish(&overview::footer(&collection))
+    overview::push_commands(page.html(), collection);
+    page.finish(&overview::footer(collection))
 }
 
 /// Curves and charts over time: a panel for each load when sides are compared, else for as many loads as one chart
@@ -138,7 +150,11 @@ fn panel_name(collection: &Collection<'_>, groups: &[&Group<'_>]) -> String {
 fn push_header(page: &mut Markup, result: &RunResult) {
     page.raw("<header><h1>").text(target_line(result)).raw("</h1><p>");
     page.text(load_line(result)).raw(" · ").text(&result.started_utc).raw("</p><p class=\"class\"><b>Durability:</b> ");
-    page.text(result.target.durability.label()).raw("</p></header>\n");
+    page.text(durability_line(result));
+    if let Some(cores) = cores_line(result) {
+        page.raw(" · <b>Cores:</b> ").text(cores);
+    }
+    page.raw("</p></header>\n");
 }
 
 fn push_statements(page: &mut Markup, result: &RunResult) {
@@ -203,7 +219,9 @@ fn push_figures(page: &mut Markup, result: &RunResult) {
     }
     if let Some(broker) = &result.resources.broker {
         if let Some(cpu) = broker.cpu_s_per_gb {
-            push_figure(page, "", "Broker CPU per GB", &format!("{} s", decimal(cpu)), "user and system");
+            let per_record = broker.cpu_us_per_record.map(|cpu| format!("{} µs a record", decimal(cpu)));
+            let aside = per_record.unwrap_or_else(|| "user and system".into());
+            push_figure(page, "", "Broker CPU per GB", &format!("{} s", decimal(cpu)), &aside);
         }
         if let Some(max) = broker.rss_max_bytes {
             let idle = broker.rss_idle_bytes.map(|idle| format!("{} idle", binary_bytes(idle)));

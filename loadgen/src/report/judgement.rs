@@ -159,6 +159,7 @@ fn faults_in_words(result: &RunResult) -> String {
         (integrity.out_of_order, "out of order"),
         (integrity.corrupt, "corrupt"),
         (integrity.phantom, "phantom"),
+        (integrity.wrong_offsets, "wrong offsets"),
     ]
     .into_iter()
     .filter(|(number, _)| *number > 0)

@@ -66,6 +66,12 @@ const ERRORS: Measure =
 const BROKER_CPU: Measure = measure!("broker-cpu", "Broker processor", "cores", broker_cpu_cores per 1.0);
 const LOADGEN_CPU: Measure = measure!("loadgen-cpu", "Generator processor", "cores", loadgen_cpu_cores per 1.0);
 const MEMORY: Measure = measure!("memory", "Broker memory", "MiB resident", bytes broker_rss_bytes per BYTES_PER_MIB);
+const DISK_WRITTEN: Measure =
+    measure!("disk-written", "Broker's disk, written", "MB/s", broker_disk_written_bytes_per_s per BYTES_PER_MB);
+const DISK_READ: Measure = Measure {
+    only_when_present: true,
+    ..measure!("disk-read", "Broker's disk, read", "MB/s", broker_disk_read_bytes_per_s per BYTES_PER_MB)
+};
 const CPU_PRESSURE: Measure =
     measure!("cpu-pressure", "Waits for a processor", "% of time", cpu_pressure_share per PERCENT);
 const IO_PRESSURE: Measure = measure!("io-pressure", "Waits for the disk", "% of time", io_pressure_share per PERCENT);
@@ -75,7 +81,7 @@ const STEAL: Measure = Measure {
 };
 
 /// Every measure of the charts of many runs, in the order of the page.
-pub(super) const MEASURES: [Measure; 14] = [
+pub(super) const MEASURES: [Measure; 16] = [
     ACHIEVED,
     CONSUMED,
     RESPONSE_P50,
@@ -86,6 +92,8 @@ pub(super) const MEASURES: [Measure; 14] = [
     ERRORS,
     BROKER_CPU,
     MEMORY,
+    DISK_WRITTEN,
+    DISK_READ,
     LOADGEN_CPU,
     CPU_PRESSURE,
     IO_PRESSURE,
@@ -93,7 +101,7 @@ pub(super) const MEASURES: [Measure; 14] = [
 ];
 
 /// The charts of a single run, in the order of the page.
-pub(super) const SUBJECTS: [Subject; 9] = [
+pub(super) const SUBJECTS: [Subject; 10] = [
     Subject {
         id: "throughput",
         heading: "Throughput",
@@ -118,6 +126,7 @@ pub(super) const SUBJECTS: [Subject; 9] = [
         measures: &[("broker", BROKER_CPU), ("load generator", LOADGEN_CPU)],
     },
     Subject { id: "memory", heading: "Broker memory", measures: &[("resident", MEMORY)] },
+    Subject { id: "disk", heading: "Broker's disk", measures: &[("written", DISK_WRITTEN), ("read", DISK_READ)] },
     Subject {
         id: "disturbance",
         heading: "Disturbance",

@@ -31,7 +31,7 @@ mod units;
 
 pub use columns::{Align, Table};
 pub use facts::facts_of;
-pub use html::{html_page, html_report};
+pub use html::{html_page, html_report, html_report_by};
 pub use table::{Colour, terminal_table};
 pub use units::{binary_bytes, count, decimal, duration_ns, megabytes_per_s};
 

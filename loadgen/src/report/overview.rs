@@ -7,6 +7,7 @@ use super::html::push_statement;
 use super::judgement::{Statement, Tone};
 use super::markup::Markup;
 use super::outcome;
+use super::table::durability_line;
 use super::units::{count, duration_ns, megabytes_per_s};
 use crate::compare::Grid;
 use crate::result::{Percentile, RunResult, Verdict};
@@ -21,7 +22,7 @@ const EXAMPLES_MAX: usize = 6;
 
 /// The durability of all runs, or a warning that they are not of one class.
 pub(super) fn push_classes(page: &mut Markup, collection: &Collection<'_>) {
-    let mut classes: Vec<&str> = collection.runs().map(|run| run.target.durability.label()).collect();
+    let mut classes: Vec<&str> = collection.runs().map(durability_line).collect();
     classes.sort_unstable();
     classes.dedup();
     page.raw("<p class=\"class\"><b>Durability:</b> ").text(classes.join(" · "));

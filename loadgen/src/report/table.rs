@@ -32,8 +32,11 @@ pub fn terminal_table(result: &RunResult, colour: Colour) -> String {
     }
     table.push('\n');
     push_wrapped(&mut table, "target", &target_line(result));
-    push_wrapped(&mut table, "durability", result.target.durability.label());
+    push_wrapped(&mut table, "durability", durability_line(result));
     push_wrapped(&mut table, "load", &load_line(result));
+    if let Some(cores) = cores_line(result) {
+        push_wrapped(&mut table, "cores", &cores);
+    }
     push_rates(&mut table, result);
     push_latencies(&mut table, result);
     push_resources(&mut table, result);
@@ -72,6 +75,13 @@ pub(super) fn target_line(result: &RunResult) -> String {
     format!("{}{version}, {place}", target.product)
 }
 
+/// Who was kept to which cores, where anybody was.
+pub(super) fn cores_line(result: &RunResult) -> Option<String> {
+    let split = result.env.iter().find_map(|host| host.core_split.as_ref())?;
+    let broker = split.broker.as_deref().unwrap_or("unknown");
+    Some(format!("broker on {broker}, load generator on {}", split.loadgen))
+}
+
 /// What the generator could have offered, where it was measured.
 pub(super) fn ceiling_line(result: &RunResult) -> Option<String> {
     let ceiling = result.calibration.generator_ceiling.as_ref()?;
@@ -84,18 +94,24 @@ pub(super) fn ceiling_line(result: &RunResult) -> Option<String> {
     ))
 }
 
-/// The load in one line.
+/// The load in one line, as far as it is known: a source that was imported does not tell everything.
 pub(super) fn load_line(result: &RunResult) -> String {
     let workload = &result.workload;
     let plural = |number: u32, noun: &str| format!("{number} {noun}{}", if number == 1 { "" } else { "s" });
-    format!(
-        "{} B records, {}, {}, {}, measured for {} s",
-        count(u64::from(workload.record_bytes)),
-        plural(workload.partitions.saturating_mul(workload.topics), "partition"),
-        plural(workload.producers, "producer"),
-        readers(workload),
-        decimal(result.summary.measured_secs),
-    )
+    let parts = [
+        ("workload.record_bytes", format!("{} B records", count(u64::from(workload.record_bytes)))),
+        ("workload.partitions", plural(workload.partitions.saturating_mul(workload.topics), "partition")),
+        ("workload.producers", plural(workload.producers, "producer")),
+        ("workload.consumers", readers(workload)),
+        ("summary.measured_secs", format!("measured for {} s", decimal(result.summary.measured_secs))),
+    ];
+    let known: Vec<String> = parts.into_iter().filter(|(path, _)| result.knows(path)).map(|(_, text)| text).collect();
+    if known.is_empty() { "a load that its source does not tell".into() } else { known.join(", ") }
+}
+
+/// What an acknowledgement is worth, as far as it is known.
+pub(super) fn durability_line(result: &RunResult) -> &'static str {
+    if result.knows("target.durability.acks") { result.target.durability.label() } else { "unknown durability" }
 }
 
 fn readers(workload: &Workload) -> String {
@@ -211,15 +227,20 @@ fn push_resources(table: &mut String, result: &RunResult) {
 /// What a process used, in one line.
 pub(super) fn resources_line(process: &ProcessResources) -> String {
     let modes = format!("{} s user, {} s system", decimal(process.cpu_user_secs), decimal(process.cpu_system_secs));
+    let per_record = process.cpu_us_per_record.map(|cpu| format!(", {} µs/record", decimal(cpu)));
     let cpu = match process.cpu_s_per_gb {
-        Some(per_gb) => format!("CPU {} s/GB ({modes})", decimal(per_gb)),
+        Some(per_gb) => format!("CPU {} s/GB{} ({modes})", decimal(per_gb), per_record.unwrap_or_default()),
         None => format!("CPU {modes}"),
     };
+    let disk = process.disk_written_bytes.zip(process.disk_read_bytes);
+    let disk =
+        disk.map(|(written, read)| format!(" · disk {} written, {} read", binary_bytes(written), binary_bytes(read)));
     let memory: Vec<String> = [(process.rss_idle_bytes, "idle"), (process.rss_max_bytes, "max")]
         .into_iter()
         .filter_map(|(bytes, when)| Some(format!("{} {when}", binary_bytes(bytes?))))
         .collect();
-    if memory.is_empty() { cpu } else { format!("{cpu} · RSS {}", memory.join(", ")) }
+    let memory = if memory.is_empty() { String::new() } else { format!(" · RSS {}", memory.join(", ")) };
+    cpu + &memory + &disk.unwrap_or_default()
 }
 
 fn line(table: &mut String, text: std::fmt::Arguments<'_>) {

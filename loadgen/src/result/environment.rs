@@ -85,6 +85,9 @@ pub struct HostEnvironment {
     /// Hash of the kernel's boot id: equal for runs without a restart between them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot_id_hash: Option<String>,
+    /// Who may use which processors; absent where both may use all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub core_split: Option<CoreSplit>,
     /// The interface towards the broker; absent for a broker on this host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network: Option<NetworkInterface>,
@@ -104,6 +107,16 @@ pub enum HostRole {
     Loadgen,
     /// Broker only.
     Broker,
+}
+
+/// The processors of each, as kernel lists (`0-3,8`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CoreSplit {
+    /// Of the load generator.
+    pub loadgen: String,
+    /// Of the broker; absent when its process is out of reach.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broker: Option<String>,
 }
 
 /// Limits of a control group (version 2).

@@ -171,6 +171,12 @@ pub struct Series {
     /// Resident memory of the broker.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub broker_rss_bytes: Vec<Option<u64>>,
+    /// What the broker read from the disk.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub broker_disk_read_bytes_per_s: Vec<Option<f64>>,
+    /// What the broker wrote to the disk.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub broker_disk_written_bytes_per_s: Vec<Option<f64>>,
     /// Processor use of the load generator, in cores.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub loadgen_cpu_cores: Vec<Option<f64>>,
@@ -225,6 +231,15 @@ pub struct ProcessResources {
     /// Processor seconds for each 10^9 bytes produced; absent when nothing was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_s_per_gb: Option<f64>,
+    /// Processor microseconds for each record produced; absent when none was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_us_per_record: Option<f64>,
+    /// What it read from the disk; for the broker, and absent when the kernel does not tell us.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk_read_bytes: Option<u64>,
+    /// What it wrote to the disk; as `disk_read_bytes`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk_written_bytes: Option<u64>,
     /// Resident memory before the load.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rss_idle_bytes: Option<u64>,
@@ -249,7 +264,7 @@ pub struct HostPressure {
 
 /// Nothing to tell.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
-fn is_zero(count: &u64) -> bool {
+pub(super) fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 

@@ -26,7 +26,7 @@ impl Session<'_> {
         let (partitions, replicas) = (self.evidence.workload.partitions, self.evidence.workload.replication_factor);
         let name = format!("{TOPIC_PREFIX}{:08x}", self.evidence.run);
         let Some(verification) = &mut self.verification else {
-            return cluster::create_topic(bootstrap, &name, partitions, replicas);
+            return cluster::create_topic(bootstrap, self.login.as_ref(), &name, partitions, replicas);
         };
         if let Some(ledger) = verification.ledger() {
             let found = &ledger.topic;
@@ -34,18 +34,20 @@ impl Session<'_> {
                 return Err(Error::Ledger(format!("names the topic {:?}, which is none of ours", found.topic)));
             }
             self.evidence.workload.partitions = found.partitions;
-            return cluster::find_topic(bootstrap, &found.topic, found.partitions).map_err(|error| match error {
-                Error::Deadline { .. } => Error::Ledger(format!(
-                    "tells of topic {}, which is not at {bootstrap}: deleted or lost",
-                    found.topic
-                )),
-                other => other,
-            });
+            return cluster::find_topic(bootstrap, self.login.as_ref(), &found.topic, found.partitions).map_err(
+                |error| match error {
+                    Error::Deadline { .. } => Error::Ledger(format!(
+                        "tells of topic {}, which is not at {bootstrap}: deleted or lost",
+                        found.topic
+                    )),
+                    other => other,
+                },
+            );
         }
         // The ledger comes first: a topic that nobody knows of would stay for ever.
         verification.create(bootstrap, &name, partitions)?;
         self.progress.say(&format!("ledger  {}", verification.path().display()));
-        cluster::create_topic(bootstrap, &name, partitions, replicas)
+        cluster::create_topic(bootstrap, self.login.as_ref(), &name, partitions, replicas)
     }
 
     /// Reads the topic from its start and holds it against the ledger; whether all is there, so that the run can go on.
@@ -152,7 +154,7 @@ impl Session<'_> {
         }
         // The embedded broker's topics go with its directory.
         if self.broker.is_none()
-            && let Err(error) = cluster::delete_topic(bootstrap, &topic.name)
+            && let Err(error) = cluster::delete_topic(bootstrap, topic)
         {
             self.progress.say(&format!("topic {} is still there: {error}", topic.name));
             return;

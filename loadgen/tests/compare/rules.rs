@@ -5,7 +5,7 @@ use loadgen::compare::{
     Filter, Finding, Grid, GridError, Key, Layout, Mark, Metric, Outcome, Settings, markdown, text,
 };
 use loadgen::report::Colour;
-use loadgen::result::{ArrivalKind, ClientMode, Fsync, Rate, RunResult, Verdict};
+use loadgen::result::{ArrivalKind, ClientMode, CoreSplit, Fsync, Rate, RunResult, Verdict};
 
 /// A fixed saw of up to 1 % stands for the noise of repeats.
 const NOISE: [f64; 8] = [0.0, 0.008, -0.006, 0.004, -0.009, 0.002, -0.003, 0.006];
@@ -283,6 +283,17 @@ fn machines_and_settings_that_differ_between_sides_are_listed() {
     let page = text(&grid, 120, Colour::Plain);
     assert!(page.contains("machine     env.colocated.kernel: main 6.18.0, candidate 6.19.0"), "{page}");
     assert_eq!(grid.warnings, ["the sides ran unlike loads: they differ in workload.linger_ms"]);
+}
+
+#[test]
+fn unlike_core_splits_are_named() {
+    let mut runs = all([closed_loop("main", 5, 1.0), closed_loop("candidate", 5, 1.0)]);
+    for (index, run) in runs.iter_mut().enumerate() {
+        let broker = if index < 5 { "0-3" } else { "0-1" };
+        run.env[0].core_split = Some(CoreSplit { loadgen: "4-7".into(), broker: Some(broker.into()) });
+    }
+    let page = text(&grid(&runs), 120, Colour::Plain);
+    assert!(page.contains("env.colocated.core_split.broker: main 0-3, candidate 0-1"), "{page}");
 }
 
 #[test]

@@ -19,6 +19,8 @@ pub enum Fault {
     Double(u64),
     /// Stored behind the next one of its partition.
     Swap(u64),
+    /// Stored well, and said to be at the start of its partition.
+    Misplace(u64),
     /// A bit of its last record flips.
     Harm(u64),
     /// Refused.
@@ -118,6 +120,9 @@ impl Log for FaultyLog {
             return Ok(known);
         }
         let offset = partition.store(batch)?;
+        if self.fault == Fault::Misplace(number) {
+            return Ok(0);
+        }
         if let Some(held_back) = partition.held_back.take() {
             partition.store(&held_back)?;
         }

@@ -76,6 +76,7 @@ pub fn stretched(mut run: RunResult, seconds: usize) -> RunResult {
         &mut series.consumed_bytes_per_s,
         &mut series.inflight_requests,
         &mut series.broker_cpu_cores,
+        &mut series.broker_disk_written_bytes_per_s,
         &mut series.loadgen_cpu_cores,
         &mut series.steal_share,
         &mut series.cpu_pressure_share,

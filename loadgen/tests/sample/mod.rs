@@ -268,6 +268,8 @@ fn series(offered_bytes_per_s: f64, slower: impl Fn(u32) -> f64) -> Series {
             .iter()
             .map(|second| Some((38 << 20) + u64::from((*second).min(9)) * (5 << 20)))
             .collect(),
+        broker_disk_read_bytes_per_s: Vec::new(),
+        broker_disk_written_bytes_per_s: scaled(21e6, 0.1),
         loadgen_cpu_cores: scaled(0.19, 0.3),
         steal_share: scaled(0.002, 2.0),
         cpu_pressure_share: scaled(0.04, 1.0),
@@ -281,6 +283,10 @@ fn resources() -> Resources {
             cpu_user_secs: user,
             cpu_system_secs: system,
             cpu_s_per_gb: Some(per_gb),
+            // Records of 1,000 bytes.
+            cpu_us_per_record: Some(per_gb),
+            disk_read_bytes: None,
+            disk_written_bytes: None,
             rss_idle_bytes: Some(idle << 20),
             rss_max_bytes: Some(max << 20),
         })
@@ -308,6 +314,7 @@ fn integrity() -> Integrity {
         out_of_order: 0,
         corrupt: 0,
         phantom: 0,
+        wrong_offsets: 0,
         unacked_seen: 0,
         verdict: Verdict::Pass,
         examples: Vec::new(),
