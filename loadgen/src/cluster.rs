@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::client::{Client, Versions, refuse_error};
 use crate::error::Error;
+use crate::peer::{self, Dialect};
 
 /// Every topic that we create, and therefore every one that we may delete, starts like this.
 pub const TOPIC_PREFIX: &str = "loadgen-";
@@ -45,6 +46,9 @@ pub struct Topic {
     pub versions: Versions,
     /// Broker nodes in the cluster.
     pub nodes: u32,
+    /// What they speak.
+    #[serde(default)]
+    pub speaks: Dialect,
 }
 
 /// Makes a topic of `partitions` and waits until it can be used.
@@ -110,6 +114,9 @@ pub fn init_producer_id(address: &str) -> Result<(i64, i16), Error> {
 
 /// The high watermark of every partition.
 pub fn end_offsets(topic: &Topic) -> Result<Vec<i64>, Error> {
+    if let Some(ends) = peer::ends(topic) {
+        return ends;
+    }
     let mut ends = vec![0; topic.leaders.len()];
     for (broker, address) in topic.brokers.iter().enumerate() {
         let partitions = (0..topic.leaders.len())
@@ -210,7 +217,7 @@ fn read_leaders(
     let index_of = |address: &String| brokers.iter().position(|broker| broker == address);
     let leaders = leaders.into_iter().filter_map(index_of).collect();
     let nodes = response.brokers.len() as u32;
-    Ok(Some(Topic { name: name.into(), brokers, leaders, versions: versions.clone(), nodes }))
+    Ok(Some(Topic { name: name.into(), brokers, leaders, versions: versions.clone(), nodes, speaks: Dialect::Kafka }))
 }
 
 /// Host and port as one word; an address of IPv6 gets its brackets.

@@ -37,6 +37,7 @@ pub mod options;
 pub mod outage;
 pub mod partitioner;
 pub mod payload;
+pub mod peer;
 pub mod preset;
 pub mod probe;
 pub mod producer;

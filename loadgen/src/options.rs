@@ -9,6 +9,7 @@ use crate::ceiling::CeilingUse;
 use crate::fault::FaultPlan;
 use crate::goal::GoalExpression;
 use crate::keys::KeyDistribution;
+use crate::peer::Dialect;
 use crate::preset::Preset;
 use crate::quantity::{Rate, parse_bytes, parse_duration, parse_rate};
 use crate::result::{self, Acks, Compression};
@@ -143,6 +144,9 @@ pub struct TargetOptions {
     /// Broker to test; without it, an embedded broker is started for the run.
     #[arg(long, value_name = "HOST:PORT", value_parser = parse_endpoint)]
     pub bootstrap: Option<String>,
+    /// What the broker at --bootstrap speaks.
+    #[arg(long, value_enum, default_value = "kafka")]
+    pub speaks: Dialect,
     /// Process id of a broker on this machine, to measure its CPU and memory.
     #[arg(long, value_name = "PID", requires = "bootstrap")]
     pub broker_pid: Option<u32>,
@@ -215,6 +219,8 @@ pub enum FsyncClass {
     Batch,
     /// From time to time.
     Interval,
+    /// There is nothing to flush: the records are in memory alone.
+    Memory,
 }
 
 impl From<FsyncClass> for result::Fsync {
@@ -223,6 +229,7 @@ impl From<FsyncClass> for result::Fsync {
             FsyncClass::None => Self::None,
             FsyncClass::Batch => Self::Batch,
             FsyncClass::Interval => Self::Interval,
+            FsyncClass::Memory => Self::Memory,
         }
     }
 }

@@ -23,11 +23,11 @@ use crate::error::Error;
 use crate::evidence::Evidence;
 use crate::host::listener;
 use crate::options::{LoadOptions, TargetOptions};
+use crate::peer;
 use crate::probe::Probe;
 use crate::progress::Progress;
 use crate::result::RunResult;
 use crate::started::StartedBroker;
-use crate::target_config;
 use crate::timeline::{SECOND_NS, Timeline};
 use crate::usage::UsageMeter;
 use crate::verification::Verification;
@@ -65,6 +65,7 @@ pub fn execute_as_part(
     interrupted: Arc<AtomicBool>,
 ) -> Result<RunResult, Error> {
     let workload = Workload::from_options(load)?;
+    target.speaks.check(&workload)?;
     let mut session = Session {
         clock: Clock::start(),
         progress,
@@ -137,7 +138,7 @@ impl Session<'_> {
         Disturber::check(&self.evidence.workload, pid)?;
         let topic = self.prepare_topic(&bootstrap)?;
         self.evidence.topic = Some(topic.clone());
-        self.evidence.target_config = target_config::describe(&bootstrap, &topic.name);
+        self.evidence.target_config = peer::describe(&topic, &bootstrap);
         if !self.judge_earlier(&topic)? {
             // What was lost before this run is not found by going on.
             return Ok(());
@@ -171,7 +172,12 @@ impl Session<'_> {
         if let Some(bootstrap) = &target.bootstrap {
             if let Some(start) = &target.start {
                 self.progress.say("starting the broker");
-                self.started = Some(StartedBroker::start(start, target.stop.as_deref(), bootstrap, &self.interrupted)?);
+                self.started = Some(StartedBroker::start(
+                    start,
+                    target.stop.as_deref(),
+                    (target.speaks, bootstrap),
+                    &self.interrupted,
+                )?);
             }
             return Ok((bootstrap.clone(), target.broker_pid.or_else(|| listener::local_pid(bootstrap))));
         }

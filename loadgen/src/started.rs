@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::client::Client;
 use crate::error::{Error, local};
+use crate::peer::Dialect;
 
 /// A JVM on a busy machine takes 20 s.
 const START_TIMEOUT: Duration = Duration::from_secs(120);
@@ -30,22 +30,29 @@ pub struct StartedBroker {
     /// The command was run again after a kill.
     is_restarted: bool,
     stop: Option<String>,
+    speaks: Dialect,
 }
 
 impl StartedBroker {
-    /// Runs `start` and waits until a Kafka broker answers at `bootstrap`.
-    pub fn start(start: &str, stop: Option<&str>, bootstrap: &str, interrupted: &AtomicBool) -> Result<Self, Error> {
-        if Client::open(bootstrap, POLL_PAUSE).is_ok() {
+    /// Runs `start` and waits until a broker that speaks so answers at this address.
+    pub fn start(
+        start: &str,
+        stop: Option<&str>,
+        (speaks, bootstrap): (Dialect, &str),
+        interrupted: &AtomicBool,
+    ) -> Result<Self, Error> {
+        if speaks.answers(bootstrap, POLL_PAUSE) {
             return Err(Error::Started(format!("a broker answers at {bootstrap} already, before --start")));
         }
         let starter = shell(start).spawn().map_err(local("cannot run --start"))?;
-        let mut broker = Self { starter, start: start.to_owned(), is_restarted: false, stop: stop.map(str::to_owned) };
+        let mut broker =
+            Self { starter, start: start.to_owned(), is_restarted: false, stop: stop.map(str::to_owned), speaks };
         let deadline = Instant::now() + START_TIMEOUT;
         while Instant::now() < deadline {
             if interrupted.load(Ordering::Relaxed) {
                 return Err(Error::Interrupted);
             }
-            if Client::open(bootstrap, POLL_PAUSE * 10).is_ok() {
+            if speaks.answers(bootstrap, POLL_PAUSE * 10) {
                 return Ok(broker);
             }
             if let Some(status) = broker.ended().filter(|status| !status.success()) {
@@ -68,7 +75,7 @@ impl StartedBroker {
             self.starter = shell(&self.start).spawn().map_err(local("cannot run --start again"))?;
             self.is_restarted = true;
         }
-        Ok(Client::open(bootstrap, POLL_PAUSE).is_ok())
+        Ok(self.speaks.answers(bootstrap, POLL_PAUSE))
     }
 
     fn ended(&mut self) -> Option<ExitStatus> {
@@ -121,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_start_that_fails_says_so_at_once() {
-        let error = StartedBroker::start("exit 7", None, "127.0.0.1:1", &AtomicBool::new(false))
+        let error = StartedBroker::start("exit 7", None, (Dialect::Kafka, "127.0.0.1:1"), &AtomicBool::new(false))
             .map(|_| ())
             .expect_err("it ended");
         assert!(error.to_string().contains("exit status: 7"), "{error}");
@@ -130,7 +137,7 @@ mod tests {
     #[test]
     fn a_start_over_a_running_broker_is_refused() {
         let address = crate::local_broker::start_null().expect("a port");
-        let error = StartedBroker::start("exit 7", None, &address, &AtomicBool::new(false))
+        let error = StartedBroker::start("exit 7", None, (Dialect::Kafka, &address), &AtomicBool::new(false))
             .map(|_| ())
             .expect_err("somebody is there");
         assert!(error.to_string().contains("already"), "{error}");

@@ -268,6 +268,8 @@ pub enum Fsync {
     Batch,
     /// From time to time.
     Interval,
+    /// Nothing is written: the records are gone with the process.
+    Memory,
     /// The target does not say.
     Unknown,
 }
@@ -336,6 +338,8 @@ impl Durability {
             (Acks::Leader, Fsync::None) => "acks=1, no flush before the ack",
             (Acks::All, Fsync::Interval) => "acks=all, flushed from time to time",
             (Acks::Leader, Fsync::Interval) => "acks=1, flushed from time to time",
+            (Acks::All, Fsync::Memory) => "acks=all, in memory alone",
+            (Acks::Leader, Fsync::Memory) => "acks=1, in memory alone",
             (Acks::All, Fsync::Unknown) => "acks=all, flush policy unknown",
             (Acks::Leader, Fsync::Unknown) => "acks=1, flush policy unknown",
         }
