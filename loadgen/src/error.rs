@@ -78,6 +78,9 @@ pub enum Error {
     /// A load that needs Kafka's protocol.
     #[error("{0}")]
     Dialect(String),
+    /// A suite or one of its peers.
+    #[error("{0}")]
+    Suite(String),
     /// Something on this machine failed: epoll, a timer, a file.
     #[error("{what}: {source}")]
     Local {

@@ -59,6 +59,7 @@ pub mod signals;
 pub mod sizes;
 pub mod started;
 pub mod statistics;
+pub mod suite;
 pub mod sustained;
 pub mod target_config;
 pub mod timeline;

@@ -122,6 +122,9 @@ pub struct LoadOptions {
     /// Bytes written before `--mode consume` starts its clock.
     #[arg(long, default_value = "1GB", value_parser = parse_bytes)]
     pub prefill: u64,
+    /// Empty the kernel's page cache before `--mode consume` starts its clock: of a broker on this machine, as root.
+    #[arg(long, num_args = 0..=1, default_value = "false", default_missing_value = "true", require_equals = true, action = clap::ArgAction::Set)]
+    pub cold: bool,
     /// Start of every random stream.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,

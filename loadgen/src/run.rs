@@ -2,6 +2,7 @@
 //!
 //! Whatever happens on the way, the evidence gathered so far becomes a result file; only then is anything torn down.
 
+mod bulk;
 mod disturbing;
 mod verifying;
 
@@ -21,7 +22,7 @@ use crate::disturbance::Disturber;
 use crate::embedded::{self, EmbeddedBroker};
 use crate::error::Error;
 use crate::evidence::Evidence;
-use crate::host::listener;
+use crate::host::{self, listener};
 use crate::options::{LoadOptions, TargetOptions};
 use crate::peer;
 use crate::probe::Probe;
@@ -33,15 +34,10 @@ use crate::usage::UsageMeter;
 use crate::verification::Verification;
 use crate::worker::Control;
 use crate::workload::{Mode, Verify, Workload};
+use bulk::bulk_limit;
 
 /// Time for what is in flight at the end of the window to be answered.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(35);
-
-/// Time to fill a topic before it is consumed, and to read one back, besides what its size allows.
-const BULK_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// Nothing that we read or write in bulk is slower than this for long.
-const BULK_BYTES_PER_S_MIN: u64 = 20_000_000;
 
 /// How often main looks at its threads.
 const LOOK: Duration = Duration::from_millis(20);
@@ -274,6 +270,9 @@ impl Session<'_> {
         let workload = &self.evidence.workload;
         let limit = bulk_limit(workload.prefill_bytes.saturating_mul(u64::from(workload.groups)));
         let duration = workload.duration;
+        if workload.cold {
+            host::drop_page_cache()?;
+        }
         let (crew, collector) = self.connect(workload.clone(), topic, 0..0, 0, workload.consumers)?;
         let targets = cluster::end_offsets(topic)?;
         let start_ns = self.clock.now_ns();
@@ -397,8 +396,4 @@ impl Session<'_> {
             self.progress.show(&snapshot);
         }
     }
-}
-
-fn bulk_limit(bytes: u64) -> Duration {
-    BULK_TIMEOUT + Duration::from_secs(bytes / BULK_BYTES_PER_S_MIN)
 }

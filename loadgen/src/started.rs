@@ -63,6 +63,11 @@ impl StartedBroker {
         Err(Error::Started(format!("nobody answered at {bootstrap} within {} s of --start", START_TIMEOUT.as_secs())))
     }
 
+    /// Whether it answers at `bootstrap` now.
+    pub fn answers(&self, bootstrap: &str) -> bool {
+        self.speaks.answers(bootstrap, POLL_PAUSE * 10)
+    }
+
     /// The broker was killed: [`StartedBroker::bring_back`] starts it again.
     pub fn note_kill(&mut self) {
         self.is_restarted = false;

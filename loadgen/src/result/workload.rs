@@ -64,6 +64,9 @@ pub struct Workload {
     pub integrity: IntegrityMode,
     /// Start of every random stream.
     pub seed: u64,
+    /// The page cache of the broker's machine was emptied before the backlog was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cold: Option<bool>,
     /// Planned disturbances, in the order of their moments from the start of the measured window.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<String>,

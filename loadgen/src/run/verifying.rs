@@ -3,7 +3,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Session, bulk_limit};
+use super::Session;
+use super::bulk::bulk_limit;
 use crate::cluster::{self, TOPIC_PREFIX, Topic};
 use crate::crew::{Crew, Roles, assignments};
 use crate::error::Error;
