@@ -80,7 +80,7 @@ pub fn execute(options: &SuiteOptions) -> Exit {
 fn conduct(options: &SuiteOptions, suite: &Suite) -> Result<Exit, Error> {
     let around = surroundings(options)?;
     let out =
-        if options.quick && options.out == PathBuf::from("results") { QUICK_OUT.into() } else { options.out.clone() };
+        if options.quick && options.out.as_os_str() == "results" { QUICK_OUT.into() } else { options.out.clone() };
     let place = Place::open(suite, &out, &around.data, options.new)?;
     if options.summary {
         tell(&write_summary(suite, &place, &[])?);
@@ -133,5 +133,7 @@ fn print_plan(suite: &Suite) {
 }
 
 fn tell(written: &[PathBuf]) {
-    written.iter().for_each(|path| println!("written {}", path.display()));
+    for path in written {
+        println!("written {}", path.display());
+    }
 }

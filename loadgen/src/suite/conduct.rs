@@ -99,7 +99,7 @@ impl Conduct<'_> {
                 Err(Error::Interrupted) => return Err(Error::Interrupted),
                 Err(error) => {
                     session.given_up.insert((step.peer, step.cell));
-                    session.note(format!("{}, {}: {error}", peer.name, cell.name));
+                    session.note(&format!("{}, {}: {error}", peer.name, cell.name));
                 }
             }
             if self.interrupted.load(Ordering::Relaxed) {
@@ -108,7 +108,7 @@ impl Conduct<'_> {
         }
         let left = session.conducted.left;
         if left > 0 {
-            session.note(format!("{left} runs are left for the next call: the limit of the suite was reached"));
+            session.note(&format!("{left} runs are left for the next call: the limit of the suite was reached"));
         }
         Ok(session.conducted)
     }
@@ -163,7 +163,7 @@ impl Conduct<'_> {
             return Ok(true);
         }
         if session.running.remove(&host.name).is_some() {
-            session.note(format!("{} had to be started again", host.name));
+            session.note(&format!("{} had to be started again", host.name));
         }
         match self.bring_up(host, start) {
             Ok(running) => {
@@ -174,7 +174,7 @@ impl Conduct<'_> {
             Err(error) => {
                 let users = self.suite.peers.iter().filter(|one| one.process() == host.name);
                 session.skipped.extend(users.map(|one| one.name.clone()));
-                session.note(format!("{} is skipped: {error}", host.name));
+                session.note(&format!("{} is skipped: {error}", host.name));
                 Ok(false)
             }
         }
@@ -239,7 +239,7 @@ impl Conduct<'_> {
 }
 
 impl Session {
-    fn note(&mut self, note: String) {
+    fn note(&mut self, note: &str) {
         // A cause of several lines is told by its first.
         let line = note.lines().next().unwrap_or_default().to_owned();
         eprintln!("loadgen: {line}");

@@ -35,7 +35,9 @@ impl Split {
     pub fn settle(&self) -> Result<(), Error> {
         let Some(list) = self.load_cpus.as_deref().and_then(cpus) else { return Ok(()) };
         let mut set = CpuSet::new();
-        list.iter().for_each(|&cpu| set.set(cpu));
+        for cpu in list {
+            set.set(cpu);
+        }
         sched_setaffinity(None, &set).map_err(|error| local("cannot keep to machine.load_cpus")(error.into()))
     }
 }

@@ -78,7 +78,9 @@ fn summary(suite: &Suite, place: &Place, notes: &[String], cells: &[(&str, Vec<R
     let notes: Vec<String> = notes.iter().cloned().chain(failed).collect();
     if !notes.is_empty() {
         text.push_str("\n## Notes\n\n");
-        notes.iter().for_each(|note| _ = writeln!(text, "- {note}"));
+        for note in notes {
+            let _ = writeln!(text, "- {note}");
+        }
     }
     for (cell, runs) in cells {
         let samples: Vec<RunResult> = runs.iter().filter(|run| is_sample(run)).cloned().collect();
@@ -100,9 +102,11 @@ fn push_table(text: &mut String, suite: &Suite, runs: &[RunResult]) {
     let figures: Vec<&Figure> =
         FIGURES.iter().filter(|(_, figure, _)| runs.iter().any(|run| figure(run).is_some())).collect();
     text.push_str("| peer | durability | runs |");
-    figures.iter().for_each(|(name, ..)| _ = write!(text, " {name} |"));
+    for (name, ..) in &figures {
+        let _ = write!(text, " {name} |");
+    }
     text.push_str("\n|---|---|---|");
-    figures.iter().for_each(|_| text.push_str("---|"));
+    text.push_str(&"---|".repeat(figures.len()));
     text.push('\n');
     for peer in &suite.peers {
         let own: Vec<&RunResult> = runs.iter().filter(|run| run.label.as_deref() == Some(&peer.name)).collect();

@@ -148,6 +148,6 @@ mod tests {
         {
             assert!(frame(bytes.as_bytes()).is_err(), "{bytes}");
         }
-        assert!(frame(&[b'x'; LINE_BYTES_MAX]).is_err());
+        assert!(frame(&vec![b'x'; LINE_BYTES_MAX]).is_err());
     }
 }
