@@ -69,6 +69,7 @@ fn target(evidence: &Evidence, args: &TargetOptions) -> Target {
     let product = match (&args.product, evidence.embedded) {
         (Some(product), _) => product.clone(),
         (None, true) => "posthaste".into(),
+        (None, false) if args.speaks.product().is_some() => args.speaks.product().unwrap_or_default().into(),
         (None, false) if topic.is_some_and(|topic| topic.versions.is_apache_kafka()) => "apache-kafka".into(),
         (None, false) => "kafka-compatible".into(),
     };

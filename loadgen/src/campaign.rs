@@ -63,6 +63,16 @@ impl Campaign {
 
     /// Makes one run and writes its files. A run that ended early is a result; one that could not begin, or was interrupted, is an error.
     pub fn make(&mut self, load: &LoadOptions, target: &TargetOptions, place: Place) -> Result<RunResult, Error> {
+        let result = self.measure(load, target, place)?;
+        self.write(&result)?;
+        if self.interrupted.load(Ordering::Relaxed) {
+            return Err(Error::Interrupted);
+        }
+        Ok(result)
+    }
+
+    /// The same without the files.
+    pub fn measure(&mut self, load: &LoadOptions, target: &TargetOptions, place: Place) -> Result<RunResult, Error> {
         self.progress.set_title(&place.title);
         let mut result = run::execute(load, target, &mut self.progress, self.interrupted.clone())?;
         result.kind = place.kind;
@@ -73,10 +83,6 @@ impl Campaign {
         add_ceiling(&mut result, load, self.ceiling, &mut self.progress);
         if result.error.is_some() || result.integrity.verdict == Verdict::Fail {
             result.tags.push(FAILED.to_owned());
-        }
-        self.write(&result)?;
-        if self.interrupted.load(Ordering::Relaxed) {
-            return Err(Error::Interrupted);
         }
         Ok(result)
     }

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::client::{Client, Versions, refuse_error};
 use crate::error::Error;
+use crate::peer::{self, Dialect};
 use crate::sasl::Login;
 
 /// Every topic that we create, and therefore every one that we may delete, starts like this.
@@ -50,6 +51,9 @@ pub struct Topic {
     /// Who we are to them, if they ask. It leaves this process only as a proof.
     #[serde(skip)]
     pub login: Option<Arc<Login>>,
+    /// What they speak.
+    #[serde(default)]
+    pub speaks: Dialect,
 }
 
 /// Makes a topic of `partitions` and waits until it can be used.
@@ -122,6 +126,9 @@ pub fn init_producer_id(topic: &Topic) -> Result<(i64, i16), Error> {
 
 /// The high watermark of every partition.
 pub fn end_offsets(topic: &Topic) -> Result<Vec<i64>, Error> {
+    if let Some(ends) = peer::ends(topic) {
+        return ends;
+    }
     let mut ends = vec![0; topic.leaders.len()];
     for (broker, address) in topic.brokers.iter().enumerate() {
         let partitions = (0..topic.leaders.len())
@@ -222,7 +229,15 @@ fn read_leaders(
     let index_of = |address: &String| brokers.iter().position(|broker| broker == address);
     let leaders = leaders.into_iter().filter_map(index_of).collect();
     let nodes = response.brokers.len() as u32;
-    Ok(Some(Topic { name: name.into(), brokers, leaders, versions: versions.clone(), nodes, login: None }))
+    Ok(Some(Topic {
+        name: name.into(),
+        brokers,
+        leaders,
+        versions: versions.clone(),
+        nodes,
+        login: None,
+        speaks: Dialect::Kafka,
+    }))
 }
 
 /// Host and port as one word; an address of IPv6 gets its brackets.

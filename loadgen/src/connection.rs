@@ -161,6 +161,28 @@ impl Receiver {
         }
     }
 
+    /// What was received and not taken yet, for a protocol without frames.
+    pub fn unread(&self) -> &[u8] {
+        &self.buffer[self.taken..self.filled]
+    }
+
+    /// Takes the first of the unread bytes.
+    pub fn consume(&mut self, bytes: usize) {
+        assert!(bytes <= self.filled - self.taken, "only what was received is taken");
+        self.taken += bytes;
+    }
+
+    /// Reads once, for a protocol without frames; false when the socket is dry. Something that does not end within the frame's
+    /// limit is refused.
+    pub fn read_more(&mut self) -> Result<bool, Error> {
+        let unread = self.filled - self.taken;
+        if unread > self.frame_bytes_max {
+            let what = format!("sent something of more than {} bytes", self.frame_bytes_max);
+            return Err(Error::Peer { address: self.address().into(), what });
+        }
+        self.receive(unread + READ_BYTES_MIN)
+    }
+
     /// Bytes of the next frame with its length; those of the length as long as that is unknown.
     fn needed_bytes(&self) -> Result<usize, Error> {
         let Some(length) = self.buffer[self.taken..self.filled].first_chunk() else { return Ok(LENGTH_BYTES) };

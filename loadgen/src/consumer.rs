@@ -2,7 +2,7 @@
 //!
 //! The next fetch leaves as soon as an answer's batch headers are read; the records are checked while the broker works.
 
-mod delivery;
+pub(crate) mod delivery;
 mod recovery;
 
 use std::collections::BTreeMap;
@@ -59,6 +59,8 @@ pub struct ConsumerSettings {
     pub keys: KeyRule,
     /// Whether records are checked, or only read.
     pub verify: Verify,
+    /// Largest value; what a broker that counts records is asked for depends on it.
+    pub value_bytes_max: usize,
     /// The clock of the run.
     pub clock: Clock,
     /// Lost connections are won back instead of ending the run.

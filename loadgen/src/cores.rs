@@ -9,13 +9,15 @@ use std::io;
 use procfs::process::Process;
 use rustix::io::Errno;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use serde::Deserialize;
 
 use crate::error::{Error, local};
 use crate::options::TargetOptions;
 use crate::result::CoreSplit;
 
 /// Logical processors, written as the kernel does: `0-3,8`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(try_from = "String")]
 pub struct CoreList(BTreeSet<usize>);
 
 impl CoreList {
@@ -66,6 +68,13 @@ impl CoreList {
             Some(&missing) => Err(Error::Cores { asked: self.to_string(), missing }),
             None => Ok(()),
         }
+    }
+}
+
+impl TryFrom<String> for CoreList {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text)
     }
 }
 

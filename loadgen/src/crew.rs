@@ -88,6 +88,7 @@ impl Crew {
             producers: roles.workload.producers_in_all(),
             keys: if is_own { roles.workload.records.key_rule() } else { KeyRule::Any },
             verify: roles.workload.verify,
+            value_bytes_max: roles.workload.value_bytes_max(),
             survives_losses: roles.workload.survives_losses(),
             signals: control.signals.clone(),
             clock,

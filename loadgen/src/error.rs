@@ -81,6 +81,20 @@ pub enum Error {
         /// What was asked for, or is in the ledger.
         expected: u32,
     },
+    /// A broker that does not speak Kafka said no, or what cannot be understood.
+    #[error("{address} {what}")]
+    Peer {
+        /// Host and port.
+        address: String,
+        /// What it did.
+        what: String,
+    },
+    /// A load that needs Kafka's protocol.
+    #[error("{0}")]
+    Dialect(String),
+    /// A suite or one of its peers.
+    #[error("{0}")]
+    Suite(String),
     /// Something on this machine failed: epoll, a timer, a file.
     #[error("{what}: {source}")]
     Local {

@@ -5,10 +5,12 @@ pub mod advice;
 mod kernel;
 pub mod listener;
 pub mod network;
+mod page_cache;
 mod processor;
 mod sampler;
 mod storage;
 
+pub use page_cache::drop_page_cache;
 pub use sampler::{DiskBytes, ProcessReading, ProcessSampler, SystemReading};
 
 use std::fs::File;

@@ -47,6 +47,8 @@ enum Command {
     Agent(command::agent::AgentOptions),
     /// Two sides under the same load, turn about, with a verdict.
     Ab(Box<command::ab::AbOptions>),
+    /// Peers of this machine under the loads of a suite file, turn about, with a report; goes on where it was stopped.
+    Suite(command::suite::SuiteOptions),
     /// A long check that nothing acknowledged is lost, with an account that outlives this program.
     Verify(Box<command::verify::VerifyOptions>),
     /// Compare results: medians, exact tests, a verdict; 1 when a later side is worse than the first.
@@ -97,6 +99,7 @@ impl Command {
             Self::Drain(options) => command::drain::execute(&options),
             Self::Agent(options) => command::agent::execute(&options),
             Self::Ab(options) => command::ab::execute(&options),
+            Self::Suite(options) => command::suite::execute(&options),
             Self::Verify(options) => command::verify::execute(*options),
             Self::Compare(options) => command::compare::execute(&options),
             Self::Certify(options) => command::certify::execute(&options),

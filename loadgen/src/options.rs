@@ -10,6 +10,7 @@ use crate::cores::CoreList;
 use crate::fault::FaultPlan;
 use crate::goal::GoalExpression;
 use crate::keys::KeyDistribution;
+use crate::peer::Dialect;
 use crate::preset::Preset;
 use crate::quantity::{Rate, parse_bytes, parse_duration, parse_rate};
 use crate::result::{self, Acks, Compression};
@@ -123,6 +124,9 @@ pub struct LoadOptions {
     /// Bytes written before `--mode consume` starts its clock.
     #[arg(long, default_value = "1GB", value_parser = parse_bytes)]
     pub prefill: u64,
+    /// Empty the kernel's page cache before `--mode consume` starts its clock: of a broker on this machine, as root.
+    #[arg(long, num_args = 0..=1, default_value = "false", default_missing_value = "true", require_equals = true, action = clap::ArgAction::Set)]
+    pub cold: bool,
     /// Start of every random stream.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
@@ -145,6 +149,9 @@ pub struct TargetOptions {
     /// Broker to test; without it, an embedded broker is started for the run.
     #[arg(long, value_name = "HOST:PORT", value_parser = parse_endpoint)]
     pub bootstrap: Option<String>,
+    /// What the broker at --bootstrap speaks.
+    #[arg(long, value_enum, default_value = "kafka")]
+    pub speaks: Dialect,
     /// Process id of a broker on this machine, to measure its CPU and memory.
     #[arg(long, value_name = "PID", requires = "bootstrap")]
     pub broker_pid: Option<u32>,
@@ -232,6 +239,8 @@ pub enum FsyncClass {
     Batch,
     /// From time to time.
     Interval,
+    /// There is nothing to flush: the records are in memory alone.
+    Memory,
 }
 
 impl From<FsyncClass> for result::Fsync {
@@ -240,6 +249,7 @@ impl From<FsyncClass> for result::Fsync {
             FsyncClass::None => Self::None,
             FsyncClass::Batch => Self::Batch,
             FsyncClass::Interval => Self::Interval,
+            FsyncClass::Memory => Self::Memory,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Whatever happens on the way, the evidence gathered so far becomes a result file; only then is anything torn down.
 
 mod broker;
+mod bulk;
 mod disturbing;
 mod verifying;
 
@@ -24,26 +25,21 @@ use crate::embedded::{self, EmbeddedBroker};
 use crate::error::Error;
 use crate::evidence::Evidence;
 use crate::options::{LoadOptions, TargetOptions};
+use crate::peer;
 use crate::probe::Probe;
 use crate::progress::Progress;
 use crate::result::RunResult;
 use crate::sasl::Login;
 use crate::started::StartedBroker;
-use crate::target_config;
 use crate::timeline::{SECOND_NS, Timeline};
 use crate::usage::UsageMeter;
 use crate::verification::Verification;
 use crate::worker::Control;
 use crate::workload::{Mode, Verify, Workload};
+use bulk::bulk_limit;
 
 /// Time for what is in flight at the end of the window to be answered.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(35);
-
-/// Time to fill a topic before it is consumed, and to read one back, besides what its size allows.
-const BULK_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// Nothing that we read or write in bulk is slower than this for long.
-const BULK_BYTES_PER_S_MIN: u64 = 20_000_000;
 
 /// How often main looks at its threads.
 const LOOK: Duration = Duration::from_millis(20);
@@ -68,6 +64,7 @@ pub fn execute_as_part(
 ) -> Result<RunResult, Error> {
     let workload = Workload::from_options(load)?;
     cores::check(target)?;
+    target.speaks.check(&workload)?;
     let login = Login::from_options(target)?;
     if login.is_some() && workload.survives_losses() {
         return Err(Error::LoginWithFaults);
@@ -151,7 +148,7 @@ impl Session<'_> {
         Disturber::check(&self.evidence.workload, pid)?;
         let topic = self.prepare_topic(&bootstrap)?;
         self.evidence.topic = Some(topic.clone());
-        self.evidence.target_config = target_config::describe(&bootstrap, &topic);
+        self.evidence.target_config = peer::describe(&topic, &bootstrap);
         if !self.judge_earlier(&topic)? {
             // What was lost before this run is not found by going on.
             return Ok(());
@@ -264,6 +261,9 @@ impl Session<'_> {
         let workload = &self.evidence.workload;
         let limit = bulk_limit(workload.prefill_bytes.saturating_mul(u64::from(workload.groups)));
         let duration = workload.duration;
+        if workload.cold {
+            crate::host::drop_page_cache()?;
+        }
         let (crew, collector) = self.connect(workload.clone(), topic, 0..0, 0, workload.consumers)?;
         let targets = cluster::end_offsets(topic)?;
         let start_ns = self.clock.now_ns();
@@ -387,8 +387,4 @@ impl Session<'_> {
             self.progress.show(&snapshot);
         }
     }
-}
-
-fn bulk_limit(bytes: u64) -> Duration {
-    BULK_TIMEOUT + Duration::from_secs(bytes / BULK_BYTES_PER_S_MIN)
 }

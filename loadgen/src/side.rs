@@ -87,7 +87,7 @@ impl Side {
 }
 
 /// Sets options of the target by the names that they have on the line; `broker_set` is a table of settings.
-fn set_target(target: &mut TargetOptions, table: &toml::Table) -> Result<(), String> {
+pub(crate) fn set_target(target: &mut TargetOptions, table: &toml::Table) -> Result<(), String> {
     let mut words = Vec::new();
     for (key, value) in table {
         let name = key.replace('_', "-");

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::client::Client;
 use crate::cores::{CoreList, started_on};
 use crate::error::{Error, local};
+use crate::peer::Dialect;
 
 /// A JVM on a busy machine takes 20 s.
 const START_TIMEOUT: Duration = Duration::from_secs(120);
@@ -33,29 +33,30 @@ pub struct StartedBroker {
     stop: Option<String>,
     /// All of the starter's where nothing is said.
     cores: Option<CoreList>,
+    speaks: Dialect,
 }
 
 impl StartedBroker {
-    /// Runs `start` on these cores and waits until a Kafka broker answers at `bootstrap`.
+    /// Runs `start` on these cores and waits until a broker that speaks so answers at this address.
     pub fn start(
         start: &str,
         stop: Option<&str>,
-        bootstrap: &str,
+        (speaks, bootstrap): (Dialect, &str),
         cores: Option<&CoreList>,
         interrupted: &AtomicBool,
     ) -> Result<Self, Error> {
-        if Client::open(bootstrap, POLL_PAUSE).is_ok() {
+        if speaks.answers(bootstrap, POLL_PAUSE) {
             return Err(Error::Started(format!("a broker answers at {bootstrap} already, before --start")));
         }
         let starter = started_on(cores, || shell(start).spawn())?.map_err(local("cannot run --start"))?;
         let (start, stop, cores) = (start.to_owned(), stop.map(str::to_owned), cores.cloned());
-        let mut broker = Self { starter, start, is_restarted: false, stop, cores };
+        let mut broker = Self { starter, start, is_restarted: false, stop, cores, speaks };
         let deadline = Instant::now() + START_TIMEOUT;
         while Instant::now() < deadline {
             if interrupted.load(Ordering::Relaxed) {
                 return Err(Error::Interrupted);
             }
-            if Client::open(bootstrap, POLL_PAUSE * 10).is_ok() {
+            if speaks.answers(bootstrap, POLL_PAUSE * 10) {
                 return Ok(broker);
             }
             if let Some(status) = broker.ended().filter(|status| !status.success()) {
@@ -64,6 +65,11 @@ impl StartedBroker {
             thread::sleep(POLL_PAUSE);
         }
         Err(Error::Started(format!("nobody answered at {bootstrap} within {} s of --start", START_TIMEOUT.as_secs())))
+    }
+
+    /// Whether it answers at `bootstrap` now.
+    pub fn answers(&self, bootstrap: &str) -> bool {
+        self.speaks.answers(bootstrap, POLL_PAUSE * 10)
     }
 
     /// The broker was killed: [`StartedBroker::bring_back`] starts it again.
@@ -79,7 +85,7 @@ impl StartedBroker {
             self.starter = starter.map_err(local("cannot run --start again"))?;
             self.is_restarted = true;
         }
-        Ok(Client::open(bootstrap, POLL_PAUSE).is_ok())
+        Ok(self.speaks.answers(bootstrap, POLL_PAUSE))
     }
 
     fn ended(&mut self) -> Option<ExitStatus> {
@@ -132,16 +138,17 @@ mod tests {
 
     #[test]
     fn a_start_that_fails_says_so_at_once() {
-        let error = StartedBroker::start("exit 7", None, "127.0.0.1:1", None, &AtomicBool::new(false))
-            .map(|_| ())
-            .expect_err("it ended");
+        let error =
+            StartedBroker::start("exit 7", None, (Dialect::Kafka, "127.0.0.1:1"), None, &AtomicBool::new(false))
+                .map(|_| ())
+                .expect_err("it ended");
         assert!(error.to_string().contains("exit status: 7"), "{error}");
     }
 
     #[test]
     fn a_start_over_a_running_broker_is_refused() {
         let address = crate::local_broker::start_null().expect("a port");
-        let error = StartedBroker::start("exit 7", None, &address, None, &AtomicBool::new(false))
+        let error = StartedBroker::start("exit 7", None, (Dialect::Kafka, &address), None, &AtomicBool::new(false))
             .map(|_| ())
             .expect_err("somebody is there");
         assert!(error.to_string().contains("already"), "{error}");

@@ -14,6 +14,8 @@ use crate::consumer::{Assignment, Consumer, ConsumerSettings, Reader};
 use crate::error::{Error, local};
 use crate::integrity::PartitionSeen;
 use crate::payload::PayloadWriter;
+use crate::peer::client::{ConsumerClient, ProducerClient};
+use crate::peer::{Dialect, PeerConsumer, PeerProducer};
 use crate::producer::{Producer, ProducerReport, ProducerSettings};
 use crate::recorder::{Outlet, Recorder};
 use crate::signals::Signals;
@@ -79,7 +81,7 @@ pub type Outcome<T> = (T, Result<(), Error>);
 /// A thread of producers.
 pub struct ProducerThread {
     epoll: Loop,
-    producers: Vec<Producer>,
+    producers: Vec<Box<dyn ProducerClient>>,
     brokers: usize,
     payload: PayloadWriter,
     outlet: Option<Outlet>,
@@ -96,10 +98,13 @@ impl ProducerThread {
     ) -> Result<Self, Error> {
         let brokers = settings.topic.brokers.len();
         let epoll = Loop::new(settings.clock, indices.len() * brokers)?;
-        let producers = indices
-            .iter()
-            .enumerate()
-            .map(|(place, &index)| Producer::open(index, settings.clone(), epoll.poll.registry(), place * brokers));
+        let producers = indices.iter().enumerate().map(|(place, &index)| {
+            let (settings, registry, token) = (settings.clone(), epoll.poll.registry(), place * brokers);
+            Ok::<Box<dyn ProducerClient>, Error>(match settings.topic.speaks {
+                Dialect::Kafka => Box::new(Producer::open(index, settings, registry, token)?),
+                _ => Box::new(PeerProducer::open(index, settings, registry, token)?),
+            })
+        });
         Ok(Self {
             producers: producers.collect::<Result<_, _>>()?,
             epoll,
@@ -152,7 +157,7 @@ impl ProducerThread {
                     producer.close(timeline.end_ns);
                 }
             }
-            if producers.iter().all(Producer::is_idle) {
+            if producers.iter().all(|producer| producer.is_idle()) {
                 return Ok(());
             }
             for producer in producers.iter_mut() {
@@ -161,10 +166,10 @@ impl ProducerThread {
             check_answers(
                 "answering a produce request",
                 now_ns,
-                producers.iter().filter_map(Producer::oldest_sent_ns),
+                producers.iter().filter_map(|producer| producer.oldest_sent_ns()),
             )?;
             let next_phase_ns = if warming_up { timeline.measure_ns } else { timeline.end_ns };
-            let wake_ns = producers.iter().map(Producer::next_wake_ns).min().unwrap_or(u64::MAX);
+            let wake_ns = producers.iter().map(|producer| producer.next_wake_ns()).min().unwrap_or(u64::MAX);
             epoll.wait(if now_ns < timeline.end_ns { wake_ns.min(next_phase_ns) } else { wake_ns })?;
             for event in &epoll.events {
                 let Token(token) = event.token();
@@ -179,7 +184,7 @@ impl ProducerThread {
 /// A thread of consumers.
 pub struct ConsumerThread {
     epoll: Loop,
-    consumers: Vec<Consumer>,
+    consumers: Vec<Box<dyn ConsumerClient>>,
     brokers: usize,
     outlet: Option<Outlet>,
 }
@@ -199,7 +204,11 @@ impl ConsumerThread {
         let brokers = settings.topic.brokers.len();
         let epoll = Loop::new(settings.clock, assignments.len() * brokers)?;
         let consumers = assignments.iter().enumerate().map(|(place, assignment)| {
-            Consumer::open(assignment, settings.clone(), epoll.poll.registry(), place * brokers)
+            let (settings, registry, token) = (settings.clone(), epoll.poll.registry(), place * brokers);
+            Ok::<Box<dyn ConsumerClient>, Error>(match settings.topic.speaks {
+                Dialect::Kafka => Box::new(Consumer::open(assignment, settings, registry, token)?),
+                _ => Box::new(PeerConsumer::open(assignment, settings, registry, token)?),
+            })
         });
         Ok(Self { consumers: consumers.collect::<Result<_, _>>()?, epoll, brokers, outlet: Some(outlet) })
     }
@@ -210,7 +219,7 @@ impl ConsumerThread {
         let ended = self.work(control, &mut recorder);
         recorder.finish();
         let finished_ns = self.epoll.clock.now_ns();
-        let seen = self.consumers.into_iter().flat_map(Consumer::into_seen).collect();
+        let seen = self.consumers.into_iter().flat_map(ConsumerClient::into_seen).collect();
         (ConsumerReport { seen, finished_ns }, ended)
     }
 
@@ -225,8 +234,9 @@ impl ConsumerThread {
                 return Ok(());
             }
             consumers.iter_mut().try_for_each(|consumer| consumer.recover(now_ns, epoll.poll.registry()))?;
-            consumers.iter_mut().try_for_each(Consumer::poll)?;
-            check_answers("answering a fetch", now_ns, consumers.iter().filter_map(Consumer::oldest_sent_ns))?;
+            consumers.iter_mut().try_for_each(|consumer| consumer.poll())?;
+            let asked = consumers.iter().filter_map(|consumer| consumer.oldest_sent_ns());
+            check_answers("answering a fetch", now_ns, asked)?;
             epoll.wait(u64::MAX)?;
             for event in &epoll.events {
                 let Token(token) = event.token();

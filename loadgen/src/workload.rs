@@ -116,6 +116,8 @@ pub struct Workload {
     pub idempotent: bool,
     /// Bytes written before consuming starts.
     pub prefill_bytes: u64,
+    /// The page cache is emptied before consuming starts.
+    pub cold: bool,
     /// How producers work.
     pub client_mode: ClientMode,
     /// Start of every random stream.
@@ -240,6 +242,7 @@ impl Workload {
             in_flight: args.in_flight as usize,
             idempotent: args.idempotent,
             prefill_bytes: args.prefill,
+            cold: args.cold && mode == Mode::Consume,
             client_mode: args.client_mode,
             seed: args.seed,
             verify: args.verify,
@@ -303,6 +306,7 @@ impl Workload {
                 Verify::Off => result::IntegrityMode::Off,
             },
             seed: self.seed,
+            cold: self.cold.then_some(true),
             faults: self.faults.iter().map(ToString::to_string).collect(),
         };
         self.records.describe(&mut told);

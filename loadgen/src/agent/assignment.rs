@@ -136,6 +136,7 @@ pub(super) mod tests {
             leaders: vec![0; partitions as usize],
             versions: crate::client::Versions::default(),
             nodes: 1,
+            speaks: crate::peer::Dialect::Kafka,
         };
         let readers = assignments(partitions, workload.consumers, workload.groups);
         Roles {

@@ -16,6 +16,7 @@ pub mod report;
 pub mod results;
 pub mod run;
 pub mod selftest;
+pub mod suite;
 pub mod sweep;
 pub mod verify;
 

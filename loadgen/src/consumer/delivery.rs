@@ -3,7 +3,7 @@
 use crate::recorder::Recorder;
 
 /// What one answer delivered.
-pub(super) struct Delivery<'r> {
+pub(crate) struct Delivery<'r> {
     now_ns: u64,
     recorder: &'r mut Recorder,
     run: (u64, u64),
@@ -15,18 +15,18 @@ pub(super) struct Delivery<'r> {
 }
 
 impl<'r> Delivery<'r> {
-    pub(super) fn new(now_ns: u64, recorder: &'r mut Recorder) -> Self {
+    pub(crate) fn new(now_ns: u64, recorder: &'r mut Recorder) -> Self {
         Self { now_ns, recorder, run: (0, 0), records: 0, bytes: 0, batches: 0, batch_bytes: 0, batch_first_ns: None }
     }
 
-    pub(super) fn begin_batch(&mut self, bytes: usize) {
+    pub(crate) fn begin_batch(&mut self, bytes: usize) {
         self.batches += 1;
         self.batch_bytes += bytes as u64;
         self.batch_first_ns = None;
     }
 
     /// One record; those of one intended time go into the histogram together.
-    pub(super) fn note(&mut self, intended_ns: u64, bytes: usize) {
+    pub(crate) fn note(&mut self, intended_ns: u64, bytes: usize) {
         self.records += 1;
         self.bytes += bytes as u64;
         self.batch_first_ns.get_or_insert(intended_ns);
@@ -39,11 +39,11 @@ impl<'r> Delivery<'r> {
     }
 
     /// Records so far.
-    pub(super) fn records(&self) -> u64 {
+    pub(crate) fn records(&self) -> u64 {
         self.records
     }
 
-    pub(super) fn end_batch(&mut self) {
+    pub(crate) fn end_batch(&mut self) {
         if let Some(intended_ns) = self.batch_first_ns {
             self.recorder.record_end_to_end_batch(intended_ns);
         }
@@ -55,7 +55,7 @@ impl<'r> Delivery<'r> {
         }
     }
 
-    pub(super) fn finish(mut self) {
+    pub(crate) fn finish(mut self) {
         self.flush_run();
         if let Some(counts) = self.recorder.counts(self.now_ns) {
             counts.fetch_requests += 1;

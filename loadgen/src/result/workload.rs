@@ -64,6 +64,9 @@ pub struct Workload {
     pub integrity: IntegrityMode,
     /// Start of every random stream.
     pub seed: u64,
+    /// The page cache of the broker's machine was emptied before the backlog was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cold: Option<bool>,
     /// Planned disturbances, in the order of their moments from the start of the measured window.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<String>,
@@ -268,6 +271,8 @@ pub enum Fsync {
     Batch,
     /// From time to time.
     Interval,
+    /// Nothing is written: the records are gone with the process.
+    Memory,
     /// The target does not say.
     Unknown,
 }
@@ -336,6 +341,8 @@ impl Durability {
             (Acks::Leader, Fsync::None) => "acks=1, no flush before the ack",
             (Acks::All, Fsync::Interval) => "acks=all, flushed from time to time",
             (Acks::Leader, Fsync::Interval) => "acks=1, flushed from time to time",
+            (Acks::All, Fsync::Memory) => "acks=all, in memory alone",
+            (Acks::Leader, Fsync::Memory) => "acks=1, in memory alone",
             (Acks::All, Fsync::Unknown) => "acks=all, flush policy unknown",
             (Acks::Leader, Fsync::Unknown) => "acks=1, flush policy unknown",
         }

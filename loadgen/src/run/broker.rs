@@ -29,7 +29,8 @@ impl Session<'_> {
             if let Some(start) = &target.start {
                 self.progress.say("starting the broker");
                 let stop = target.stop.as_deref();
-                self.started = Some(StartedBroker::start(start, stop, bootstrap, cores, &self.interrupted)?);
+                let at = (target.speaks, bootstrap.as_str());
+                self.started = Some(StartedBroker::start(start, stop, at, cores, &self.interrupted)?);
             }
             return Ok((bootstrap.clone(), target.broker_pid.or_else(|| listener::local_pid(bootstrap))));
         }

@@ -3,13 +3,15 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Session, bulk_limit};
+use super::Session;
+use super::bulk::bulk_limit;
 use crate::cluster::{self, TOPIC_PREFIX, Topic};
 use crate::crew::{Crew, Roles, assignments};
 use crate::error::Error;
 use crate::evidence::Earlier;
 use crate::integrity::{AckLedger, Tally};
 use crate::ledger::Ledger;
+use crate::peer::{self, Dialect};
 use crate::result::{RunResult, Verdict};
 use crate::timeline::Timeline;
 use crate::verification::Verification;
@@ -23,11 +25,13 @@ const QUIET_TIMEOUT: Duration = Duration::from_secs(30);
 impl Session<'_> {
     /// The topic of the run: a new one, or the one of the ledger.
     pub(super) fn prepare_topic(&mut self, bootstrap: &str) -> Result<Topic, Error> {
-        let (partitions, replicas) = (self.evidence.workload.partitions, self.evidence.workload.replication_factor);
         let name = format!("{TOPIC_PREFIX}{:08x}", self.evidence.run);
         let Some(verification) = &mut self.verification else {
-            return cluster::create_topic(bootstrap, self.login.as_ref(), &name, partitions, replicas);
+            return self.create_topic(bootstrap, &name);
         };
+        if self.target.speaks != Dialect::Kafka {
+            return Err(Error::Dialect("verify resumes over Kafka's protocol alone: leave --speaks out".into()));
+        }
         if let Some(ledger) = verification.ledger() {
             let found = &ledger.topic;
             if !found.topic.starts_with(TOPIC_PREFIX) {
@@ -45,9 +49,14 @@ impl Session<'_> {
             );
         }
         // The ledger comes first: a topic that nobody knows of would stay for ever.
-        verification.create(bootstrap, &name, partitions)?;
+        verification.create(bootstrap, &name, self.evidence.workload.partitions)?;
         self.progress.say(&format!("ledger  {}", verification.path().display()));
-        cluster::create_topic(bootstrap, self.login.as_ref(), &name, partitions, replicas)
+        self.create_topic(bootstrap, &name)
+    }
+
+    fn create_topic(&self, bootstrap: &str, name: &str) -> Result<Topic, Error> {
+        let login = self.login.as_ref();
+        peer::create_topic(&self.evidence.workload, self.target.speaks, bootstrap, login, name)
     }
 
     /// Reads the topic from its start and holds it against the ledger; whether all is there, so that the run can go on.
@@ -154,7 +163,7 @@ impl Session<'_> {
         }
         // The embedded broker's topics go with its directory.
         if self.broker.is_none()
-            && let Err(error) = cluster::delete_topic(bootstrap, topic)
+            && let Err(error) = peer::delete_topic(topic, bootstrap)
         {
             self.progress.say(&format!("topic {} is still there: {error}", topic.name));
             return;

@@ -78,7 +78,7 @@ impl RecordShape {
     }
 
     /// Whether all records are alike, so that nothing has to be decided for each of them.
-    fn is_plain(&self) -> bool {
+    pub fn is_plain(&self) -> bool {
         self.sizes.is_fixed() && self.keys.is_none() && self.compression == Compression::None
     }
 

@@ -185,6 +185,7 @@ fn workload() -> Workload {
         client_mode: ClientMode::Modelled,
         integrity: IntegrityMode::Full,
         seed: 1,
+        cold: None,
         faults: Vec::new(),
     }
 }

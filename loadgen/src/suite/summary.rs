@@ -1,0 +1,147 @@
+//! What a suite found: a page over all results, and a summary with a table a cell. Unlike durability classes stand side by side and
+//! are not ranked.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use super::file::Suite;
+use super::place::Place;
+use super::plan::Cell;
+use crate::compare::{Grid, Key, Layout, Settings, load, markdown};
+use crate::error::{Error, local};
+use crate::report::{decimal, duration_ns, html_report, write_whole};
+use crate::result::{Latency, RunResult, Verdict};
+use crate::statistics::median;
+
+/// A figure of the table, of one run.
+type Figure = (&'static str, fn(&RunResult) -> Option<f64>, fn(f64) -> String);
+
+const FIGURES: [Figure; 7] = [
+    ("produced MB/s", |run| Some(run.summary.produce.as_ref()?.achieved.bytes_per_s / 1e6), decimal),
+    ("p50", |run| Some(response(run)?.p50_ns? as f64), duration_ns),
+    ("p99", |run| Some(response(run)?.p99_ns? as f64), duration_ns),
+    ("p99.9", |run| Some(response(run)?.p99_9_ns? as f64), duration_ns),
+    ("consumed MB/s", |run| Some(run.summary.consume.as_ref()?.achieved.bytes_per_s / 1e6), decimal),
+    (
+        "end-to-end p99",
+        |run| Some(run.summary.consume.as_ref()?.latency.end_to_end.as_ref()?.p99_ns? as f64),
+        duration_ns,
+    ),
+    ("broker CPU s/GB", |run| run.resources.broker.as_ref()?.cpu_s_per_gb, decimal),
+];
+
+/// Writes `summary.md` and `report.html` beside the results; their paths.
+pub fn write_summary(suite: &Suite, place: &Place, notes: &[String]) -> Result<Vec<PathBuf>, Error> {
+    let cells: Vec<(&str, Vec<RunResult>)> = suite
+        .cells
+        .iter()
+        .map(|cell| Ok((cell.name.as_str(), runs_of(suite, place, cell)?)))
+        .collect::<Result<_, Error>>()?;
+    let mut written = Vec::new();
+    let mut keep = |name: &str, text: &str| {
+        let path = place.folder().join(name);
+        write_whole(&path, text.as_bytes()).map_err(local(format!("cannot write {}", path.display())))?;
+        written.push(path);
+        Ok::<(), Error>(())
+    };
+    keep("summary.md", &summary(suite, place, notes, &cells))?;
+    let runs: Vec<RunResult> = cells.into_iter().flat_map(|(_, runs)| runs).collect();
+    if !runs.is_empty() {
+        keep("report.html", &html_report(&runs))?;
+    }
+    Ok(written)
+}
+
+fn runs_of(suite: &Suite, place: &Place, cell: &Cell) -> Result<Vec<RunResult>, Error> {
+    let repeats = 1..=suite.repeats_of(cell);
+    let files =
+        suite.peers.iter().flat_map(|peer| repeats.clone().map(|repeat| place.file(&peer.name, &cell.name, repeat)));
+    let files: Vec<PathBuf> = files.filter(|file| file.exists()).collect();
+    if files.is_empty() {
+        return Ok(Vec::new());
+    }
+    load(&files).map(|loaded| loaded.runs).map_err(|error| Error::Suite(error.to_string()))
+}
+
+fn summary(suite: &Suite, place: &Place, notes: &[String], cells: &[(&str, Vec<RunResult>)]) -> String {
+    let mut text = format!(
+        "# {}\n\nMedians (smallest-largest). Classes of durability stand side by side and are not ranked against each other.\n",
+        place.title()
+    );
+    let failed = cells.iter().flat_map(|(cell, runs)| {
+        let failed = runs.iter().filter(|run| !is_sample(run));
+        failed.map(move |run| {
+            let why = run.error.as_deref().unwrap_or("records were lost or harmed");
+            format!("{cell}, {}: a run failed and is no sample: {why}", run.label.as_deref().unwrap_or_default())
+        })
+    });
+    let notes: Vec<String> = notes.iter().cloned().chain(failed).collect();
+    if !notes.is_empty() {
+        text.push_str("\n## Notes\n\n");
+        for note in notes {
+            let _ = writeln!(text, "- {note}");
+        }
+    }
+    for (cell, runs) in cells {
+        let samples: Vec<RunResult> = runs.iter().filter(|run| is_sample(run)).cloned().collect();
+        if !samples.is_empty() {
+            let _ = write!(text, "\n## {cell}\n\n");
+            push_table(&mut text, suite, &samples);
+            push_comparison(&mut text, &samples);
+        }
+    }
+    text
+}
+
+/// A failed run is kept as evidence, never a sample.
+fn is_sample(run: &RunResult) -> bool {
+    run.error.is_none() && run.integrity.verdict != Verdict::Fail
+}
+
+fn push_table(text: &mut String, suite: &Suite, runs: &[RunResult]) {
+    let figures: Vec<&Figure> =
+        FIGURES.iter().filter(|(_, figure, _)| runs.iter().any(|run| figure(run).is_some())).collect();
+    text.push_str("| peer | durability | runs |");
+    for (name, ..) in &figures {
+        let _ = write!(text, " {name} |");
+    }
+    text.push_str("\n|---|---|---|");
+    text.push_str(&"---|".repeat(figures.len()));
+    text.push('\n');
+    for peer in &suite.peers {
+        let own: Vec<&RunResult> = runs.iter().filter(|run| run.label.as_deref() == Some(&peer.name)).collect();
+        let Some(first) = own.first() else { continue };
+        let _ = write!(text, "| {} | {} | {} |", peer.name, first.target.durability.label(), own.len());
+        for (_, figure, told) in &figures {
+            let values: Vec<f64> = own.iter().filter_map(|run| figure(run)).collect();
+            let spread =
+                values.iter().fold((f64::MAX, f64::MIN), |(low, high), &value| (low.min(value), high.max(value)));
+            match median(&values) {
+                Some(middle) if values.len() > 1 => {
+                    let _ = write!(text, " {} ({}-{}) |", told(middle), told(spread.0), told(spread.1));
+                }
+                Some(middle) => _ = write!(text, " {} |", told(middle)),
+                None => text.push_str(" |"),
+            }
+        }
+        text.push('\n');
+    }
+}
+
+fn response(run: &RunResult) -> Option<&Latency> {
+    run.summary.produce.as_ref()?.latency.response.as_ref()
+}
+
+/// Every peer against our own, where there is more than one.
+fn push_comparison(text: &mut String, runs: &[RunResult]) {
+    let Ok(row) = Key::parse("suite") else { return };
+    let base = runs.iter().filter_map(|run| run.label.clone()).find(|label| label == "posthaste");
+    let layout = Layout { row: vec![row], base, ..Layout::default() };
+    if let Ok(grid) = Grid::new(runs, &layout, &Settings::default())
+        && grid.columns.len() > 1
+    {
+        text.push_str("\n<details><summary>comparison</summary>\n\n");
+        text.push_str(&markdown(&grid));
+        text.push_str("\n</details>\n");
+    }
+}
