@@ -129,7 +129,8 @@ fn wrong_offsets(evidence: &Evidence) -> u64 {
     (0..partitions).map(of_partition).sum()
 }
 
-fn integrity(evidence: &Evidence) -> Integrity {
+/// What producers and consumers know, settled, and in words the first records that are missing.
+fn settled(evidence: &Evidence) -> (Tally, Option<String>) {
     let mut tally = Tally::default();
     let mut missing_first = None;
     let partitions = evidence.topic.as_ref().map_or(0, |topic| topic.leaders.len());
@@ -154,6 +155,11 @@ fn integrity(evidence: &Evidence) -> Integrity {
         // Who does not number the batches is not promised the order of what a lost connection left behind.
         tally.out_of_order -= tally.late_unacked;
     }
+    (tally, missing_first.map(name_missing))
+}
+
+fn integrity(evidence: &Evidence) -> Integrity {
+    let (mut tally, mut missing_first) = settled(evidence);
     let verified = evidence.verified || evidence.reports.read_after_loss;
     if !verified {
         // Nobody read up to the end, so what is not there was not missed.
@@ -198,7 +204,7 @@ fn integrity(evidence: &Evidence) -> Integrity {
             .filter(|fault| fault.0 > 0)
             .map(|fault| format!("{} {}", fault.0, fault.1))
             .chain(missing_earlier)
-            .chain(missing_first.map(name_missing))
+            .chain(missing_first)
             .collect(),
     }
 }

@@ -185,7 +185,7 @@ mod tests {
         let Some(before) = sampler.read().expect("this process lives").disk else { return };
         // The build directory is a disk, where the temporary directory may be memory.
         let mut file = tempfile::tempfile_in(env!("CARGO_MANIFEST_DIR")).expect("a file");
-        std::io::Write::write_all(&mut file, &[7; 1 << 20]).expect("written");
+        std::io::Write::write_all(&mut file, &vec![7; 1 << 20]).expect("written");
         file.sync_all().expect("flushed");
         let after = sampler.read().and_then(|reading| reading.disk).expect("as before");
         assert!(after.since(&before).written >= 1 << 20, "{before:?} {after:?}");

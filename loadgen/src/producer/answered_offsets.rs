@@ -49,7 +49,9 @@ mod tests {
 
     fn told(answers: &[(i64, u32)]) -> AnsweredOffsets {
         let mut told = AnsweredOffsets::default();
-        answers.iter().for_each(|&(base_offset, records)| told.note(base_offset, records));
+        for &(base_offset, records) in answers {
+            told.note(base_offset, records);
+        }
         told
     }
 
