@@ -152,6 +152,28 @@ fn nothing_from_the_last_stable_offset_on_is_compacted() {
 }
 
 #[test]
+fn a_reader_of_what_is_decided_always_finds_its_end() {
+    // Story: compaction took the last batch below the last stable offset, and who had to read up to there waited for it.
+    let mut machine = Machine::start(SimDisk::default(), 4, SEGMENT_BYTES_MIN, 64 << 10);
+    prepare(&mut machine);
+    for value in 0..20 {
+        machine.append_durably(1, &keyed(&[(1, value)], NOBODY, 5));
+    }
+    let aborted = machine.append_durably(1, &transactional(keyed(&[(1, 77), (2, 77)], (PRODUCER, 0, 0), 5))).0;
+    let open = machine.append_durably(1, &transactional(keyed(&[(3, 1)], (PRODUCER + 1, 0, 0), 5))).0;
+    machine.mark_durably(1, (PRODUCER, 0), MarkerKind::Abort);
+    fill(&mut machine);
+    fill(&mut machine);
+    clean_for(&mut machine, 30);
+    let stats = machine.shard.cleaner_stats();
+    assert!(stats.records_removed >= 19, "{stats:?}");
+    let read = machine.read_committed(1, 0, 1 << 20);
+    let last = walk(&read.slices.concat()).last().map(|(_, header)| header.base_offset());
+    assert_eq!((last, read.view.last_stable_offset.0), (Some(aborted), open));
+    assert_eq!(decided(&mut machine), BTreeMap::from([(1, 19)]));
+}
+
+#[test]
 fn a_reader_of_the_tail_still_learns_of_what_compaction_dropped() {
     // Story: the tail holds the batches as they were written, also when compaction has dropped them from the disk.
     let mut machine = Machine::start(SimDisk::default(), 3, SEGMENT_BYTES_MIN, 64 << 20);

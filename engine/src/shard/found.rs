@@ -14,7 +14,7 @@ use crate::partition::transactions::{AbortedTransaction, Isolation};
 pub(super) struct Found {
     pub slices: Vec<Bytes>,
     pub bytes: usize,
-    /// Known when the batches were found: compaction may drop them meanwhile, and then the log forgets.
+    /// Known with the batches: the log forgets it when it gives them up.
     pub aborted: Vec<AbortedTransaction>,
 }
 
@@ -34,9 +34,12 @@ impl Found {
 }
 
 impl<I: Io> Shard<I> {
-    /// What the tail holds from an offset on; None if it begins behind it.
+    /// What the tail holds from an offset on; None if it begins behind it, or the log does: what was aborted below its start is forgotten.
     pub(super) fn read_tail(&mut self, request: ReadRequest, from: Offset) -> Option<Found> {
-        let partition = self.partitions.get(&request.log).filter(|partition| partition.tail_holds(from))?;
+        let partition = self.partitions.get(&request.log)?;
+        if !partition.tail_holds(from) || from < partition.state.start {
+            return None;
+        }
         let end = partition.end_for(request.isolation);
         let TailRead { mut slices, bytes, next } =
             partition.read_tail(from, end, request.bytes_max, request.first_whole);
@@ -52,7 +55,7 @@ impl<I: Io> Shard<I> {
     /// What a reader must know of batches that it gets.
     pub(super) fn aborted_between(&self, request: ReadRequest, from: Offset, next: Offset) -> Vec<AbortedTransaction> {
         match self.partitions.get(&request.log) {
-            Some(partition) if request.isolation == Isolation::Committed => {
+            Some(partition) if request.isolation == Isolation::Committed && next > from => {
                 partition.state.transactions.aborted_between(from, next)
             }
             _ => Vec::new(),

@@ -84,6 +84,8 @@ pub(super) struct Step {
     /// What the log showed when the step was planned: runs outside may not be written yet, or lie below the log start.
     pub visible: Range<Offset>,
     pub plan: Plan,
+    /// What was aborted of the planned runs. Once the log start has passed them the log forgets it, and yet they are given.
+    pub aborted: Vec<AbortedTransaction>,
     pub read: Vec<(u32, Arc<Stretch>)>,
     missing: usize,
     pub failure: Option<ReadError>,
@@ -250,7 +252,9 @@ impl<I: Io> Shard<I> {
         let Some(plan) = self.plan_in(segment, request.log, goal, visible.clone(), bytes_max) else {
             return Begun::NoIndex;
         };
-        self.reads.jobs[id].step = Step { segment, visible, plan, ..Step::default() };
+        let plan_end = plan.runs.last().map_or(visible.start, |run| run.last_offset().plus(1));
+        let aborted = self.aborted_between(request, visible.start, plan_end);
+        self.reads.jobs[id].step = Step { segment, visible, plan, aborted, ..Step::default() };
         self.take_extents(id)
     }
 
