@@ -9,6 +9,7 @@ use crate::ceiling::{CeilingUse, add_ceiling};
 use crate::error::{Error, local};
 use crate::goal::GoalExpression;
 use crate::options::{LoadOptions, OutputOptions, TargetOptions};
+use crate::peer::Dialect;
 use crate::progress::Progress;
 use crate::quantity::Rate;
 use crate::report::write_files;
@@ -80,7 +81,10 @@ impl Campaign {
         result.suite = Some(self.suite.clone());
         result.repeat = place.repeat;
         result.slo = self.goals.iter().map(|goal| goal.judge(&result)).collect();
-        add_ceiling(&mut result, load, self.ceiling, &mut self.progress);
+        // The ceiling is that of the clients of Kafka's protocol.
+        if target.speaks == Dialect::Kafka {
+            add_ceiling(&mut result, load, self.ceiling, &mut self.progress);
+        }
         if result.error.is_some() || result.integrity.verdict == Verdict::Fail {
             result.tags.push(FAILED.to_owned());
         }

@@ -21,6 +21,9 @@ const LENGTH_BYTES: usize = 4;
 /// Read space kept at the end of what was received.
 const READ_BYTES_MIN: usize = 64 * 1024;
 
+/// The same where no frame tells how much is on its way.
+const UNFRAMED_READ_BYTES_MIN: usize = 4 * READ_BYTES_MIN;
+
 /// Connects within `timeout`, and proves our name where we have one.
 pub fn connect(login: Option<&Login>, address: &str, timeout: Duration) -> Result<BlockingStream, Error> {
     let mut stream = reach(address, timeout)?;
@@ -180,7 +183,7 @@ impl Receiver {
             let what = format!("sent something of more than {} bytes", self.frame_bytes_max);
             return Err(Error::Peer { address: self.address().into(), what });
         }
-        self.receive(unread + READ_BYTES_MIN)
+        self.receive(unread + UNFRAMED_READ_BYTES_MIN)
     }
 
     /// Bytes of the next frame with its length; those of the length as long as that is unknown.

@@ -150,7 +150,7 @@ pub struct TargetOptions {
     #[arg(long, value_name = "HOST:PORT", value_parser = parse_endpoint)]
     pub bootstrap: Option<String>,
     /// What the broker at --bootstrap speaks.
-    #[arg(long, value_enum, default_value = "kafka")]
+    #[arg(long, value_enum, default_value = "kafka", requires = "bootstrap")]
     pub speaks: Dialect,
     /// Process id of a broker on this machine, to measure its CPU and memory.
     #[arg(long, value_name = "PID", requires = "bootstrap")]

@@ -10,6 +10,7 @@ use crate::ceiling::add_ceiling;
 use crate::command::{Exit, refuse, refuse_run};
 use crate::error::Error;
 use crate::options::{OutputOptions, RunOptions};
+use crate::peer::Dialect;
 use crate::progress::Progress;
 use crate::report::{Colour, terminal_table, write_files};
 use crate::result::{RunResult, Verdict};
@@ -41,8 +42,9 @@ pub fn execute_by(
     let outcome = make(&mut progress, interrupted());
     let outcome = outcome.map(|mut result| {
         result.slo = output.goals.iter().map(|goal| goal.judge(&result)).collect();
-        // The ceiling of this process says nothing of agents.
-        if result.error.is_none() && options.target.agents.is_empty() {
+        // The ceiling of this process says nothing of agents, nor of clients that speak something else than Kafka's protocol.
+        let is_ours = options.target.agents.is_empty() && options.target.speaks == Dialect::Kafka;
+        if result.error.is_none() && is_ours {
             add_ceiling(&mut result, &options.load, output.ceiling, &mut progress);
         }
         touch(&mut result);
