@@ -140,6 +140,11 @@ pub fn audit_decided(machine: &mut Machine, model: &Model) -> u64 {
     let mut told = 0;
     for (log, view) in machine.views() {
         let Some(known) = model.logs.get(&log) else { continue };
+        let producers = machine.shards[known.shard].producers(log).into_iter();
+        let open: BTreeSet<i64> =
+            producers.filter(|known| known.transaction_start.is_some()).map(|known| known.producer_id).collect();
+        let (all, held) = (known.transactions.open_from(-1), known.transactions.open_from(view.start.0));
+        assert!(open.is_superset(&held) && open.is_subset(&all), "{log:?}: {open:?} is open, not {held:?} of {all:?}");
         let (mut offset, end) = (view.start.0, view.last_stable_offset.0);
         while offset < end {
             let (goal, isolation) = (Goal::Offset(Offset(offset)), Isolation::Committed);

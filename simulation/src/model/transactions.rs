@@ -75,6 +75,12 @@ impl Transactions {
         self.parts.values().any(|part| part.producer == producer && part.marker.is_none())
     }
 
+    /// Producers of transactions without a marker that have records from an offset on.
+    pub fn open_from(&self, start: i64) -> BTreeSet<i64> {
+        let open = self.parts.values().filter(|part| part.marker.is_none() && part.end > start);
+        open.map(|part| part.producer).collect()
+    }
+
     /// How many transactions are open, or were aborted.
     pub fn remembered(&self) -> usize {
         let open = self.parts.values().filter(|part| part.marker.is_none()).count();
