@@ -115,6 +115,11 @@ impl Campaign {
         self.write(result)
     }
 
+    /// Whether the user wants an end: a run that was made meanwhile says nothing.
+    pub fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+
     /// A line for the user.
     pub fn say(&self, line: &str) {
         self.progress.say(line);

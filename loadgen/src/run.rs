@@ -16,7 +16,7 @@ use crate::agent::{Agents, SharedAgents, UsageElsewhere};
 use crate::assemble;
 use crate::clients::{Clients, WorkingClients};
 use crate::clock::Clock;
-use crate::cluster::{self, Topic};
+use crate::cluster::Topic;
 use crate::collector::Collector;
 use crate::cores::{self, Pinned};
 use crate::crew::{Roles, assignments};
@@ -265,7 +265,7 @@ impl Session<'_> {
             crate::host::drop_page_cache()?;
         }
         let (crew, collector) = self.connect(workload.clone(), topic, 0..0, 0, workload.consumers)?;
-        let targets = cluster::end_offsets(topic)?;
+        let targets = self.end_offsets(topic)?;
         let start_ns = self.clock.now_ns();
         let end_ns = start_ns + duration.as_nanos() as u64;
         let timeline = Timeline { start_ns, measure_ns: start_ns, end_ns };

@@ -6,6 +6,7 @@ use super::{LOOK, Session};
 use crate::cluster::{self, Topic};
 use crate::disturbance::Hands;
 use crate::error::Error;
+use crate::result::Acks;
 
 impl Session<'_> {
     /// Until the next look, or until a fault begins or ends.
@@ -36,6 +37,9 @@ impl Session<'_> {
     pub(super) fn end_offsets(&self, topic: &Topic) -> Result<Vec<i64>, Error> {
         if self.evidence.workload.survives_losses() {
             cluster::end_offsets_of_returning(topic)
+        } else if self.evidence.workload.acks == Acks::Leader {
+            // What was acknowledged before it was safe is shown when it is.
+            self.quiet_ends(topic)
         } else {
             cluster::end_offsets(topic)
         }

@@ -80,7 +80,7 @@ impl Session<'_> {
         Ok(true)
     }
 
-    fn quiet_ends(&self, topic: &Topic) -> Result<Vec<i64>, Error> {
+    pub(super) fn quiet_ends(&self, topic: &Topic) -> Result<Vec<i64>, Error> {
         let began = Instant::now();
         let mut ends = cluster::end_offsets(topic)?;
         loop {

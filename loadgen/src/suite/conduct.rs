@@ -22,7 +22,7 @@ use crate::options::{LoadOptions, OutputOptions};
 use crate::progress::Progress;
 use crate::quantity::Rate;
 use crate::report::write_whole;
-use crate::result::{Kind, Repeat, RunResult};
+use crate::result::{Kind, Repeat, RunResult, Verdict};
 use crate::statistics::median;
 
 pub use super::running::Surroundings;
@@ -149,8 +149,11 @@ impl Conduct<'_> {
         if let Some(running) = session.running.get(peer.process()) {
             running.settle(self.suite.peer(peer.process()).unwrap_or(peer))?;
         }
+        if result.integrity.verdict == Verdict::Fail {
+            session.note(&format!("{}, {}: acknowledged records were lost or harmed", peer.name, cell.name));
+        }
         match result.error {
-            Some(error) => Err(Error::Probe(error)),
+            Some(error) => Err(Error::Suite(error)),
             None => Ok(()),
         }
     }

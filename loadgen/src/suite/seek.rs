@@ -26,10 +26,10 @@ pub(super) fn highest_rate(
     let first = campaign.measure(&load, target, probe(format!("{}, closed loop for the range", place.title)))?;
     let reached = first.summary.produce.as_ref().map_or(0.0, |produce| produce.achieved.records_per_s);
     if let Some(error) = first.error {
-        return Err(Error::Probe(error));
+        return Err(Error::Suite(error));
     }
     if reached < 1.0 {
-        return Err(Error::Probe("nothing was acknowledged".into()));
+        return Err(Error::Suite("nothing was acknowledged".into()));
     }
     let mut search = Search::new(reached / 2.0, reached * 1.25, PRECISION, CONFIRMATIONS);
     let mut held = None;
@@ -38,6 +38,9 @@ pub(super) fn highest_rate(
         load.rate = Rate::Records(rate);
         let result =
             campaign.measure(&load, target, probe(format!("{}, probe of {rate:.0} records/s", place.title)))?;
+        if campaign.is_interrupted() {
+            return Err(Error::Interrupted);
+        }
         let holds = why_not_held(&result).is_none();
         search.note(question, holds);
         if holds {
@@ -46,5 +49,5 @@ pub(super) fn highest_rate(
     }
     // The winner was asked last, or a lower rate than the last that held once is.
     let found = held.filter(|(rate, _)| search.answer() == Some(*rate));
-    found.map(|(_, result)| result).ok_or_else(|| Error::Probe("no rate holds under the goals".into()))
+    found.map(|(_, result)| result).ok_or_else(|| Error::Suite("no rate holds under the goals".into()))
 }
