@@ -2,6 +2,7 @@
 
 mod agents;
 mod calibration;
+mod groups;
 mod quality;
 mod series;
 mod window;
@@ -48,13 +49,14 @@ pub fn result(evidence: &Evidence, args: &TargetOptions) -> RunResult {
         target: target(evidence, args),
         env: std::iter::once(host(evidence, args)).chain(evidence.agents.environments.iter().cloned()).collect(),
         quality: quality::quality(evidence, window.as_ref(), &summary, &resources, &calibration),
-        histograms: window.as_ref().map(Window::encoded_histograms).unwrap_or_default(),
+        histograms: window.as_ref().map(|window| window.encoded_histograms(evidence)).unwrap_or_default(),
         series: window.as_ref().map(|window| series::series(evidence, window)),
         calibration,
         summary,
         resources,
         integrity,
         faults: evidence.faults.clone(),
+        rebalances: groups::rebalances(evidence),
         slo: Vec::new(),
         error: evidence.error.as_ref().map(ToString::to_string),
     };
@@ -106,11 +108,63 @@ fn role(evidence: &Evidence, args: &TargetOptions) -> HostRole {
     }
 }
 
-fn name_missing((partition, (producer, (start, end))): (usize, (usize, (u64, u64)))) -> String {
+/// Partition, producer, the first number and the one behind the last.
+type Missing = (usize, (usize, (u64, u64)));
+
+fn name_missing((partition, (producer, (start, end))): Missing) -> String {
     format!("the first that were not: partition {partition}, producer {producer}, records {start} to {}", end - 1)
 }
 
 fn integrity(evidence: &Evidence) -> Integrity {
+    let verified = evidence.verified || evidence.reports.read_after_loss;
+    let (mut tally, missing_first) = settle(evidence, verified);
+    if let Some(earlier) = &evidence.earlier {
+        tally.add(&earlier.tally);
+    }
+    let missing_earlier = evidence.earlier.as_ref().and_then(|earlier| earlier.missing_first.clone());
+    let groups = &evidence.reports.groups;
+    let lost_commits = groups.iter().map(|group| group.lost_commits).sum();
+    let verdict = match (tally.passes() && lost_commits == 0, verified, evidence.error.is_some()) {
+        // Without the producers' last word a record may look like nobody's.
+        (false, _, false) | (false, true, true) => Verdict::Fail,
+        (_, _, true) => Verdict::Incomplete,
+        (true, true, false) => Verdict::Pass,
+        (true, false, false) => Verdict::NotChecked,
+    };
+    let faults = [
+        (tally.missing, "acknowledged records were never delivered"),
+        (tally.duplicate, "deliveries repeat a record that had been delivered"),
+        (tally.out_of_order, "records came behind a later one of the same producer and partition"),
+        (tally.corrupt, "records or batches were not what was sent: wrong checksum or framing"),
+        (tally.phantom, "records were delivered that nobody sent there"),
+        (lost_commits, "positions were given out although a later one had been committed"),
+    ];
+    Integrity {
+        mode: evidence.workload.describe().integrity,
+        produced: tally.produced,
+        acked: tally.acked,
+        consumed: tally.consumed,
+        missing: tally.missing,
+        duplicate: tally.duplicate,
+        out_of_order: tally.out_of_order,
+        corrupt: tally.corrupt,
+        phantom: tally.phantom,
+        unacked_seen: tally.unacked_seen,
+        redelivered: groups.iter().map(|group| group.redelivered).sum(),
+        lost_commits,
+        verdict,
+        examples: faults
+            .iter()
+            .filter(|fault| fault.0 > 0)
+            .map(|fault| format!("{} {}", fault.0, fault.1))
+            .chain(missing_earlier)
+            .chain(missing_first.map(name_missing))
+            .collect(),
+    }
+}
+
+/// What was sent held against what was read, and the first records that are missing.
+fn settle(evidence: &Evidence, verified: bool) -> (Tally, Option<Missing>) {
     let mut tally = Tally::default();
     let mut missing_first = None;
     let partitions = evidence.topic.as_ref().map_or(0, |topic| topic.leaders.len());
@@ -135,48 +189,10 @@ fn integrity(evidence: &Evidence) -> Integrity {
         // Who does not number the batches is not promised the order of what a lost connection left behind.
         tally.out_of_order -= tally.late_unacked;
     }
-    let verified = evidence.verified || evidence.reports.read_after_loss;
     if !verified {
         // Nobody read up to the end, so what is not there was not missed.
         tally.missing = 0;
         missing_first = None;
     }
-    if let Some(earlier) = &evidence.earlier {
-        tally.add(&earlier.tally);
-    }
-    let missing_earlier = evidence.earlier.as_ref().and_then(|earlier| earlier.missing_first.clone());
-    let verdict = match (tally.passes(), verified, evidence.error.is_some()) {
-        // Without the producers' last word a record may look like nobody's.
-        (false, _, false) | (false, true, true) => Verdict::Fail,
-        (_, _, true) => Verdict::Incomplete,
-        (true, true, false) => Verdict::Pass,
-        (true, false, false) => Verdict::NotChecked,
-    };
-    let faults = [
-        (tally.missing, "acknowledged records were never delivered"),
-        (tally.duplicate, "deliveries repeat a record that had been delivered"),
-        (tally.out_of_order, "records came behind a later one of the same producer and partition"),
-        (tally.corrupt, "records or batches were not what was sent: wrong checksum or framing"),
-        (tally.phantom, "records were delivered that nobody sent there"),
-    ];
-    Integrity {
-        mode: evidence.workload.describe().integrity,
-        produced: tally.produced,
-        acked: tally.acked,
-        consumed: tally.consumed,
-        missing: tally.missing,
-        duplicate: tally.duplicate,
-        out_of_order: tally.out_of_order,
-        corrupt: tally.corrupt,
-        phantom: tally.phantom,
-        unacked_seen: tally.unacked_seen,
-        verdict,
-        examples: faults
-            .iter()
-            .filter(|fault| fault.0 > 0)
-            .map(|fault| format!("{} {}", fault.0, fault.1))
-            .chain(missing_earlier)
-            .chain(missing_first.map(name_missing))
-            .collect(),
-    }
+    (tally, missing_first)
 }

@@ -50,6 +50,8 @@ pub struct Evidence {
     pub consumed_all_ns: Option<u64>,
     /// From the last send to the last delivery.
     pub drain: Option<Duration>,
+    /// The consumers are members of groups at the broker.
+    pub joins_groups: bool,
     /// Records that were there before the clock started.
     pub backlog_records: u64,
     /// What the processes used.
@@ -99,6 +101,7 @@ impl Evidence {
             stopped_ns: None,
             consumed_all_ns: None,
             drain: None,
+            joins_groups: false,
             backlog_records: 0,
             usage: None,
             probe_before: None,

@@ -4,6 +4,7 @@
 //! when the run is over. Both are sets of ranges, so memory follows the number of faults, not of records.
 
 mod from_elsewhere;
+mod redelivery;
 
 use std::cmp::Ordering;
 
@@ -371,8 +372,7 @@ mod tests {
         (0..11).for_each(|sequence| assert!(seen.producers[0].note(sequence)));
         let mut tally = Tally::default();
         tally.settle(&[&ledger], Some(&seen));
-        assert!(tally.passes());
-        assert_eq!((tally.unacked_seen, tally.missing), (1, 0));
+        assert_eq!((tally.unacked_seen, tally.missing, tally.passes()), (1, 0, true));
         assert_eq!([12, 11, 9].map(|sequence| seen.producers[0].note(sequence)), [true, false, false]);
         let mut late = Tally::default();
         late.settle(&[&ledger], Some(&seen));

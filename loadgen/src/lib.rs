@@ -28,6 +28,7 @@ pub mod exchange;
 pub mod fault;
 pub mod filler;
 pub mod goal;
+pub mod group;
 pub mod host;
 pub mod integrity;
 pub mod keys;

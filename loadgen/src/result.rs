@@ -6,6 +6,7 @@
 mod calibration;
 mod environment;
 mod experiment;
+mod groups;
 mod histogram;
 mod imported;
 mod latency;
@@ -18,6 +19,7 @@ mod workload;
 pub use calibration::{AgentClock, Calibration, ClockOffset, GeneratorCeiling, IntegrityCost, NoiseProbe, OnOff};
 pub use environment::{CgroupLimits, HostEnvironment, HostRole, NetworkInterface, Storage};
 pub use experiment::{FaultEvent, Goal, Kind, Repeat};
+pub use groups::{GroupChurn, GroupMembership, GroupSummary, Rebalance};
 pub use histogram::{HistogramError, decode_histogram, encode_histogram};
 pub use imported::Imported;
 pub use latency::{Latency, Percentile};
@@ -107,6 +109,9 @@ pub struct RunResult {
     /// Disturbances that were made on purpose while the run went on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<FaultEvent>,
+    /// Rebalances of consumer groups since the load began, in order, the first 3,000 of each group.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rebalances: Vec<Rebalance>,
     /// Goals that the run was held against.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub slo: Vec<Goal>,
@@ -127,6 +132,8 @@ pub mod histogram_name {
     pub const PRODUCE_LAG: &str = "produce.lag";
     /// Intended send time to delivery at the consumer.
     pub const CONSUME_END_TO_END: &str = "consume.end_to_end";
+    /// Write of a group member's commit to its answer.
+    pub const GROUP_COMMIT: &str = "group.commit";
 }
 
 /// The account of every record that was sent.
@@ -152,11 +159,24 @@ pub struct Integrity {
     pub phantom: u64,
     /// Records that were received although their acknowledgement never came; allowed.
     pub unacked_seen: u64,
+    /// Deliveries to a group that had read the record before, since its position was not committed when a rebalance came; allowed,
+    /// and in no other figure.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub redelivered: u64,
+    /// Positions that the broker gave out although it had answered a later commit.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lost_commits: u64,
     /// The judgement.
     pub verdict: Verdict,
     /// The first few faults in words, to start the search with.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub examples: Vec<String>,
+}
+
+/// Nothing to tell.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// The judgement over all records of a run.

@@ -3,6 +3,7 @@
 //! Whatever happens on the way, the evidence gathered so far becomes a result file; only then is anything torn down.
 
 mod disturbing;
+mod grouping;
 mod verifying;
 
 use std::ops::Range;
@@ -16,7 +17,7 @@ use crate::clients::{Clients, WorkingClients};
 use crate::clock::Clock;
 use crate::cluster::{self, Topic};
 use crate::collector::Collector;
-use crate::crew::{Roles, assignments};
+use crate::crew::{Roles, readers};
 use crate::disturbance::Disturber;
 use crate::embedded::{self, EmbeddedBroker};
 use crate::error::Error;
@@ -293,7 +294,7 @@ impl Session<'_> {
         records_max: u64,
         consumers: u32,
     ) -> Result<(Clients, Collector), Error> {
-        let readers = assignments(topic.leaders.len() as u32, consumers, workload.groups);
+        let readers = readers(&workload, topic.leaders.len() as u32, consumers);
         let roles = Roles {
             workload,
             topic: topic.clone(),
@@ -305,8 +306,9 @@ impl Session<'_> {
             journal: self.verification.as_ref().and_then(Verification::sender),
             start_offsets: self.start_offsets.clone(),
         };
-        let (crew, collector) = Clients::connect(roles, self.clock, self.agents.as_ref())?;
+        let (mut crew, collector) = Clients::connect(roles, self.clock, self.agents.as_ref())?;
         self.control = crew.control();
+        self.join_groups(&mut crew, consumers)?;
         Ok((crew, collector))
     }
 

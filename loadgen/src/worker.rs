@@ -180,7 +180,9 @@ impl ProducerThread {
 pub struct ConsumerThread {
     epoll: Loop,
     consumers: Vec<Consumer>,
-    brokers: usize,
+    /// Sockets of each.
+    sockets: usize,
+    reached_ns: Option<u64>,
     outlet: Option<Outlet>,
 }
 
@@ -196,12 +198,29 @@ pub struct ConsumerReport {
 impl ConsumerThread {
     /// Connects one consumer for each assignment.
     pub fn open(assignments: &[Assignment], settings: &Arc<ConsumerSettings>, outlet: Outlet) -> Result<Self, Error> {
-        let brokers = settings.topic.brokers.len();
-        let epoll = Loop::new(settings.clock, assignments.len() * brokers)?;
+        let sockets = Consumer::sockets(settings);
+        let epoll = Loop::new(settings.clock, assignments.len() * sockets)?;
         let consumers = assignments.iter().enumerate().map(|(place, assignment)| {
-            Consumer::open(assignment, settings.clone(), epoll.poll.registry(), place * brokers)
+            Consumer::open(assignment, settings.clone(), epoll.poll.registry(), place * sockets)
         });
-        Ok(Self { consumers: consumers.collect::<Result<_, _>>()?, epoll, brokers, outlet: Some(outlet) })
+        let consumers = consumers.collect::<Result<_, _>>()?;
+        Ok(Self { consumers, epoll, sockets, reached_ns: None, outlet: Some(outlet) })
+    }
+
+    /// Lets the consumers go on with joining their groups for a moment; whether all have their partitions.
+    pub fn join(&mut self, moment: Duration) -> Result<bool, Error> {
+        let Self { epoll, consumers, sockets, .. } = self;
+        let now_ns = epoll.clock.now_ns();
+        consumers.iter_mut().try_for_each(|consumer| consumer.tend(now_ns, epoll.poll.registry()))?;
+        epoll.wait(now_ns + moment.as_nanos() as u64)?;
+        for event in &epoll.events {
+            let Token(token) = event.token();
+            let consumer = consumers.get_mut(token / *sockets);
+            if let Some(consumer) = consumer.filter(|consumer| consumer.is_coordinator(token % *sockets)) {
+                consumer.on_coordinator_ready(epoll.clock.now_ns(), epoll.poll.registry())?;
+            }
+        }
+        Ok(consumers.iter().all(Consumer::is_assigned))
     }
 
     /// Reads until main names targets and they are reached. What was read is told also on failure.
@@ -209,32 +228,44 @@ impl ConsumerThread {
         let mut recorder = Recorder::new(timeline, self.outlet.take().expect("a thread runs once"));
         let ended = self.work(control, &mut recorder);
         recorder.finish();
-        let finished_ns = self.epoll.clock.now_ns();
+        let finished_ns = self.reached_ns.unwrap_or_else(|| self.epoll.clock.now_ns());
         let seen = self.consumers.into_iter().flat_map(Consumer::into_seen).collect();
         (ConsumerReport { seen, finished_ns }, ended)
     }
 
     fn work(&mut self, control: &Control, recorder: &mut Recorder) -> Result<(), Error> {
-        let Self { epoll, consumers, brokers, .. } = self;
-        let brokers = *brokers;
         loop {
             control.check()?;
-            let now_ns = epoll.clock.now_ns();
+            let Self { epoll, consumers, sockets, reached_ns, .. } = self;
+            let (registry, now_ns) = (epoll.poll.registry(), epoll.clock.now_ns());
             recorder.roll(now_ns);
-            if control.targets.get().is_some_and(|targets| consumers.iter().all(|one| one.has_reached(targets))) {
-                return Ok(());
+            consumers.iter_mut().try_for_each(|consumer| consumer.recover(now_ns, registry))?;
+            consumers.iter_mut().try_for_each(|consumer| consumer.tend(now_ns, registry))?;
+            if let Some(targets) = control.targets.get() {
+                if consumers.iter().all(|one| one.has_reached(targets)) {
+                    reached_ns.get_or_insert(now_ns);
+                }
+                let mut all_ended = true;
+                for consumer in consumers.iter_mut() {
+                    all_ended &= consumer.has_ended(targets);
+                }
+                if all_ended {
+                    return Ok(());
+                }
             }
-            consumers.iter_mut().try_for_each(|consumer| consumer.recover(now_ns, epoll.poll.registry()))?;
             consumers.iter_mut().try_for_each(Consumer::poll)?;
             check_answers("answering a fetch", now_ns, consumers.iter().filter_map(Consumer::oldest_sent_ns))?;
             epoll.wait(u64::MAX)?;
             for event in &epoll.events {
                 let Token(token) = event.token();
-                if let Some(consumer) = consumers.get_mut(token / brokers) {
-                    let faults = consumer.on_ready(token % brokers, recorder)?;
-                    if faults > 0 {
-                        control.faults.fetch_add(faults, Ordering::Relaxed);
-                    }
+                let Some(consumer) = consumers.get_mut(token / *sockets) else { continue };
+                if consumer.is_coordinator(token % *sockets) {
+                    consumer.on_coordinator_ready(epoll.clock.now_ns(), epoll.poll.registry())?;
+                    continue;
+                }
+                let faults = consumer.on_ready(token % *sockets, recorder)?;
+                if faults > 0 {
+                    control.faults.fetch_add(faults, Ordering::Relaxed);
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! The load that was asked for: parsed, bounded and consistent, or refused with the reason.
 
 mod arrivals;
+mod grouping;
 mod records;
 
 use std::time::Duration;
@@ -9,6 +10,7 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::{FAULTS_MAX, FaultKind, FaultPlan};
+use crate::group::GroupSettings;
 use crate::keys::{KEY_BYTES_MAX, KEY_SPACE_MAX, ZIPF_EXPONENT_MAX};
 use crate::options::LoadOptions;
 use crate::payload::STAMP_BYTES;
@@ -104,6 +106,8 @@ pub struct Workload {
     pub consumers: u32,
     /// Groups of them, each of which reads everything.
     pub groups: u32,
+    /// How their members behave; absent where partitions are dealt out without the broker.
+    pub group: Option<GroupSettings>,
     /// What an acknowledgement waits for.
     pub acks: Acks,
     /// Longest wait for company.
@@ -164,6 +168,12 @@ pub enum InvalidWorkload {
     /// More connections than one process should hold.
     #[error("--consumers {0} in each of --groups {1} are more than {CONSUMERS_MAX} in all")]
     Consumers(u32, u32),
+    /// Members of groups that could not do as they are told.
+    #[error("{0}")]
+    Group(&'static str),
+    /// Groups are books of one process.
+    #[error("--group-protocol classic keeps a group's account in one process: leave --agents out")]
+    GroupByAgents,
     /// No keys, or more than can be numbered.
     #[error("--key-space must be from 1 to {KEY_SPACE_MAX}")]
     KeySpace,
@@ -234,6 +244,7 @@ impl Workload {
             producers: args.producers,
             consumers: if mode == Mode::Produce { 0 } else { args.consumers },
             groups: if mode == Mode::Produce { 1 } else { args.groups },
+            group: grouping::from_options(args, mode)?,
             acks: args.acks,
             linger: args.linger,
             batch_bytes: args.batch_bytes as usize,
@@ -278,6 +289,7 @@ impl Workload {
             producers: self.producers,
             consumers: self.consumers,
             groups: (self.groups > 1).then_some(self.groups),
+            group_membership: self.group.as_ref().map(grouping::describe),
             record_bytes: self.record_bytes as u32,
             sizes: Vec::new(),
             key_bytes: None,

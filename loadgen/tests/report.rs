@@ -97,8 +97,8 @@ fn weaker_acks_are_told_that_end_to_end_holds_the_flush() {
 fn table_keeps_within_a_hundred_columns() {
     let mut wide = failed_run();
     wide.target.product = "a-product ".repeat(30);
-    for run in [calm_run(), saturated_run(), failed_run(), wide] {
-        for line in terminal_table(&run, Colour::Plain).lines() {
+    for run in [&calm_run(), &saturated_run(), &failed_run(), &wide] {
+        for line in terminal_table(run, Colour::Plain).lines() {
             assert!(line.chars().count() <= 100, "{line}");
         }
     }

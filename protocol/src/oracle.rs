@@ -16,6 +16,7 @@ use crate::messages;
 use crate::messages::consumer_offsets::{
     GroupMetadataKey, GroupMetadataValue, OffsetCommitKey, OffsetCommitValue, decode_versioned, encode_versioned,
 };
+use crate::messages::consumer_protocol::{ConsumerProtocolAssignment, ConsumerProtocolSubscription};
 use crate::random::RandomValue;
 use crate::reader::Reader;
 use crate::writer::Writer;
@@ -144,7 +145,7 @@ fn write_corpus() {
 }
 
 #[test]
-fn consumer_offsets_records_round_trip() {
+fn versioned_records_round_trip() {
     fn check<M: Message<'static> + RandomValue + PartialEq + Debug>(source: &mut StdRng, versions: &[i16]) {
         for &version in versions {
             for _ in 0..VALUES_PER_VERSION {
@@ -160,6 +161,8 @@ fn consumer_offsets_records_round_trip() {
     check::<OffsetCommitValue<'_>>(&mut source, &[0, 1, 2, 3, 4]);
     check::<GroupMetadataKey<'_>>(&mut source, &[2]);
     check::<GroupMetadataValue<'_>>(&mut source, &[0, 1, 2, 3, 4]);
+    check::<ConsumerProtocolSubscription<'_>>(&mut source, &[0, 1]);
+    check::<ConsumerProtocolAssignment<'_>>(&mut source, &[0, 1]);
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod dot_plot;
 mod environment_table;
 mod facts;
 mod forest_plot;
+mod groups;
 mod heat_map;
 mod history_chart;
 mod html;

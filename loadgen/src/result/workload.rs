@@ -7,6 +7,8 @@ use protocol::record_batch;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::GroupMembership;
+
 /// Every setting of a load; the same workload offered twice is the same experiment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Workload {
@@ -23,6 +25,9 @@ pub struct Workload {
     /// Groups of consumers, each of which reads everything; absent when there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub groups: Option<u32>,
+    /// How the members of groups at the broker behave; absent where partitions are dealt out without the broker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group_membership: Option<GroupMembership>,
     /// Bytes of a record value, check data included; on average where there are several sizes.
     pub record_bytes: u32,
     /// The sizes of values where there are several.

@@ -85,7 +85,7 @@ impl Session<'_> {
 
     fn read_earlier(&mut self, topic: &Topic, ledger: &Ledger, ends: Vec<i64>) -> Result<Earlier, Error> {
         let mut workload = self.evidence.workload.clone();
-        workload.groups = 1;
+        (workload.groups, workload.group) = (1, None);
         workload.producers = ledger.runs.iter().map(|run| run.run.producers).max().unwrap_or(1);
         let producers = workload.producers;
         let records: i64 = ends.iter().sum();
@@ -150,6 +150,7 @@ impl Session<'_> {
             }
             return;
         }
+        self.remove_groups(bootstrap, &topic.name);
         // The embedded broker's topics go with its directory.
         if self.broker.is_none()
             && let Err(error) = cluster::delete_topic(bootstrap, &topic.name)

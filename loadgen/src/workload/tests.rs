@@ -81,3 +81,23 @@ fn faults_are_ordered_and_must_fit_the_run() {
 fn no_consumers_means_produce_only() {
     assert_eq!(parse("--consumers 0").map(|workload| workload.mode), Ok(Mode::Produce));
 }
+
+#[test]
+fn members_of_groups_that_could_not_do_as_they_are_told_are_refused() {
+    let classic = parse("--group-protocol classic --group-churn 5s --group-churn-by die").expect("valid");
+    let told = classic.describe().group_membership.expect("told");
+    assert_eq!((told.protocol.as_str(), told.assignor.as_str()), ("classic", "range"));
+    assert!(told.churn.is_some_and(|churn| churn.departure == "die" && (churn.interval_ms - 5_000.0).abs() < 1e-9));
+    assert_eq!(parse("").expect("valid").describe().group_membership, None);
+    for (line, word) in [
+        ("--group-churn 5s", "--group-protocol classic"),
+        ("--group-protocol classic --mode produce", "needs consumers"),
+        ("--group-protocol classic --consumers 0", "needs consumers"),
+        ("--group-protocol classic --commit-interval 1ms", "at least 10 ms"),
+        ("--group-protocol classic --session-timeout 31m", "at most 30 minutes"),
+        ("--group-protocol classic --session-timeout 3s", "below --session-timeout"),
+        ("--group-protocol classic --group-churn 500ms", "at least 1 s"),
+    ] {
+        assert!(parse(line).is_err_and(|error| error.contains(word)), "{line}");
+    }
+}

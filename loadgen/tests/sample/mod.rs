@@ -56,6 +56,7 @@ pub fn calm_run() -> RunResult {
         calibration: Calibration::default(),
         integrity: integrity(),
         faults: Vec::new(),
+        rebalances: Vec::new(),
         slo: Vec::new(),
         quality: Quality { steady: Some(true), ..Quality::default() },
         error: None,
@@ -152,6 +153,7 @@ fn summary([response, service, lag, end_to_end]: [&Histogram<u64>; 4]) -> Summar
             ..StreamSummary::default()
         }),
         backlog: None,
+        groups: None,
         drain_secs: Some(0.4),
     }
 }
@@ -164,6 +166,7 @@ fn workload() -> Workload {
         producers: 2,
         consumers: 2,
         groups: None,
+        group_membership: None,
         record_bytes: 1_000,
         sizes: Vec::new(),
         key_bytes: None,
@@ -309,6 +312,8 @@ fn integrity() -> Integrity {
         corrupt: 0,
         phantom: 0,
         unacked_seen: 0,
+        redelivered: 0,
+        lost_commits: 0,
         verdict: Verdict::Pass,
         examples: Vec::new(),
     }
