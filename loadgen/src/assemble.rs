@@ -1,23 +1,23 @@
 //! Evidence becomes a result: rates over the window, merged histograms, the verdict, and how far to trust them.
 
+mod account;
 mod agents;
 mod calibration;
+mod groups;
 mod quality;
 mod series;
+mod transactions;
 mod window;
 
 use std::time::SystemTime;
 
 use crate::evidence::Evidence;
 use crate::host;
-use crate::integrity::{AckLedger, Tally};
 use crate::options::TargetOptions;
-use crate::producer::AnsweredOffsets;
 use crate::result::{
-    Acks, Durability, Fsync, HostEnvironment, HostRole, Integrity, Kind, LoadgenBuild, Resources, RunResult,
-    SCHEMA_VERSION, Summary, Target, Verdict, WriteCache, utc_timestamp,
+    Durability, Fsync, HostEnvironment, HostRole, Kind, LoadgenBuild, Resources, RunResult,
+    SCHEMA_VERSION, Summary, Target, WriteCache, utc_timestamp,
 };
-use crate::workload::Verify;
 use window::Window;
 
 /// The result of a run, however far it got.
@@ -26,7 +26,7 @@ pub fn result(evidence: &Evidence, args: &TargetOptions) -> RunResult {
     let ended = SystemTime::now();
     let window = Window::of(evidence);
     let summary = window.as_ref().map_or_else(Summary::default, |window| window.summary(evidence));
-    let integrity = integrity(evidence);
+    let integrity = account::integrity(evidence);
     let calibration = calibration::calibration(evidence);
     let mut resources = window.as_ref().map_or_else(Resources::default, |window| window.resources(evidence, &summary));
     resources.agents.clone_from(&evidence.agents.resources);
@@ -50,13 +50,14 @@ pub fn result(evidence: &Evidence, args: &TargetOptions) -> RunResult {
         target: target(evidence, args),
         env: std::iter::once(host(evidence, args)).chain(evidence.agents.environments.iter().cloned()).collect(),
         quality: quality::quality(evidence, window.as_ref(), &summary, &resources, &calibration),
-        histograms: window.as_ref().map(Window::encoded_histograms).unwrap_or_default(),
+        histograms: window.as_ref().map(|window| window.encoded_histograms(evidence)).unwrap_or_default(),
         series: window.as_ref().map(|window| series::series(evidence, window)),
         calibration,
         summary,
         resources,
         integrity,
         faults: evidence.faults.clone(),
+        rebalances: groups::rebalances(evidence),
         slo: Vec::new(),
         error: evidence.error.as_ref().map(ToString::to_string),
     };
@@ -110,101 +111,3 @@ fn role(evidence: &Evidence, args: &TargetOptions) -> HostRole {
     }
 }
 
-fn name_missing((partition, (producer, (start, end))): (usize, (usize, (u64, u64)))) -> String {
-    format!("the first that were not: partition {partition}, producer {producer}, records {start} to {}", end - 1)
-}
-
-/// Batches that cannot be where the broker said. Nothing is said of a run that checks nothing, nor of a broker that was harmed on purpose
-/// at an acks level that lets it forget what it has acknowledged, and give those offsets to others.
-fn wrong_offsets(evidence: &Evidence) -> u64 {
-    let workload = &evidence.workload;
-    if workload.verify == Verify::Off || (workload.survives_losses() && workload.acks != Acks::All) {
-        return 0;
-    }
-    let partitions = evidence.topic.as_ref().map_or(0, |topic| topic.leaders.len());
-    let of_partition = |partition: usize| {
-        let told = evidence.reports.producers.values().filter_map(|report| report.offsets.get(partition).copied());
-        AnsweredOffsets::wrong_of_partition(&told.collect::<Vec<_>>())
-    };
-    (0..partitions).map(of_partition).sum()
-}
-
-/// What producers and consumers know, settled, and in words the first records that are missing.
-fn settled(evidence: &Evidence) -> (Tally, Option<String>) {
-    let mut tally = Tally::default();
-    let mut missing_first = None;
-    let partitions = evidence.topic.as_ref().map_or(0, |topic| topic.leaders.len());
-    let none = AckLedger::default();
-    for partition in 0..partitions {
-        let reports = &evidence.reports.producers;
-        let producers = 0..evidence.workload.producers_in_all();
-        let ledgers: Vec<&AckLedger> = producers
-            .map(|producer| reports.get(&producer).and_then(|report| report.ledgers.get(partition)).unwrap_or(&none))
-            .collect();
-        let (produced, acked) = (tally.produced, tally.acked);
-        for group in 0..evidence.workload.groups {
-            // However many groups read them, they were written once.
-            (tally.produced, tally.acked) = (produced, acked);
-            let seen = evidence.reports.seen.get(&(group, partition as u32));
-            tally.settle(&ledgers, seen);
-            let found = seen.filter(|_| missing_first.is_none()).and_then(|seen| Tally::first_missing(&ledgers, seen));
-            missing_first = missing_first.or_else(|| Some((partition, found?)));
-        }
-    }
-    if evidence.workload.survives_losses() && !evidence.workload.idempotent {
-        // Who does not number the batches is not promised the order of what a lost connection left behind.
-        tally.out_of_order -= tally.late_unacked;
-    }
-    (tally, missing_first.map(name_missing))
-}
-
-fn integrity(evidence: &Evidence) -> Integrity {
-    let (mut tally, mut missing_first) = settled(evidence);
-    let verified = evidence.verified || evidence.reports.read_after_loss;
-    if !verified {
-        // Nobody read up to the end, so what is not there was not missed.
-        tally.missing = 0;
-        missing_first = None;
-    }
-    if let Some(earlier) = &evidence.earlier {
-        tally.add(&earlier.tally);
-    }
-    let missing_earlier = evidence.earlier.as_ref().and_then(|earlier| earlier.missing_first.clone());
-    let wrong_offsets = wrong_offsets(evidence);
-    let verdict = match (tally.passes() && wrong_offsets == 0, verified, evidence.error.is_some()) {
-        // Without the producers' last word a record may look like nobody's.
-        (false, _, false) | (false, true, true) => Verdict::Fail,
-        (_, _, true) => Verdict::Incomplete,
-        (true, true, false) => Verdict::Pass,
-        (true, false, false) => Verdict::NotChecked,
-    };
-    let faults = [
-        (tally.missing, "acknowledged records were never delivered"),
-        (tally.duplicate, "deliveries repeat a record that had been delivered"),
-        (tally.out_of_order, "records came behind a later one of the same producer and partition"),
-        (tally.corrupt, "records or batches were not what was sent: wrong checksum or framing"),
-        (tally.phantom, "records were delivered that nobody sent there"),
-        (wrong_offsets, "batches were acknowledged with wrong offsets: earlier ones of their partition have them"),
-    ];
-    Integrity {
-        mode: evidence.workload.describe().integrity,
-        produced: tally.produced,
-        acked: tally.acked,
-        consumed: tally.consumed,
-        missing: tally.missing,
-        duplicate: tally.duplicate,
-        out_of_order: tally.out_of_order,
-        corrupt: tally.corrupt,
-        phantom: tally.phantom,
-        wrong_offsets,
-        unacked_seen: tally.unacked_seen,
-        verdict,
-        examples: faults
-            .iter()
-            .filter(|fault| fault.0 > 0)
-            .map(|fault| format!("{} {}", fault.0, fault.1))
-            .chain(missing_earlier)
-            .chain(missing_first)
-            .collect(),
-    }
-}

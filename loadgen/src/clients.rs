@@ -1,6 +1,7 @@
 //! The clients of a phase, wherever they are: threads of this process, or agents on several hosts.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use crate::agent::{RemoteCrew, SharedAgents, Side, WorkingRemoteCrew};
 use crate::clock::Clock;
@@ -40,6 +41,14 @@ impl Clients {
         }
         let (crew, collector) = Crew::connect(roles, clock)?;
         Ok((Self::Here(crew), collector))
+    }
+
+    /// Waits until all members of groups have their partitions; at agents there are no groups.
+    pub fn join_groups(&mut self, interrupted: &AtomicBool) -> Result<(), Error> {
+        match self {
+            Self::Here(crew) => crew.join_groups(interrupted),
+            Self::Elsewhere(_) => Ok(()),
+        }
     }
 
     /// What they are told and tell while they work.

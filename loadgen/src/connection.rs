@@ -76,13 +76,40 @@ pub fn open(
 /// and when it cannot be made the next read says so.
 pub fn reopen(sender: &mut Sender, receiver: &mut Receiver, registry: &Registry, token: Token) -> Result<(), Error> {
     let (peer, address) = (sender.socket.peer, sender.socket.address.clone());
-    let begin = || {
+    begin(sender, receiver, (peer, address), registry, token)
+}
+
+/// The same to another address. Looking up a name would block, so brokers that move should go by numbers.
+pub fn redirect(
+    sender: &mut Sender,
+    receiver: &mut Receiver,
+    address: &str,
+    registry: &Registry,
+    token: Token,
+) -> Result<(), Error> {
+    if address == sender.socket.address {
+        return reopen(sender, receiver, registry, token);
+    }
+    let failed = |source| Error::Connect { address: address.into(), source };
+    let nowhere = || io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    let peer = address.to_socket_addrs().map_err(failed)?.next().ok_or_else(nowhere).map_err(failed)?;
+    begin(sender, receiver, (peer, address.to_owned()), registry, token)
+}
+
+fn begin(
+    sender: &mut Sender,
+    receiver: &mut Receiver,
+    (peer, address): (SocketAddr, String),
+    registry: &Registry,
+    token: Token,
+) -> Result<(), Error> {
+    let connect = || {
         let mut stream = TcpStream::connect(peer)?;
         stream.set_nodelay(true)?;
         registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
         Ok(stream)
     };
-    let stream = begin().map_err(|source| Error::Io { address: address.clone(), source })?;
+    let stream = connect().map_err(|source| Error::Io { address: address.clone(), source })?;
     sender.socket = Arc::new(Socket { stream, peer, address });
     receiver.socket = sender.socket.clone();
     // Half a frame of the old connection is never completed by the new one.

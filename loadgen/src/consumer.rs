@@ -2,7 +2,10 @@
 //!
 //! The next fetch leaves as soon as an answer's batch headers are read; the records are checked while the broker works.
 
+mod aborted;
 pub(crate) mod delivery;
+mod lane;
+mod membership;
 mod recovery;
 
 use std::collections::BTreeMap;
@@ -11,11 +14,10 @@ use std::sync::Arc;
 
 use mio::{Registry, Token};
 use protocol::api_key::ApiKey;
-use protocol::compression::decompress;
 use protocol::frame;
 use protocol::header::RequestHeader;
 use protocol::messages::fetch::{FetchPartition, FetchRequest, FetchResponse, FetchTopic, PartitionData};
-use protocol::record_batch::{BatchHeader, HEADER_BYTES, batches, records};
+use protocol::record_batch::batches;
 use serde::{Deserialize, Serialize};
 
 use crate::client::CLIENT_ID;
@@ -23,17 +25,20 @@ use crate::clock::Clock;
 use crate::cluster::Topic;
 use crate::connection::{self, Receiver, Sender};
 use crate::error::Error;
+use crate::group::{Group, GroupSettings, PartitionBook};
 use crate::integrity::PartitionSeen;
-use crate::keys::{ExpectedKeys, KeyRule};
+use crate::keys::KeyRule;
 use crate::outage::Outage;
-use crate::payload::Stamp;
 use crate::recorder::Recorder;
 use crate::signals::Signals;
 use crate::workload::{
-    FETCH_BYTES_MAX, FETCH_MIN_BYTES, FETCH_PARTITION_BYTES_MAX, FETCH_WAIT_MS_MAX, UNCOMPRESSED_BATCH_BYTES_MAX,
-    Verify,
+    FETCH_BYTES_MAX, FETCH_MIN_BYTES, FETCH_PARTITION_BYTES_MAX, FETCH_WAIT_MS_MAX, Isolation,
+    UNCOMPRESSED_BATCH_BYTES_MAX, Verify,
 };
+use aborted::Aborted;
 use delivery::Delivery;
+use lane::Lane;
+use membership::Membership;
 
 /// The newest version that names topics.
 const FETCH_VERSION_MAX: i16 = 12;
@@ -61,12 +66,26 @@ pub struct ConsumerSettings {
     pub verify: Verify,
     /// Largest value; what a broker that counts records is asked for depends on it.
     pub value_bytes_max: usize,
+    /// What is seen of transactions.
+    pub isolation: Isolation,
     /// The clock of the run.
     pub clock: Clock,
     /// Lost connections are won back instead of ending the run.
     pub survives_losses: bool,
+    /// The groups that consumers join at the broker, by number; without any, partitions are dealt out.
+    pub groups: Vec<Arc<Group>>,
+    /// How their members behave.
+    pub group_settings: Option<GroupSettings>,
     /// Between main and its clients.
     pub signals: Arc<Signals>,
+}
+
+impl ConsumerSettings {
+    /// The book of a partition that nobody has read yet.
+    pub fn new_book(&self, partition: u32) -> Arc<PartitionBook> {
+        let seen = PartitionSeen::new(&self.runs, partition, self.producers as usize);
+        PartitionBook::new(seen, self.start_offsets.get(partition as usize).copied().unwrap_or(0))
+    }
 }
 
 /// One consumer client.
@@ -79,6 +98,8 @@ pub struct Consumer {
     first_token: usize,
     /// Orders to close the connections that have been followed.
     cuts: u64,
+    /// In a group that the broker knows.
+    membership: Option<Membership>,
 }
 
 /// What one consumer reads.
@@ -112,20 +133,12 @@ struct Reading {
     written_bytes: usize,
     correlation_id: i32,
     in_flight: bool,
+    /// The partitions are others than those that the open question asks for.
+    is_stale: bool,
     sent_ns: u64,
     /// After a refusal that passes, the next question waits until then.
     ask_at_ns: u64,
     outage: Outage,
-}
-
-/// One partition.
-#[derive(Debug)]
-struct Lane {
-    next_offset: i64,
-    served: bool,
-    keys: ExpectedKeys,
-    verify: Verify,
-    seen: PartitionSeen,
 }
 
 impl Consumer {
@@ -147,11 +160,20 @@ impl Consumer {
                 connection::open(address, settings.topic.login.as_deref(), ANSWER_BYTES_MAX, registry, token)?;
             links.push(Link { receiver, reading: Reading::new(sender, lanes) });
         }
-        Ok(Self { group: assignment.group, settings, version, links, first_token, cuts: 0 })
+        let membership = Membership::open(assignment.group, &settings, registry, first_token + topic.brokers.len())?;
+        Ok(Self { group: assignment.group, version, links, first_token, cuts: 0, membership, settings })
+    }
+
+    /// Sockets of one consumer with these settings.
+    pub fn sockets(settings: &ConsumerSettings) -> usize {
+        settings.topic.brokers.len() + usize::from(!settings.groups.is_empty())
     }
 
     /// Asks for more wherever no question is open.
     pub fn poll(&mut self) -> Result<(), Error> {
+        if self.is_away() {
+            return Ok(());
+        }
         for broker in 0..self.links.len() {
             let asked = self.links[broker].reading.fetch(&self.settings, self.version);
             self.endure(broker, asked)?;
@@ -162,6 +184,9 @@ impl Consumer {
     /// A socket became readable or writable; how many faults were found in what came.
     pub fn on_ready(&mut self, broker: usize, recorder: &mut Recorder) -> Result<u64, Error> {
         let mut faults = 0;
+        if self.is_away() {
+            return Ok(faults);
+        }
         let outcome = self.exchange(broker, recorder, &mut faults);
         self.endure(broker, outcome)?;
         Ok(faults)
@@ -182,8 +207,11 @@ impl Consumer {
         Ok(())
     }
 
-    /// Whether everything below `targets`, the ends of all partitions of the topic, was read.
+    /// Whether everything below `targets`, the ends of all partitions of the topic, was read: by this consumer, or by its group.
     pub fn has_reached(&self, targets: &[i64]) -> bool {
+        if let Some(membership) = &self.membership {
+            return membership.group().has_reached(targets);
+        }
         let mut lanes = self.links.iter().flat_map(|link| &link.reading.lanes);
         lanes.all(|(&partition, lane)| targets.get(partition as usize).is_none_or(|&target| lane.next_offset >= target))
     }
@@ -196,54 +224,11 @@ impl Consumer {
         waiting.map(|reading| reading.sent_ns).min()
     }
 
-    /// What was read.
+    /// What was read; what a group has read is in its own books.
     pub fn into_seen(self) -> impl Iterator<Item = (Reader, PartitionSeen)> {
-        let group = self.group;
-        let lanes = self.links.into_iter().flat_map(|link| link.reading.lanes);
-        lanes.map(move |(partition, lane)| ((group, partition), lane.seen))
-    }
-}
-
-impl Lane {
-    fn new(partition: u32, settings: &ConsumerSettings) -> Self {
-        let seen = PartitionSeen::new(&settings.runs, partition, settings.producers as usize);
-        let partitions = settings.topic.leaders.len() as u32;
-        let keys = ExpectedKeys { rule: settings.keys, partition, partitions };
-        let next_offset = settings.start_offsets.get(partition as usize).copied().unwrap_or(0);
-        Self { next_offset, served: false, verify: settings.verify, keys, seen }
-    }
-
-    /// Checks the records of one batch from `from_offset` on; the bytes of their values.
-    fn check(&mut self, header: &BatchHeader, batch: &[u8], from_offset: i64, delivery: &mut Delivery<'_>) {
-        if header.is_control() {
-            return;
-        }
-        let body = header.compression().map(|codec| decompress(codec, &batch[HEADER_BYTES..], BODY_BYTES_MAX));
-        let Ok(Ok(body)) = body else {
-            self.seen.note_unreadable();
-            return;
-        };
-        delivery.begin_batch(batch.len());
-        for record in records(header, &body) {
-            let Ok(record) = record else {
-                self.seen.note_unreadable();
-                break;
-            };
-            // A batch is returned whole even when it starts below the offset that was asked for.
-            if header.offset(record.offset_delta) < from_offset {
-                continue;
-            }
-            if !self.keys.matches(record.key) {
-                self.seen.note_unreadable();
-                continue;
-            }
-            let value = record.value.unwrap_or_default();
-            let stamp = if self.verify == Verify::Full { self.seen.note(value) } else { Stamp::read(value) };
-            if let Some(stamp) = stamp {
-                delivery.note(stamp.intended_ns, record.key.map_or(0, <[u8]>::len) + value.len());
-            }
-        }
-        delivery.end_batch();
+        let (group, is_alone) = (self.group, self.membership.is_none());
+        let lanes = self.links.into_iter().flat_map(|link| link.reading.lanes).filter(move |_| is_alone);
+        lanes.map(move |(partition, lane)| ((group, partition), lane.book.open().seen.clone()))
     }
 }
 
@@ -257,6 +242,7 @@ impl Reading {
             written_bytes: 0,
             correlation_id: 0,
             in_flight: false,
+            is_stale: false,
             sent_ns: 0,
             ask_at_ns: 0,
             outage: Outage::default(),
@@ -279,6 +265,7 @@ impl Reading {
             max_wait_ms: FETCH_WAIT_MS_MAX as i32,
             min_bytes: FETCH_MIN_BYTES as i32,
             max_bytes: FETCH_BYTES_MAX as i32,
+            isolation_level: i8::from(settings.isolation == Isolation::ReadCommitted),
             topics: vec![FetchTopic { topic: &settings.topic.name, partitions: partitions.collect() }],
             ..FetchRequest::default()
         };
@@ -330,6 +317,9 @@ impl Reading {
         if self.outage.note_answer() {
             settings.signals.note_trouble(now_ns);
         }
+        if std::mem::take(&mut self.is_stale) {
+            return Ok((0, self.fetch(settings, version)));
+        }
         if self.waits_for_refusal(response.error_code, now_ns, settings)? {
             return Ok((0, Ok(())));
         }
@@ -349,7 +339,8 @@ impl Reading {
                 what: "no whole batch from there on",
             })?;
             lane.served = true;
-            read.push((partition, from_offset, records));
+            let aborted = Aborted::new(answer.aborted_transactions.as_ref());
+            read.push((partition, from_offset, records, aborted));
         }
         self.rotate();
         // The records came all the same when the next question does not get away.
@@ -357,16 +348,19 @@ impl Reading {
         recorder.roll(now_ns);
         let mut delivery = Delivery::new(now_ns, recorder);
         let mut faults = 0;
-        for (partition, from_offset, bytes) in read {
-            let Some(lane) = self.lanes.get_mut(&partition) else { continue };
-            let faults_before = lane.seen.faults();
+        for (partition, from_offset, bytes, mut aborted) in read {
+            let Some(lane) = self.lanes.get(&partition) else { continue };
+            let mut read = lane.book.open();
+            let faults_before = read.seen.faults();
             for batch in batches(bytes) {
                 match batch {
-                    Ok((header, batch)) => lane.check(&header, batch, from_offset, &mut delivery),
-                    Err(_) => lane.seen.note_unreadable(),
+                    Ok((header, batch)) if aborted.drops(&header, batch) => {}
+                    Ok((header, batch)) => lane.check(&header, batch, from_offset, &mut read, &mut delivery),
+                    Err(_) => read.seen.note_unreadable(),
                 }
             }
-            faults += lane.seen.faults() - faults_before;
+            lane.book.note_read_to(&mut read, lane.next_offset);
+            faults += read.seen.faults() - faults_before;
         }
         settings.signals.add_consumed(delivery.records());
         delivery.finish();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -13,6 +13,7 @@ use crate::cluster::Topic;
 use crate::collector::Collector;
 use crate::consumer::{Assignment, ConsumerSettings, Reader};
 use crate::error::{Error, local};
+use crate::group::{Group, GroupReport};
 use crate::integrity::PartitionSeen;
 use crate::keys::KeyRule;
 use crate::ledger::AckedRange;
@@ -24,11 +25,18 @@ use crate::workload::Workload;
 /// A thread looks at its orders twenty times a second.
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Kafka's brokers wait three seconds for company before they make a group's first generation.
+const JOIN_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long each thread's groups are looked after in turn, while they are joined.
+const JOIN_LOOK: Duration = Duration::from_millis(2);
+
 /// The clients of a phase, connected.
 pub struct Crew {
     control: Arc<Control>,
     producers: Vec<ProducerThread>,
     consumers: Vec<ConsumerThread>,
+    groups: Vec<Arc<Group>>,
 }
 
 /// Who takes part in a phase.
@@ -81,7 +89,7 @@ impl Crew {
             .collect::<Result<_, _>>()?;
         // What earlier runs wrote may have had other keys.
         let is_own = roles.expected_runs == [roles.run];
-        let settings = Arc::new(ConsumerSettings {
+        let mut settings = ConsumerSettings {
             topic: roles.topic,
             runs: roles.expected_runs,
             start_offsets: roles.start_offsets,
@@ -89,15 +97,39 @@ impl Crew {
             keys: if is_own { roles.workload.records.key_rule() } else { KeyRule::Any },
             verify: roles.workload.verify,
             value_bytes_max: roles.workload.value_bytes_max(),
+            isolation: roles.workload.isolation,
             survives_losses: roles.workload.survives_losses(),
+            groups: Vec::new(),
+            group_settings: roles.workload.group,
             signals: control.signals.clone(),
             clock,
-        });
+        };
+        settings.groups = groups(&settings, roles.workload.groups);
+        let settings = Arc::new(settings);
         let consumers = consumers
             .iter()
             .map(|assignments| ConsumerThread::open(assignments, &settings, outlet()))
             .collect::<Result<_, _>>()?;
-        Ok((Self { control, producers, consumers }, collector))
+        Ok((Self { control, producers, consumers, groups: settings.groups.clone() }, collector))
+    }
+
+    /// Waits until all members of groups have their partitions.
+    pub fn join_groups(&mut self, interrupted: &AtomicBool) -> Result<(), Error> {
+        let deadline = Instant::now() + JOIN_TIMEOUT;
+        let mut all_joined = self.groups.is_empty();
+        while !all_joined {
+            if interrupted.load(Ordering::Relaxed) {
+                return Err(Error::Interrupted);
+            }
+            if Instant::now() > deadline {
+                return Err(Error::Deadline { phase: "joining the consumer groups", limit: JOIN_TIMEOUT });
+            }
+            all_joined = true;
+            for thread in &mut self.consumers {
+                all_joined &= thread.join(JOIN_LOOK)?;
+            }
+        }
+        Ok(())
     }
 
     /// What its threads are told and tell while they work.
@@ -107,9 +139,13 @@ impl Crew {
 
     /// Starts everybody.
     pub fn start(self, timeline: Timeline) -> Result<WorkingCrew, Error> {
-        let Self { control, producers, consumers } = self;
-        let mut crew =
-            WorkingCrew { control, producers: Vec::new(), consumers: Vec::new(), reports: Reports::default() };
+        let Self { control, producers, consumers, groups } = self;
+        for group in &groups {
+            group.begin(timeline);
+        }
+        let (no_producers, no_consumers) = (Vec::new(), Vec::new());
+        let reports = Reports::default();
+        let mut crew = WorkingCrew { control, producers: no_producers, consumers: no_consumers, groups, reports };
         for (number, producer) in producers.into_iter().enumerate() {
             let control = crew.control.clone();
             crew.producers.push(spawn(format!("producer-{number}"), move || producer.run(timeline, &control))?);
@@ -128,6 +164,7 @@ pub struct WorkingCrew {
     control: Arc<Control>,
     producers: Vec<JoinHandle<Outcome<Vec<ProducerReport>>>>,
     consumers: Vec<JoinHandle<Outcome<ConsumerReport>>>,
+    groups: Vec<Arc<Group>>,
     reports: Reports,
 }
 
@@ -140,6 +177,8 @@ pub struct Reports {
     pub seen: BTreeMap<Reader, PartitionSeen>,
     /// When the last consumer had read all it should.
     pub finished_ns: Option<u64>,
+    /// What groups at the broker went through.
+    pub groups: Vec<GroupReport>,
     /// Producer clients whose account went away with their agent.
     pub lost_producers: BTreeSet<u32>,
     /// After the loss of an agent, the other agents' consumers read up to the end of their partitions.
@@ -161,6 +200,7 @@ impl Reports {
         self.producers.extend(other.producers);
         self.seen.extend(other.seen);
         self.finished_ns = self.finished_ns.max(other.finished_ns);
+        self.groups.extend(other.groups);
         self.lost_producers.extend(other.lost_producers);
         self.read_after_loss |= other.read_after_loss;
     }
@@ -211,6 +251,8 @@ impl WorkingCrew {
         {
             thread::sleep(Duration::from_millis(1));
         }
+        self.reports.seen.extend(self.groups.iter().flat_map(|group| group.seen()));
+        self.reports.groups.extend(self.groups.iter().map(|group| group.report()));
         std::mem::take(&mut self.reports)
     }
 }
@@ -223,6 +265,30 @@ impl Drop for WorkingCrew {
 
 fn spawn<T: Send + 'static>(name: String, work: impl FnOnce() -> T + Send + 'static) -> Result<JoinHandle<T>, Error> {
     thread::Builder::new().name(name).spawn(work).map_err(local("cannot start a thread"))
+}
+
+/// The groups that consumers join at the broker; none where partitions are dealt out.
+fn groups(settings: &ConsumerSettings, groups: u32) -> Vec<Arc<Group>> {
+    if settings.group_settings.is_none() {
+        return Vec::new();
+    }
+    let partitions = settings.topic.leaders.len() as u32;
+    let books = || (0..partitions).map(|partition| settings.new_book(partition)).collect();
+    (0..groups).map(|number| Group::new(number, group_name(&settings.topic.name, number), books())).collect()
+}
+
+/// The name of a group at the broker: that of its topic, and so one of ours.
+pub fn group_name(topic: &str, number: u32) -> String {
+    format!("{topic}-group-{number}")
+}
+
+/// The consumers of a load. What members of groups at the broker read, it says.
+pub fn readers(workload: &Workload, partitions: u32, consumers: u32) -> Vec<Assignment> {
+    if workload.group.is_none() {
+        return assignments(partitions, consumers, workload.groups);
+    }
+    let of_group = |group| (0..consumers).map(move |_| Assignment { group, partitions: Vec::new() });
+    (0..workload.groups).flat_map(of_group).collect()
 }
 
 /// In each group, the partitions are shared by the consumers; those without any stay away.

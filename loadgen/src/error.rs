@@ -141,6 +141,12 @@ pub enum Error {
         /// Kafka's code.
         code: i16,
     },
+    /// The broker has bounds of its own.
+    #[error(
+        "the broker refuses --session-timeout of {} s: choose one between its group.min.session.timeout.ms and group.max.session.timeout.ms",
+        .0.as_secs_f64()
+    )]
+    SessionTimeout(Duration),
     /// The broker lacks what a run needs.
     #[error("broker speaks no version of {api:?} that this client does")]
     Version {

@@ -52,6 +52,8 @@ pub struct Evidence {
     pub consumed_all_ns: Option<u64>,
     /// From the last send to the last delivery.
     pub drain: Option<Duration>,
+    /// The consumers are members of groups at the broker.
+    pub joins_groups: bool,
     /// Records that were there before the clock started.
     pub backlog_records: u64,
     /// What the processes used.
@@ -102,6 +104,7 @@ impl Evidence {
             stopped_ns: None,
             consumed_all_ns: None,
             drain: None,
+            joins_groups: false,
             backlog_records: 0,
             usage: None,
             probe_before: None,
@@ -121,10 +124,11 @@ impl Evidence {
             now_ns if now_ns < timeline.end_ns => ("measure", timeline.measure_ns, timeline.end_ns),
             _ => ("drain", timeline.end_ns, timeline.end_ns),
         };
-        let (mut acked, mut consumed, mut failed) = (0, 0, 0);
+        let (mut acked, mut consumed, mut failed, mut hidden) = (0, 0, 0, 0);
         for row in rows {
             acked += row.counts.acked_records;
             consumed += row.counts.consumed_records;
+            hidden += self.workload.hidden_records(&row.counts);
             failed += row.counts.failed_records;
         }
         if phase == "drain" && now_ns < to_ns + SECOND_NS {
@@ -155,7 +159,7 @@ impl Evidence {
             planned_secs: (to_ns - from_ns) / SECOND_NS,
             achieved,
             unread_records: match workload.mode {
-                Mode::Both => Some((acked * groups).saturating_sub(consumed)),
+                Mode::Both => Some((acked * groups).saturating_sub(consumed + hidden * groups)),
                 Mode::Drain => Some(((self.backlog_records + acked) * groups).saturating_sub(consumed)),
                 Mode::Produce | Mode::Consume => None,
             },

@@ -9,6 +9,7 @@ use crate::ceiling::CeilingUse;
 use crate::cores::CoreList;
 use crate::fault::FaultPlan;
 use crate::goal::GoalExpression;
+use crate::group::{Departure, GroupProtocol};
 use crate::keys::KeyDistribution;
 use crate::peer::Dialect;
 use crate::preset::Preset;
@@ -17,7 +18,7 @@ use crate::result::{self, Acks, Compression};
 use crate::sasl::Mechanism;
 use crate::schedule::Arrival;
 use crate::sizes::SizeMixture;
-use crate::workload::{ClientMode, Mode, Verify};
+use crate::workload::{ClientMode, Isolation, Mode, Verify};
 
 /// The options of a command that makes runs.
 #[derive(Debug, Clone, Args)]
@@ -103,9 +104,30 @@ pub struct LoadOptions {
     /// Consumer clients of a group, which share the partitions; 0 is produce only.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=1_000))]
     pub consumers: u32,
-    /// Groups of consumers, each of which reads everything; partitions are dealt out here, not by the broker.
+    /// Groups of consumers, each of which reads everything.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub groups: u32,
+    /// How consumers come to their partitions: dealt out here, or as members of a group at the broker (range assignor), which
+    /// commit how far they have come and go on there after a rebalance.
+    #[arg(long, value_enum, default_value = "assigned")]
+    pub group_protocol: GroupProtocol,
+    /// Time between two commits of a member, with --group-protocol classic.
+    #[arg(long, default_value = "5s", value_parser = parse_duration)]
+    pub commit_interval: Duration,
+    /// Silence after which the broker takes a member out, with --group-protocol classic.
+    #[arg(long, default_value = "45s", value_parser = parse_duration)]
+    pub session_timeout: Duration,
+    /// Time between two signs of life of a member, with --group-protocol classic.
+    #[arg(long, default_value = "3s", value_parser = parse_duration)]
+    pub heartbeat_interval: Duration,
+    /// Disturbance on purpose, with --group-protocol classic: after each such time in the measured window one member of every group,
+    /// in turn, goes, and comes back half of it later.
+    #[arg(long, value_name = "INTERVAL", value_parser = parse_duration)]
+    pub group_churn: Option<Duration>,
+    /// How members go, with --group-churn: they leave with their positions committed, or die and are missed when their session
+    /// has timed out.
+    #[arg(long, value_enum, default_value = "leave")]
+    pub group_churn_by: Departure,
     /// What an acknowledgement waits for: 0, 1 or all.
     #[arg(long, default_value = "all", value_parser = parse_acks)]
     pub acks: Acks,
@@ -121,6 +143,18 @@ pub struct LoadOptions {
     /// Number the batches, so that the broker drops duplicates.
     #[arg(long, num_args = 0..=1, default_value = "false", default_missing_value = "true", require_equals = true, action = clap::ArgAction::Set)]
     pub idempotent: bool,
+    /// Producers write in transactions, which end with so many records, or at --transaction-duration.
+    #[arg(long, value_name = "RECORDS")]
+    pub transaction_records: Option<u64>,
+    /// Producers write in transactions, which end at this age, or with --transaction-records; 30 s at most.
+    #[arg(long, value_name = "AGE", value_parser = parse_duration)]
+    pub transaction_duration: Option<Duration>,
+    /// Share of transactions that are aborted, 0 to 1: nobody who reads what is committed may see their records.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    pub transaction_abort_share: f64,
+    /// What consumers see: every record, or those of committed transactions only.
+    #[arg(long, value_enum, default_value = "read-uncommitted")]
+    pub isolation: Isolation,
     /// Bytes written before `--mode consume` starts its clock.
     #[arg(long, default_value = "1GB", value_parser = parse_bytes)]
     pub prefill: u64,

@@ -6,6 +6,7 @@
 mod calibration;
 mod environment;
 mod experiment;
+mod groups;
 mod histogram;
 mod imported;
 mod latency;
@@ -13,11 +14,13 @@ mod machine;
 mod measured;
 mod quality;
 mod timestamp;
+mod transactions;
 mod workload;
 
 pub use calibration::{AgentClock, Calibration, ClockOffset, GeneratorCeiling, IntegrityCost, NoiseProbe, OnOff};
 pub use environment::{CgroupLimits, CoreSplit, HostEnvironment, HostRole, NetworkInterface, Storage};
 pub use experiment::{FaultEvent, Goal, Kind, Repeat};
+pub use groups::{GroupChurn, GroupMembership, GroupSummary, Rebalance};
 pub use histogram::{HistogramError, decode_histogram, encode_histogram};
 pub use imported::Imported;
 pub use latency::{Latency, Percentile};
@@ -28,6 +31,7 @@ pub use measured::{
 };
 pub use quality::Quality;
 pub use timestamp::{parse_utc_timestamp, utc_timestamp};
+pub use transactions::{TransactionSummary, Transactions};
 pub use workload::{
     Acks, Arrival, ArrivalKind, ClientMode, Compression, Durability, FetchSettings, Fsync, IntegrityMode, Keys,
     LoadgenBuild, OverloadPolicy, Phase, SizeShare, Target, Workload, WriteCache, fnv1a,
@@ -107,6 +111,9 @@ pub struct RunResult {
     /// Disturbances that were made on purpose while the run went on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<FaultEvent>,
+    /// Rebalances of consumer groups since the load began, in order, the first 3,000 of each group.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rebalances: Vec<Rebalance>,
     /// Goals that the run was held against.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub slo: Vec<Goal>,
@@ -127,6 +134,10 @@ pub mod histogram_name {
     pub const PRODUCE_LAG: &str = "produce.lag";
     /// Intended send time to delivery at the consumer.
     pub const CONSUME_END_TO_END: &str = "consume.end_to_end";
+    /// Write of a group member's commit to its answer.
+    pub const GROUP_COMMIT: &str = "group.commit";
+    /// Write of a transaction's commit to its answer.
+    pub const TRANSACTION_COMMIT: &str = "transaction.commit";
 }
 
 /// The account of every record that was sent.
@@ -151,15 +162,31 @@ pub struct Integrity {
     /// Records that were received where nobody had sent them, or that nobody sent.
     pub phantom: u64,
     /// Batches that were acknowledged with offsets at or before those of an earlier batch of their partition.
-    #[serde(default, skip_serializing_if = "measured::is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub wrong_offsets: u64,
     /// Records that were received although their acknowledgement never came; allowed.
     pub unacked_seen: u64,
+    /// Deliveries to a group that had read the record before, since its position was not committed when a rebalance came; allowed,
+    /// and in no other figure.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub redelivered: u64,
+    /// Records that readers of what is committed received although their transaction was aborted.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub aborted_seen: u64,
+    /// Positions that the broker gave out although it had answered a later commit.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lost_commits: u64,
     /// The judgement.
     pub verdict: Verdict,
     /// The first few faults in words, to start the search with.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub examples: Vec<String>,
+}
+
+/// Nothing to tell.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// The judgement over all records of a run.

@@ -5,6 +5,7 @@
 mod broker;
 mod bulk;
 mod disturbing;
+mod grouping;
 mod verifying;
 
 use std::ops::Range;
@@ -19,7 +20,7 @@ use crate::clock::Clock;
 use crate::cluster::Topic;
 use crate::collector::Collector;
 use crate::cores::{self, Pinned};
-use crate::crew::{Roles, assignments};
+use crate::crew::{Roles, readers};
 use crate::disturbance::Disturber;
 use crate::embedded::{self, EmbeddedBroker};
 use crate::error::Error;
@@ -62,7 +63,7 @@ pub fn execute_as_part(
     progress: &mut Progress,
     interrupted: Arc<AtomicBool>,
 ) -> Result<RunResult, Error> {
-    let workload = Workload::from_options(load)?;
+    let workload = verifying::check(Workload::from_options(load)?, verification.as_ref())?;
     cores::check(target)?;
     target.speaks.check(&workload)?;
     let login = Login::from_options(target)?;
@@ -289,7 +290,7 @@ impl Session<'_> {
         records_max: u64,
         consumers: u32,
     ) -> Result<(Clients, Collector), Error> {
-        let readers = assignments(topic.leaders.len() as u32, consumers, workload.groups);
+        let readers = readers(&workload, topic.leaders.len() as u32, consumers);
         let roles = Roles {
             workload,
             topic: topic.clone(),
@@ -301,8 +302,9 @@ impl Session<'_> {
             journal: self.verification.as_ref().and_then(Verification::sender),
             start_offsets: self.start_offsets.clone(),
         };
-        let (crew, collector) = Clients::connect(roles, self.clock, self.agents.as_ref())?;
+        let (mut crew, collector) = Clients::connect(roles, self.clock, self.agents.as_ref())?;
         self.control = crew.control();
+        self.join_groups(&mut crew, consumers)?;
         Ok((crew, collector))
     }
 

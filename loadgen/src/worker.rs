@@ -82,7 +82,8 @@ pub type Outcome<T> = (T, Result<(), Error>);
 pub struct ProducerThread {
     epoll: Loop,
     producers: Vec<Box<dyn ProducerClient>>,
-    brokers: usize,
+    /// Sockets of each.
+    sockets: usize,
     payload: PayloadWriter,
     outlet: Option<Outlet>,
     records_max: u64,
@@ -96,10 +97,10 @@ impl ProducerThread {
         outlet: Outlet,
         records_max: u64,
     ) -> Result<Self, Error> {
-        let brokers = settings.topic.brokers.len();
-        let epoll = Loop::new(settings.clock, indices.len() * brokers)?;
+        let sockets = Producer::sockets(settings);
+        let epoll = Loop::new(settings.clock, indices.len() * sockets)?;
         let producers = indices.iter().enumerate().map(|(place, &index)| {
-            let (settings, registry, token) = (settings.clone(), epoll.poll.registry(), place * brokers);
+            let (settings, registry, token) = (settings.clone(), epoll.poll.registry(), place * sockets);
             Ok::<Box<dyn ProducerClient>, Error>(match settings.topic.speaks {
                 Dialect::Kafka => Box::new(Producer::open(index, settings, registry, token)?),
                 _ => Box::new(PeerProducer::open(index, settings, registry, token)?),
@@ -108,7 +109,7 @@ impl ProducerThread {
         Ok(Self {
             producers: producers.collect::<Result<_, _>>()?,
             epoll,
-            brokers,
+            sockets,
             payload: PayloadWriter::with_entropy(
                 settings.workload.value_bytes_max(),
                 settings.workload.records.entropy,
@@ -133,8 +134,8 @@ impl ProducerThread {
     }
 
     fn work(&mut self, timeline: Timeline, control: &Control, recorder: &mut Recorder) -> Result<(), Error> {
-        let Self { epoll, producers, brokers, payload, records_max, .. } = self;
-        let (brokers, records_max) = (*brokers, *records_max);
+        let Self { epoll, producers, sockets, payload, records_max, .. } = self;
+        let (sockets, records_max) = (*sockets, *records_max);
         let mut warming_up = true;
         for producer in producers.iter_mut() {
             producer.start(timeline.start_ns, records_max);
@@ -162,6 +163,7 @@ impl ProducerThread {
             }
             for producer in producers.iter_mut() {
                 producer.fill(now_ns, payload, recorder)?;
+                producer.tend(now_ns, epoll.poll.registry())?;
             }
             check_answers(
                 "answering a produce request",
@@ -173,8 +175,11 @@ impl ProducerThread {
             epoll.wait(if now_ns < timeline.end_ns { wake_ns.min(next_phase_ns) } else { wake_ns })?;
             for event in &epoll.events {
                 let Token(token) = event.token();
-                if let Some(producer) = producers.get_mut(token / brokers) {
-                    producer.on_ready(token % brokers, recorder)?;
+                let Some(producer) = producers.get_mut(token / sockets) else { continue };
+                if producer.is_coordinator(token % sockets) {
+                    producer.on_coordinator_ready(epoll.clock.now_ns(), epoll.poll.registry(), recorder)?;
+                } else {
+                    producer.on_ready(token % sockets, recorder)?;
                 }
             }
         }
@@ -185,7 +190,9 @@ impl ProducerThread {
 pub struct ConsumerThread {
     epoll: Loop,
     consumers: Vec<Box<dyn ConsumerClient>>,
-    brokers: usize,
+    /// Sockets of each.
+    sockets: usize,
+    reached_ns: Option<u64>,
     outlet: Option<Outlet>,
 }
 
@@ -201,16 +208,33 @@ pub struct ConsumerReport {
 impl ConsumerThread {
     /// Connects one consumer for each assignment.
     pub fn open(assignments: &[Assignment], settings: &Arc<ConsumerSettings>, outlet: Outlet) -> Result<Self, Error> {
-        let brokers = settings.topic.brokers.len();
-        let epoll = Loop::new(settings.clock, assignments.len() * brokers)?;
+        let sockets = Consumer::sockets(settings);
+        let epoll = Loop::new(settings.clock, assignments.len() * sockets)?;
         let consumers = assignments.iter().enumerate().map(|(place, assignment)| {
-            let (settings, registry, token) = (settings.clone(), epoll.poll.registry(), place * brokers);
+            let (settings, registry, token) = (settings.clone(), epoll.poll.registry(), place * sockets);
             Ok::<Box<dyn ConsumerClient>, Error>(match settings.topic.speaks {
                 Dialect::Kafka => Box::new(Consumer::open(assignment, settings, registry, token)?),
                 _ => Box::new(PeerConsumer::open(assignment, settings, registry, token)?),
             })
         });
-        Ok(Self { consumers: consumers.collect::<Result<_, _>>()?, epoll, brokers, outlet: Some(outlet) })
+        let consumers = consumers.collect::<Result<_, _>>()?;
+        Ok(Self { consumers, epoll, sockets, reached_ns: None, outlet: Some(outlet) })
+    }
+
+    /// Lets the consumers go on with joining their groups for a moment; whether all have their partitions.
+    pub fn join(&mut self, moment: Duration) -> Result<bool, Error> {
+        let Self { epoll, consumers, sockets, .. } = self;
+        let now_ns = epoll.clock.now_ns();
+        consumers.iter_mut().try_for_each(|consumer| consumer.tend(now_ns, epoll.poll.registry()))?;
+        epoll.wait(now_ns + moment.as_nanos() as u64)?;
+        for event in &epoll.events {
+            let Token(token) = event.token();
+            let consumer = consumers.get_mut(token / *sockets);
+            if let Some(consumer) = consumer.filter(|consumer| consumer.is_coordinator(token % *sockets)) {
+                consumer.on_coordinator_ready(epoll.clock.now_ns(), epoll.poll.registry())?;
+            }
+        }
+        Ok(consumers.iter().all(|consumer| consumer.is_assigned()))
     }
 
     /// Reads until main names targets and they are reached. What was read is told also on failure.
@@ -218,33 +242,45 @@ impl ConsumerThread {
         let mut recorder = Recorder::new(timeline, self.outlet.take().expect("a thread runs once"));
         let ended = self.work(control, &mut recorder);
         recorder.finish();
-        let finished_ns = self.epoll.clock.now_ns();
+        let finished_ns = self.reached_ns.unwrap_or_else(|| self.epoll.clock.now_ns());
         let seen = self.consumers.into_iter().flat_map(ConsumerClient::into_seen).collect();
         (ConsumerReport { seen, finished_ns }, ended)
     }
 
     fn work(&mut self, control: &Control, recorder: &mut Recorder) -> Result<(), Error> {
-        let Self { epoll, consumers, brokers, .. } = self;
-        let brokers = *brokers;
         loop {
             control.check()?;
-            let now_ns = epoll.clock.now_ns();
+            let Self { epoll, consumers, sockets, reached_ns, .. } = self;
+            let (registry, now_ns) = (epoll.poll.registry(), epoll.clock.now_ns());
             recorder.roll(now_ns);
-            if control.targets.get().is_some_and(|targets| consumers.iter().all(|one| one.has_reached(targets))) {
-                return Ok(());
+            consumers.iter_mut().try_for_each(|consumer| consumer.recover(now_ns, registry))?;
+            consumers.iter_mut().try_for_each(|consumer| consumer.tend(now_ns, registry))?;
+            if let Some(targets) = control.targets.get() {
+                if consumers.iter().all(|one| one.has_reached(targets)) {
+                    reached_ns.get_or_insert(now_ns);
+                }
+                let mut all_ended = true;
+                for consumer in consumers.iter_mut() {
+                    all_ended &= consumer.has_ended(targets);
+                }
+                if all_ended {
+                    return Ok(());
+                }
             }
-            consumers.iter_mut().try_for_each(|consumer| consumer.recover(now_ns, epoll.poll.registry()))?;
             consumers.iter_mut().try_for_each(|consumer| consumer.poll())?;
             let asked = consumers.iter().filter_map(|consumer| consumer.oldest_sent_ns());
             check_answers("answering a fetch", now_ns, asked)?;
             epoll.wait(u64::MAX)?;
             for event in &epoll.events {
                 let Token(token) = event.token();
-                if let Some(consumer) = consumers.get_mut(token / brokers) {
-                    let faults = consumer.on_ready(token % brokers, recorder)?;
-                    if faults > 0 {
-                        control.faults.fetch_add(faults, Ordering::Relaxed);
-                    }
+                let Some(consumer) = consumers.get_mut(token / *sockets) else { continue };
+                if consumer.is_coordinator(token % *sockets) {
+                    consumer.on_coordinator_ready(epoll.clock.now_ns(), epoll.poll.registry())?;
+                    continue;
+                }
+                let faults = consumer.on_ready(token % *sockets, recorder)?;
+                if faults > 0 {
+                    control.faults.fetch_add(faults, Ordering::Relaxed);
                 }
             }
         }

@@ -1,7 +1,9 @@
 //! The load that was asked for: parsed, bounded and consistent, or refused with the reason.
 
 mod arrivals;
+mod grouping;
 mod records;
+mod transactions;
 
 use std::time::Duration;
 
@@ -9,6 +11,7 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::{FAULTS_MAX, FaultKind, FaultPlan};
+use crate::group::GroupSettings;
 use crate::keys::{KEY_BYTES_MAX, KEY_SPACE_MAX, ZIPF_EXPONENT_MAX};
 use crate::options::LoadOptions;
 use crate::payload::STAMP_BYTES;
@@ -17,6 +20,7 @@ use crate::result::{self, Acks};
 
 pub use arrivals::Arrivals;
 pub use records::RecordShape;
+pub use transactions::{Isolation, TransactionSettings};
 
 /// Kafka's `max.request.size`: how much a client sends in one request, one batch aside.
 pub const REQUEST_BYTES_MAX: usize = 1024 * 1024;
@@ -104,6 +108,8 @@ pub struct Workload {
     pub consumers: u32,
     /// Groups of them, each of which reads everything.
     pub groups: u32,
+    /// How their members behave; absent where partitions are dealt out without the broker.
+    pub group: Option<GroupSettings>,
     /// What an acknowledgement waits for.
     pub acks: Acks,
     /// Longest wait for company.
@@ -114,6 +120,10 @@ pub struct Workload {
     pub in_flight: usize,
     /// Whether batches are numbered.
     pub idempotent: bool,
+    /// How records go into transactions; absent where there are none.
+    pub transactions: Option<TransactionSettings>,
+    /// What consumers see of them.
+    pub isolation: Isolation,
     /// Bytes written before consuming starts.
     pub prefill_bytes: u64,
     /// The page cache is emptied before consuming starts.
@@ -166,6 +176,15 @@ pub enum InvalidWorkload {
     /// More connections than one process should hold.
     #[error("--consumers {0} in each of --groups {1} are more than {CONSUMERS_MAX} in all")]
     Consumers(u32, u32),
+    /// Members of groups that could not do as they are told.
+    #[error("{0}")]
+    Group(&'static str),
+    /// Transactions that nobody could carry out.
+    #[error("{0}")]
+    Transactions(&'static str),
+    /// Groups are books of one process.
+    #[error("--group-protocol classic keeps a group's account in one process: leave --agents out")]
+    GroupByAgents,
     /// No keys, or more than can be numbered.
     #[error("--key-space must be from 1 to {KEY_SPACE_MAX}")]
     KeySpace,
@@ -223,6 +242,7 @@ impl Workload {
             // Consuming a filled topic has no schedule: the readers go as fast as they can.
             arrivals.records_per_s = 0.0;
         }
+        let transactions = transactions::from_options(args, mode)?;
         Ok(Self {
             mode,
             arrivals,
@@ -236,11 +256,15 @@ impl Workload {
             producers: args.producers,
             consumers: if mode == Mode::Produce { 0 } else { args.consumers },
             groups: if mode == Mode::Produce { 1 } else { args.groups },
+            group: grouping::from_options(args, mode)?,
             acks: args.acks,
             linger: args.linger,
             batch_bytes: args.batch_bytes as usize,
             in_flight: args.in_flight as usize,
-            idempotent: args.idempotent,
+            // A transaction's batches are numbered, also when nobody asks for it.
+            idempotent: args.idempotent || transactions.is_some(),
+            transactions,
+            isolation: args.isolation,
             prefill_bytes: args.prefill,
             cold: args.cold && mode == Mode::Consume,
             client_mode: args.client_mode,
@@ -281,6 +305,7 @@ impl Workload {
             producers: self.producers,
             consumers: self.consumers,
             groups: (self.groups > 1).then_some(self.groups),
+            group_membership: self.group.as_ref().map(grouping::describe),
             record_bytes: self.record_bytes as u32,
             sizes: Vec::new(),
             key_bytes: None,
@@ -299,6 +324,8 @@ impl Workload {
                 max_bytes: FETCH_BYTES_MAX,
                 max_wait_ms: FETCH_WAIT_MS_MAX,
             }),
+            transactions: self.transactions.as_ref().map(transactions::describe),
+            isolation: (self.isolation == Isolation::ReadCommitted).then(|| "read-committed".into()),
             overload_policy: result::OverloadPolicy::Queue,
             client_mode: self.client_mode.into(),
             integrity: match self.verify {

@@ -29,6 +29,10 @@ macro_rules! for_each_api {
             InitProducerId = 22, 0..=5, 2, init_producer_id InitProducerIdRequest InitProducerIdResponse;
             OffsetForLeaderEpoch = 23, 2..=4, 4,
                 offset_for_leader_epoch OffsetForLeaderEpochRequest OffsetForLeaderEpochResponse;
+            AddPartitionsToTxn = 24, 0..=3, 3, add_partitions_to_txn AddPartitionsToTxnRequest AddPartitionsToTxnResponse;
+            AddOffsetsToTxn = 25, 0..=4, 3, add_offsets_to_txn AddOffsetsToTxnRequest AddOffsetsToTxnResponse;
+            EndTxn = 26, 0..=4, 3, end_txn EndTxnRequest EndTxnResponse;
+            TxnOffsetCommit = 28, 0..=4, 3, txn_offset_commit TxnOffsetCommitRequest TxnOffsetCommitResponse;
             DescribeConfigs = 32, 1..=4, 4, describe_configs DescribeConfigsRequest DescribeConfigsResponse;
             AlterConfigs = 33, 0..=2, 2, alter_configs AlterConfigsRequest AlterConfigsResponse;
             CreatePartitions = 37, 0..=3, 2, create_partitions CreatePartitionsRequest CreatePartitionsResponse;
@@ -36,6 +40,10 @@ macro_rules! for_each_api {
             IncrementalAlterConfigs = 44, 0..=1, 1,
                 incremental_alter_configs IncrementalAlterConfigsRequest IncrementalAlterConfigsResponse;
             DescribeCluster = 60, 0..=2, 0, describe_cluster DescribeClusterRequest DescribeClusterResponse;
+            DescribeProducers = 61, 0..=0, 0, describe_producers DescribeProducersRequest DescribeProducersResponse;
+            DescribeTransactions = 65, 0..=0, 0,
+                describe_transactions DescribeTransactionsRequest DescribeTransactionsResponse;
+            ListTransactions = 66, 0..=1, 0, list_transactions ListTransactionsRequest ListTransactionsResponse;
         }
     };
 }

@@ -131,6 +131,18 @@ impl<'a> Field<'a> for &'a [u8] {
     }
 }
 
+impl<'a> NullableField<'a> for &'a [u8] {
+    #[inline]
+    fn read_nullable(reader: &mut Reader<'a>, layout: Layout) -> Result<Option<Self>> {
+        if layout.flexible { reader.read_compact_nullable_bytes() } else { reader.read_nullable_bytes() }
+    }
+
+    #[inline]
+    fn write_null(writer: &mut Writer, layout: Layout) {
+        write_length(writer, None, layout);
+    }
+}
+
 impl<'a> Field<'a> for Records<'a> {
     #[inline]
     fn read(reader: &mut Reader<'a>, layout: Layout) -> Result<Self> {
@@ -150,8 +162,8 @@ impl<'a> Field<'a> for Records<'a> {
 impl<'a> NullableField<'a> for Records<'a> {
     #[inline]
     fn read_nullable(reader: &mut Reader<'a>, layout: Layout) -> Result<Option<Self>> {
-        let bytes = if layout.flexible { reader.read_compact_nullable_bytes() } else { reader.read_nullable_bytes() };
-        Ok(bytes?.map(Self::Borrowed))
+        let bytes: Option<&[u8]> = NullableField::read_nullable(reader, layout)?;
+        Ok(bytes.map(Self::Borrowed))
     }
 
     #[inline]

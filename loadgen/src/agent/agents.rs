@@ -92,6 +92,13 @@ impl Agents {
         if self.has_workers() && is_verification {
             return Err(InvalidWorkload::VerifyByAgents);
         }
+        if self.has_workers() && workload.transactions.is_some() {
+            let what = "transactions keep their account in the process that sends: leave --agents out";
+            return Err(InvalidWorkload::Transactions(what));
+        }
+        if self.has_workers() && workload.group.is_some() {
+            return Err(InvalidWorkload::GroupByAgents);
+        }
         if self.has_workers() && !workload.faults.is_empty() {
             // Agents do not tell at once what was acknowledged, so that nobody could say when the broker was back.
             return Err(InvalidWorkload::Fault("is planned for clients of this process, not for --agents".into()));

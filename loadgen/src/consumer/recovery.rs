@@ -1,14 +1,17 @@
 //! What a consumer does when a connection goes away or a leader is not ready, although the run is to go on: planned faults
 //! bring that about. Reading goes on where the last whole answer ended, so nothing is read twice.
 
+use std::collections::BTreeMap;
+
 use mio::{Registry, Token};
 use protocol::api_key::ApiKey;
 use protocol::error_code::ErrorCode;
 
-use super::{Consumer, ConsumerSettings, Link, Reading};
+use super::{Consumer, ConsumerSettings, Lane, Link, Reading};
 use crate::client::refuse_error;
 use crate::connection;
 use crate::error::Error;
+use crate::outage::Outage;
 use crate::signals::Signals;
 
 /// Kafka's `retry.backoff.ms`.
@@ -17,11 +20,14 @@ const RETRY_BACKOFF_NS: u64 = 100_000_000;
 impl Consumer {
     /// Opens lost connections again when their time has come, and closes all when main says so. Call it before `poll`.
     pub fn recover(&mut self, now_ns: u64, registry: &Registry) -> Result<(), Error> {
-        if !self.settings.survives_losses {
+        if !self.settings.survives_losses || self.is_away() {
             return Ok(());
         }
         let cuts = self.settings.signals.cuts();
         let is_cut = std::mem::replace(&mut self.cuts, cuts) != cuts;
+        if is_cut {
+            self.lose_coordinator(now_ns);
+        }
         for broker in 0..self.links.len() {
             if is_cut && !self.links[broker].reading.outage.is_down() {
                 self.links[broker].reading.sender.shut();
@@ -50,13 +56,32 @@ impl Consumer {
         self.settings.signals.note_trouble(now_ns);
         let reading = &mut self.links[broker].reading;
         reading.outage.note_loss(now_ns);
-        reading.in_flight = false;
-        reading.request.clear();
-        reading.written_bytes = 0;
+        reading.forget_question();
     }
 }
 
 impl Reading {
+    /// Reads other partitions from now on. What an open question brings is of the old ones and not looked at.
+    pub(super) fn change_lanes(&mut self, lanes: BTreeMap<u32, Lane>) {
+        self.order = lanes.keys().copied().collect();
+        self.lanes = lanes;
+        self.is_stale = self.in_flight;
+    }
+
+    /// Closes the connection on purpose.
+    pub(super) fn hang_up(&mut self) {
+        self.sender.shut();
+        self.outage = Outage::default();
+        self.forget_question();
+    }
+
+    /// The connection is gone, and with it the answer to the open question.
+    fn forget_question(&mut self) {
+        (self.in_flight, self.is_stale) = (false, false);
+        self.request.clear();
+        self.written_bytes = 0;
+    }
+
     /// Whether there is a socket, and neither a refusal nor an order to rest holds the next question back.
     pub(super) fn may_ask(&self, now_ns: u64, signals: &Signals) -> bool {
         !self.outage.is_down() && now_ns >= self.ask_at_ns && now_ns >= signals.rest_until_ns()

@@ -19,6 +19,23 @@ pub trait ProducerClient: Send {
     fn recover(&mut self, now_ns: u64, registry: &Registry) -> Result<(), Error>;
     /// Builds and sends what is due at `now_ns`.
     fn fill(&mut self, now_ns: u64, payload: &mut PayloadWriter, recorder: &mut Recorder) -> Result<(), Error>;
+    /// Goes on with what its coordinator is asked, where it has one.
+    fn tend(&mut self, _now_ns: u64, _registry: &Registry) -> Result<(), Error> {
+        Ok(())
+    }
+    /// Whether a socket is the one to its coordinator.
+    fn is_coordinator(&self, _socket: usize) -> bool {
+        false
+    }
+    /// The socket to its coordinator became readable or writable.
+    fn on_coordinator_ready(
+        &mut self,
+        _now_ns: u64,
+        _registry: &Registry,
+        _recorder: &mut Recorder,
+    ) -> Result<(), Error> {
+        Ok(())
+    }
     /// Stops at the end of the window.
     fn close(&mut self, end_ns: u64);
     /// Everything sent is answered, and nothing more is to be sent.
@@ -50,6 +67,23 @@ impl ProducerClient for Producer {
         Producer::fill(self, now_ns, payload, recorder)
     }
 
+    fn tend(&mut self, now_ns: u64, registry: &Registry) -> Result<(), Error> {
+        Producer::tend(self, now_ns, registry)
+    }
+
+    fn is_coordinator(&self, socket: usize) -> bool {
+        Producer::is_coordinator(self, socket)
+    }
+
+    fn on_coordinator_ready(
+        &mut self,
+        now_ns: u64,
+        registry: &Registry,
+        recorder: &mut Recorder,
+    ) -> Result<(), Error> {
+        Producer::on_coordinator_ready(self, now_ns, registry, recorder)
+    }
+
     fn close(&mut self, end_ns: u64) {
         Producer::close(self, end_ns);
     }
@@ -79,6 +113,26 @@ impl ProducerClient for Producer {
 pub trait ConsumerClient: Send {
     /// Opens lost connections again, where losses are planned.
     fn recover(&mut self, now_ns: u64, registry: &Registry) -> Result<(), Error>;
+    /// Goes on with its membership of a group, where it is a member.
+    fn tend(&mut self, _now_ns: u64, _registry: &Registry) -> Result<(), Error> {
+        Ok(())
+    }
+    /// Whether a socket is the one to its coordinator.
+    fn is_coordinator(&self, _socket: usize) -> bool {
+        false
+    }
+    /// The socket to its coordinator became readable or writable.
+    fn on_coordinator_ready(&mut self, _now_ns: u64, _registry: &Registry) -> Result<(), Error> {
+        Ok(())
+    }
+    /// Whether its group has given out all partitions, where it is a member.
+    fn is_assigned(&self) -> bool {
+        true
+    }
+    /// Whether everything below `targets` was read and the group is left.
+    fn has_ended(&mut self, targets: &[i64]) -> bool {
+        self.has_reached(targets)
+    }
     /// Asks for more wherever no question is open.
     fn poll(&mut self) -> Result<(), Error>;
     /// A socket became readable or writable; how many faults were found in what came.
@@ -94,6 +148,26 @@ pub trait ConsumerClient: Send {
 impl ConsumerClient for Consumer {
     fn recover(&mut self, now_ns: u64, registry: &Registry) -> Result<(), Error> {
         Consumer::recover(self, now_ns, registry)
+    }
+
+    fn tend(&mut self, now_ns: u64, registry: &Registry) -> Result<(), Error> {
+        Consumer::tend(self, now_ns, registry)
+    }
+
+    fn is_coordinator(&self, socket: usize) -> bool {
+        Consumer::is_coordinator(self, socket)
+    }
+
+    fn on_coordinator_ready(&mut self, now_ns: u64, registry: &Registry) -> Result<(), Error> {
+        Consumer::on_coordinator_ready(self, now_ns, registry)
+    }
+
+    fn is_assigned(&self) -> bool {
+        Consumer::is_assigned(self)
+    }
+
+    fn has_ended(&mut self, targets: &[i64]) -> bool {
+        Consumer::has_ended(self, targets)
     }
 
     fn poll(&mut self) -> Result<(), Error> {

@@ -8,6 +8,7 @@ use super::dot_plot;
 use super::environment_table;
 use super::facts::push_facts;
 use super::forest_plot;
+use super::groups;
 use super::heat_map;
 use super::history_chart::history_charts;
 use super::judgement::{Statement, Tone, achieved_share, notes, verdict, warnings};
@@ -22,6 +23,7 @@ use super::sweep_chart::sweep_charts;
 use super::table::{
     cores_line, durability_line, latency_rows, load_line, percentile_text, resources_line, target_line,
 };
+use super::transactions;
 use super::units::{binary_bytes, count, decimal, duration_ns, megabytes_per_s, percent};
 use crate::compare::{Grid, GridError, Layout, Settings};
 use crate::result::{Percentile, RunResult};
@@ -39,12 +41,14 @@ pub fn html_page(result: &RunResult) -> String {
     push_statements(page.html(), result);
     push_figures(page.html(), result);
     push_latencies(&mut page, result);
+    groups::push_section(page.html(), result);
+    transactions::push_section(page.html(), result);
     push_notes(page.html(), result);
     let collection = Collection::of(std::slice::from_ref(result));
-    let groups: Vec<&Group<'_>> = collection.groups.iter().collect();
+    let all: Vec<&Group<'_>> = collection.groups.iter().collect();
     let mut charts = series_chart::of_run(result);
-    charts.extend(backlog_chart(&groups, ""));
-    page.push_grid(&charts, &heat_map::sections(&groups));
+    charts.extend(backlog_chart(&all, ""));
+    page.push_grid(&charts, &heat_map::sections(&all));
     if let Some(parts) = parts_section(&collection.groups) {
         page.html().append(&parts);
     }

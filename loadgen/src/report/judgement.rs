@@ -40,8 +40,9 @@ pub(super) fn verdict(result: &RunResult) -> Statement {
             Tone::Good,
             "INTEGRITY PASS",
             format!(
-                "all {} acknowledged records arrived once, in order, unharmed{}",
+                "all {} acknowledged records arrived once{}, in order, unharmed{}",
                 count(integrity.acked),
+                if integrity.redelivered > 0 { " or again after a rebalance" } else { "" },
                 through_faults(result)
             ),
         ),
@@ -160,6 +161,8 @@ fn faults_in_words(result: &RunResult) -> String {
         (integrity.corrupt, "corrupt"),
         (integrity.phantom, "phantom"),
         (integrity.wrong_offsets, "wrong offsets"),
+        (integrity.aborted_seen, "of aborted transactions"),
+        (integrity.lost_commits, "commits forgotten"),
     ]
     .into_iter()
     .filter(|(number, _)| *number > 0)

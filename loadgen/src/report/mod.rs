@@ -9,6 +9,7 @@ mod dot_plot;
 mod environment_table;
 mod facts;
 mod forest_plot;
+mod groups;
 mod heat_map;
 mod history_chart;
 mod html;
@@ -27,6 +28,7 @@ mod series_chart;
 mod strip;
 mod sweep_chart;
 mod table;
+mod transactions;
 mod units;
 
 pub use columns::{Align, Table};

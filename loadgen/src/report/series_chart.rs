@@ -146,10 +146,13 @@ impl Timeline {
     }
 }
 
-/// The warm-up, when all runs have the same, and the faults of all runs, each once.
+/// The warm-up, when all runs have the same, and the faults and rebalances of all runs, each once.
 fn spans_of(runs: &[&RunResult]) -> Vec<Span> {
     /// Faults of the same kind at about the same time are drawn once.
     const NEAR_SECS: f64 = 1.0;
+    const REBALANCE: &str = "rebalance";
+    /// More would cover the chart.
+    const REBALANCES_MAX: usize = 50;
     let mut spans: Vec<Span> = Vec::new();
     let warmups: Vec<f64> = runs.iter().map(|run| run.workload.phase_secs("warmup")).collect();
     if let Some(secs) =
@@ -163,6 +166,13 @@ fn spans_of(runs: &[&RunResult]) -> Vec<Span> {
         if fault.t_secs.is_finite() && length.is_finite() && !spans.iter().any(is_known) {
             let (from, to) = (fault.t_secs, fault.t_secs + length.max(0.0));
             spans.push(Span { from, to, name: fault.kind.clone(), is_fault: true });
+        }
+    }
+    for rebalance in runs.iter().flat_map(|run| &run.rebalances).take(REBALANCES_MAX) {
+        let is_known = |span: &Span| span.name == REBALANCE && (span.from - rebalance.t_secs).abs() < NEAR_SECS;
+        let (from, to) = (rebalance.t_secs, rebalance.t_secs + rebalance.duration_secs.max(0.0));
+        if from.is_finite() && to.is_finite() && !spans.iter().any(is_known) {
+            spans.push(Span { from, to, name: REBALANCE.into(), is_fault: true });
         }
     }
     spans

@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
+use super::groups;
 use super::judgement::{Statement, Tone, achieved_share, notes, verdict, warnings};
+use super::transactions;
 use super::units::{binary_bytes, count, decimal, duration_ns, megabytes_per_s, percent};
 use crate::result::{Latency, Percentile, ProcessResources, Rate, RunResult, Workload};
 
@@ -39,6 +41,7 @@ pub fn terminal_table(result: &RunResult, colour: Colour) -> String {
     }
     push_rates(&mut table, result);
     push_latencies(&mut table, result);
+    push_groups(&mut table, result);
     push_resources(&mut table, result);
     if let Some(ceiling) = ceiling_line(result) {
         push_wrapped(&mut table, "generator ceiling", &ceiling);
@@ -208,6 +211,16 @@ fn push_latencies(table: &mut String, result: &RunResult) {
                 latency.n_batches.map_or_else(String::new, count),
             ),
         );
+    }
+}
+
+fn push_groups(table: &mut String, result: &RunResult) {
+    let lines = [groups::lines(result), transactions::lines(result)].concat();
+    if !lines.is_empty() {
+        table.push('\n');
+    }
+    for (word, sentence) in lines {
+        push_wrapped(table, word, &sentence);
     }
 }
 

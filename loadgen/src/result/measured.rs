@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Latency;
+use super::{GroupSummary, Latency, TransactionSummary, is_zero};
 
 /// The figures of the measured window.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -21,6 +21,12 @@ pub struct Summary {
     /// What was there before the clock started, and how it went down; absent without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backlog: Option<Backlog>,
+    /// What consumer groups at the broker went through; absent where partitions are dealt out without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<GroupSummary>,
+    /// What became of transactions; absent without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transactions: Option<TransactionSummary>,
     /// From the last send to the last delivery.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drain_secs: Option<f64>,
@@ -260,12 +266,6 @@ pub struct HostPressure {
     /// Time in which some task waited for the disk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub io_pressure_share: Option<f64>,
-}
-
-/// Nothing to tell.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
-pub(super) fn is_zero(count: &u64) -> bool {
-    *count == 0
 }
 
 impl Rate {

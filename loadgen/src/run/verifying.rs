@@ -15,12 +15,22 @@ use crate::peer::{self, Dialect};
 use crate::result::{RunResult, Verdict};
 use crate::timeline::Timeline;
 use crate::verification::Verification;
+use crate::workload::{InvalidWorkload, Workload};
 
 /// Requests of a program that died may still be on their way through the broker.
 const QUIET: Duration = Duration::from_secs(1);
 
 /// Somebody else writes to the topic when it is not quiet by then.
 const QUIET_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Refuses what a ledger cannot tell of.
+pub(super) fn check(workload: Workload, verification: Option<&Verification>) -> Result<Workload, InvalidWorkload> {
+    if verification.is_some() && workload.transactions.is_some() {
+        let what = "verify keeps an account of records, not of transactions: use run";
+        return Err(InvalidWorkload::Transactions(what));
+    }
+    Ok(workload)
+}
 
 impl Session<'_> {
     /// The topic of the run: a new one, or the one of the ledger.
@@ -96,7 +106,7 @@ impl Session<'_> {
 
     fn read_earlier(&mut self, topic: &Topic, ledger: &Ledger, ends: Vec<i64>) -> Result<Earlier, Error> {
         let mut workload = self.evidence.workload.clone();
-        workload.groups = 1;
+        (workload.groups, workload.group) = (1, None);
         workload.producers = ledger.runs.iter().map(|run| run.run.producers).max().unwrap_or(1);
         let producers = workload.producers;
         let records: i64 = ends.iter().sum();
@@ -161,6 +171,7 @@ impl Session<'_> {
             }
             return;
         }
+        self.remove_groups(bootstrap, &topic.name);
         // The embedded broker's topics go with its directory.
         if self.broker.is_none()
             && let Err(error) = peer::delete_topic(topic, bootstrap)

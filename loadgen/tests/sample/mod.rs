@@ -56,6 +56,7 @@ pub fn calm_run() -> RunResult {
         calibration: Calibration::default(),
         integrity: integrity(),
         faults: Vec::new(),
+        rebalances: Vec::new(),
         slo: Vec::new(),
         quality: Quality { steady: Some(true), ..Quality::default() },
         error: None,
@@ -152,6 +153,8 @@ fn summary([response, service, lag, end_to_end]: [&Histogram<u64>; 4]) -> Summar
             ..StreamSummary::default()
         }),
         backlog: None,
+        groups: None,
+        transactions: None,
         drain_secs: Some(0.4),
     }
 }
@@ -164,6 +167,9 @@ fn workload() -> Workload {
         producers: 2,
         consumers: 2,
         groups: None,
+        group_membership: None,
+        transactions: None,
+        isolation: None,
         record_bytes: 1_000,
         sizes: Vec::new(),
         key_bytes: None,
@@ -317,6 +323,9 @@ fn integrity() -> Integrity {
         phantom: 0,
         wrong_offsets: 0,
         unacked_seen: 0,
+        redelivered: 0,
+        aborted_seen: 0,
+        lost_commits: 0,
         verdict: Verdict::Pass,
         examples: Vec::new(),
     }

@@ -5,6 +5,9 @@ use protocol::messages::consumer_offsets::{
     GroupMetadataKey, GroupMetadataValue, MemberMetadata, OffsetCommitKey, OffsetCommitValue, decode_versioned,
     encode_versioned,
 };
+use protocol::messages::consumer_protocol::{
+    ConsumerProtocolAssignment, ConsumerProtocolPartitions, ConsumerProtocolSubscription,
+};
 use protocol::messages::{find_coordinator, join_group, offset_commit, sync_group};
 use protocol::writer::Writer;
 
@@ -128,4 +131,22 @@ fn group_generations_have_kafkas_layout() {
          00000001  0001 6d ffff 0001 63 0002 2f68 0000ea60 00002710 00000002 0001 00000001 02");
     assert_eq!(encode_versioned(&value, 3), bytes);
     assert_eq!(decode_versioned(&bytes), Ok((3, value)));
+}
+
+#[test]
+fn members_tell_each_other_in_kafkas_layout() {
+    let subscription = ConsumerProtocolSubscription { topics: vec!["t"], ..Default::default() };
+    let bytes = hex("0000  00000001 0001 74 ffffffff");
+    assert_eq!(encode_versioned(&subscription, 0), bytes);
+    assert_eq!(decode_versioned(&bytes), Ok((0, subscription.clone())));
+
+    let partitions = vec![ConsumerProtocolPartitions { topic: "t", partitions: vec![3, 4] }];
+    let owner = ConsumerProtocolSubscription { owned_partitions: partitions.clone(), ..subscription };
+    let bytes = hex("0001  00000001 0001 74 ffffffff 00000001 0001 74 00000002 00000003 00000004");
+    assert_eq!(encode_versioned(&owner, 1), bytes);
+
+    let assignment = ConsumerProtocolAssignment { assigned_partitions: partitions, user_data: Some(&[7]) };
+    let bytes = hex("0000  00000001 0001 74 00000002 00000003 00000004 00000001 07");
+    assert_eq!(encode_versioned(&assignment, 0), bytes);
+    assert_eq!(decode_versioned(&bytes), Ok((0, assignment)));
 }

@@ -28,3 +28,4 @@ macro_rules! assert_golden {
 mod groups;
 mod headers;
 mod topics;
+mod transactions;

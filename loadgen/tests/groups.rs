@@ -1,0 +1,100 @@
+//! Members of real groups at the real broker: they join, come, go and die, and every record is accounted for.
+
+mod real_broker;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use loadgen::client::Client;
+use loadgen::cluster::{CALL_TIMEOUT, TOPIC_PREFIX};
+use loadgen::report::{Colour, html_page, terminal_table};
+use loadgen::result::{RunResult, Verdict, decode_histogram, histogram_name};
+use protocol::messages::list_groups::{ListGroupsRequest, ListGroupsResponse};
+use real_broker::RealBroker;
+
+/// Members look often whether they are to rebalance.
+const LOAD: &str = "run --quiet --ceiling off --rate 1000 --record-bytes 200 --warmup 200ms --partitions 5 --consumers 3 \
+                    --group-protocol classic --heartbeat-interval 100ms";
+
+/// A broker whose groups begin at once and miss a dead member soon.
+const SWIFT: &str = "--session-timeout 1s --broker-set group.min.session.timeout.ms=500 \
+                     --broker-set group.initial.rebalance.delay.ms=300";
+
+fn run(options: &str) -> RunResult {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let directory = tempfile::Builder::new().prefix("groups-").tempdir_in(target).expect("a directory");
+    let out = directory.path().join("result.json");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
+    command.args(LOAD.split_whitespace()).args(options.split_whitespace()).arg("--json").arg(&out);
+    if !options.contains("--bootstrap") {
+        command.arg("--data-dir").arg(directory.path().join("data"));
+    }
+    let output = command.arg("--out").arg(directory.path()).stdin(Stdio::null()).output().expect("the program starts");
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&fs::read(&out).expect("a result")).expect("a result")
+}
+
+fn assert_whole(result: &RunResult) {
+    let integrity = &result.integrity;
+    assert_eq!((result.error.as_deref(), integrity.verdict), (None, Verdict::Pass), "{integrity:?}");
+    assert_eq!((integrity.acked, integrity.lost_commits), (integrity.produced, 0));
+    let groups = u64::from(result.workload.groups.unwrap_or(1));
+    assert_eq!(integrity.consumed, integrity.produced * groups, "every group read everything");
+}
+
+fn causes(result: &RunResult) -> Vec<&str> {
+    result.rebalances.iter().flat_map(|rebalance| &rebalance.causes).map(String::as_str).collect()
+}
+
+#[test]
+fn members_that_leave_and_return_are_told_rebalance_by_rebalance() {
+    let result = run(&format!("--duration 7s --groups 2 --commit-interval 300ms --group-churn 2s {SWIFT}"));
+    assert_whole(&result);
+    let groups = result.summary.groups.as_ref().expect("groups");
+    assert!(groups.rebalances >= 8 && groups.rebalances as usize == result.rebalances.len(), "{groups:?}");
+    for group in 0..2 {
+        let of_group: Vec<_> = result.rebalances.iter().filter(|rebalance| rebalance.group == group).collect();
+        assert!(of_group.iter().any(|one| one.members == 2 && one.causes.contains(&"leave".into())), "{of_group:?}");
+        assert!(of_group.iter().any(|one| one.members == 3 && one.causes.contains(&"return".into())), "{of_group:?}");
+    }
+    let commits = decode_histogram(&result.histograms[histogram_name::GROUP_COMMIT]).expect("ours");
+    assert!(commits.len() == groups.commit.n && groups.commit.n > 20, "{groups:?}");
+    let (table, page) = (terminal_table(&result, Colour::Plain), html_page(&result));
+    for told in ["classic protocol, range assignor", "a member leaves every 2.00 s and returns"] {
+        let words: Vec<&str> = table.split_whitespace().collect();
+        assert!(words.join(" ").contains(told) && page.contains(told), "{table}");
+    }
+    assert!(page.contains("<h2>Consumer groups</h2>") && page.contains("rebalance at"));
+}
+
+#[test]
+fn a_dead_member_is_missed_and_what_it_had_not_committed_is_read_again_and_no_duplicate() {
+    let options = "--duration 7s --commit-interval 10s --group-churn 4s --group-churn-by die";
+    let result = run(&format!("{options} {SWIFT}"));
+    assert_whole(&result);
+    assert!(result.integrity.redelivered > 0, "{:?}", result.integrity);
+    assert!(causes(&result).starts_with(&["death", "return"]), "{:?}", result.rebalances);
+    let told = terminal_table(&result, Colour::Plain);
+    assert!(told.contains("or again after a rebalance"), "{told}");
+}
+
+#[test]
+fn groups_outlive_their_broker_and_cut_connections() {
+    let options = "--duration 5s --idempotent --commit-interval 300ms --fault kill@1s --fault cut@3s";
+    let result = run(&format!("{options} {SWIFT}"));
+    assert_whole(&result);
+    assert_eq!(result.faults.len(), 2);
+}
+
+#[test]
+fn a_filled_topic_is_read_by_a_group_which_is_removed_behind_it() {
+    let broker = RealBroker::start();
+    let options = "--mode consume --prefill 2MB --duration 2s";
+    let result = run(&format!("{options} --bootstrap {}", broker.address));
+    assert_whole(&result);
+    assert!(result.summary.backlog.is_some_and(|backlog| backlog.drained_secs.is_some()));
+    let mut client = Client::open(&broker.address, CALL_TIMEOUT).expect("it answers");
+    let left: ListGroupsResponse<'_> = client.call(&ListGroupsRequest::default()).expect("a list");
+    assert!(left.groups.iter().all(|group| !group.group_id.starts_with(TOPIC_PREFIX)), "{left:?}");
+}
