@@ -76,6 +76,8 @@ impl Dialect {
             _ if workload.client_mode == ClientMode::Raw => refused("--client-mode raw"),
             _ if workload.replication_factor > 1 => refused("--replication-factor"),
             _ if workload.survives_losses() => refused("--fault"),
+            _ if workload.transactions.is_some() => refused("--transaction-records and its like"),
+            _ if workload.group.is_some() => refused("--group-protocol"),
             _ => Ok(()),
         }
     }
