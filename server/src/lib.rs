@@ -38,5 +38,6 @@ pub mod start_report;
 pub mod state_log;
 pub mod tables;
 pub mod topic_config;
+pub mod transaction;
 
 pub use serve::serve;
