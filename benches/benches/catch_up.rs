@@ -13,7 +13,7 @@ use engine::io::Op;
 use engine::limits::{DISK_READS_IN_FLIGHT_MAX, EXTENT_BYTES, SEGMENT_BYTES_DEFAULT};
 use engine::memory::ShardMemory;
 use engine::offset::{LogId, Offset, ShardId};
-use engine::shard::core::{Acks, Core, LogConfig, LogRef};
+use engine::shard::core::{Acks, Core, Isolation, LogConfig, LogRef};
 use engine::shard::engine::{Engine, EngineConfig};
 use protocol::record_batch::{BatchBuilder, ProducerFields};
 
@@ -94,7 +94,7 @@ async fn fill(core: Core, layout: Layout) {
 async fn read_log(core: Core, log: LogRef, batch_bytes: usize) -> usize {
     let (mut next, mut bytes) = (Offset(0), 0);
     loop {
-        let batches = core.read(log, next, READ_BYTES, true).await.expect("in range");
+        let batches = core.read(log, next, READ_BYTES, true, Isolation::Uncommitted).await.expect("in range");
         if batches.bytes == 0 {
             return bytes;
         }

@@ -158,8 +158,8 @@ pub fn check_produced(batch: &[u8], bytes_max: usize) -> Result<BatchHeader, App
     if header.is_control() {
         return Err(AppendError::Invalid("control batch from a client"));
     }
-    if header.is_transactional() {
-        return Err(AppendError::Transactional);
+    if header.is_transactional() && header.producer_id() < 0 {
+        return Err(AppendError::Invalid("transactional batch without a producer id"));
     }
     if header.producer_id() >= 0 && (header.base_sequence() < 0 || header.producer_epoch() < 0) {
         return Err(AppendError::Invalid("producer id without a sequence or epoch"));

@@ -47,9 +47,20 @@ pub enum AppendError {
         /// The epoch of the batch.
         got: i16,
     },
-    /// A transactional batch: transactions do not exist yet.
-    #[error("transactions are not supported yet")]
-    Transactional,
+    /// What the producer has open does not allow the batch.
+    #[error("invalid transaction state: {0}")]
+    InvalidTxnState(&'static str),
+    /// A marker of a coordinator that another one has followed.
+    #[error("transaction coordinator epoch {got} is older than {current}")]
+    TransactionCoordinatorFenced {
+        /// Epoch of the coordinator that wrote the producer's last marker.
+        current: i32,
+        /// The epoch of the marker's.
+        got: i32,
+    },
+    /// Another transaction would be more than the log or the shard remembers; an aborted one is never forgotten while its records are there.
+    #[error("too many transactions are open, or aborted with records still in the log")]
+    TooManyTransactions,
     /// No segment can be made: the disk is full. Retriable.
     #[error("no space left for another journal segment")]
     DiskFull,

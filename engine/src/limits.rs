@@ -163,12 +163,20 @@ pub const CLEANER_KEYS_BYTES_MIN: usize = CLEANER_KEY_BYTES << 16;
 
 /// Batches of a producer remembered for duplicates, as Kafka's clients expect.
 pub const PRODUCER_BATCHES_MAX: usize = 5;
-/// Bytes of a producer with all its batches in a producers entry (FORMAT.md).
-pub const PRODUCER_BYTES_MAX: usize = 8 + 2 + 8 + 1 + PRODUCER_BATCHES_MAX * 32;
+/// Bytes of a producer with all its batches in a producers entry, and in a transactions entry (FORMAT.md).
+pub const PRODUCER_BYTES_MAX: usize = 8 + 2 + 8 + 1 + PRODUCER_BATCHES_MAX * 32 + 28;
 /// Producers remembered by one log; beyond it the one that was silent longest is forgotten.
 pub const PRODUCERS_PER_LOG_MAX: usize = 10_000;
 /// A producer that was silent for longer is forgotten at the next checkpoint: Kafka's default `producer.id.expiration.ms`.
 pub const PRODUCER_EXPIRY_MS: i64 = 24 * 60 * 60 * 1000;
+/// Open transactions of one log: their producers are not forgotten, and half of the producers must be left to forget.
+pub const OPEN_TRANSACTIONS_PER_LOG_MAX: usize = PRODUCERS_PER_LOG_MAX / 2;
+/// Bytes of an aborted transaction in a transactions entry (FORMAT.md).
+pub const ABORTED_BYTES: usize = 24;
+/// Transactions of one log that are open or aborted with records still there: 2.4 MB of a checkpoint. Beyond it none begins.
+pub const ABORTED_TRANSACTIONS_PER_LOG_MAX: usize = 100_000;
+/// Transactions take this part of a segment in a checkpoint at most, whose logs take an eighth, and all of it a quarter. Beyond it none begins.
+pub const TRANSACTIONS_SEGMENT_PART: u64 = 16;
 /// Leader epochs remembered by one log.
 pub const EPOCHS_PER_LOG_MAX: usize = 1_000;
 /// Logs of one shard: bounds the checkpoint at the head of a segment to about 8 MiB.

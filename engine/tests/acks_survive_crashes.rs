@@ -14,6 +14,7 @@ use engine::limits::SEGMENT_BYTES_MIN;
 use engine::memory::ShardMemory;
 use engine::offset::{CommitSequence, LogId, Offset, ShardId};
 use engine::partition::config::LogConfig;
+use engine::partition::transactions::Isolation;
 use engine::recovery::recover;
 use engine::shard::engine::open_shard;
 use engine::shard::reads::{ReadRequest, ReadStart};
@@ -67,7 +68,13 @@ fn read_all(io: &SimIo, shard: &mut Shard<SimIo>, log: LogId) -> BTreeMap<i64, V
     let view = shard.view(log).expect("the log is there");
     let (mut offset, mut found) = (view.start, BTreeMap::new());
     while offset < view.high_watermark {
-        let request = ReadRequest { log, goal: Goal::Offset(offset), bytes_max: 20_000, first_whole: true };
+        let request = ReadRequest {
+            log,
+            goal: Goal::Offset(offset),
+            bytes_max: 20_000,
+            first_whole: true,
+            isolation: Isolation::Uncommitted,
+        };
         let batches = match shard.read(request).expect("in range") {
             ReadStart::Done(batches) => batches,
             ReadStart::Pending(id) => {

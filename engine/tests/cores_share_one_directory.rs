@@ -10,7 +10,7 @@ use engine::batch::walk;
 use engine::limits::SEGMENT_BYTES_MIN;
 use engine::memory::ShardMemory;
 use engine::offset::{LogId, Offset, ShardId};
-use engine::shard::core::{Acks, Core, LogConfig, LogRef};
+use engine::shard::core::{Acks, Core, Isolation, LogConfig, LogRef};
 use engine::shard::engine::{Engine, EngineConfig};
 
 /// A batch of one record of `bytes` bytes.
@@ -55,7 +55,7 @@ fn logs() -> [LogRef; 2] {
 async fn read_all(core: &Core, log: LogRef) -> Vec<i64> {
     let (mut offsets, mut next) = (Vec::new(), Offset(0));
     loop {
-        let batches = core.read(log, next, 64 << 10, true).await.expect("in range");
+        let batches = core.read(log, next, 64 << 10, true, Isolation::Uncommitted).await.expect("in range");
         if batches.bytes == 0 {
             return offsets;
         }
@@ -100,7 +100,13 @@ fn a_waiting_reader_wakes_when_records_become_visible_on_another_core() {
         async move {
             let [_, log] = logs();
             core.configure_log(log, LogConfig::default()).await.expect("makes the log");
-            let waiting = core.wait_for_records(log.shard, vec![(log.log, Offset(0))], 1, Duration::from_secs(60));
+            let waiting = core.wait_for_records(
+                log.shard,
+                vec![(log.log, Offset(0))],
+                1,
+                Duration::from_secs(60),
+                Isolation::Uncommitted,
+            );
             let appended = core.append(core.new_source(), log, batch(10), Acks::Durable);
             waiting.await;
             appended.await.expect("appends");

@@ -13,6 +13,7 @@ use engine::limits::{READ_BYTES_MAX, TAIL_PINNED_BYTES_MAX};
 use engine::memory::ShardMemory;
 use engine::offset::{LogId, Offset};
 use engine::partition::config::LogConfig;
+use engine::partition::transactions::Isolation;
 use engine::shard::read_stats::ReadStats;
 use engine::shard::reads::{ReadBatches, ReadId, ReadRequest, ReadStart};
 use simulated_shard::{Machine, batch, body};
@@ -53,7 +54,13 @@ fn check(log: u64, from: i64, batch_bytes: usize, batches: &ReadBatches) -> i64 
 }
 
 fn request(log: u64, offset: i64, bytes_max: usize) -> ReadRequest {
-    ReadRequest { log: LogId(log), goal: Goal::Offset(Offset(offset)), bytes_max, first_whole: true }
+    ReadRequest {
+        log: LogId(log),
+        goal: Goal::Offset(Offset(offset)),
+        bytes_max,
+        first_whole: true,
+        isolation: Isolation::Uncommitted,
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ use engine::journal::reader::Goal;
 use engine::limits::SEGMENT_BYTES_MIN;
 use engine::offset::{LogId, Offset};
 use engine::partition::config::LogConfig;
+use engine::partition::transactions::Isolation;
 use engine::shard::reads::{ReadRequest, ReadStart};
 use simulated_shard::{Machine, NOBODY, batch, batch_of, body};
 
@@ -41,8 +42,13 @@ fn a_reader_just_behind_the_tail_never_meets_unwritten_commits() {
                 machine.tick();
                 let end = machine.shard.view(LOG).expect("is there").high_watermark;
                 let offset = Offset((end.0 - 3).max(0));
-                let request =
-                    ReadRequest { log: LOG, goal: Goal::Offset(offset), bytes_max: 1 << 20, first_whole: true };
+                let request = ReadRequest {
+                    log: LOG,
+                    goal: Goal::Offset(offset),
+                    bytes_max: 1 << 20,
+                    first_whole: true,
+                    isolation: Isolation::Uncommitted,
+                };
                 if let ReadStart::Pending(id) = machine.shard.read(request).expect("in range") {
                     reads.push((id, offset));
                 }
@@ -72,7 +78,13 @@ fn a_log_deleted_under_a_reader_answers_and_its_segments_come_back() {
         }
         let files_before = machine.segment_files();
         machine.set_faults(Faults { delay: 300, ..Faults::default() });
-        let request = ReadRequest { log: LOG, goal: Goal::Offset(Offset(0)), bytes_max: 1 << 20, first_whole: true };
+        let request = ReadRequest {
+            log: LOG,
+            goal: Goal::Offset(Offset(0)),
+            bytes_max: 1 << 20,
+            first_whole: true,
+            isolation: Isolation::Uncommitted,
+        };
         let ReadStart::Pending(id) = machine.shard.read(request).expect("in range") else { panic!("from the disk") };
         machine.change(|shard| shard.delete_log(LOG)).expect("deletes");
         assert!(matches!(machine.shard.read(request), Err(ReadError::UnknownLog(LOG))));
@@ -101,7 +113,13 @@ fn a_slow_reader_of_a_segment_that_died_reads_what_was_there() {
             machine.append_durably(1, &batch(1, 20_000, stamp));
         }
         machine.set_faults(Faults { delay: 500, ..Faults::default() });
-        let request = ReadRequest { log: LOG, goal: Goal::Offset(Offset(2)), bytes_max: 1, first_whole: true };
+        let request = ReadRequest {
+            log: LOG,
+            goal: Goal::Offset(Offset(2)),
+            bytes_max: 1,
+            first_whole: true,
+            isolation: Isolation::Uncommitted,
+        };
         let ReadStart::Pending(id) = machine.shard.read(request).expect("in range") else { panic!("from the disk") };
         machine.change(|shard| shard.raise_log_start(LOG, Offset(30))).expect("raises");
         let mut outcome = None;

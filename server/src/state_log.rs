@@ -6,7 +6,7 @@ use std::cell::Cell;
 use bytes::Bytes;
 use engine::error::{AppendError, ReadError};
 use engine::offset::{JournalPosition, Offset};
-use engine::shard::core::{Acks, Core, LogRef, Source};
+use engine::shard::core::{Acks, Core, Isolation, LogRef, Source};
 use protocol::record_batch::{BatchBuilder, BatchError, HEADER_BYTES, ProducerFields, batches, records};
 use thiserror::Error;
 
@@ -96,7 +96,7 @@ impl StateLog {
         };
         let mut offset = view.start;
         while offset < view.high_watermark {
-            let read = self.core.read(self.log, offset, REPLAY_READ_BYTES, true).await?;
+            let read = self.core.read(self.log, offset, REPLAY_READ_BYTES, true, Isolation::Uncommitted).await?;
             // A batch may lie across slices.
             let bytes = read.slices.concat();
             take(&bytes)?;

@@ -3,6 +3,7 @@
 use engine::error::ReadError;
 use engine::journal::reader::Goal;
 use engine::offset::{LogId, Offset};
+use engine::partition::transactions::Isolation;
 use engine::shard::reads::{ReadId, ReadRequest, ReadStart};
 
 use crate::world::World;
@@ -35,7 +36,7 @@ impl World {
         // A time is asked for one batch, as ListOffsets does.
         let is_time = matches!(goal, Goal::Timestamp(_));
         let (bytes_max, first_whole) = if is_time { (1, true) } else { (bytes_max, first_whole) };
-        let request = ReadRequest { log, goal, bytes_max, first_whole };
+        let request = ReadRequest { log, goal, bytes_max, first_whole, isolation: Isolation::Uncommitted };
         let outcome = self.machine().shards[shard].read(request);
         let is_outside = matches!(goal, Goal::Offset(offset) if offset.0 < start || offset.0 > end);
         assert!(!is_outside || outcome.is_err(), "{request:?} is outside of {start}..={end} and is answered");

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use engine::error::AppendError;
 use engine::journal::reader::Goal;
 use engine::offset::{LogId, Offset};
+use engine::partition::transactions::Isolation;
 use engine::shard::reads::ReadRequest;
 use engine::shard::state::Refusal;
 use server::group::{ContinuationId, Event};
@@ -91,7 +92,13 @@ pub fn read_log(machine: &mut Machine, log: LogId) -> Vec<Vec<u8>> {
     let view = machine.shards[shard].view(log).expect("the log is there");
     let (mut offset, mut parts) = (view.start, Vec::new());
     while offset < view.high_watermark {
-        let request = ReadRequest { log, goal: Goal::Offset(offset), bytes_max: 64 << 10, first_whole: true };
+        let request = ReadRequest {
+            log,
+            goal: Goal::Offset(offset),
+            bytes_max: 64 << 10,
+            first_whole: true,
+            isolation: Isolation::Uncommitted,
+        };
         let bytes = machine.read_now(request).expect("a log that was audited is readable").slices.concat();
         offset = Offset(
             crate::batches::opened(&bytes).last().expect("below the high watermark there is something").seen.end,

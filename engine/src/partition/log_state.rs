@@ -5,11 +5,15 @@ use std::collections::VecDeque;
 use thiserror::Error;
 
 use super::epochs::EpochTable;
-use super::producers::{Producer, ProducerBatch, ProducerTable};
-use crate::batch::BatchHeader;
+use super::marker::{MarkerKind, TransactionMarker};
+use super::payload::Fields;
+use super::producers::ProducerTable;
+use super::producers_payload::decode_producers;
+use super::transactions::TransactionTable;
+use crate::batch::{BATCH_HEADER_BYTES, BatchHeader};
 use crate::journal::commit::{Entry, EntryKind};
 use crate::journal::index::Summary;
-use crate::limits::{EPOCHS_PER_LOG_MAX, PRODUCER_BATCHES_MAX, PRODUCERS_PER_LOG_MAX};
+use crate::limits::EPOCHS_PER_LOG_MAX;
 use crate::offset::{CommitSequence, Offset, SegmentSequence};
 
 /// What one journal segment holds of a log.
@@ -65,6 +69,8 @@ pub struct LogState {
     pub epochs: EpochTable,
     /// Idempotent producers.
     pub producers: ProducerTable,
+    /// Their transactions.
+    pub transactions: TransactionTable,
     /// A compacted log holds one record of a key at most below this offset, but for tombstones and their like.
     pub cleaned_upto: Offset,
     /// A batch below this offset was damaged when a start replayed it. 0 = none.
@@ -74,9 +80,11 @@ pub struct LogState {
 }
 
 impl LogState {
-    /// Bytes of memory of its spans and epochs.
+    /// Bytes of memory of its spans, epochs and transactions.
     pub fn places_bytes(&self) -> usize {
-        self.spans.capacity() * size_of::<LogSpan>() + size_of_val(self.epochs.starts())
+        self.spans.capacity() * size_of::<LogSpan>()
+            + size_of_val(self.epochs.starts())
+            + self.transactions.memory_bytes()
     }
 
     /// Applies one entry of the journal. `now_ms` is the wall clock (at a replay: of the start), for producer expiry only.
@@ -91,7 +99,7 @@ impl LogState {
         match entry.kind {
             EntryKind::Batch => {
                 let header = BatchHeader::parse(payload).ok_or(ApplyError::Malformed("batch"))?;
-                self.apply_batch(entry, &header, commit, segment, now_ms)?;
+                self.apply_batch(entry, &header, &payload[BATCH_HEADER_BYTES..], commit, segment, now_ms)?;
             }
             EntryKind::LogState => self.restore(entry.base_offset, payload)?,
             EntryKind::LogStart => self.raise_start(entry.base_offset),
@@ -109,11 +117,12 @@ impl LogState {
         Ok(())
     }
 
-    /// [`LogState::apply`] for a batch whose header was parsed already.
+    /// [`LogState::apply`] for a batch whose header was parsed already; `body` is what follows it.
     pub fn apply_batch(
         &mut self,
         entry: &Entry,
         header: &BatchHeader,
+        body: &[u8],
         commit: CommitSequence,
         segment: SegmentSequence,
         now_ms: i64,
@@ -121,9 +130,21 @@ impl LogState {
         if entry.base_offset < self.next {
             return Err(ApplyError::BelowEnd { batch: entry.base_offset, next: self.next });
         }
-        self.producers.note(header, entry.base_offset, commit, now_ms);
+        if header.is_control() {
+            let marker = TransactionMarker::parse(header, body).ok_or(ApplyError::Malformed("control batch"))?;
+            self.end_transaction(&marker, entry.base_offset, now_ms);
+        } else if self.producers.note(header, entry.base_offset, commit, now_ms) {
+            self.transactions.opened(entry.base_offset, header.producer_id());
+        }
         self.extend(entry, segment);
         Ok(())
+    }
+
+    fn end_transaction(&mut self, marker: &TransactionMarker, marker_offset: Offset, now_ms: i64) {
+        if let Some(ended) = self.producers.note_marker(marker, now_ms) {
+            let is_aborted = marker.kind == MarkerKind::Abort;
+            self.transactions.ended(ended.first_offset, marker_offset, is_aborted);
+        }
     }
 
     /// [`LogState::apply`] for a batch that is not what was written: its entry says what it covered, its producer is unknown, and the log
@@ -168,9 +189,19 @@ impl LogState {
         }
     }
 
-    /// Raises the log start offset; it never falls and never passes the end.
+    /// Raises the log start offset; it never falls and never passes the end. A transaction without a record left holds nothing back, open or
+    /// aborted: a marker that was damaged may never come.
     pub fn raise_start(&mut self, start: Offset) {
         self.start = self.start.max(start.min(self.next));
+        self.transactions.forget_aborted_below(self.start);
+        for (first_offset, id) in self.transactions.opened_below(self.start) {
+            if let Some(producer) = self.producers.get_mut(id)
+                && producer.transaction.is_some_and(|open| open.last_offset < self.start)
+            {
+                producer.transaction = None;
+                self.transactions.forget_open(first_offset);
+            }
+        }
     }
 
     /// Takes the spans that lie wholly below the log start.
@@ -222,84 +253,12 @@ impl LogState {
     }
 }
 
-/// Payload of a producers entry (FORMAT.md).
-pub fn encode_producers(table: &ProducerTable, into: &mut Vec<u8>) {
-    into.extend_from_slice(&(table.len() as u32).to_le_bytes());
-    for (id, producer) in table.iter() {
-        into.extend_from_slice(&id.to_le_bytes());
-        into.extend_from_slice(&producer.epoch.to_le_bytes());
-        into.extend_from_slice(&producer.last_seen_ms.to_le_bytes());
-        into.push(producer.batches.len() as u8);
-        for batch in &producer.batches {
-            into.extend_from_slice(&batch.first_sequence.to_le_bytes());
-            into.extend_from_slice(&batch.last_sequence.to_le_bytes());
-            into.extend_from_slice(&batch.base_offset.0.to_le_bytes());
-            into.extend_from_slice(&batch.last_offset.0.to_le_bytes());
-            into.extend_from_slice(&batch.timestamp.to_le_bytes());
-        }
-    }
-}
-
-fn decode_producers(payload: &[u8]) -> Option<ProducerTable> {
-    let mut fields = Fields(payload);
-    let count = fields.u32()? as usize;
-    if count > PRODUCERS_PER_LOG_MAX {
-        return None;
-    }
-    let mut table = ProducerTable::default();
-    for _ in 0..count {
-        let id = fields.i64()?;
-        let mut producer = Producer { epoch: fields.i16()?, last_seen_ms: fields.i64()?, batches: VecDeque::new() };
-        let batches = usize::from(fields.u8()?);
-        if batches > PRODUCER_BATCHES_MAX {
-            return None;
-        }
-        for _ in 0..batches {
-            producer.batches.push_back(ProducerBatch {
-                first_sequence: fields.i32()?,
-                last_sequence: fields.i32()?,
-                base_offset: Offset(fields.i64()?),
-                last_offset: Offset(fields.i64()?),
-                timestamp: fields.i64()?,
-                commit: CommitSequence(0),
-            });
-        }
-        table.restore(id, producer);
-    }
-    fields.0.is_empty().then_some(table)
-}
-
-/// Little-endian fields of a payload, each bounded by the bytes left.
-struct Fields<'a>(&'a [u8]);
-
-impl Fields<'_> {
-    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (head, rest) = self.0.split_first_chunk::<N>()?;
-        self.0 = rest;
-        Some(*head)
-    }
-    fn u8(&mut self) -> Option<u8> {
-        self.take::<1>().map(|[byte]| byte)
-    }
-    fn i16(&mut self) -> Option<i16> {
-        self.take().map(i16::from_le_bytes)
-    }
-    fn i32(&mut self) -> Option<i32> {
-        self.take().map(i32::from_le_bytes)
-    }
-    fn u32(&mut self) -> Option<u32> {
-        self.take().map(u32::from_le_bytes)
-    }
-    fn i64(&mut self) -> Option<i64> {
-        self.take().map(i64::from_le_bytes)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::batch::tests::batch;
     use crate::offset::LogId;
+    use crate::partition::producers_payload::encode_producers;
 
     fn batch_entry(base: i64, records: u32) -> Entry {
         Entry {

@@ -3,7 +3,11 @@
 pub mod config;
 pub mod epochs;
 pub mod log_state;
+pub mod marker;
+mod payload;
 pub mod producers;
+pub(crate) mod producers_payload;
+pub mod transactions;
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -12,6 +16,7 @@ use bytes::Bytes;
 
 use self::config::LogConfig;
 use self::log_state::LogState;
+use self::transactions::Isolation;
 use crate::batch::{BATCH_HEADER_BYTES, BatchHeader, check_produced};
 use crate::error::AppendError;
 use crate::journal::commit::Entry;
@@ -28,6 +33,26 @@ struct TailBatch {
     length: usize,
 }
 
+/// How far what readers see moved, in bytes of batches.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Moved {
+    /// That became visible.
+    pub visible_bytes: usize,
+    /// That became stable; `usize::MAX` where the tail cannot tell.
+    pub stable_bytes: usize,
+}
+
+/// What the tail gives to a read.
+#[derive(Debug)]
+pub struct TailRead {
+    /// Whole batches, as slices of commit buffers.
+    pub slices: Vec<Bytes>,
+    /// Sum of their lengths.
+    pub bytes: usize,
+    /// The offset behind the last of them.
+    pub next: Offset,
+}
+
 /// One log of this shard.
 #[derive(Debug)]
 pub struct Partition {
@@ -38,14 +63,20 @@ pub struct Partition {
     ends: Ends<Offset>,
     /// What readers were shown under an earlier configuration: the high watermark never falls below it.
     shown: Offset,
+    /// The last stable offset when it was last looked at.
+    stable: Offset,
     tail: VecDeque<TailBatch>,
 }
 
 impl Partition {
     /// A log whose whole state is durable.
-    pub fn new(state: LogState, config: LogConfig) -> Partition {
+    pub fn new(mut state: LogState, config: LogConfig) -> Partition {
         let ends = Ends::at(state.next);
-        Partition { shown: state.next, state, config, ends, tail: VecDeque::new() }
+        state.transactions.settle(state.next);
+        let mut partition =
+            Partition { shown: state.next, stable: state.next, state, config, ends, tail: VecDeque::new() };
+        partition.stable = partition.last_stable_offset();
+        partition
     }
 
     /// Bytes of memory that it takes without its producers, about.
@@ -58,11 +89,28 @@ impl Partition {
         self.shown.max(if self.config.written_is_enough { self.ends.written } else { self.ends.durable })
     }
 
+    /// Readers of what is decided see everything below: no transaction that has not visibly ended reaches below it. It never falls, except
+    /// with a log start that was lost before it was durable.
+    pub fn last_stable_offset(&self) -> Offset {
+        let end = self.high_watermark();
+        self.state.transactions.first_unstable().map_or(end, |first| first.min(end).max(self.state.start))
+    }
+
+    /// The end for readers.
+    pub fn end_for(&self, isolation: Isolation) -> Offset {
+        match isolation {
+            Isolation::Uncommitted => self.high_watermark(),
+            Isolation::Committed => self.last_stable_offset(),
+        }
+    }
+
     /// Takes over a configuration; true if readers see more.
     pub fn configure(&mut self, config: LogConfig) -> bool {
         self.shown = self.high_watermark();
         self.config = config;
-        self.high_watermark() > self.shown
+        let end = self.high_watermark();
+        self.state.transactions.settle(end);
+        end > self.shown
     }
 
     /// Checks a produced batch but for its sequence; gives the header as it will be stored, offsets not yet placed.
@@ -100,18 +148,42 @@ impl Partition {
         });
     }
 
-    /// The write of this batch, and of everything before it, completed. True if readers see more.
-    pub fn written(&mut self, entry: &Entry) -> bool {
+    /// The write of this batch, and of everything before it, completed. What readers see more.
+    pub fn written(&mut self, entry: &Entry) -> Option<Moved> {
         self.ends.written = self.ends.written.max(entry.last_offset().plus(1));
         self.ends.assert_ordered();
-        self.config.written_is_enough
+        self.config.written_is_enough.then(|| self.moved(entry))
     }
 
-    /// A flush covered this batch. True if readers see more.
-    pub fn durable(&mut self, entry: &Entry) -> bool {
+    /// A flush covered this batch. What readers see more.
+    pub fn durable(&mut self, entry: &Entry) -> Option<Moved> {
         self.ends.durable = self.ends.durable.max(entry.last_offset().plus(1));
         self.ends.assert_ordered();
-        !self.config.written_is_enough
+        (!self.config.written_is_enough).then(|| self.moved(entry))
+    }
+
+    /// The high watermark moved behind this batch.
+    fn moved(&mut self, entry: &Entry) -> Moved {
+        let visible_bytes = entry.length as usize;
+        if !self.state.transactions.is_calm() {
+            self.state.transactions.settle(self.high_watermark());
+        }
+        let stable = self.last_stable_offset();
+        let before = std::mem::replace(&mut self.stable, stable);
+        let is_only_this = before == entry.base_offset && stable == entry.last_offset().plus(1);
+        let stable_bytes = if is_only_this { visible_bytes } else { self.tail_bytes_between(before, stable) };
+        Moved { visible_bytes, stable_bytes }
+    }
+
+    fn tail_bytes_between(&self, from: Offset, end: Offset) -> usize {
+        if from >= end {
+            return 0;
+        }
+        if !self.tail_holds(from) {
+            return usize::MAX;
+        }
+        let first = self.tail.partition_point(|batch| batch.next_offset <= from);
+        self.tail.range(first..).take_while(|batch| batch.next_offset <= end).map(|batch| batch.length).sum()
     }
 
     /// The tail forgets the oldest batch, which must be this one.
@@ -131,17 +203,17 @@ impl Partition {
         offset >= self.tail_start()
     }
 
-    /// Whole visible batches from the tail, as slices of commit buffers; neighbours become one slice.
-    pub fn read_tail(&self, offset: Offset, bytes_max: usize, first_whole: bool) -> (Vec<Bytes>, usize) {
-        let end = self.high_watermark();
+    /// Whole batches below `end` from the tail, as slices of commit buffers; neighbours become one slice.
+    pub fn read_tail(&self, offset: Offset, end: Offset, bytes_max: usize, first_whole: bool) -> TailRead {
         let first = self.tail.partition_point(|batch| batch.next_offset <= offset);
-        let (mut slices, mut taken) = (Vec::new(), 0);
+        let (mut slices, mut taken, mut next) = (Vec::new(), 0, offset);
         let mut pending: Option<(&Rc<SealedCommit>, usize, usize)> = None;
         for batch in self.tail.range(first..).take_while(|batch| batch.next_offset <= end) {
             if taken + batch.length > bytes_max && !(taken == 0 && first_whole) {
                 break;
             }
             taken += batch.length;
+            next = batch.next_offset;
             pending = match pending {
                 Some((commit, place, length)) if Rc::ptr_eq(commit, &batch.commit) && place + length == batch.place => {
                     Some((commit, place, length + batch.length))
@@ -157,6 +229,6 @@ impl Partition {
         if let Some((commit, place, length)) = pending {
             commit.slices(place, length, &mut slices);
         }
-        (slices, taken)
+        TailRead { slices, bytes: taken, next }
     }
 }

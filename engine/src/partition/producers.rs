@@ -6,6 +6,7 @@ use crate::batch::BatchHeader;
 use crate::error::AppendError;
 use crate::limits::{PRODUCER_BATCHES_MAX, PRODUCER_EXPIRY_MS, PRODUCERS_PER_LOG_MAX};
 use crate::offset::{CommitSequence, Offset};
+use crate::partition::marker::TransactionMarker;
 
 /// One batch of a producer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,15 @@ pub struct ProducerBatch {
     pub commit: CommitSequence,
 }
 
+/// What an open transaction has in the log so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenTransaction {
+    /// Offset of its first record.
+    pub first_offset: Offset,
+    /// Offset of its last record.
+    pub last_offset: Offset,
+}
+
 /// What is remembered of one producer id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Producer {
@@ -33,6 +43,25 @@ pub struct Producer {
     pub last_seen_ms: i64,
     /// Its last batches, oldest first.
     pub batches: VecDeque<ProducerBatch>,
+    /// Its open transaction. A producer that has one is not forgotten.
+    pub transaction: Option<OpenTransaction>,
+    /// Epoch of the coordinator that wrote its last marker; -1 = none did.
+    pub coordinator_epoch: i32,
+}
+
+impl Producer {
+    /// A producer that has appended nothing yet.
+    pub fn new(epoch: i16, last_seen_ms: i64) -> Producer {
+        let batches = VecDeque::new();
+        Producer { epoch, last_seen_ms, batches, transaction: None, coordinator_epoch: -1 }
+    }
+
+    fn begin_epoch(&mut self, epoch: i16) {
+        if epoch > self.epoch {
+            self.epoch = epoch;
+            self.batches.clear();
+        }
+    }
 }
 
 /// What a batch is to the table.
@@ -55,6 +84,14 @@ pub struct ProducerTable {
 /// The sequence `count` after `sequence`; after `i32::MAX` comes 0.
 fn sequence_after(sequence: i32, count: i32) -> i32 {
     ((i64::from(sequence) + i64::from(count)) % (i64::from(i32::MAX) + 1)) as i32
+}
+
+/// A batch whose sequence is the next: it must not go beside the transaction that its producer has open.
+fn next_of(producer: &Producer, header: &BatchHeader) -> Result<Sequence, AppendError> {
+    if producer.transaction.is_some() && !header.is_transactional() {
+        return Err(AppendError::InvalidTxnState("a batch without a transaction while its producer has one open"));
+    }
+    Ok(Sequence::Next)
 }
 
 impl ProducerTable {
@@ -84,6 +121,15 @@ impl ProducerTable {
         self.producers.insert(id, producer);
     }
 
+    /// One of them.
+    pub fn get(&self, id: i64) -> Option<&Producer> {
+        self.producers.get(&id)
+    }
+    /// One of them, for what is stored of it beside.
+    pub fn get_mut(&mut self, id: i64) -> Option<&mut Producer> {
+        self.producers.get_mut(&id)
+    }
+
     /// Judges a batch against the state (kafka-wire 2.4): a producer that is not known may start at any sequence.
     pub fn check(&self, header: &BatchHeader) -> Result<Sequence, AppendError> {
         let Some(producer) = self.producers.get(&header.producer_id()) else {
@@ -95,7 +141,7 @@ impl ProducerTable {
         }
         if epoch > producer.epoch {
             return if first == 0 {
-                Ok(Sequence::Next)
+                next_of(producer, header)
             } else {
                 Err(AppendError::OutOfOrderSequence { expected: 0, got: first })
             };
@@ -108,48 +154,79 @@ impl ProducerTable {
         }
         let expected = producer.batches.back().map_or(0, |known| sequence_after(known.last_sequence, 1));
         if first == expected {
-            Ok(Sequence::Next)
+            next_of(producer, header)
         } else {
             Err(AppendError::OutOfOrderSequence { expected, got: first })
         }
     }
 
-    /// Notes a batch that was appended (live or in a replay).
-    pub fn note(&mut self, header: &BatchHeader, base_offset: Offset, commit: CommitSequence, now_ms: i64) {
+    /// Judges a marker (kafka-wire 2.5).
+    pub fn check_marker(&self, marker: &TransactionMarker) -> Result<(), AppendError> {
+        let Some(producer) = self.producers.get(&marker.producer_id) else {
+            return Ok(());
+        };
+        let (current, got) = (producer.epoch, marker.producer_epoch);
+        if got < current {
+            return Err(AppendError::InvalidProducerEpoch { current, got });
+        }
+        let (current, got) = (producer.coordinator_epoch, marker.coordinator_epoch);
+        if got < current {
+            return Err(AppendError::TransactionCoordinatorFenced { current, got });
+        }
+        Ok(())
+    }
+
+    /// Notes a batch that was appended (live or in a replay). True if it began a transaction.
+    pub fn note(&mut self, header: &BatchHeader, base_offset: Offset, commit: CommitSequence, now_ms: i64) -> bool {
         if header.producer_id() < 0 {
-            return;
+            return false;
         }
-        let is_full = self.producers.len() >= PRODUCERS_PER_LOG_MAX || self.grows_no_more;
-        if is_full && !self.producers.contains_key(&header.producer_id()) {
-            self.forget_the_most_silent();
-        }
-        let epoch = header.producer_epoch();
-        let producer = self.producers.entry(header.producer_id()).or_insert_with(|| Producer {
-            epoch,
-            last_seen_ms: now_ms,
-            batches: VecDeque::with_capacity(PRODUCER_BATCHES_MAX),
-        });
-        if epoch > producer.epoch {
-            producer.epoch = epoch;
-            producer.batches.clear();
-        }
+        let last_offset = base_offset.plus(i64::from(header.last_offset_delta()));
+        let producer = self.seen(header.producer_id(), header.producer_epoch(), now_ms);
         if producer.batches.len() == PRODUCER_BATCHES_MAX {
             producer.batches.pop_front();
         }
-        producer.last_seen_ms = now_ms;
         producer.batches.push_back(ProducerBatch {
             first_sequence: header.base_sequence(),
             last_sequence: sequence_after(header.base_sequence(), header.record_count() - 1),
             base_offset,
-            last_offset: base_offset.plus(i64::from(header.last_offset_delta())),
+            last_offset,
             timestamp: header.max_timestamp(),
             commit,
         });
+        if !header.is_transactional() {
+            return false;
+        }
+        let begins = producer.transaction.is_none();
+        producer.transaction.get_or_insert(OpenTransaction { first_offset: base_offset, last_offset }).last_offset =
+            last_offset;
+        begins
+    }
+
+    /// Notes a marker that was appended. Gives the transaction that it ended, if one was open.
+    pub fn note_marker(&mut self, marker: &TransactionMarker, now_ms: i64) -> Option<OpenTransaction> {
+        let producer = self.seen(marker.producer_id, marker.producer_epoch, now_ms);
+        producer.coordinator_epoch = marker.coordinator_epoch;
+        producer.transaction.take()
+    }
+
+    /// The producer, of this epoch at least.
+    fn seen(&mut self, id: i64, epoch: i16, now_ms: i64) -> &mut Producer {
+        let is_full = self.producers.len() >= PRODUCERS_PER_LOG_MAX || self.grows_no_more;
+        if is_full && !self.producers.contains_key(&id) {
+            self.forget_the_most_silent();
+        }
+        let producer = self.producers.entry(id).or_insert_with(|| Producer::new(epoch, now_ms));
+        producer.begin_epoch(epoch);
+        producer.last_seen_ms = now_ms;
+        producer
     }
 
     /// Forgets producers that were silent for longer than `producer.id.expiration.ms`.
     pub fn expire(&mut self, now_ms: i64) {
-        self.producers.retain(|_, producer| now_ms.saturating_sub(producer.last_seen_ms) < PRODUCER_EXPIRY_MS);
+        self.producers.retain(|_, producer| {
+            producer.transaction.is_some() || now_ms.saturating_sub(producer.last_seen_ms) < PRODUCER_EXPIRY_MS
+        });
     }
 
     /// Forgets a producer.
@@ -158,7 +235,8 @@ impl ProducerTable {
     }
 
     fn forget_the_most_silent(&mut self) {
-        if let Some(id) = self.producers.iter().min_by_key(|(_, producer)| producer.last_seen_ms).map(|(&id, _)| id) {
+        let idle = self.producers.iter().filter(|(_, producer)| producer.transaction.is_none());
+        if let Some(id) = idle.min_by_key(|(_, producer)| producer.last_seen_ms).map(|(&id, _)| id) {
             self.producers.remove(&id);
         }
     }

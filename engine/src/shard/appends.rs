@@ -11,11 +11,29 @@ use super::state::{Appended, Receipt, Refusal};
 use crate::error::AppendError;
 use crate::limits::STALLED_BYTES_MAX;
 use crate::offset::LogId;
+use crate::partition::marker::{MARKER_BYTES, TransactionMarker};
+
+/// What is appended.
+enum Payload {
+    /// A client's batch.
+    Batch(Bytes),
+    /// What ends a transaction.
+    Marker(TransactionMarker),
+}
+
+impl Payload {
+    fn bytes(&self) -> usize {
+        match self {
+            Payload::Batch(batch) => batch.len(),
+            Payload::Marker(_) => MARKER_BYTES,
+        }
+    }
+}
 
 /// An append that is not in a commit yet.
 pub(super) struct Append {
     log: LogId,
-    batch: Bytes,
+    payload: Payload,
     acks: Acks,
     sender: oneshot::Sender<Result<Appended, AppendError>>,
 }
@@ -37,10 +55,31 @@ impl Core {
         batch: Bytes,
         acks: Acks,
     ) -> impl Future<Output = Result<Appended, AppendError>> + 'static {
+        self.append_payload(source, log, Payload::Batch(batch), acks)
+    }
+
+    /// Appends the control batch that ends a producer's transaction in a log, wherever it lives. What `append` says of order and answer holds here.
+    pub fn append_marker(
+        &self,
+        source: Source,
+        log: LogRef,
+        marker: TransactionMarker,
+        acks: Acks,
+    ) -> impl Future<Output = Result<Appended, AppendError>> + 'static {
+        self.append_payload(source, log, Payload::Marker(marker), acks)
+    }
+
+    fn append_payload(
+        &self,
+        source: Source,
+        log: LogRef,
+        payload: Payload,
+        acks: Acks,
+    ) -> impl Future<Output = Result<Appended, AppendError>> + 'static {
         let (here, there) = if log.shard == self.inner.id {
-            (Some(self.append_here(source, log.log, batch, acks)), None)
+            (Some(self.append_here(source, log.log, payload, acks)), None)
         } else {
-            (None, Some(self.on(log.shard, move |core| core.append_here(source, log.log, batch, acks))))
+            (None, Some(self.on(log.shard, move |core| core.append_here(source, log.log, payload, acks))))
         };
         async move {
             match (here, there) {
@@ -55,12 +94,12 @@ impl Core {
         &self,
         source: Source,
         log: LogId,
-        batch: Bytes,
+        payload: Payload,
         acks: Acks,
     ) -> impl Future<Output = Result<Appended, AppendError>> + use<> {
         let (sender, receiver) = oneshot::channel();
         self.inner.kick.notify_one();
-        let append = Append { log, batch, acks, sender };
+        let append = Append { log, payload, acks, sender };
         let nobody_waits = self.inner.stalled.borrow().is_empty();
         let outcome = if nobody_waits { self.try_append(&append) } else { Err(Refusal::Wait) };
         if outcome == Err(Refusal::Wait) {
@@ -72,7 +111,11 @@ impl Core {
     }
 
     fn try_append(&self, append: &Append) -> Result<Receipt, Refusal> {
-        self.inner.shard.borrow_mut().append(append.log, &append.batch)
+        let mut shard = self.inner.shard.borrow_mut();
+        match &append.payload {
+            Payload::Batch(batch) => shard.append(append.log, batch),
+            Payload::Marker(marker) => shard.append_marker(append.log, marker),
+        }
     }
 
     fn arrange_answer(&self, append: Append, outcome: Result<Receipt, Refusal>) {
@@ -95,7 +138,7 @@ impl Core {
 
     fn stall(&self, source: Source, append: Append) {
         let mut stalled = self.inner.stalled.borrow_mut();
-        let bytes = append.batch.len();
+        let bytes = append.payload.bytes();
         if stalled.bytes() + bytes > STALLED_BYTES_MAX {
             let _ = append.sender.send(Err(AppendError::Overloaded));
             return;

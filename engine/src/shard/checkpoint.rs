@@ -11,7 +11,8 @@ use crate::journal::operations::Operations;
 use crate::journal::writer::{Journal, Room, plain_entry};
 use crate::limits::{LOGS_PER_SHARD_MAX, PRODUCER_BYTES_MAX};
 use crate::offset::{CommitSequence, LogId, SegmentSequence};
-use crate::partition::log_state::{LogState, encode_producers};
+use crate::partition::log_state::LogState;
+use crate::partition::producers_payload::encode_producers;
 
 /// Leader epochs that a log keeps when checkpoints grow too large.
 const EPOCHS_KEPT: usize = 4;

@@ -8,7 +8,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use slab::Slab;
 use tokio::sync::{Notify, oneshot};
 
@@ -17,19 +16,20 @@ use super::fair_queue::FairQueue;
 pub use super::fair_queue::Source;
 use super::mailbox::{Mailboxes, Reply, Work};
 pub use super::reads::ReadBatches;
-use super::reads::{ReadRequest, ReadStart};
 pub use super::state::{Appended, LogView};
 use super::state::{Refusal, Shard};
+pub use super::transactions::ProducerView;
 pub use super::waiters::Acks;
 use super::waiters::{CommitWaiters, ReadWaiters, Watches};
 use crate::data_directory::CleanEnd;
-use crate::error::{AppendError, ReadError};
+use crate::error::AppendError;
 use crate::io::ring::{CompletionSignal, RingIo};
-use crate::journal::reader::Goal;
 use crate::limits::MAILBOX_MESSAGES_MAX;
 pub use crate::offset::LogRef;
 use crate::offset::{CommitSequence, LogId, Offset, ShardId};
 pub use crate::partition::config::LogConfig;
+pub use crate::partition::marker::{MarkerKind, TransactionMarker};
+pub use crate::partition::transactions::{AbortedTransaction, Isolation};
 
 /// The shard's thread has ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,8 +49,8 @@ pub(super) struct Inner {
     /// Appends that wait for room.
     pub(super) stalled: RefCell<FairQueue<Append>>,
     pub(super) sources: Cell<u64>,
-    reads: RefCell<ReadWaiters>,
-    watches: RefCell<Watches>,
+    pub(super) reads: RefCell<ReadWaiters>,
+    pub(super) watches: RefCell<Watches>,
     /// Something was appended or asked for: a turn is wanted soon.
     pub(super) kick: Notify,
     /// A turn has ended: refused changes may be tried again.
@@ -172,75 +172,6 @@ impl Core {
                 None => Ok(()),
             }
         }
-    }
-
-    /// Reads whole batches from `offset`, up to `bytes_max` (the first batch always whole, if `first_whole`), up to the high watermark.
-    pub fn read(
-        &self,
-        log: LogRef,
-        offset: Offset,
-        bytes_max: usize,
-        first_whole: bool,
-    ) -> impl Future<Output = Result<ReadBatches, ReadError>> + 'static {
-        let request = ReadRequest { log: log.log, goal: Goal::Offset(offset), bytes_max, first_whole };
-        let answer = self.on(log.shard, move |core| async move { core.read_here(request).await });
-        async move { answer.await.unwrap_or(Err(ReadError::Stopping)) }
-    }
-
-    async fn read_here(&self, request: ReadRequest) -> Result<ReadBatches, ReadError> {
-        let start = self.inner.shard.borrow_mut().read(request)?;
-        match start {
-            ReadStart::Done(batches) => Ok(batches),
-            ReadStart::Pending(id) => {
-                let (sender, receiver) = oneshot::channel();
-                self.inner.reads.borrow_mut().insert(id, sender);
-                self.inner.kick.notify_one();
-                receiver.await.unwrap_or(Err(ReadError::Stopping))
-            }
-        }
-    }
-
-    /// The first batch with a record at or after `timestamp_ms` (whole, with base offset), for `ListOffsets`; None if there is none.
-    pub fn batch_at_timestamp(
-        &self,
-        log: LogRef,
-        timestamp_ms: i64,
-    ) -> impl Future<Output = Result<Option<Bytes>, ReadError>> + 'static {
-        let request =
-            ReadRequest { log: log.log, goal: Goal::Timestamp(timestamp_ms), bytes_max: 1, first_whole: true };
-        let answer = self.on(log.shard, move |core| async move { core.read_here(request).await });
-        async move {
-            let batches = answer.await.unwrap_or(Err(ReadError::Stopping))?;
-            Ok((batches.bytes > 0).then(|| Bytes::from(batches.slices.concat())))
-        }
-    }
-
-    /// Ends when at least `bytes_min` bytes became visible in the logs since the given high watermarks, when one of the logs is
-    /// gone, or after `wait_max`. All logs live on `shard`.
-    pub fn wait_for_records(
-        &self,
-        shard: ShardId,
-        logs: Vec<(LogId, Offset)>,
-        bytes_min: usize,
-        wait_max: Duration,
-    ) -> impl Future<Output = ()> + 'static {
-        let answer = self.on(shard, move |core| async move { core.wait_here(logs, bytes_min, wait_max).await });
-        async move {
-            let _ = answer.await;
-        }
-    }
-
-    async fn wait_here(&self, logs: Vec<(LogId, Offset)>, bytes_min: usize, wait_max: Duration) {
-        let moved = |&(log, seen): &(LogId, Offset)| {
-            self.inner.shard.borrow().view(log).is_none_or(|view| view.high_watermark > seen)
-        };
-        if logs.iter().any(moved) {
-            return;
-        }
-        let (id, receiver) =
-            self.inner.watches.borrow_mut().add(logs.into_iter().map(|(log, _)| log).collect(), bytes_min);
-        let _watch = WatchGuard { core: self.clone(), id };
-        let _ = tokio::time::timeout(wait_max, receiver).await;
     }
 
     /// The ends of a log.
@@ -370,20 +301,8 @@ impl Core {
                 let _ = sender.send(outcome);
             }
         }
-        for (log, bytes) in shard.take_advanced() {
-            inner.watches.borrow_mut().advanced(log, bytes);
+        for advance in shard.take_advanced() {
+            inner.watches.borrow_mut().advanced(advance);
         }
-    }
-}
-
-/// Ends a watch when whoever waits goes away.
-struct WatchGuard {
-    core: Core,
-    id: usize,
-}
-
-impl Drop for WatchGuard {
-    fn drop(&mut self) {
-        self.core.inner.watches.borrow_mut().remove(self.id);
     }
 }

@@ -1,6 +1,6 @@
 //! The end of a step of a read: checked batches out of its extents, and where the read goes on.
 
-use super::reads::{Begun, ReadRequest, Reads, unpin};
+use super::reads::{Begun, Found, ReadRequest, Reads, unpin};
 use super::state::Shard;
 use crate::error::ReadError;
 use crate::io::Io;
@@ -20,7 +20,7 @@ impl<I: Io> Shard<I> {
         let wanted = Wanted {
             goal: job.goal(),
             bytes_max: job.bytes_left(),
-            first_whole: job.request.first_whole && job.bytes == 0,
+            first_whole: job.request.first_whole && job.found.bytes == 0,
             visible: step.visible.clone(),
         };
         let stretches: Stretches =
@@ -53,26 +53,26 @@ impl<I: Io> Shard<I> {
             unpin(&mut collected.slices);
         }
         self.reads.stats.delivered_from_disk_bytes += collected.bytes as u64;
-        let log = self.reads.jobs[id].request.log;
+        let (request, from) = (self.reads.jobs[id].request, self.reads.jobs[id].from);
+        let log = request.log;
         let searched_upto =
             plan.runs.last().map(Run::last_offset).or_else(|| self.span_end(log, segment)).unwrap_or(visible_end);
+        let aborted = self.aborted_between(request, from, collected.next.unwrap_or(from));
         let job = &mut self.reads.jobs[id];
-        job.slices.append(&mut collected.slices);
-        job.bytes += collected.bytes;
+        job.found.append(Found { slices: collected.slices, bytes: collected.bytes, aborted });
         job.from = collected.next.unwrap_or(searched_upto.plus(1));
-        let is_found = job.bytes > 0 && (plan.is_sparse() || matches!(job.request.goal, Goal::Timestamp(_)));
-        if collected.is_enough || is_found || (job.bytes > 0 && job.bytes_left() == 0) || job.from >= visible_end {
+        let is_found = job.found.bytes > 0 && (plan.is_sparse() || matches!(job.request.goal, Goal::Timestamp(_)));
+        if collected.is_enough || is_found || (job.found.bytes > 0 && job.bytes_left() == 0) || job.from >= visible_end
+        {
             return self.finish(id, Ok(()));
         }
-        let (request, from, bytes_max) = (job.request, job.from, job.bytes_left());
-        let first_whole = request.first_whole && job.bytes == 0;
+        let (from, bytes_max) = (job.from, job.bytes_left());
+        let first_whole = request.first_whole && job.found.bytes == 0;
         let rest = ReadRequest { bytes_max, first_whole, ..request };
         if let Goal::Offset(_) = request.goal
-            && let Some((mut slices, bytes)) = self.read_tail(rest, from)
+            && let Some(found) = self.read_tail(rest, from)
         {
-            let job = &mut self.reads.jobs[id];
-            job.slices.append(&mut slices);
-            job.bytes += bytes;
+            self.reads.jobs[id].found.append(found);
             return self.finish(id, Ok(()));
         }
         self.reads.waiting.push_front(id);
@@ -93,6 +93,7 @@ mod tests {
     use crate::memory::ShardMemory;
     use crate::offset::{LogId, ShardId};
     use crate::partition::config::LogConfig;
+    use crate::partition::transactions::Isolation;
     use crate::recovery::recover;
     use crate::shard::engine::open_shard;
     use crate::shard::reads::ReadStart;
@@ -142,7 +143,8 @@ mod tests {
         }
 
         fn first_from(&mut self, goal: Goal) -> Option<i64> {
-            let request = ReadRequest { log: LOG, goal, bytes_max: 1, first_whole: true };
+            let request =
+                ReadRequest { log: LOG, goal, bytes_max: 1, first_whole: true, isolation: Isolation::Uncommitted };
             let batches = match self.shard.read(request).expect("in range") {
                 ReadStart::Done(batches) => batches,
                 ReadStart::Pending(_) => self.until(|shard| shard.take_finished_reads().pop()).1.expect("no damage"),
@@ -190,7 +192,13 @@ mod tests {
         driven.first_from(Goal::Offset(Offset(0)));
         let Reads { extents, stats, .. } = &mut driven.shard.reads;
         extents.forget(first, stats);
-        let request = ReadRequest { log: LOG, goal: Goal::Offset(Offset(0)), bytes_max: 1, first_whole: true };
+        let request = ReadRequest {
+            log: LOG,
+            goal: Goal::Offset(Offset(0)),
+            bytes_max: 1,
+            first_whole: true,
+            isolation: Isolation::Uncommitted,
+        };
         let ReadStart::Pending(_) = driven.shard.read(request).expect("in range") else { panic!("nothing is cached") };
         let leases = |driven: &Driven| driven.shard.journal.segments.get(first).map(|segment| segment.leases);
         assert_eq!(leases(&driven), Some(1), "while it is read");

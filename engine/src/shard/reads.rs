@@ -23,6 +23,8 @@ use crate::journal::reader::{ExtentKey, Goal, Plan, extent_range};
 use crate::limits::{DISK_READS_BESIDE_APPENDS_MAX, DISK_READS_IN_FLIGHT_MAX, DISK_READS_WAIT_MS};
 use crate::memory::ShardMemory;
 use crate::offset::{LogId, Offset, SegmentSequence};
+use crate::partition::TailRead;
+use crate::partition::transactions::{AbortedTransaction, Isolation};
 
 /// What to read.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +37,8 @@ pub struct ReadRequest {
     pub bytes_max: usize,
     /// The first batch is given even if it is larger.
     pub first_whole: bool,
+    /// Where it ends.
+    pub isolation: Isolation,
 }
 
 /// What a read gave: whole batches, the first of which holds the asked offset or is the first after it.
@@ -44,6 +48,8 @@ pub struct ReadBatches {
     pub slices: Vec<Bytes>,
     /// Sum of the slices' lengths.
     pub bytes: usize,
+    /// With [`Isolation::Committed`] the aborted transactions that reach into them, by first offset.
+    pub aborted: Vec<AbortedTransaction>,
     /// The log's ends when it was read.
     pub view: LogView,
 }
@@ -67,9 +73,32 @@ pub(super) struct Job {
     /// Where the next step starts.
     pub from: Offset,
     pub step: Step,
+    pub found: Found,
+    used_ahead: bool,
+}
+
+/// What a read has found so far.
+#[derive(Default)]
+pub(super) struct Found {
     pub slices: Vec<Bytes>,
     pub bytes: usize,
-    used_ahead: bool,
+    /// Known when the batches were found: compaction may drop them meanwhile, and then the log forgets.
+    pub aborted: Vec<AbortedTransaction>,
+}
+
+impl Found {
+    pub(super) fn append(&mut self, mut more: Found) {
+        self.slices.append(&mut more.slices);
+        self.bytes += more.bytes;
+        self.aborted.append(&mut more.aborted);
+    }
+
+    /// One that reaches into several steps was found by each.
+    fn into_batches(mut self, view: LogView) -> ReadBatches {
+        self.aborted.sort_unstable_by_key(|aborted| aborted.first_offset);
+        self.aborted.dedup();
+        ReadBatches { slices: self.slices, bytes: self.bytes, aborted: self.aborted, view }
+    }
 }
 
 /// The step of a read that is under way.
@@ -139,7 +168,7 @@ impl Job {
 
     /// What is left of the bytes that were asked for.
     pub(super) fn bytes_left(&self) -> usize {
-        self.request.bytes_max.saturating_sub(self.bytes)
+        self.request.bytes_max.saturating_sub(self.found.bytes)
     }
 }
 
@@ -152,17 +181,17 @@ impl<I: Io> Shard<I> {
                 return Err(ReadError::OutOfRange { offset, start: view.start, end: view.high_watermark });
             }
             let wants_nothing = request.bytes_max == 0 && !request.first_whole;
-            if offset == view.high_watermark || wants_nothing {
-                return Ok(ReadStart::Done(ReadBatches { slices: Vec::new(), bytes: 0, view }));
+            if offset >= view.end_for(request.isolation) || wants_nothing {
+                return Ok(ReadStart::Done(Found::default().into_batches(view)));
             }
-            if let Some((slices, bytes)) = self.read_tail(request, offset) {
-                return Ok(ReadStart::Done(ReadBatches { slices, bytes, view }));
+            if let Some(found) = self.read_tail(request, offset) {
+                return Ok(ReadStart::Done(found.into_batches(view)));
             }
         }
         self.reads.ids_given += 1;
         let id = ReadId(self.reads.ids_given);
         let from = if let Goal::Offset(offset) = request.goal { offset } else { view.start };
-        let job = Job { id, request, from, step: Step::default(), slices: Vec::new(), bytes: 0, used_ahead: false };
+        let job = Job { id, request, from, step: Step::default(), found: Found::default(), used_ahead: false };
         let job = self.reads.jobs.insert(job);
         self.reads.waiting.push_back(job);
         self.start_waiting_reads();
@@ -188,15 +217,28 @@ impl<I: Io> Shard<I> {
     }
 
     /// What the tail holds from an offset on; None if it begins behind it.
-    pub(super) fn read_tail(&mut self, request: ReadRequest, from: Offset) -> Option<(Vec<Bytes>, usize)> {
+    pub(super) fn read_tail(&mut self, request: ReadRequest, from: Offset) -> Option<Found> {
         let partition = self.partitions.get(&request.log).filter(|partition| partition.tail_holds(from))?;
-        let (mut slices, bytes) = partition.read_tail(from, request.bytes_max, request.first_whole);
+        let end = partition.end_for(request.isolation);
+        let TailRead { mut slices, bytes, next } =
+            partition.read_tail(from, end, request.bytes_max, request.first_whole);
+        let aborted = self.aborted_between(request, from, next);
         if self.tail.is_pinned_too_much() {
             self.reads.stats.copied_bytes += bytes as u64;
             unpin(&mut slices);
         }
         self.reads.stats.delivered_from_tail_bytes += bytes as u64;
-        Some((slices, bytes))
+        Some(Found { slices, bytes, aborted })
+    }
+
+    /// What a reader must know of batches that it gets.
+    pub(super) fn aborted_between(&self, request: ReadRequest, from: Offset, next: Offset) -> Vec<AbortedTransaction> {
+        match self.partitions.get(&request.log) {
+            Some(partition) if request.isolation == Isolation::Committed => {
+                partition.state.transactions.aborted_between(from, next)
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// Begins the steps of reads as far as the bounds allow, and submits what is asked for.
@@ -249,7 +291,7 @@ impl<I: Io> Shard<I> {
             let error = ReadError::OutOfRange { offset: from, start: view.start, end: view.high_watermark };
             return self.finish(id, Err(error));
         }
-        let visible = from.max(view.start)..view.high_watermark;
+        let visible = from.max(view.start)..view.end_for(request.isolation);
         let next = if visible.is_empty() { None } else { self.segment_for(request.log, goal, visible.start) };
         let Some(segment) = next else {
             return self.finish(id, Ok(()));
@@ -358,13 +400,14 @@ impl<I: Io> Shard<I> {
 
     /// Answers a read. After an error it gives what it found before, if anything: the next read meets the error.
     pub(super) fn finish(&mut self, id: usize, outcome: Result<(), ReadError>) -> Begun {
-        let Job { id, request, from, slices, bytes, used_ahead, .. } = self.reads.jobs.remove(id);
+        let Job { id, request, from, found, used_ahead, .. } = self.reads.jobs.remove(id);
         if let Err(error @ (ReadError::Damaged(_) | ReadError::Failed(_))) = &outcome {
             tracing::error!(shard = self.id.0, log = request.log.0, %error, "read behind the tail failed");
         }
         let view = self.view(request.log).ok_or(ReadError::UnknownLog(request.log));
+        let bytes = found.bytes;
         let outcome = if bytes > 0 { Ok(()) } else { outcome };
-        let outcome = outcome.and_then(|()| Ok(ReadBatches { slices, bytes, view: view? }));
+        let outcome = outcome.and_then(|()| Ok(found.into_batches(view?)));
         self.reads.finished.push((id, outcome));
         if let Goal::Offset(start) = request.goal
             && bytes > 0

@@ -7,7 +7,6 @@ use super::census::Census;
 use super::lookups::IndexCache;
 use super::reads::Reads;
 use super::stats::AppendStats;
-use crate::batch::{BATCH_HEADER_BYTES, BatchHeader};
 use crate::cleaner::Cleaner;
 use crate::error::AppendError;
 use crate::io::Io;
@@ -15,13 +14,12 @@ use crate::journal::commit::{Entry, EntryKind};
 use crate::journal::disk_space::{DiskLevel, RoomFor};
 use crate::journal::operations::Operations;
 use crate::journal::writer::{Journal, plain_entry};
-use crate::limits::BATCH_BYTES_MAX;
 use crate::memory::ShardMemory;
 use crate::offset::{CommitSequence, Ends, JournalPosition, LogId, Offset, ShardId};
 use crate::partition::Partition;
 use crate::partition::config::LogConfig;
 use crate::partition::log_state::{LogSpan, LogState};
-use crate::partition::producers::Sequence;
+use crate::partition::transactions::Isolation;
 use crate::tail::Tail;
 
 /// Where an accepted batch went.
@@ -69,6 +67,8 @@ pub struct LogView {
     pub start: Offset,
     /// High watermark: readers see everything below.
     pub high_watermark: Offset,
+    /// Readers of what is decided see everything below: the high watermark, or where the earliest transaction begins that has not visibly ended.
+    pub last_stable_offset: Offset,
     /// Newest leader epoch.
     pub leader_epoch: i32,
     /// Journal segments from the oldest that holds data of this log to the newest of the shard (for owners that re-append live state at
@@ -80,6 +80,33 @@ pub struct LogView {
     pub bytes: u64,
     /// Largest timestamp of the data, ms; -1 for an empty log.
     pub max_timestamp: i64,
+}
+
+impl LogView {
+    /// The end for readers.
+    pub fn end_for(&self, isolation: Isolation) -> Offset {
+        match isolation {
+            Isolation::Uncommitted => self.high_watermark,
+            Isolation::Committed => self.last_stable_offset,
+        }
+    }
+}
+
+/// What a log has new for those who wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Advance {
+    /// The log.
+    pub log: LogId,
+    /// Bytes that became visible; `usize::MAX` = whoever waits must look again, the log may be gone.
+    pub bytes: usize,
+    /// The same for readers of what is decided.
+    pub stable_bytes: usize,
+}
+
+impl Advance {
+    fn look_again(log: LogId) -> Advance {
+        Advance { log, bytes: usize::MAX, stable_bytes: usize::MAX }
+    }
 }
 
 /// One shard.
@@ -98,9 +125,11 @@ pub struct Shard<I: Io> {
     /// Logs from which retention may have something to take.
     pub(super) owed_retention: VecDeque<LogId>,
     pub(super) dead: VecDeque<Dead>,
-    /// Logs whose visible end moved since the last call of [`Shard::take_advanced`], and by how many bytes; 0 = whoever waits must look again.
-    pub(super) advanced: Vec<(LogId, usize)>,
+    /// Logs whose visible end moved since the last call of [`Shard::take_advanced`].
+    pub(super) advanced: Vec<Advance>,
     pub(super) appended: AppendStats,
+    /// Transactions that may be opened before they are counted again.
+    pub(super) transactions_left: u64,
     pub(super) census: Census,
     pub(super) appends_seen: AppendsSeen,
 }
@@ -148,6 +177,7 @@ impl<I: Io> Shard<I> {
             dead: VecDeque::new(),
             advanced: Vec::new(),
             appended: AppendStats::default(),
+            transactions_left: 0,
             census: Census::default(),
             appends_seen: AppendsSeen::default(),
         }
@@ -179,79 +209,12 @@ impl<I: Io> Shard<I> {
         self.partitions.keys().copied().collect()
     }
 
-    /// Appends a produced batch; offsets are given in call order. A duplicate gets the receipt of its original.
-    pub fn append(&mut self, log: LogId, batch: &[u8]) -> Result<Receipt, Refusal> {
-        let Some(partition) = self.partitions.get(&log) else {
-            return Err(Refusal::Error(AppendError::UnknownLog(log)));
-        };
-        let wanted = if partition.config.uses_reserve { RoomFor::State } else { RoomFor::Records };
-        let bytes_max = self.journal.payload_bytes_max().min(BATCH_BYTES_MAX);
-        if batch.len() > bytes_max {
-            return Err(Refusal::Error(AppendError::TooLarge { bytes: batch.len(), limit: bytes_max }));
-        }
-        self.write_owed_epochs()?;
-        self.room(wanted, batch.len())?;
-        let now_ms = self.operations.io.wall_clock_ms();
-        let Some(partition) = self.partitions.get_mut(&log) else {
-            return Err(Refusal::Error(AppendError::UnknownLog(log)));
-        };
-        if partition.state.is_quarantined() {
-            return Err(Refusal::Error(AppendError::Quarantined(partition.state.damaged_below)));
-        }
-        let mut header = partition.check(batch, bytes_max, now_ms).map_err(Refusal::Error)?;
-        if header.producer_id() >= 0
-            && let Sequence::Duplicate(original) = partition.state.producers.check(&header).map_err(Refusal::Error)?
-        {
-            let appended = Appended {
-                base_offset: original.base_offset,
-                log_append_time_ms: if header.has_log_append_time() { original.timestamp } else { -1 },
-                log_start: partition.state.start,
-            };
-            let written_is_enough = partition.config.written_is_enough;
-            return Ok(Receipt { appended, commit: original.commit, written_is_enough });
-        }
-        header.place_at(partition.state.next.0, partition.state.epochs.latest());
-        Ok(self.store(log, &header, &batch[BATCH_HEADER_BYTES..], now_ms))
-    }
-
-    /// Puts a checked and placed batch into the journal and the log.
-    fn store(&mut self, log: LogId, header: &BatchHeader, body: &[u8], now_ms: i64) -> Receipt {
-        let base_offset = Offset(header.base_offset());
-        let entry = Entry {
-            base_offset,
-            last_offset_delta: header.last_offset_delta() as u32,
-            count: header.record_count() as u32,
-            leader_epoch: header.leader_epoch(),
-            max_timestamp: header.max_timestamp(),
-            crc: header.crc(),
-            ..plain_entry(EntryKind::Batch, log)
-        };
-        let (entry, commit, segment) = self.journal.push(&mut self.operations, entry, &[header.bytes(), body]);
-        let partition = self.partitions.get_mut(&log).expect("a batch is stored in a log that was looked up");
-        let is_first_in_segment = partition.state.spans.back().is_none_or(|span| span.segment != segment);
-        let applied = partition.state.apply_batch(&entry, header, commit, segment, now_ms);
-        applied.expect("the base offset is the log's end");
-        partition.appended();
-        self.appended.batches += 1;
-        self.appended.records += u64::from(entry.count);
-        self.appended.bytes += u64::from(entry.length);
-        if is_first_in_segment {
-            self.journal.segments.hold(segment);
-        }
-        let log_append_time_ms = if header.has_log_append_time() { header.max_timestamp() } else { -1 };
-        Receipt {
-            appended: Appended { base_offset, log_append_time_ms, log_start: partition.state.start },
-            commit,
-            written_is_enough: partition.config.written_is_enough,
-        }
-    }
-
     /// Makes a log, or only sets the configuration of an existing one (then the commit is the last one: the log may have been made in it).
     pub fn configure_log(&mut self, log: LogId, config: LogConfig) -> Result<CommitSequence, Refusal> {
         if let Some(partition) = self.partitions.get_mut(&log) {
             if partition.configure(config) {
                 // Readers that wait see more at once.
-                self.advanced.push((log, 1));
+                self.advanced.push(Advance { log, bytes: 1, stable_bytes: 1 });
             }
             self.owed_retention.push_back(log);
             return Ok(self.journal.ends().appended);
@@ -276,7 +239,7 @@ impl<I: Io> Shard<I> {
         let (commit, _) = self.push_control(RoomFor::Space, plain_entry(EntryKind::LogDelete, log), &[])?;
         if let Some(partition) = self.partitions.remove(&log) {
             self.dead.push_back(Dead { log, commit, spans: partition.state.spans });
-            self.advanced.push((log, 0));
+            self.advanced.push(Advance::look_again(log));
         }
         Ok(commit)
     }
@@ -298,7 +261,7 @@ impl<I: Io> Shard<I> {
             let spans = partition.state.take_dead_spans();
             self.dead.push_back(Dead { log, commit, spans: spans.into() });
             // A reader that waits below the new start must be told.
-            self.advanced.push((log, 0));
+            self.advanced.push(Advance::look_again(log));
         }
         Ok((start, commit))
     }
@@ -311,6 +274,7 @@ impl<I: Io> Shard<I> {
         Some(LogView {
             start: state.start,
             high_watermark: partition.high_watermark(),
+            last_stable_offset: partition.last_stable_offset(),
             leader_epoch: state.epochs.latest(),
             segments: state.spans.front().map_or(0, |oldest| newest - oldest.segment.0 + 1),
             journal_end: self.journal.end(),
@@ -333,7 +297,7 @@ impl<I: Io> Shard<I> {
         self.settle_retention();
     }
 
-    fn write_owed_epochs(&mut self) -> Result<(), Refusal> {
+    pub(super) fn write_owed_epochs(&mut self) -> Result<(), Refusal> {
         while let Some(&log) = self.owed_epochs.front() {
             self.write_epoch(log)?;
             self.owed_epochs.pop_front();

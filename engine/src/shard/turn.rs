@@ -2,13 +2,14 @@
 
 use std::rc::Rc;
 
-use super::state::Shard;
+use super::state::{Advance, Shard};
 use crate::data_directory::CleanEnd;
 use crate::io::{Completion, Io, Outcome};
 use crate::journal::commit::EntryKind;
 use crate::journal::operations::Purpose;
 use crate::journal::writer::JournalFailure;
 use crate::offset::LogId;
+use crate::partition::Moved;
 
 impl<I: Io> Shard<I> {
     /// Takes in what completed, moves the ends, submits what can be submitted. An error must stop the process.
@@ -44,8 +45,8 @@ impl<I: Io> Shard<I> {
         self.journal.deadline_ns().into_iter().chain(self.cleaner.deadline_ns()).min()
     }
 
-    /// Logs whose visible end moved (or that are gone) since the last call, with the bytes that became visible.
-    pub fn take_advanced(&mut self) -> Vec<(LogId, usize)> {
+    /// Logs whose visible end moved (or that are gone) since the last call.
+    pub fn take_advanced(&mut self) -> Vec<Advance> {
         std::mem::take(&mut self.advanced)
     }
 
@@ -108,16 +109,14 @@ impl<I: Io> Shard<I> {
     fn advance(&mut self) {
         for commit in self.journal.take_written() {
             for entry in commit.entries.iter().filter(|entry| entry.kind == EntryKind::Batch) {
-                if self.partitions.get_mut(&entry.log).is_some_and(|partition| partition.written(entry)) {
-                    self.advanced.push((entry.log, entry.length as usize));
-                }
+                let moved = self.partitions.get_mut(&entry.log).and_then(|partition| partition.written(entry));
+                self.advanced.extend(moved.map(|moved| advance(entry.log, moved)));
             }
         }
         for commit in self.journal.take_durable() {
             for entry in commit.entries.iter().filter(|entry| entry.kind == EntryKind::Batch) {
-                if self.partitions.get_mut(&entry.log).is_some_and(|partition| partition.durable(entry)) {
-                    self.advanced.push((entry.log, entry.length as usize));
-                }
+                let moved = self.partitions.get_mut(&entry.log).and_then(|partition| partition.durable(entry));
+                self.advanced.extend(moved.map(|moved| advance(entry.log, moved)));
             }
         }
         self.bury_dead();
@@ -130,4 +129,8 @@ impl<I: Io> Shard<I> {
             debug_assert!(Rc::strong_count(&commit) == 1, "a forgotten commit has no other holder");
         }
     }
+}
+
+fn advance(log: LogId, moved: Moved) -> Advance {
+    Advance { log, bytes: moved.visible_bytes, stable_bytes: moved.stable_bytes }
 }

@@ -6,9 +6,10 @@ use slab::Slab;
 use tokio::sync::oneshot;
 
 use super::reads::{ReadBatches, ReadId};
-use super::state::{Appended, Receipt};
+use super::state::{Advance, Appended, Receipt};
 use crate::error::{AppendError, ReadError};
 use crate::offset::{CommitSequence, LogId};
+use crate::partition::transactions::Isolation;
 
 /// When an append is answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,6 +78,7 @@ pub type ReadWaiters = HashMap<ReadId, oneshot::Sender<Result<ReadBatches, ReadE
 
 struct Watch {
     logs: Vec<LogId>,
+    isolation: Isolation,
     bytes_left: usize,
     sender: Option<oneshot::Sender<()>>,
 }
@@ -89,14 +91,14 @@ pub struct Watches {
 }
 
 impl Watches {
-    /// Resolves when `bytes_min` bytes became visible in the logs, or one of them is gone. [`Watches::remove`] must follow.
-    pub fn add(&mut self, logs: Vec<LogId>, bytes_min: usize) -> (usize, oneshot::Receiver<()>) {
+    /// Resolves when `bytes_min` bytes came into sight in the logs, or one of them is gone. [`Watches::remove`] must follow.
+    pub fn add(&mut self, logs: Vec<LogId>, bytes_min: usize, isolation: Isolation) -> (usize, oneshot::Receiver<()>) {
         let (sender, receiver) = oneshot::channel();
         let id = self.watches.vacant_key();
         for log in &logs {
             self.by_log.entry(*log).or_default().push(id);
         }
-        self.watches.insert(Watch { logs, bytes_left: bytes_min.max(1), sender: Some(sender) });
+        self.watches.insert(Watch { logs, isolation, bytes_left: bytes_min.max(1), sender: Some(sender) });
         (id, receiver)
     }
 
@@ -112,11 +114,15 @@ impl Watches {
         }
     }
 
-    /// Bytes became visible in a log; 0 = it is gone.
-    pub fn advanced(&mut self, log: LogId, bytes: usize) {
-        for &id in self.by_log.get(&log).into_iter().flatten() {
+    /// A log has something new.
+    pub fn advanced(&mut self, advance: Advance) {
+        for &id in self.by_log.get(&advance.log).into_iter().flatten() {
             let watch = &mut self.watches[id];
-            watch.bytes_left = if bytes == 0 { 0 } else { watch.bytes_left.saturating_sub(bytes) };
+            let bytes = match watch.isolation {
+                Isolation::Uncommitted => advance.bytes,
+                Isolation::Committed => advance.stable_bytes,
+            };
+            watch.bytes_left = watch.bytes_left.saturating_sub(bytes);
             if watch.bytes_left == 0
                 && let Some(sender) = watch.sender.take()
             {
@@ -134,18 +140,32 @@ mod tests {
     fn a_commit_wakes_each_of_many_waiters_once_and_nobody_else() {
         let (log, other) = (LogId(1), LogId(2));
         let mut watches = Watches::default();
-        let mut groups: Vec<_> = (0..64).map(|_| watches.add(vec![log], 1).1).collect();
-        let (_, mut patient) = watches.add(vec![log, other], 5_000);
-        let (_, mut elsewhere) = watches.add(vec![other], 1);
-        watches.advanced(log, 3_000);
+        let mut add = |logs, bytes_min| watches.add(logs, bytes_min, Isolation::Uncommitted).1;
+        let mut groups: Vec<_> = (0..64).map(|_| add(vec![log], 1)).collect();
+        let mut patient = add(vec![log, other], 5_000);
+        let mut elsewhere = add(vec![other], 1);
+        let advance = |log, bytes| Advance { log, bytes, stable_bytes: 0 };
+        watches.advanced(advance(log, 3_000));
         assert!(groups.iter_mut().all(|group| group.try_recv().is_ok()), "one commit wakes all");
-        watches.advanced(log, 1_000);
+        watches.advanced(advance(log, 1_000));
         assert!(groups.iter_mut().all(|group| group.try_recv().is_err()), "and each of them once");
         assert!(patient.try_recv().is_err() && elsewhere.try_recv().is_err());
-        watches.advanced(other, 1_000);
+        watches.advanced(advance(other, 1_000));
         assert!(patient.try_recv().is_ok(), "what it waits for is there in all its logs together");
         assert!(elsewhere.try_recv().is_ok());
         (0..66).for_each(|id| watches.remove(id));
         assert!(watches.watches.is_empty() && watches.by_log.is_empty());
+    }
+
+    #[test]
+    fn a_committed_reader_wakes_when_something_is_decided_and_not_before() {
+        let log = LogId(1);
+        let mut watches = Watches::default();
+        let (_, mut committed) = watches.add(vec![log], 500, Isolation::Committed);
+        let (_, mut uncommitted) = watches.add(vec![log], 500, Isolation::Uncommitted);
+        watches.advanced(Advance { log, bytes: 500, stable_bytes: 0 });
+        assert!(committed.try_recv().is_err() && uncommitted.try_recv().is_ok());
+        watches.advanced(Advance { log, bytes: 78, stable_bytes: 578 });
+        assert!(committed.try_recv().is_ok());
     }
 }

@@ -12,6 +12,7 @@ use engine::journal::reader::Goal;
 use engine::memory::ShardMemory;
 use engine::offset::{CommitSequence, LogId, Offset, ShardId};
 use engine::partition::config::LogConfig;
+use engine::partition::transactions::Isolation;
 use engine::recovery::recover;
 use engine::shard::engine::open_shard;
 use engine::shard::reads::{ReadBatches, ReadRequest, ReadStart};
@@ -147,7 +148,8 @@ impl Machine {
     }
 
     pub fn read(&mut self, log: u64, goal: Goal, bytes_max: usize) -> Result<ReadBatches, ReadError> {
-        let request = ReadRequest { log: LogId(log), goal, bytes_max, first_whole: true };
+        let request =
+            ReadRequest { log: LogId(log), goal, bytes_max, first_whole: true, isolation: Isolation::Uncommitted };
         match self.shard.read(request)? {
             ReadStart::Done(batches) => Ok(batches),
             ReadStart::Pending(id) => {

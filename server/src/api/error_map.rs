@@ -17,12 +17,13 @@ pub fn append(error: &AppendError) -> ErrorCode {
         AppendError::InvalidTimestamp(_) => ErrorCode::InvalidTimestamp,
         AppendError::OutOfOrderSequence { .. } => ErrorCode::OutOfOrderSequenceNumber,
         AppendError::InvalidProducerEpoch { .. } => ErrorCode::InvalidProducerEpoch,
-        AppendError::Transactional => ErrorCode::InvalidTxnState,
+        AppendError::InvalidTxnState(_) => ErrorCode::InvalidTxnState,
+        AppendError::TransactionCoordinatorFenced { .. } => ErrorCode::TransactionCoordinatorFenced,
         // Retriable, and clients look for another leader in between.
         AppendError::DiskFull | AppendError::Quarantined(_) => ErrorCode::KafkaStorageError,
         // Retriable without a metadata refresh.
         AppendError::Overloaded => ErrorCode::RequestTimedOut,
-        AppendError::TooManyLogs => ErrorCode::PolicyViolation,
+        AppendError::TooManyLogs | AppendError::TooManyTransactions => ErrorCode::PolicyViolation,
         AppendError::Stopping => ErrorCode::NotLeaderOrFollower,
     }
 }

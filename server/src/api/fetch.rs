@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use engine::error::ReadError;
 use engine::offset::{LogId, Offset, ShardId};
-use engine::shard::core::{Core, LogRef};
+use engine::shard::core::{Core, Isolation, LogRef};
 use engine::shard::state::LogView;
 use protocol::Records;
 use protocol::error_code::ErrorCode;
@@ -170,7 +170,7 @@ async fn read_part(core: &Core, part: Vec<(usize, Wanted, LogRef)>, limit: Limit
 }
 
 async fn read_one(core: &Core, wanted: Wanted, log: LogRef, limit: Limit) -> Read {
-    match core.read(log, wanted.offset, limit.bytes, limit.first_whole).await {
+    match core.read(log, wanted.offset, limit.bytes, limit.first_whole, Isolation::Uncommitted).await {
         Ok(read) => {
             let epoch_error = error_map::leader_epoch(wanted.leader_epoch, read.view.leader_epoch);
             if epoch_error == ErrorCode::None {
@@ -219,7 +219,9 @@ async fn wait_for_more(call: &Call, wanted: &[Wanted], reads: &[Read], missing: 
     let left = deadline.saturating_duration_since(Instant::now());
     let mut waits: Vec<_> = shards
         .into_iter()
-        .map(|(shard, logs)| Box::pin(call.broker.core.wait_for_records(shard, logs, share, left)))
+        .map(|(shard, logs)| {
+            Box::pin(call.broker.core.wait_for_records(shard, logs, share, left, Isolation::Uncommitted))
+        })
         .collect();
     let any = std::future::poll_fn(|context| {
         let ready = waits.iter_mut().any(|wait| wait.as_mut().poll(context).is_ready());

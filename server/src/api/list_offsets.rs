@@ -1,7 +1,7 @@
 //! `ListOffsets`: the ends of a log, and the first record at or after a timestamp, exact to the record.
 
 use engine::error::ReadError;
-use engine::shard::core::LogRef;
+use engine::shard::core::{Isolation, LogRef};
 use engine::shard::state::LogView;
 use protocol::compression::first_record_at_or_after;
 use protocol::error_code::ErrorCode;
@@ -89,7 +89,7 @@ async fn at_timestamp(call: &Call, log: LogRef, view: LogView, timestamp: i64) -
         let read = call
             .broker
             .core
-            .read(log, offset, REPLAY_READ_BYTES, true)
+            .read(log, offset, REPLAY_READ_BYTES, true, Isolation::Uncommitted)
             .await
             .map_err(|error| storage_error(log, &error))?;
         let before = offset;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use engine::error::ReadError;
 use engine::journal::reader::Goal;
 use engine::offset::{CommitSequence, LogId, Offset};
+use engine::partition::transactions::Isolation;
 use engine::shard::reads::ReadRequest;
 use engine::shard::state::LogView;
 
@@ -96,7 +97,13 @@ fn read_all(
     let mut offset = view.start.0;
     let damaged = damage != Damage::None;
     while offset < view.high_watermark.0 {
-        let request = ReadRequest { log, goal: Goal::Offset(Offset(offset)), bytes_max: READ_BYTES, first_whole: true };
+        let request = ReadRequest {
+            log,
+            goal: Goal::Offset(Offset(offset)),
+            bytes_max: READ_BYTES,
+            first_whole: true,
+            isolation: Isolation::Uncommitted,
+        };
         match machine.read_now(request) {
             Ok(answer) => {
                 let batches = opened(&answer.slices.concat());

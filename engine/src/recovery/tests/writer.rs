@@ -17,7 +17,8 @@ use crate::journal::commit::{
 use crate::journal::segment::{FIRST_COMMIT_PLACE, SegmentHeader};
 use crate::limits::BLOCK_BYTES;
 use crate::offset::{CommitSequence, Incarnation, JournalPosition, LogId, Offset, SegmentSequence};
-use crate::partition::log_state::{LogState, encode_producers};
+use crate::partition::log_state::LogState;
+use crate::partition::producers_payload::encode_producers;
 
 const HEADER_TOKENS: u64 = 1 << 40;
 const FLUSH_TOKENS: u64 = 1 << 41;

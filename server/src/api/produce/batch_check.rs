@@ -52,6 +52,9 @@ pub(super) fn check_batch(bytes: &[u8], version: i16, is_compacted: bool) -> Res
     if header.base_offset != 0 {
         return refused(ErrorCode::InvalidRecord, "the base offset of a produced batch must be 0");
     }
+    if header.is_transactional() && header.crc_is_valid(bytes) {
+        return refused(ErrorCode::InvalidTxnState, "transactions are not supported yet");
+    }
     match header.compression() {
         Ok(Compression::Zstd) if version < FIRST_VERSION_WITH_ZSTD => {
             refused(ErrorCode::UnsupportedCompressionType, "zstd needs Produce version 7")
