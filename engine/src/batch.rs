@@ -203,6 +203,20 @@ pub(crate) mod tests {
         [&raw[..], &body].concat()
     }
 
+    /// The same, as part of its producer's transaction.
+    pub(crate) fn transactional(
+        records: i32,
+        record_bytes: usize,
+        producer: (i64, i16, i32),
+        timestamp: i64,
+    ) -> Vec<u8> {
+        let mut batch = batch(records, record_bytes, producer, timestamp);
+        batch[22] |= 0x10;
+        let crc = crc32c::crc32c(&batch[CRC_FROM..]);
+        batch[17..21].copy_from_slice(&crc.to_be_bytes());
+        batch
+    }
+
     #[test]
     fn a_good_batch_passes_and_every_flip_is_caught() {
         let good = batch(3, 20, (-1, -1, -1), 1_000);

@@ -27,7 +27,7 @@ const META_NAME: &str = "meta";
 const CLEAN_NAME: &str = "clean";
 /// What an interrupted replacement of the meta file leaves.
 const META_UNFINISHED_NAME: &str = ".meta.new";
-const FORMAT_VERSION: u32 = 2;
+const FORMAT_VERSION: u32 = 3;
 const META_BYTES_MAX: usize = 4096;
 const CLEAN_BYTES_MAX: usize = 128 * (SHARDS_MAX as usize + 1);
 /// How long a start waits for the lock: after kill -9 the kernel may hold a ring's files for a moment.

@@ -1,94 +1,23 @@
 //! Claim: a compacted log keeps the newest record of every key, at its offset, through crashes at any time; what is superseded goes in
 //! the end, tombstones after their time, and readers find their way over the holes.
 
+mod keyed_records;
 mod simulated_shard;
 
 use std::collections::BTreeMap;
 
-use engine::batch::{BatchHeader, walk};
-use engine::cleaner::codec::{CodecError, Keep, RecordCodec, RecordView, Retained};
+use engine::batch::walk;
 use engine::io::sim::{Crash, Faults, SimDisk};
 use engine::journal::reader::Goal;
 use engine::limits::SEGMENT_BYTES_MIN;
 use engine::offset::{LogId, Offset};
 use engine::partition::config::LogConfig;
+use keyed_records::{CODEC, TOMBSTONE, keyed, records_of};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
-use simulated_shard::{Machine, NOBODY, batch_of};
+use simulated_shard::{Machine, NOBODY};
 
-const HEADER_BYTES: usize = 61;
-/// Records of this test: offset delta (4 bytes), key (4), value (8; all ones for a tombstone), padding.
-const RECORD_BYTES: usize = 1_000;
-const TOMBSTONE: u64 = u64::MAX;
 const SECOND_NS: u64 = 1_000_000_000;
-const CODEC: RecordCodec = RecordCodec { visit, retain };
-
-fn u32_of(record: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes(record[at..at + 4].try_into().expect("4 bytes"))
-}
-
-fn value_of(record: &[u8]) -> u64 {
-    u64::from_le_bytes(record[8..16].try_into().expect("8 bytes"))
-}
-
-fn view<'a>(header: &BatchHeader, record: &'a [u8]) -> RecordView<'a> {
-    RecordView {
-        offset: Offset(header.base_offset() + i64::from(u32_of(record, 0))),
-        timestamp_ms: header.max_timestamp(),
-        key: Some(&record[4..8]),
-        is_tombstone: value_of(record) == TOMBSTONE,
-    }
-}
-
-fn visit(batch: &[u8], visitor: &mut dyn FnMut(&RecordView<'_>)) -> Result<(), CodecError> {
-    let header = BatchHeader::parse(batch).ok_or_else(|| CodecError("no batch".to_owned()))?;
-    batch[HEADER_BYTES..].chunks_exact(RECORD_BYTES).for_each(|record| visitor(&view(&header, record)));
-    Ok(())
-}
-
-fn retain(batch: &[u8], delete_horizon_ms: Option<i64>, keep: Keep<'_>) -> Result<Retained, CodecError> {
-    let header = BatchHeader::parse(batch).ok_or_else(|| CodecError("no batch".to_owned()))?;
-    let records: Vec<&[u8]> = batch[HEADER_BYTES..].chunks_exact(RECORD_BYTES).collect();
-    let kept: Vec<&[u8]> = records.iter().copied().filter(|record| keep(&view(&header, record))).collect();
-    let horizon = delete_horizon_ms.filter(|_| kept.iter().any(|record| value_of(record) == TOMBSTONE));
-    if kept.is_empty() {
-        return Ok(Retained::Nothing);
-    }
-    if kept.len() == records.len() && horizon.is_none() {
-        return Ok(Retained::Whole);
-    }
-    let mut bytes = batch[..HEADER_BYTES].to_vec();
-    for record in &kept {
-        bytes.extend_from_slice(record);
-    }
-    let length = (bytes.len() - 12) as i32;
-    bytes[8..12].copy_from_slice(&length.to_be_bytes());
-    bytes[57..61].copy_from_slice(&(kept.len() as i32).to_be_bytes());
-    if let Some(horizon) = horizon {
-        bytes[22] |= 0x40;
-        bytes[27..35].copy_from_slice(&horizon.to_be_bytes());
-    }
-    let crc = crc32c::crc32c(&bytes[21..]);
-    bytes[17..21].copy_from_slice(&crc.to_be_bytes());
-    Ok(Retained::Rewritten(bytes))
-}
-
-/// A batch of these keys and values.
-fn keyed(records: &[(u32, u64)], timestamp: i64) -> Vec<u8> {
-    let mut bytes = batch_of(records.len() as i32, 0, 0, NOBODY, timestamp);
-    for (delta, (key, value)) in (0_u32..).zip(records) {
-        let start = bytes.len();
-        bytes.extend_from_slice(&delta.to_le_bytes());
-        bytes.extend_from_slice(&key.to_le_bytes());
-        bytes.extend_from_slice(&value.to_le_bytes());
-        bytes.resize(start + RECORD_BYTES, 7);
-    }
-    let length = (bytes.len() - 12) as i32;
-    bytes[8..12].copy_from_slice(&length.to_be_bytes());
-    let crc = crc32c::crc32c(&bytes[21..]);
-    bytes[17..21].copy_from_slice(&crc.to_be_bytes());
-    bytes
-}
 
 fn compacted() -> LogConfig {
     LogConfig { compact: true, delete: false, delete_retention_ms: 60_000, ..LogConfig::default() }
@@ -119,10 +48,7 @@ fn read_records(machine: &mut Machine) -> BTreeMap<i64, (u32, u64)> {
         let bytes = batches.slices.concat();
         for (at, header) in walk(&bytes) {
             let whole = &bytes[at..at + header.total_bytes().expect("whole")];
-            for record in whole[HEADER_BYTES..].chunks_exact(RECORD_BYTES) {
-                let at = header.base_offset() + i64::from(u32_of(record, 0));
-                found.insert(at, (u32_of(record, 4), value_of(record)));
-            }
+            found.extend(records_of(whole));
             offset = Offset(header.base_offset() + i64::from(header.last_offset_delta()) + 1);
         }
     }
@@ -158,7 +84,7 @@ fn what_is_superseded_goes_and_the_newest_stays() {
     for round in 0..120_u64 {
         let records: Vec<(u32, u64)> =
             (0..10).map(|at| ((round as u32 * 7 + at * 3) % 50, round * 10 + u64::from(at))).collect();
-        let base = machine.append_durably(1, &keyed(&records, 5)).0;
+        let base = machine.append_durably(1, &keyed(&records, NOBODY, 5)).0;
         written.extend((base..).zip(records));
     }
     clean_for(&mut machine, 30);
@@ -177,7 +103,7 @@ fn tombstones_stay_their_time_and_go() {
     prepare(&mut machine);
     let mut written = BTreeMap::new();
     let mut append = |machine: &mut Machine, records: Vec<(u32, u64)>| {
-        let base = machine.append_durably(1, &keyed(&records, 5)).0;
+        let base = machine.append_durably(1, &keyed(&records, NOBODY, 5)).0;
         written.extend((base..).zip(records));
     };
     (0..30_u32).for_each(|key| append(&mut machine, (0..10).map(|at| (key * 10 + at, 1)).collect()));
@@ -221,7 +147,7 @@ fn random_lives_never_lose_the_newest_value() {
                             ((random.next_u64() % 40) as u32, value)
                         };
                         let records: Vec<(u32, u64)> = (0..count).map(&mut record).collect();
-                        if let Ok(receipt) = machine.shard.append(LogId(1), &keyed(&records, 5)) {
+                        if let Ok(receipt) = machine.shard.append(LogId(1), &keyed(&records, NOBODY, 5)) {
                             let base = receipt.appended.base_offset.0;
                             sent.push((base + count as i64, receipt.commit));
                             written.extend((base..).zip(records));

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use engine::batch::walk;
+use engine::error::AppendError;
 use engine::limits::SEGMENT_BYTES_MIN;
 use engine::memory::ShardMemory;
 use engine::offset::{LogId, Offset, ShardId};
-use engine::shard::core::{Acks, Core, Isolation, LogConfig, LogRef};
+use engine::shard::core::{Acks, Core, Isolation, LogConfig, LogRef, MarkerKind, TransactionMarker};
 use engine::shard::engine::{Engine, EngineConfig};
 
 /// A batch of one record of `bytes` bytes.
@@ -114,6 +115,64 @@ fn a_waiting_reader_wakes_when_records_become_visible_on_another_core() {
         }
     });
     assert!(*seen.lock().expect("no panic holds it"));
+}
+
+/// A batch of one record that is part of producer 7's transaction.
+fn transactional(sequence: i32) -> Bytes {
+    let mut raw = batch(1_000).to_vec();
+    raw[22] |= 0x10;
+    raw[43..51].copy_from_slice(&7_i64.to_be_bytes());
+    raw[51..53].copy_from_slice(&0_i16.to_be_bytes());
+    raw[53..57].copy_from_slice(&sequence.to_be_bytes());
+    let crc = crc32c::crc32c(&raw[21..]);
+    raw[17..21].copy_from_slice(&crc.to_be_bytes());
+    Bytes::from(raw)
+}
+
+#[test]
+fn a_reader_of_what_is_decided_wakes_at_the_marker_and_not_before_on_every_core() {
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
+    let ended = Arc::new(Mutex::new(0));
+    let seen = Arc::clone(&ended);
+    on_an_engine(directory.path(), move |core| {
+        let ended = Arc::clone(&ended);
+        async move {
+            for log in logs() {
+                core.configure_log(log, LogConfig::default()).await.expect("makes the log");
+                let source = core.new_source();
+                core.append(source, log, transactional(0), Acks::Durable).await.expect("appends");
+                let wait = |isolation| {
+                    let (logs, patience) = (vec![(log.log, Offset(0))], Duration::from_secs(60));
+                    core.wait_for_records(log.shard, logs, 1_500, patience, isolation)
+                };
+                let mut decided = std::pin::pin!(wait(Isolation::Committed));
+                let uncommitted = wait(Isolation::Uncommitted);
+                core.append(source, log, transactional(1), Acks::Durable).await.expect("appends");
+                uncommitted.await;
+                // What woke that one had passed the other by.
+                tokio::select! {
+                    biased;
+                    () = &mut decided => panic!("nothing is decided"),
+                    () = async {} => {}
+                }
+                let open = core.producers(log).await;
+                assert_eq!((open.len(), open[0].transaction_start), (1, Some(Offset(0))));
+                let kind = MarkerKind::Abort;
+                let marker = TransactionMarker { producer_id: 7, producer_epoch: 1, coordinator_epoch: 2, kind };
+                let appended = core.append_marker(source, log, marker, Acks::Durable).await.expect("ends");
+                assert_eq!(appended.base_offset, Offset(2));
+                decided.await;
+                let read = core.read(log, Offset(0), 1 << 20, true, Isolation::Committed).await.expect("in range");
+                assert_eq!((read.view.last_stable_offset, read.aborted.len()), (Offset(3), 1));
+                let fenced = core.append(source, log, transactional(2), Acks::Durable).await;
+                assert!(matches!(fenced, Err(AppendError::InvalidProducerEpoch { current: 1, got: 0 })));
+                let closed = core.producers(log).await;
+                assert_eq!((closed[0].transaction_start, closed[0].coordinator_epoch), (None, 2));
+                *ended.lock().expect("no panic holds it") += 1;
+            }
+        }
+    });
+    assert_eq!(*seen.lock().expect("no panic holds it"), 2);
 }
 
 #[test]

@@ -44,6 +44,41 @@ fn a_directory_of_format_1_is_read_whole() {
     }
 }
 
+#[test]
+fn a_directory_of_format_2_is_read_whole() {
+    let mut broker = Broker::start_on(|data| unpack("format-2.tar.gz", data), &["log.retention.ms=-1"]);
+    for life in 0..3 {
+        let mut client = broker.connect();
+        for partition in 0..3 {
+            let found = read_all(&mut client, "kept", partition, 0);
+            assert_eq!(found.len(), 300 + life);
+            for (at, (offset, timestamp, value)) in (0..).zip(&found[..300]) {
+                assert_eq!((*offset, *timestamp), (at, 1_700_000_000_000 + at));
+                assert_eq!(*value, format!("kept-{partition}-{at}-{}", "x".repeat(1500)));
+            }
+            let next = client.produce("kept", partition, &batch(&["new"]));
+            assert_eq!(next, (0, 300 + life as i64));
+        }
+        // The clustered segments, and the holes that compaction left.
+        let newest = read_all(&mut client, "newest", 0, 0);
+        assert!((20..1_010).contains(&newest.len()), "{} records", newest.len());
+        for (offset, timestamp, value) in &newest {
+            assert_eq!(*timestamp, 1_700_000_000_000 + offset);
+            assert_eq!(*value, format!("newest-{offset}-{}", "y".repeat(500)));
+        }
+        let last: Vec<i64> = newest[newest.len() - 20..].iter().map(|(offset, _, _)| *offset).collect();
+        assert_eq!(last, (990..1_010).collect::<Vec<_>>(), "the newest of every key");
+        let offsets: Vec<_> =
+            committed(&mut client, "readers").into_iter().map(|(at, offset, _)| (at, offset)).collect();
+        assert_eq!(offsets, [(0, 100), (1, 101), (2, 102)]);
+        if life == 0 {
+            broker.kill_and_restart();
+        } else {
+            broker.stop_and_restart();
+        }
+    }
+}
+
 /// Puts the archive's directory where the broker looks for its data.
 fn unpack(archive: &str, data: &Path) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/old_formats").join(archive);

@@ -36,6 +36,14 @@ pub fn batch(records: i32, body_bytes: usize, stamp: u64, producer: (i64, i16, i
     raw
 }
 
+/// The same batch as part of its producer's transaction.
+pub fn transactional(mut batch: Vec<u8>) -> Vec<u8> {
+    batch[22] |= 0x10;
+    let crc = crc32c::crc32c(&batch[21..]);
+    batch[17..21].copy_from_slice(&crc.to_be_bytes());
+    batch
+}
+
 /// A batch as a read gave it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Seen {

@@ -167,7 +167,7 @@ impl World {
     }
 
     /// Records with keys for a compacted log, anything for another one.
-    fn a_batch(
+    pub(crate) fn a_batch(
         &mut self,
         log: LogId,
         (records, body_bytes): (i32, usize),
@@ -182,12 +182,12 @@ impl World {
         keyed_batch(&mut self.dice, (records, self.plan.keys, value_bytes), stamp, producer, time)
     }
 
-    fn a_log(&mut self) -> Option<LogId> {
+    pub(crate) fn a_log(&mut self) -> Option<LogId> {
         let logs = self.usable_logs();
         self.dice.pick(&logs)
     }
 
-    fn next_stamp(&mut self) -> u64 {
+    pub(crate) fn next_stamp(&mut self) -> u64 {
         self.stamp += 1;
         self.stamp
     }

@@ -16,6 +16,7 @@
 //! |---|---|
 //! | acked batches are there, byte for byte, in order; others whole or not at all; offsets are not reused | `model/audit.rs`, after every start |
 //! | reads see only what may be seen | `model/reader.rs`, at every answer |
+//! | readers of what is decided see what counts: nothing undecided, and every aborted batch is told | `model/transactions.rs`, at every answer, turn and start |
 //! | retention takes what is too old or too much, and nothing else | `model/start.rs`, `upkeep.rs` |
 //! | compaction takes what is superseded or a tombstone past its time, and changes nothing else | `model/compaction.rs`, at every answer and start |
 //! | high watermark, log start and leader epoch never go back | `model/log.rs`, after every turn and start |
@@ -40,6 +41,7 @@ mod plan;
 mod reads;
 mod records;
 mod state_log;
+mod transactors;
 mod upkeep;
 mod world;
 
@@ -55,7 +57,8 @@ type Operation = fn(&mut World);
 const WEIGHTS: &[(u64, Operation)] = &[
     (24, World::produce_plain),
     (24, World::produce_idempotent),
-    (18, World::read),
+    (20, World::transact),
+    (24, World::read),
     (2, World::ask_epoch),
     (2, World::delete_records),
     (2, World::create_topic),

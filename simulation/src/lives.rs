@@ -6,7 +6,7 @@ use engine::shard::state::Shard;
 
 use crate::damage;
 use crate::machine::{Machine, Start};
-use crate::model::audit::{Damage, audit};
+use crate::model::audit::{Damage, audit, audit_decided};
 use crate::model::{End, Sight};
 use crate::world::World;
 
@@ -162,10 +162,13 @@ impl World {
             self.model.proofs[shard].begin(started.next_commit);
             self.model.ends[shard] = machine.shards[shard].ends();
         }
-        // Not before: what the audit looks at stays as it is.
+        self.coverage.operations_of("aborted batches told", audit_decided(&mut machine, &self.model));
+        // Not before: what the audits look at stays as it is.
         machine.shards.iter_mut().for_each(|shard| shard.set_record_codec(server::compaction::CODEC));
         self.machine = Some(machine);
         self.clients.retain(|_, client| self.model.logs.contains_key(&client.log));
+        self.transactors.retain(|_, transactor| self.model.logs.contains_key(&transactor.log));
+        self.transactors.values_mut().for_each(|transactor| transactor.must_fence = true);
         for client in self.clients.values_mut() {
             let known = &self.model.logs[&client.log];
             client.restarted(|base| known.sent.contains_key(&base));

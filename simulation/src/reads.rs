@@ -13,7 +13,7 @@ pub struct PendingRead {
     shard: usize,
     id: ReadId,
     request: ReadRequest,
-    /// The high watermark when it was asked for.
+    /// The end for it when it was asked for.
     end: i64,
 }
 
@@ -36,18 +36,22 @@ impl World {
         // A time is asked for one batch, as ListOffsets does.
         let is_time = matches!(goal, Goal::Timestamp(_));
         let (bytes_max, first_whole) = if is_time { (1, true) } else { (bytes_max, first_whole) };
-        let request = ReadRequest { log, goal, bytes_max, first_whole, isolation: Isolation::Uncommitted };
+        let is_decided = !is_time && self.dice.chance(400);
+        let isolation = if is_decided { Isolation::Committed } else { Isolation::Uncommitted };
+        let asked_end = view.end_for(isolation).0;
+        let request = ReadRequest { log, goal, bytes_max, first_whole, isolation };
         let outcome = self.machine().shards[shard].read(request);
         let is_outside = matches!(goal, Goal::Offset(offset) if offset.0 < start || offset.0 > end);
         assert!(!is_outside || outcome.is_err(), "{request:?} is outside of {start}..={end} and is answered");
         match outcome {
-            Ok(ReadStart::Pending(id)) => self.reads.push(PendingRead { shard, id, request, end }),
+            Ok(ReadStart::Pending(id)) => self.reads.push(PendingRead { shard, id, request, end: asked_end }),
             Ok(ReadStart::Done(batches)) => {
                 self.coverage.operation("reads from the tail");
                 let sight = (self.machine().shards[shard].ends(), self.now_ms());
                 let known = self.model.log(log);
                 // The view moves at turns only, and was shown after the last one.
-                known.check_read(&request, end, &batches, sight);
+                let told = known.check_read(&request, asked_end, &batches, sight);
+                self.tell_decided(isolation, told);
                 self.note(("read", log.0, batches.bytes));
             }
             Err(ReadError::OutOfRange { offset, .. }) => {
@@ -74,7 +78,8 @@ impl World {
                 Ok(batches) => {
                     self.coverage.operation("reads from the disk");
                     if let Some(known) = self.model.logs.get_mut(&request.log) {
-                        known.check_read(&request, end, &batches, sight);
+                        let told = known.check_read(&request, end, &batches, sight);
+                        self.tell_decided(request.isolation, told);
                     }
                 }
                 Err(ReadError::OutOfRange { offset, .. }) => {
@@ -92,6 +97,13 @@ impl World {
                 }
                 Err(error) => panic!("{request:?} fails: {error}"),
             }
+        }
+    }
+
+    fn tell_decided(&mut self, isolation: Isolation, told: u64) {
+        if isolation == Isolation::Committed {
+            self.coverage.operation("reads of what is decided");
+            self.coverage.operations_of("aborted batches told", told);
         }
     }
 

@@ -21,6 +21,7 @@ use crate::model::{LogModel, Model};
 use crate::plan::Plan;
 use crate::reads::PendingRead;
 use crate::state_log::Keeper;
+use crate::transactors::Transactor;
 
 /// Bytes that a shard may hold outside of its pool beside the tail: far more than small clients need, far less than a leak takes.
 const HELD_BYTES_MOST: usize = 16 << 20;
@@ -88,6 +89,7 @@ pub struct World {
     pub(crate) catalog: CatalogEdge,
     pub(crate) groups: GroupEdge,
     pub(crate) clients: BTreeMap<i64, Client>,
+    pub(crate) transactors: BTreeMap<i64, Transactor>,
     /// The disk was made too small.
     pub(crate) is_squeezed: bool,
     /// The disk may say that it is full.
@@ -119,6 +121,7 @@ impl World {
             catalog: CatalogEdge::new(plan.shards),
             groups: GroupEdge::new(),
             clients: BTreeMap::new(),
+            transactors: BTreeMap::new(),
             is_squeezed: false,
             may_be_full: false,
             stamp: seed << 32,
@@ -272,6 +275,9 @@ impl World {
         let placed = Seen { base, end: base + sent.end, epoch: view.leader_epoch, ..sent };
         let durable = self.machine().shards[shard].ends().durable;
         let is_new = self.model.log(log).took(placed, receipt.commit, may_repeat, durable);
+        if header.is_transactional() && is_new {
+            self.model.log(log).transactions.took(base, placed.end, placed.producer.0);
+        }
         if let Some(records) = crate::records::parse(batch).filter(|_| is_new) {
             let now_ms = self.now_ms();
             self.model.log(log).keys.took(base, records, now_ms);
@@ -305,6 +311,7 @@ impl World {
                 let commit = self.taken(|machine| machine.shards[shard].delete_log(log))?;
                 self.model.logs.remove(&log);
                 self.clients.retain(|_, client| client.log != log);
+                self.transactors.retain(|_, transactor| transactor.log != log);
                 self.model.deleted.insert(log, false);
                 self.owe(shard, commit, false, Owed::Deleted { log });
             }

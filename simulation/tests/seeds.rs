@@ -42,6 +42,11 @@ fn promises_hold_in_the_first_half_of_the_fixed_seeds() {
         "batches expired by time",
         "compaction passes",
         "records compacted away",
+        "reads of what is decided",
+        "transactions committed",
+        "transactions aborted",
+        "rules of transactions broken",
+        "aborted batches told",
         "records missed by audits",
         "epochs raised",
     ] {

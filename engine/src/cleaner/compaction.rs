@@ -1,8 +1,11 @@
-//! Which records of a compacted log stay: the newest of each key, by a bounded map over the dirty section, as Kafka does it.
+//! Which records of a compacted log stay: the newest of each key, by a bounded map over the dirty section, as Kafka does it. Records of aborted
+//! transactions are none; markers stay for ever.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hasher};
+use std::rc::Rc;
 
+use super::aborted::AbortedTransactions;
 use super::codec::{RecordCodec, RecordView, Retained};
 use super::plan::Item;
 use super::stats::CleanerStats;
@@ -78,12 +81,13 @@ pub struct Sieve {
     codec: RecordCodec,
     bounds: PassBounds,
     map: KeyMap,
+    aborted: Rc<AbortedTransactions>,
 }
 
 impl Sieve {
-    /// A pass with what is known of its keys.
-    pub fn new(codec: RecordCodec, bounds: PassBounds, map: KeyMap) -> Sieve {
-        Sieve { codec, bounds, map }
+    /// A pass with what is known of its keys, and of what was aborted.
+    pub fn new(codec: RecordCodec, bounds: PassBounds, map: KeyMap, aborted: Rc<AbortedTransactions>) -> Sieve {
+        Sieve { codec, bounds, map, aborted }
     }
 
     /// The log that it is for.
@@ -119,6 +123,10 @@ impl Sieve {
             self.bounds.upto = base;
             return;
         }
+        // A marker's key is none of a client's.
+        if header.is_control() || self.aborted.hold(header) {
+            return;
+        }
         let (map, mut has_room) = (&mut self.map, true);
         // A batch that cannot be read is kept whole, and so are its keys' older records.
         let _ = (self.codec.visit)(batch, &mut |record| {
@@ -135,6 +143,10 @@ impl Sieve {
     pub fn keep(&mut self, header: &BatchHeader, batch: &[u8], stats: &mut CleanerStats) -> Result<Retained, String> {
         if last_offset(header) >= self.bounds.upto || header.is_control() {
             return Ok(Retained::Whole);
+        }
+        if self.aborted.hold(header) {
+            stats.records_removed += u64::from(header.record_count().unsigned_abs());
+            return Ok(Retained::Nothing);
         }
         let horizon_ms = delete_horizon_ms(header);
         let drops_tombstones =

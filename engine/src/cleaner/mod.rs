@@ -4,6 +4,7 @@
 //! durable, one small entry of the journal puts it in their place; when the entry is durable, their files are given back. A crash at
 //! any point leaves either the victims or the whole output alive ([`crate::recovery`] tells which). [`choose`] bounds what all this costs.
 
+pub(crate) mod aborted;
 mod budget;
 pub(crate) mod choose;
 pub mod codec;
@@ -16,7 +17,9 @@ mod survey;
 mod sweep;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
+use self::aborted::AbortedTransactions;
 use self::budget::Budget;
 use self::codec::RecordCodec;
 use self::compaction::KeyMap;
@@ -40,6 +43,7 @@ pub(crate) struct Swap {
 pub(crate) struct Pass {
     pub bounds: compaction::PassBounds,
     pub map: Option<KeyMap>,
+    pub aborted: Rc<AbortedTransactions>,
     /// Segments whose keys are still to be noted, then those that are to be rewritten.
     pub to_map: Vec<SegmentSequence>,
     pub to_rewrite: Vec<SegmentSequence>,

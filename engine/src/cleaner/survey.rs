@@ -71,9 +71,10 @@ fn dirty(
     let spans = state.spans.range(..count);
     // The batch with the last record stays as it is, so that a reader always finds the end.
     let upto = state.spans.get(count).map_or(state.next.plus(-1), |span| span.first_offset);
-    let upto = upto.min(partition.high_watermark());
+    // What is not decided yet is neither newest nor superseded. The batch before it stays as well: readers of what is decided find their end.
+    let upto = upto.min(partition.last_stable_offset().plus(-1));
     let is_dirty = |span: &&LogSpan| span.last_offset >= state.cleaned_upto && span.first_offset < upto;
-    let total: u64 = spans.clone().map(|span| span.bytes).sum();
+    let total: u64 = spans.clone().filter(|span| span.first_offset < upto).map(|span| span.bytes).sum();
     let dirty: u64 = spans.clone().filter(is_dirty).map(|span| span.bytes).sum();
     let oldest_ms = spans.clone().filter(is_dirty).map(|span| span.max_timestamp).next()?;
     let is_overdue = oldest_ms < now_ms.saturating_sub(config.max_compaction_lag_ms);

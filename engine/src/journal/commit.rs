@@ -22,8 +22,8 @@ pub const FLAG_CHECKPOINT: u16 = 1;
 pub const FLAG_CHECKPOINT_END: u16 = 2;
 
 const MAGIC: [u8; 8] = *b"PHCOMIT1";
-/// Versions that are read; the newest is written. Version 1 has no entry of the kinds from 9 on, nor of kind 7.
-const VERSIONS: std::ops::RangeInclusive<u16> = 1..=2;
+/// Versions that are read; the newest is written. Version 1 has no entry of the kinds from 9 on, nor of kind 7, version 2 none of kind 12.
+const VERSIONS: std::ops::RangeInclusive<u16> = 1..=3;
 /// What the header CRC leaves out: the magic and the CRC itself.
 const CRC_COVERS_FROM: usize = 12;
 

@@ -28,6 +28,8 @@ pub enum EntryKind {
     Covered = 10,
     /// The log was compacted up to the entry's base offset.
     Cleaned = 11,
+    /// The transactions of a log, behind its producers.
+    Transactions = 12,
 }
 
 impl EntryKind {
@@ -44,6 +46,7 @@ impl EntryKind {
             9 => EntryKind::Segments,
             10 => EntryKind::Covered,
             11 => EntryKind::Cleaned,
+            12 => EntryKind::Transactions,
             _ => return None,
         })
     }
@@ -54,7 +57,7 @@ impl EntryKind {
             EntryKind::Batch => Some(BATCH_HEADER_BYTES),
             EntryKind::LogState => Some(12),
             EntryKind::Producers | EntryKind::Segments => Some(4),
-            EntryKind::Replacement | EntryKind::Covered => Some(8),
+            EntryKind::Replacement | EntryKind::Covered | EntryKind::Transactions => Some(8),
             EntryKind::LogStart
             | EntryKind::LogDelete
             | EntryKind::Epoch

@@ -10,6 +10,7 @@ use super::payload::Fields;
 use super::producers::ProducerTable;
 use super::producers_payload::decode_producers;
 use super::transactions::TransactionTable;
+use super::transactions_payload::decode_transactions;
 use crate::batch::{BATCH_HEADER_BYTES, BatchHeader};
 use crate::journal::commit::{Entry, EntryKind};
 use crate::journal::index::Summary;
@@ -105,7 +106,13 @@ impl LogState {
             EntryKind::LogStart => self.raise_start(entry.base_offset),
             EntryKind::Epoch => self.epochs.begin(entry.leader_epoch, entry.base_offset),
             EntryKind::Producers => {
-                self.producers = decode_producers(payload).ok_or(ApplyError::Malformed("producers"))?;
+                let mut producers = decode_producers(payload).ok_or(ApplyError::Malformed("producers"))?;
+                producers.keep_transactions_of(&self.producers);
+                self.producers = producers;
+            }
+            EntryKind::Transactions => {
+                let transactions = decode_transactions(payload, &mut self.producers);
+                self.transactions = transactions.ok_or(ApplyError::Malformed("transactions"))?;
             }
             EntryKind::Cleaned => self.cleaned_upto = entry.base_offset,
             EntryKind::LogDelete
@@ -256,9 +263,10 @@ impl LogState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::batch::tests::batch;
+    use crate::batch::tests::{batch, transactional};
     use crate::offset::LogId;
     use crate::partition::producers_payload::encode_producers;
+    use crate::partition::transactions_payload::encode_transactions;
 
     fn batch_entry(base: i64, records: u32) -> Entry {
         Entry {
@@ -328,5 +336,36 @@ mod tests {
             state.apply(&batch_entry(2, 3), &bytes, CommitSequence(1), SegmentSequence(1), 0),
             Err(ApplyError::BelowEnd { .. })
         ));
+    }
+
+    #[test]
+    fn a_checkpoint_that_ends_between_its_two_tables_leaves_the_transactions_as_they_were() {
+        // Story: a crash while a checkpoint is written leaves the producers without the transactions behind them.
+        let mut state = LogState::default();
+        let apply = |state: &mut LogState, entry: &Entry, payload: &[u8]| {
+            state.apply(entry, payload, CommitSequence(1), SegmentSequence(1), 9).expect("fits");
+        };
+        apply(&mut state, &batch_entry(0, 2), &transactional(2, 4, (7, 0, 0), 5));
+        apply(&mut state, &batch_entry(2, 1), &transactional(1, 4, (8, 0, 0), 5));
+        let kind = MarkerKind::Abort;
+        let marker = TransactionMarker { producer_id: 8, producer_epoch: 1, coordinator_epoch: 3, kind };
+        apply(&mut state, &batch_entry(3, 1), &marker.batch(5));
+        let before = state.clone();
+        let (mut producers, mut transactions) = (Vec::new(), Vec::new());
+        encode_producers(&state.producers, &mut producers);
+        assert!(encode_transactions(&state.producers, &state.transactions, &mut transactions));
+        let entry = |kind| Entry { kind, ..batch_entry(0, 1) };
+        apply(&mut state, &entry(EntryKind::Producers), &producers);
+        assert_eq!(state.transactions, before.transactions);
+        let of = |state: &LogState, id| {
+            let producer = state.producers.get(id).expect("is known");
+            (producer.epoch, producer.transaction, producer.coordinator_epoch)
+        };
+        let known = [7, 8].map(|id| of(&before, id));
+        assert_eq!([7, 8].map(|id| of(&state, id)), known);
+        apply(&mut state, &entry(EntryKind::Transactions), &transactions);
+        assert_eq!([7, 8].map(|id| of(&state, id)), known);
+        state.transactions.settle(Offset(4));
+        assert_eq!(state.transactions.first_unstable(), Some(Offset(0)));
     }
 }

@@ -8,6 +8,7 @@ mod payload;
 pub mod producers;
 pub(crate) mod producers_payload;
 pub mod transactions;
+pub(crate) mod transactions_payload;
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -128,6 +129,12 @@ impl Partition {
             }
         }
         Ok(header)
+    }
+
+    /// Forgets the aborted transactions that compaction has dropped all records of, when the tail holds none of them either.
+    pub fn forget_cleaned_transactions(&mut self) {
+        let gone = self.state.cleaned_upto.min(self.tail_start());
+        self.state.transactions.forget_aborted_below(gone);
     }
 
     /// The log's end moved in memory: [`LogState::apply`] was called.

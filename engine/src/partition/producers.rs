@@ -56,6 +56,11 @@ impl Producer {
         Producer { epoch, last_seen_ms, batches, transaction: None, coordinator_epoch: -1 }
     }
 
+    /// It has a transaction open, or had one.
+    pub fn is_transactional(&self) -> bool {
+        self.transaction.is_some() || self.coordinator_epoch >= 0
+    }
+
     fn begin_epoch(&mut self, epoch: i16) {
         if epoch > self.epoch {
             self.epoch = epoch;
@@ -115,6 +120,21 @@ impl ProducerTable {
     /// The producers, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (i64, &Producer)> {
         self.producers.iter().map(|(&id, producer)| (id, producer))
+    }
+    /// What the producers entry of a checkpoint does not tell stays as another table has it, until the transactions entry comes: a crash may have
+    /// left the one without the other.
+    pub fn keep_transactions_of(&mut self, other: &ProducerTable) {
+        for (id, known) in other.producers.iter().filter(|(_, known)| known.is_transactional()) {
+            if let Some(producer) = self.producers.get_mut(id) {
+                (producer.transaction, producer.coordinator_epoch) = (known.transaction, known.coordinator_epoch);
+            }
+        }
+    }
+    /// As if there had been none.
+    pub fn forget_transactions(&mut self) {
+        for producer in self.producers.values_mut() {
+            (producer.transaction, producer.coordinator_epoch) = (None, -1);
+        }
     }
     /// Puts a producer as it was stored.
     pub fn restore(&mut self, id: i64, producer: Producer) {

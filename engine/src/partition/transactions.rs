@@ -139,3 +139,61 @@ impl TransactionTable {
         reaching
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_ended_holds_back_until_its_marker_is_visible() {
+        let mut table = TransactionTable::default();
+        table.opened(Offset(3), 7);
+        table.opened(Offset(5), 8);
+        table.ended(Offset(3), Offset(9), true);
+        table.settle(Offset(9));
+        assert_eq!(table.first_unstable(), Some(Offset(3)), "the marker at 9 is not below 9");
+        table.settle(Offset(10));
+        assert_eq!(table.first_unstable(), Some(Offset(5)));
+        table.ended(Offset(5), Offset(10), false);
+        table.settle(Offset(11));
+        assert!(table.is_calm() && table.first_unstable().is_none());
+        assert_eq!(table.aborted_count(), 1, "a commit is no abort");
+    }
+
+    proptest! {
+        /// Transactions of many producers, begun and ended in any order; each look must find what a look at all of them finds.
+        #[test]
+        fn the_aborted_that_reach_into_a_range_are_found(
+            steps in prop::collection::vec((0_i64..6, any::<bool>(), 1_i64..4), 1..80),
+            from in 0_i64..200,
+            length in 1_i64..60,
+            forgotten in 0_i64..100,
+        ) {
+            let (mut table, mut open, mut all) = (TransactionTable::default(), BTreeMap::new(), Vec::new());
+            let mut next = Offset(0);
+            for (producer_id, is_aborted, records) in steps {
+                if let Some(first_offset) = open.remove(&producer_id) {
+                    table.ended(first_offset, next, is_aborted);
+                    if is_aborted {
+                        all.push(AbortedTransaction { producer_id, first_offset, last_offset: next });
+                    }
+                    next = next.plus(1);
+                } else {
+                    table.opened(next, producer_id);
+                    open.insert(producer_id, next);
+                    next = next.plus(records);
+                }
+                prop_assert_eq!(table.open_count(), open.len());
+            }
+            table.forget_aborted_below(Offset(forgotten));
+            all.retain(|aborted| aborted.last_offset >= Offset(forgotten));
+            prop_assert_eq!(table.aborted().collect::<Vec<_>>(), all.clone());
+            let end = Offset(from + length);
+            all.retain(|aborted| aborted.last_offset >= Offset(from) && aborted.first_offset < end);
+            all.sort_by_key(|aborted| aborted.first_offset);
+            prop_assert_eq!(table.aborted_between(Offset(from), end), all);
+        }
+    }
+}

@@ -9,10 +9,11 @@ use crate::journal::disk_space::RoomFor;
 use crate::journal::live_segments::SEGMENT_NAME_BYTES;
 use crate::journal::operations::Operations;
 use crate::journal::writer::{Journal, Room, plain_entry};
-use crate::limits::{LOGS_PER_SHARD_MAX, PRODUCER_BYTES_MAX};
+use crate::limits::{ABORTED_BYTES, LOGS_PER_SHARD_MAX, PRODUCER_BYTES_MAX};
 use crate::offset::{CommitSequence, LogId, SegmentSequence};
 use crate::partition::log_state::LogState;
 use crate::partition::producers_payload::encode_producers;
+use crate::partition::transactions_payload::encode_transactions;
 
 /// Leader epochs that a log keeps when checkpoints grow too large.
 const EPOCHS_KEPT: usize = 4;
@@ -20,6 +21,8 @@ const EPOCHS_KEPT: usize = 4;
 const LOG_BYTES: u64 = (ENTRY_BYTES + 28 + EPOCHS_KEPT * 12) as u64;
 /// What a table of producers takes beside its producers.
 const TABLE_BYTES: u64 = (ENTRY_BYTES + 4) as u64;
+/// What transactions take beside their producers and those that were aborted.
+pub(super) const TRANSACTIONS_BYTES: u64 = (ENTRY_BYTES + 8) as u64;
 
 impl<I: Io> Shard<I> {
     /// Logs that the shard may hold: without producers their checkpoint takes an eighth of a segment.
@@ -71,6 +74,11 @@ impl<I: Io> Shard<I> {
                 let entry = plain_entry(EntryKind::Producers, log);
                 push_to_checkpoint(&mut self.journal, &mut self.operations, entry, &payload);
             }
+            payload.clear();
+            if encode_transactions(&state.producers, &state.transactions, &mut payload) {
+                let entry = plain_entry(EntryKind::Transactions, log);
+                push_to_checkpoint(&mut self.journal, &mut self.operations, entry, &payload);
+            }
         }
         self.journal.end_checkpoint(&mut self.operations);
     }
@@ -81,6 +89,7 @@ impl<I: Io> Shard<I> {
         let now_ms = self.operations.io.wall_clock_ms();
         for partition in self.partitions.values_mut() {
             partition.state.producers.expire(now_ms);
+            partition.forget_cleaned_transactions();
         }
         let names_bytes = (ENTRY_BYTES + 4 + self.journal.segments.len() * SEGMENT_NAME_BYTES) as u64;
         let bytes_max = (self.journal.segment_bytes() / 4).saturating_sub(names_bytes);
@@ -90,15 +99,20 @@ impl<I: Io> Shard<I> {
         for partition in self.partitions.values_mut() {
             partition.state.epochs.keep_newest(EPOCHS_KEPT);
         }
-        let logs_bytes = self.partitions.len() as u64 * (LOG_BYTES + TABLE_BYTES);
-        let producers_max = (bytes_max.saturating_sub(logs_bytes) / PRODUCER_BYTES_MAX as u64) as usize;
+        let (mut others_bytes, mut count) = (0, 0);
         let mut producers: Vec<(i64, LogId, i64)> = Vec::new();
         for (&log, partition) in &self.partitions {
-            producers.extend(partition.state.producers.iter().map(|(id, producer)| (producer.last_seen_ms, log, id)));
+            let state = &partition.state;
+            others_bytes += LOG_BYTES + TABLE_BYTES + transactions_bytes(state);
+            count += state.producers.len();
+            let idle = state.producers.iter().filter(|(_, producer)| producer.transaction.is_none());
+            producers.extend(idle.map(|(id, producer)| (producer.last_seen_ms, log, id)));
         }
-        let Some(excess) = producers.len().checked_sub(producers_max).filter(|excess| *excess > 0) else {
+        let producers_max = (bytes_max.saturating_sub(others_bytes) / PRODUCER_BYTES_MAX as u64) as usize;
+        let excess = count.saturating_sub(producers_max).min(producers.len());
+        if excess == 0 {
             return;
-        };
+        }
         tracing::warn!(
             shard = self.id.0,
             excess,
@@ -113,10 +127,18 @@ impl<I: Io> Shard<I> {
     }
 }
 
+/// What the transactions of a log take beside their producers.
+fn transactions_bytes(state: &LogState) -> u64 {
+    let aborted = state.transactions.aborted_count() as u64 * ABORTED_BYTES as u64;
+    let is_any = aborted > 0 || state.producers.iter().any(|(_, producer)| producer.is_transactional());
+    aborted + if is_any { TRANSACTIONS_BYTES } else { 0 }
+}
+
 fn checkpoint_bytes(state: &LogState) -> u64 {
     let producers = state.producers.len() as u64;
     let epochs = state.epochs.starts().len().saturating_sub(EPOCHS_KEPT) as u64;
-    LOG_BYTES + epochs * 12 + TABLE_BYTES.min(producers * TABLE_BYTES) + producers * PRODUCER_BYTES_MAX as u64
+    let producers_bytes = TABLE_BYTES.min(producers * TABLE_BYTES) + producers * PRODUCER_BYTES_MAX as u64;
+    LOG_BYTES + epochs * 12 + producers_bytes + transactions_bytes(state)
 }
 
 fn push_to_checkpoint<I: Io>(journal: &mut Journal, operations: &mut Operations<I>, entry: Entry, payload: &[u8]) {

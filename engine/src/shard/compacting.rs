@@ -1,6 +1,9 @@
 //! Passes of compaction: first the keys of the dirty section are noted, then each segment that holds the log is written without what they supersede.
 
+use std::rc::Rc;
+
 use super::state::Shard;
+use crate::cleaner::aborted::AbortedTransactions;
 use crate::cleaner::compaction::{KeyMap, PassBounds, Sieve};
 use crate::cleaner::job::{Goal, Job};
 use crate::cleaner::{Pass, Survey};
@@ -49,6 +52,7 @@ impl<I: Io> Shard<I> {
             let seeds = [self.operations.io.random_u64(), self.operations.io.random_u64()];
             self.cleaner.pass = Some(Pass {
                 bounds,
+                aborted: Rc::new(AbortedTransactions::new(state.transactions.aborted())),
                 map: Some(KeyMap::new(seeds, self.memory.cleaner_keys())),
                 to_map: dirty.segments[dirty.segments.len() - dirty.uncleaned..].iter().rev().copied().collect(),
                 to_rewrite: dirty.segments.iter().filter(|segment| is_worth(segment)).rev().copied().collect(),
@@ -79,7 +83,7 @@ impl<I: Io> Shard<I> {
             pass.skipped_from = Some(pass.bounds.from);
             return true;
         };
-        let sieve = Sieve::new(codec, pass.bounds, map);
+        let sieve = Sieve::new(codec, pass.bounds, map, Rc::clone(&pass.aborted));
         self.begin_job(goal, &[name], Some(sieve));
         true
     }

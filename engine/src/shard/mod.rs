@@ -13,6 +13,7 @@ pub mod core;
 pub mod engine;
 mod extents;
 mod fair_queue;
+mod found;
 mod lookups;
 pub mod mailbox;
 mod read_ahead;

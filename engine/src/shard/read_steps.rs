@@ -1,19 +1,19 @@
 //! The end of a step of a read: checked batches out of its extents, and where the read goes on.
 
-use super::reads::{Begun, Found, ReadRequest, Reads, unpin};
+use super::found::{Found, unpin};
+use super::reads::{Begun, ReadRequest, Reads, Step};
 use super::state::Shard;
 use crate::error::ReadError;
 use crate::io::Io;
 use crate::journal::index::Run;
 use crate::journal::pieces::Stretches;
-use crate::journal::reader::{Collected, Goal, Plan, Wanted, collect};
-use crate::offset::{Offset, SegmentSequence};
+use crate::journal::reader::{Collected, Goal, Wanted, collect};
 
 impl<I: Io> Shard<I> {
     /// All extents of a step are there.
     pub(super) fn collect_step(&mut self, id: usize) -> Begun {
         let job = &mut self.reads.jobs[id];
-        let step = std::mem::take(&mut job.step);
+        let mut step = std::mem::take(&mut job.step);
         if let Some(failure) = step.failure {
             return self.finish(id, Err(failure));
         }
@@ -23,12 +23,12 @@ impl<I: Io> Shard<I> {
             first_whole: job.request.first_whole && job.found.bytes == 0,
             visible: step.visible.clone(),
         };
-        let stretches: Stretches =
-            step.read.into_iter().map(|(number, stretch)| (number, (stretch.from, stretch.bytes()))).collect();
+        let read = std::mem::take(&mut step.read).into_iter();
+        let stretches: Stretches = read.map(|(number, stretch)| (number, (stretch.from, stretch.bytes()))).collect();
         let collected = collect(&step.plan.runs, &stretches, &wanted);
         drop(stretches);
         match collected {
-            Ok(collected) => self.go_on(id, step.segment, &step.plan, step.visible.end, collected),
+            Ok(collected) => self.go_on(id, step, collected),
             Err(reason) => {
                 // The next reader asks the disk again.
                 let Reads { extents, stats, .. } = &mut self.reads;
@@ -40,29 +40,23 @@ impl<I: Io> Shard<I> {
 
     /// Takes in what a step gave and goes on behind it, if more is wanted. A step may give nothing: no visible batch of its runs has the
     /// time that they promised, or compaction left no batch at the end of the segment.
-    fn go_on(
-        &mut self,
-        id: usize,
-        segment: SegmentSequence,
-        plan: &Plan,
-        visible_end: Offset,
-        mut collected: Collected,
-    ) -> Begun {
+    fn go_on(&mut self, id: usize, step: Step, mut collected: Collected) -> Begun {
+        let Step { segment, plan, visible, mut aborted, .. } = step;
         if self.reads.extents.held_bytes() > self.memory.read_held_bytes() {
             self.reads.stats.copied_bytes += collected.bytes as u64;
             unpin(&mut collected.slices);
         }
         self.reads.stats.delivered_from_disk_bytes += collected.bytes as u64;
-        let (request, from) = (self.reads.jobs[id].request, self.reads.jobs[id].from);
+        let request = self.reads.jobs[id].request;
         let log = request.log;
         let searched_upto =
-            plan.runs.last().map(Run::last_offset).or_else(|| self.span_end(log, segment)).unwrap_or(visible_end);
-        let aborted = self.aborted_between(request, from, collected.next.unwrap_or(from));
+            plan.runs.last().map(Run::last_offset).or_else(|| self.span_end(log, segment)).unwrap_or(visible.end);
+        aborted.retain(|aborted| collected.next.is_some_and(|next| aborted.first_offset < next));
         let job = &mut self.reads.jobs[id];
         job.found.append(Found { slices: collected.slices, bytes: collected.bytes, aborted });
         job.from = collected.next.unwrap_or(searched_upto.plus(1));
         let is_found = job.found.bytes > 0 && (plan.is_sparse() || matches!(job.request.goal, Goal::Timestamp(_)));
-        if collected.is_enough || is_found || (job.found.bytes > 0 && job.bytes_left() == 0) || job.from >= visible_end
+        if collected.is_enough || is_found || (job.found.bytes > 0 && job.bytes_left() == 0) || job.from >= visible.end
         {
             return self.finish(id, Ok(()));
         }
@@ -85,14 +79,15 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::batch::tests::batch;
+    use crate::batch::tests::{batch, transactional};
     use crate::batch::walk;
     use crate::data_directory::{DataDirectory, DirectorySettings};
     use crate::io::sim::{SimDisk, SimIo};
     use crate::limits::SEGMENT_BYTES_MIN;
     use crate::memory::ShardMemory;
-    use crate::offset::{LogId, ShardId};
+    use crate::offset::{LogId, Offset, ShardId};
     use crate::partition::config::LogConfig;
+    use crate::partition::marker::{MarkerKind, TransactionMarker};
     use crate::partition::transactions::Isolation;
     use crate::recovery::recover;
     use crate::shard::engine::open_shard;
@@ -212,6 +207,34 @@ mod tests {
             is_read.then_some(())
         });
         driven.until(|shard| shard.journal.segments.get(first).is_none().then_some(()));
+    }
+
+    #[test]
+    fn a_reader_learns_of_what_was_aborted_although_the_log_start_passes_it_meanwhile() {
+        // Story: the log forgets what was aborted below its start, and the read that was on its way gave the records without saying so.
+        let mut driven = Driven::start(0);
+        let bytes = transactional(1, 20_000, (7, 0, 0), 5);
+        driven.until(|shard| shard.append(LOG, &bytes).ok());
+        let kind = MarkerKind::Abort;
+        let marker = TransactionMarker { producer_id: 7, producer_epoch: 0, coordinator_epoch: 0, kind };
+        driven.until(|shard| shard.append_marker(LOG, &marker).ok());
+        driven.append();
+        let first = driven.shard.journal.active_segment().expect("has data");
+        while driven.shard.journal.active_segment() == Some(first) {
+            driven.append();
+        }
+        // Its index is in memory then, and the next read asks the disk for its bytes alone.
+        driven.first_from(Goal::Offset(Offset(0)));
+        let Reads { extents, stats, .. } = &mut driven.shard.reads;
+        extents.forget(first, stats);
+        let (goal, isolation) = (Goal::Offset(Offset(0)), Isolation::Committed);
+        let request = ReadRequest { log: LOG, goal, bytes_max: 1, first_whole: true, isolation };
+        let ReadStart::Pending(_) = driven.shard.read(request).expect("in range") else { panic!("nothing is cached") };
+        driven.shard.raise_log_start(LOG, Offset(3)).expect("there is room");
+        let (_, read) = driven.until(|shard| shard.take_finished_reads().pop());
+        let read = read.expect("it was planned before");
+        let told: Vec<i64> = read.aborted.iter().map(|aborted| aborted.producer_id).collect();
+        assert!(read.bytes > 0 && told == [7], "{read:?}");
     }
 
     #[test]

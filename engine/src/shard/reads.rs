@@ -12,6 +12,7 @@ use bytes::Bytes;
 use slab::Slab;
 
 use super::extents::{Extents, Look, Stretch};
+use super::found::Found;
 use super::read_ahead::Streams;
 use super::read_stats::ReadStats;
 use super::state::{LogView, Shard};
@@ -23,7 +24,6 @@ use crate::journal::reader::{ExtentKey, Goal, Plan, extent_range};
 use crate::limits::{DISK_READS_BESIDE_APPENDS_MAX, DISK_READS_IN_FLIGHT_MAX, DISK_READS_WAIT_MS};
 use crate::memory::ShardMemory;
 use crate::offset::{LogId, Offset, SegmentSequence};
-use crate::partition::TailRead;
 use crate::partition::transactions::{AbortedTransaction, Isolation};
 
 /// What to read.
@@ -77,30 +77,6 @@ pub(super) struct Job {
     used_ahead: bool,
 }
 
-/// What a read has found so far.
-#[derive(Default)]
-pub(super) struct Found {
-    pub slices: Vec<Bytes>,
-    pub bytes: usize,
-    /// Known when the batches were found: compaction may drop them meanwhile, and then the log forgets.
-    pub aborted: Vec<AbortedTransaction>,
-}
-
-impl Found {
-    pub(super) fn append(&mut self, mut more: Found) {
-        self.slices.append(&mut more.slices);
-        self.bytes += more.bytes;
-        self.aborted.append(&mut more.aborted);
-    }
-
-    /// One that reaches into several steps was found by each.
-    fn into_batches(mut self, view: LogView) -> ReadBatches {
-        self.aborted.sort_unstable_by_key(|aborted| aborted.first_offset);
-        self.aborted.dedup();
-        ReadBatches { slices: self.slices, bytes: self.bytes, aborted: self.aborted, view }
-    }
-}
-
 /// The step of a read that is under way.
 #[derive(Default)]
 pub(super) struct Step {
@@ -108,6 +84,8 @@ pub(super) struct Step {
     /// What the log showed when the step was planned: runs outside may not be written yet, or lie below the log start.
     pub visible: Range<Offset>,
     pub plan: Plan,
+    /// What was aborted of the planned runs. Once the log start has passed them the log forgets it, and yet they are given.
+    pub aborted: Vec<AbortedTransaction>,
     pub read: Vec<(u32, Arc<Stretch>)>,
     missing: usize,
     pub failure: Option<ReadError>,
@@ -216,31 +194,6 @@ impl<I: Io> Shard<I> {
         }
     }
 
-    /// What the tail holds from an offset on; None if it begins behind it.
-    pub(super) fn read_tail(&mut self, request: ReadRequest, from: Offset) -> Option<Found> {
-        let partition = self.partitions.get(&request.log).filter(|partition| partition.tail_holds(from))?;
-        let end = partition.end_for(request.isolation);
-        let TailRead { mut slices, bytes, next } =
-            partition.read_tail(from, end, request.bytes_max, request.first_whole);
-        let aborted = self.aborted_between(request, from, next);
-        if self.tail.is_pinned_too_much() {
-            self.reads.stats.copied_bytes += bytes as u64;
-            unpin(&mut slices);
-        }
-        self.reads.stats.delivered_from_tail_bytes += bytes as u64;
-        Some(Found { slices, bytes, aborted })
-    }
-
-    /// What a reader must know of batches that it gets.
-    pub(super) fn aborted_between(&self, request: ReadRequest, from: Offset, next: Offset) -> Vec<AbortedTransaction> {
-        match self.partitions.get(&request.log) {
-            Some(partition) if request.isolation == Isolation::Committed => {
-                partition.state.transactions.aborted_between(from, next)
-            }
-            _ => Vec::new(),
-        }
-    }
-
     /// Begins the steps of reads as far as the bounds allow, and submits what is asked for.
     pub(super) fn start_waiting_reads(&mut self) {
         let mut without_index = VecDeque::new();
@@ -299,7 +252,9 @@ impl<I: Io> Shard<I> {
         let Some(plan) = self.plan_in(segment, request.log, goal, visible.clone(), bytes_max) else {
             return Begun::NoIndex;
         };
-        self.reads.jobs[id].step = Step { segment, visible, plan, ..Step::default() };
+        let plan_end = plan.runs.last().map_or(visible.start, |run| run.last_offset().plus(1));
+        let aborted = self.aborted_between(request, visible.start, plan_end);
+        self.reads.jobs[id].step = Step { segment, visible, plan, aborted, ..Step::default() };
         self.take_extents(id)
     }
 
@@ -415,12 +370,5 @@ impl<I: Io> Shard<I> {
             self.read_ahead(request.log, start, from, used_ahead);
         }
         Begun::Yes
-    }
-}
-
-/// Copies what would keep whole buffers alive.
-pub(super) fn unpin(slices: &mut [Bytes]) {
-    for slice in slices {
-        *slice = Bytes::copy_from_slice(slice);
     }
 }

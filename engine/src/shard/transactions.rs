@@ -3,6 +3,7 @@
 
 use std::future::Future;
 
+use super::checkpoint::TRANSACTIONS_BYTES;
 use super::core::{Core, LogRef};
 use super::state::{Refusal, Shard};
 use crate::error::AppendError;
@@ -12,6 +13,7 @@ use crate::limits::{
     TRANSACTIONS_SEGMENT_PART,
 };
 use crate::offset::{LogId, Offset};
+use crate::partition::producers::ProducerTable;
 use crate::partition::transactions::TransactionTable;
 
 /// What an open transaction takes in a checkpoint: its producer, which is not forgotten meanwhile, and what it leaves if it is aborted.
@@ -66,7 +68,7 @@ impl<I: Io> Shard<I> {
     /// The producers of a log that are remembered, by id; none for a log that is not there.
     pub fn producers(&self, log: LogId) -> Vec<ProducerView> {
         let known = self.partitions.get(&log).map(|partition| &partition.state.producers);
-        let producers = known.into_iter().flat_map(|known| known.iter());
+        let producers = known.into_iter().flat_map(ProducerTable::iter);
         let mut views: Vec<ProducerView> = producers
             .map(|(producer_id, producer)| {
                 let last = producer.batches.back();
@@ -87,7 +89,9 @@ impl<I: Io> Shard<I> {
 
 /// What the transactions of a log take in a checkpoint, with what the open ones may leave.
 fn transactions_bytes(transactions: &TransactionTable) -> u64 {
-    transactions.open_count() as u64 * OPEN_BYTES + (transactions.aborted_count() * ABORTED_BYTES) as u64
+    let is_any = transactions.open_count() + transactions.aborted_count() > 0;
+    let table = if is_any { TRANSACTIONS_BYTES } else { 0 };
+    table + transactions.open_count() as u64 * OPEN_BYTES + (transactions.aborted_count() * ABORTED_BYTES) as u64
 }
 
 impl Core {

@@ -12,6 +12,7 @@ use engine::journal::reader::Goal;
 use engine::memory::ShardMemory;
 use engine::offset::{CommitSequence, LogId, Offset, ShardId};
 use engine::partition::config::LogConfig;
+use engine::partition::marker::{MarkerKind, TransactionMarker};
 use engine::partition::transactions::Isolation;
 use engine::recovery::recover;
 use engine::shard::engine::open_shard;
@@ -43,6 +44,14 @@ pub fn batch_of(records: i32, body_bytes: usize, stamp: u64, producer: (i64, i16
 /// A plain batch of `body_bytes`.
 pub fn batch(records: i32, body_bytes: usize, stamp: u64) -> Vec<u8> {
     batch_of(records, body_bytes, stamp, NOBODY, 0)
+}
+
+/// The same batch as part of its producer's transaction.
+pub fn transactional(mut batch: Vec<u8>) -> Vec<u8> {
+    batch[22] |= 0x10;
+    let crc = crc32c::crc32c(&batch[21..]);
+    batch[17..21].copy_from_slice(&crc.to_be_bytes());
+    batch
 }
 
 /// What a batch keeps for ever: all but the 12 bytes that the broker rewrites and the length field between them.
@@ -135,6 +144,19 @@ impl Machine {
         receipt.appended.base_offset
     }
 
+    /// Ends a transaction, of coordinator epoch 0.
+    pub fn mark(&mut self, log: u64, (id, epoch): (i64, i16), kind: MarkerKind) -> Result<Receipt, AppendError> {
+        let marker = TransactionMarker { producer_id: id, producer_epoch: epoch, coordinator_epoch: 0, kind };
+        self.change(|shard| shard.append_marker(LogId(log), &marker))
+    }
+
+    /// Ends a transaction and waits for the flush.
+    pub fn mark_durably(&mut self, log: u64, producer: (i64, i16), kind: MarkerKind) -> Offset {
+        let receipt = self.mark(log, producer, kind).expect("ends");
+        self.until_durable(receipt.commit);
+        receipt.appended.base_offset
+    }
+
     pub fn until_durable(&mut self, commit: CommitSequence) {
         self.until(|shard| (shard.ends().durable >= commit).then_some(()));
     }
@@ -148,8 +170,18 @@ impl Machine {
     }
 
     pub fn read(&mut self, log: u64, goal: Goal, bytes_max: usize) -> Result<ReadBatches, ReadError> {
-        let request =
-            ReadRequest { log: LogId(log), goal, bytes_max, first_whole: true, isolation: Isolation::Uncommitted };
+        let isolation = Isolation::Uncommitted;
+        self.ask(ReadRequest { log: LogId(log), goal, bytes_max, first_whole: true, isolation })
+    }
+
+    /// What is decided from an offset on, with what was aborted.
+    pub fn read_committed(&mut self, log: u64, offset: i64, bytes_max: usize) -> ReadBatches {
+        let (goal, isolation) = (Goal::Offset(Offset(offset)), Isolation::Committed);
+        let request = ReadRequest { log: LogId(log), goal, bytes_max, first_whole: true, isolation };
+        self.ask(request).expect("readable")
+    }
+
+    fn ask(&mut self, request: ReadRequest) -> Result<ReadBatches, ReadError> {
         match self.shard.read(request)? {
             ReadStart::Done(batches) => Ok(batches),
             ReadStart::Pending(id) => {

@@ -9,6 +9,7 @@ use engine::partition::transactions::Isolation;
 use engine::shard::reads::ReadRequest;
 use engine::shard::state::LogView;
 
+use super::transactions::Fate;
 use super::{End, LogModel, Model, Sight};
 use crate::batches::{Opened, opened};
 use crate::machine::Machine;
@@ -134,6 +135,30 @@ fn read_all(
     found
 }
 
+/// Reads everything that is decided, as consumers do that start anew. Gives how many batches they are told to leave out.
+pub fn audit_decided(machine: &mut Machine, model: &Model) -> u64 {
+    let mut told = 0;
+    for (log, view) in machine.views() {
+        let Some(known) = model.logs.get(&log) else { continue };
+        let producers = machine.shards[known.shard].producers(log).into_iter();
+        let open: BTreeSet<i64> =
+            producers.filter(|known| known.transaction_start.is_some()).map(|known| known.producer_id).collect();
+        let (all, held) = (known.transactions.open_from(-1), known.transactions.open_from(view.start.0));
+        assert!(open.is_superset(&held) && open.is_subset(&all), "{log:?}: {open:?} is open, not {held:?} of {all:?}");
+        let (mut offset, end) = (view.start.0, view.last_stable_offset.0);
+        while offset < end {
+            let (goal, isolation) = (Goal::Offset(Offset(offset)), Isolation::Committed);
+            let request = ReadRequest { log, goal, bytes_max: READ_BYTES, first_whole: true, isolation };
+            let answer = machine.read_now(request).expect("what was audited is readable");
+            let batches = opened(&answer.slices.concat());
+            told += known.check_decided(log, &batches, &answer.aborted, &view);
+            offset =
+                batches.last().map(|batch| batch.seen.end).expect("below the last stable offset there is something");
+        }
+    }
+    told
+}
+
 fn check(model: &Model, log: LogId, known: &LogModel, found: &mut Found, (end, damage): (End, Damage), sight: &Sight) {
     let (ends, proven) = (model.ends[known.shard], model.proofs[known.shard].proven);
     let view = &found.view;
@@ -168,6 +193,11 @@ fn check(model: &Model, log: LogId, known: &LogModel, found: &mut Found, (end, d
     let vanishing = end == End::PowerLost && known.config.written_is_enough;
     let end_is_kept = view.high_watermark.0 >= known.shown.1 || vanishing || damaged;
     assert!(end_is_kept, "{log:?}: the high watermark went back from {} to {}", known.shown.1, view.high_watermark);
+    // A log start that was shown before it was durable takes back what it moved.
+    let start_fell = view.start.0 < known.shown.0;
+    let stable_is_kept = view.last_stable_offset.0 >= known.stable_shown || start_fell || vanishing || damaged;
+    let (shown, stable) = (known.stable_shown, view.last_stable_offset);
+    assert!(stable_is_kept, "{log:?}: the last stable offset went back from {shown} to {stable}");
 }
 
 /// A key whose newest record is a tombstone that went stays deleted: no older value is back.
@@ -181,7 +211,12 @@ fn check_deleted_keys(log: LogId, known: &LogModel, found: &Found) {
     });
     let offsets: BTreeSet<(Option<&[u8]>, i64)> = offsets.collect();
     let start = found.view.start.0;
-    let newest = known.keys.newest(found.view.high_watermark.0).filter(|(_, newest)| *newest >= start);
+    let end = found.view.high_watermark.0;
+    // What was aborted, or is not decided, deletes nothing.
+    let newest = known
+        .keys
+        .newest(end, |batch| known.transactions.fate(batch, end) == Fate::Counts)
+        .filter(|(_, newest)| *newest >= start);
     for (key, newest) in newest.filter(|(key, newest)| !offsets.contains(&(Some(*key), *newest))) {
         let older = offsets.range((Some(key), start)..(Some(key), newest)).next();
         assert_eq!(older, None, "{log:?}: record {newest} deleted a key, and is gone before it");

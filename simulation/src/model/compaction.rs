@@ -5,6 +5,7 @@ use engine::offset::{CommitSequence, LogId};
 
 use super::LogModel;
 use super::log::Sent;
+use super::transactions::Fate;
 use crate::batches::Opened;
 
 /// The moment at which something is looked at.
@@ -19,18 +20,26 @@ pub struct Sight {
 }
 
 impl LogModel {
-    /// The record at `offset` may be missing.
+    /// The record at `offset` may be missing. Nothing is taken from where something is not decided.
     pub fn may_be_gone(&self, offset: i64, sight: &Sight) -> bool {
-        let Some(keyed) = self.keys.at(offset).filter(|_| self.was_compacted) else { return false };
+        let is_reached = self.was_compacted && offset < self.stable_shown;
+        let Some(keyed) = self.keys.at(offset).filter(|_| is_reached) else { return false };
+        match self.transactions.fate(keyed.batch, sight.end) {
+            Fate::Aborted => return true,
+            Fate::Undecided => return false,
+            Fate::Counts => {}
+        }
         if keyed.record.key.is_none() {
             return true;
         }
         let lag_ms = self.config.min_compaction_lag_ms;
         let youngest_ms = if lag_ms > 0 { sight.now_ms - lag_ms } else { i64::MAX };
+        let counts = |batch: i64| self.transactions.fate(batch, sight.end) == Fate::Counts;
         let is_durable =
             |batch: i64| self.sent.get(&batch).is_some_and(|sent| sent.promised || sent.commit <= sight.durable);
         let mut newer = self.keys.newer(offset, sight.end);
-        let is_superseded = keyed.record.timestamp <= youngest_ms && newer.any(|keyed| is_durable(keyed.batch));
+        let is_superseded =
+            keyed.record.timestamp <= youngest_ms && newer.any(|keyed| counts(keyed.batch) && is_durable(keyed.batch));
         let least_ms = keyed.taken_ms.saturating_add(self.config.delete_retention_ms);
         let horizon_ms = self.keys.horizon(keyed.batch).unwrap_or(least_ms).max(least_ms);
         is_superseded || (keyed.record.is_tombstone() && horizon_ms <= sight.now_ms)
@@ -38,12 +47,23 @@ impl LogModel {
 
     /// No record of the batch must be there.
     pub fn batch_may_be_gone(&self, sent: &Sent, sight: &Sight) -> bool {
+        if self.is_aborted(sent, sight) {
+            return true;
+        }
         let mut records = self.keys.within(sent.batch.base, sent.batch.end).peekable();
         records.peek().is_some() && records.all(|(offset, _)| self.may_be_gone(offset, sight))
     }
 
+    /// Compaction may drop the batch without looking into it.
+    fn is_aborted(&self, sent: &Sent, sight: &Sight) -> bool {
+        self.was_compacted && self.transactions.fate(sent.batch.base, sight.end) == Fate::Aborted
+    }
+
     /// Timestamp of the youngest record of the batch that must be there; of a batch that nobody looks into, the header's.
     pub fn youngest_ms(&self, sent: &Sent, sight: &Sight) -> Option<i64> {
+        if self.is_aborted(sent, sight) {
+            return None;
+        }
         let mut records = self.keys.within(sent.batch.base, sent.batch.end).peekable();
         if !self.was_compacted || records.peek().is_none() {
             return Some(sent.batch.max_timestamp);

@@ -60,9 +60,12 @@ impl Keys {
         newer.into_iter().flat_map(move |offsets| offsets.range(offset + 1..end)).filter_map(|at| self.at(*at))
     }
 
-    /// The newest record of each key below `end`.
-    pub fn newest(&self, end: i64) -> impl Iterator<Item = (&[u8], i64)> {
-        self.by_key.iter().filter_map(move |(key, offsets)| Some((&key[..], *offsets.range(..end).next_back()?)))
+    /// The newest record of each key below `end`, of those in batches that count.
+    pub fn newest(&self, end: i64, counts: impl Fn(i64) -> bool) -> impl Iterator<Item = (&[u8], i64)> {
+        self.by_key.iter().filter_map(move |(key, offsets)| {
+            let is_it = |offset: &&i64| self.at(**offset).is_some_and(|keyed| counts(keyed.batch));
+            Some((&key[..], *offsets.range(..end).rev().find(is_it)?))
+        })
     }
 
     /// The delete horizon of the batch at a base offset, as it was seen.

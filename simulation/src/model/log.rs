@@ -9,6 +9,7 @@ use engine::shard::state::LogView;
 use super::End;
 use super::compaction::Sight;
 use super::keys::Keys;
+use super::transactions::Transactions;
 use crate::batches::{Opened, Seen};
 
 /// A batch that the log took.
@@ -47,6 +48,8 @@ pub struct LogModel {
     pub sent: BTreeMap<i64, Sent>,
     /// Their records, where they have any.
     pub keys: Keys,
+    /// Its transactions.
+    pub transactions: Transactions,
     /// It is or was a compacted log.
     pub was_compacted: bool,
     /// The offset that the next batch gets.
@@ -59,6 +62,8 @@ pub struct LogModel {
     pub start_most: i64,
     /// The log start and the high watermark that were last shown.
     pub shown: (i64, i64),
+    /// The last stable offset that was last shown.
+    pub stable_shown: i64,
     /// The epoch that was shown last: no batch may be appended below it.
     pub epoch_least: i32,
     /// The epoch that is durable.
@@ -74,12 +79,14 @@ impl LogModel {
             made: (made, false),
             sent: BTreeMap::new(),
             keys: Keys::default(),
+            transactions: Transactions::default(),
             was_compacted: config.compact,
             next: 0,
             start_promised: 0,
             start_asked: 0,
             start_most: 0,
             shown: (0, 0),
+            stable_shown: 0,
             epoch_least: 0,
             epoch_promised: 0,
         }
@@ -146,6 +153,10 @@ impl LogModel {
             );
         }
         self.shown.1 = end;
+        let stable = view.last_stable_offset.0;
+        assert!(stable >= self.stable_shown, "the last stable offset went back from {} to {stable}", self.stable_shown);
+        self.check_stable(view);
+        self.stable_shown = stable;
         self.show_start(start, &Sight { end, durable: ends.durable, now_ms })
     }
 
@@ -156,6 +167,9 @@ impl LogModel {
         self.sent.retain(|&base, sent| base < end && sent.batch.end > start);
         self.sent.values_mut().for_each(|sent| sent.promised = true);
         self.keys.cut(end);
+        self.transactions.cut(end);
+        self.check_stable(view);
+        self.stable_shown = view.last_stable_offset.0;
         for batch in found {
             if let Some(horizon_ms) = batch.horizon_ms {
                 self.keys.show_horizon(batch.seen.base, horizon_ms);

@@ -6,6 +6,7 @@ mod keys;
 mod log;
 mod reader;
 mod start;
+mod transactions;
 
 use std::collections::BTreeMap;
 

@@ -2,6 +2,7 @@
 
 use engine::journal::reader::Goal;
 use engine::offset::{CommitSequence, Ends};
+use engine::partition::transactions::Isolation;
 use engine::shard::reads::{ReadBatches, ReadRequest};
 
 use super::LogModel;
@@ -9,14 +10,15 @@ use super::compaction::Sight;
 use crate::batches::opened;
 
 impl LogModel {
-    /// Checks an answer that was given now; `asked_end` was the high watermark when it was asked for.
+    /// Checks an answer that was given now; `asked_end` was the end for it when it was asked for. Gives how many
+    /// batches it tells to leave out.
     pub fn check_read(
         &mut self,
         request: &ReadRequest,
         asked_end: i64,
         answer: &ReadBatches,
         (ends, now_ms): (Ends<CommitSequence>, i64),
-    ) {
+    ) -> u64 {
         let bytes = answer.slices.concat();
         assert_eq!(bytes.len(), answer.bytes, "the length of a read is wrong");
         let sight = Sight { end: self.shown.1, durable: ends.durable, now_ms };
@@ -49,7 +51,8 @@ impl LogModel {
         // The log start may have moved since it was last shown.
         let start = self.shown.0.max(answer.view.start.0);
         let Some(first) = batches.first().map(|first| &first.seen) else {
-            return self.check_nothing(request, (start, asked_end), &sight);
+            self.check_nothing(request, (start, asked_end), &sight);
+            return 0;
         };
         let fits = bytes.len() <= request.bytes_max || (batches.len() == 1 && request.first_whole);
         assert!(fits, "{} bytes instead of {}", bytes.len(), request.bytes_max);
@@ -66,6 +69,10 @@ impl LogModel {
                     .find(|(_, sent)| self.youngest_ms(sent, &sight).is_some_and(|youngest_ms| youngest_ms >= time));
                 assert!(missed.is_none(), "{missed:?} is the first at {time}, not {first:?}");
             }
+        }
+        match request.isolation {
+            Isolation::Committed => self.check_decided(request.log, &batches, &answer.aborted, &answer.view),
+            Isolation::Uncommitted => 0,
         }
     }
 

@@ -329,10 +329,10 @@ fn lost_and_damaged_meta() {
 #[test]
 fn newer_and_foreign_directories() {
     let newer = with_io(&disk_of(short_journal()), |io| {
-        io.replace_file(&root().join("meta"), b"format_version = 3\nanything").expect("replaced");
+        io.replace_file(&root().join("meta"), b"format_version = 4\nanything").expect("replaced");
     });
     let refusal = start_on(&newer).expect_err("a newer format");
-    assert!(matches!(refusal, OpenError::NewerFormat { found: 3, known: 2, .. }), "{refusal}");
+    assert!(matches!(refusal, OpenError::NewerFormat { found: 4, known: 3, .. }), "{refusal}");
     let foreign = with_io(&SimDisk::default(), |io| {
         io.create_directory(root()).expect("made");
         io.replace_file(&root().join("thesis.txt"), b"dear to somebody").expect("made");
