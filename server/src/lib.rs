@@ -25,6 +25,7 @@ pub mod frame_budget;
 pub mod frame_reader;
 pub mod group;
 pub mod group_edge;
+pub mod internal_topics;
 pub mod limits;
 pub mod listener;
 pub mod memory_plan;

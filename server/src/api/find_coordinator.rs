@@ -3,6 +3,7 @@
 use protocol::error_code::ErrorCode;
 use protocol::messages::find_coordinator::{Coordinator, FindCoordinatorRequest, FindCoordinatorResponse};
 
+use crate::internal_topics;
 use crate::request::{Answer, Call};
 
 const GROUP: i8 = 0;
@@ -14,7 +15,7 @@ pub async fn handle(call: &Call, request: FindCoordinatorRequest<'_>) -> Answer 
     let several = call.version >= FIRST_VERSION_WITH_SEVERAL;
     let keys = if several { request.coordinator_keys } else { vec![request.key] };
     let error = match request.key_type {
-        GROUP => call.broker.groups.ensure_offsets_topic(&call.broker).await.err().unwrap_or(ErrorCode::None),
+        GROUP => internal_topics::ensure_offsets(&call.broker).await.err().unwrap_or(ErrorCode::None),
         // Other codes make clients retry for ever.
         TRANSACTION => ErrorCode::TransactionalIdAuthorizationFailed,
         _ => ErrorCode::InvalidRequest,
