@@ -40,5 +40,6 @@ pub mod state_log;
 pub mod tables;
 pub mod topic_config;
 pub mod transaction;
+pub mod transaction_edge;
 
 pub use serve::serve;

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::record::partitions_bytes;
+use super::refusal::refuse;
 use super::{
     AddRequest, EndRequest, InitRequest, Partitions, ProducerIdentity, ReplyToken, Response, Status, Transaction,
     TransactionConfig, TransactionError, TransactionRecord, VerifyRequest,
@@ -208,9 +209,10 @@ impl Coordinator {
             }
             Status::Ongoing => {
                 let known = &entry.current.partitions;
-                Ok(request.partitions.iter().all(|(topic, partitions)| {
-                    known.get(topic).is_some_and(|known| known.is_superset(partitions))
-                }))
+                Ok(request
+                    .partitions
+                    .iter()
+                    .all(|(topic, partitions)| known.get(topic).is_some_and(|known| known.is_superset(partitions))))
             }
             Status::Empty | Status::CompleteCommit | Status::CompleteAbort => Ok(false),
         }
@@ -343,10 +345,8 @@ impl Coordinator {
     /// Forgets ids that had no transaction for long.
     fn expire(&mut self, now_ms: i64) {
         let is_expired = |entry: &Entry| {
-            let is_idle = matches!(
-                entry.current.status,
-                Status::Empty | Status::CompleteCommit | Status::CompleteAbort
-            );
+            let is_idle =
+                matches!(entry.current.status, Status::Empty | Status::CompleteCommit | Status::CompleteAbort);
             let idle_ms = now_ms.saturating_sub(entry.current.updated_ms);
             is_idle && entry.pending.is_none() && idle_ms >= self.config.expiration_ms
         };
@@ -388,19 +388,3 @@ impl Entry {
 
 /// Until an abort that could not be written is tried again.
 const RETRY_MS: i64 = 10_000;
-
-/// The answer of a coordinator that does not serve; events that are no requests have none.
-fn refuse(event: &Event, error: TransactionError) -> Option<Effect> {
-    let (token, response) = match event {
-        Event::Init(token, _) => (token, Response::Init(Err(error))),
-        Event::Add(token, _) | Event::End(token, _) | Event::Verify(token, ..) => (token, Response::Done(Err(error))),
-        Event::Describe(token, _) => (token, Response::Described(Err(error))),
-        Event::List(token) => (token, Response::Listed(Err(error))),
-        Event::Appended(_)
-        | Event::AppendFailed(_)
-        | Event::MarkersWritten(_)
-        | Event::MarkersDelayed(_)
-        | Event::Tick => return None,
-    };
-    Some(Effect::Reply(*token, response))
-}

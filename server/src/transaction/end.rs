@@ -44,12 +44,19 @@ impl Coordinator {
         self.change(transactional_id, next, None, then, now_ms);
     }
 
-    /// Whether a producer may write to a partition in its transaction.
+    /// Whether a producer may write to a partition in its transaction. More partitions may be on their way to it.
     pub(super) fn verify(&self, request: &VerifyRequest) -> Result<(), TransactionError> {
-        let entry = self.owned_entry(&request.transactional_id, request.producer)?;
+        let entry = self.entries.get(&request.transactional_id);
+        let entry = entry.filter(|entry| entry.current.producer.id == request.producer.id);
+        let entry = entry.ok_or(TransactionError::InvalidProducerIdMapping)?;
+        if entry.current.producer.epoch != request.producer.epoch {
+            return Err(TransactionError::ProducerFenced);
+        }
+        let stays_open = entry.pending.as_ref().is_none_or(|pending| pending.next.status == Status::Ongoing);
         let partitions = entry.current.partitions.get(&request.topic);
         let is_part = partitions.is_some_and(|partitions| partitions.contains(&request.partition));
-        if entry.current.status == Status::Ongoing && is_part { Ok(()) } else { Err(TransactionError::InvalidTxnState) }
+        let is_open = entry.current.status == Status::Ongoing && stays_open;
+        if is_open && is_part { Ok(()) } else { Err(TransactionError::InvalidTxnState) }
     }
 
     pub(super) fn write_markers(&mut self, transactional_id: &str) {
@@ -83,7 +90,11 @@ impl Coordinator {
         entry.current.updated_ms = now_ms;
         let waits_for_end = entry.waits_for_end.take();
         let value = Some(entry.current.clone());
-        self.append(&TransactionRecord { transactional_id: transactional_id.to_owned(), value }, Then::Complete, now_ms);
+        self.append(
+            &TransactionRecord { transactional_id: transactional_id.to_owned(), value },
+            Then::Complete,
+            now_ms,
+        );
         if let Some(token) = waits_for_end {
             self.reply(token, Response::Done(Ok(())));
         }

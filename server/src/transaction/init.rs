@@ -1,9 +1,7 @@
 //! `InitProducerId`: a producer takes over a transactional id. Its epoch goes up, so that whoever had the id before is fenced.
 
 use super::coordinator::{Coordinator, Entry, Then};
-use super::{
-    InitRequest, Partitions, ProducerIdentity, ReplyToken, Response, Status, Transaction, TransactionError,
-};
+use super::{InitRequest, Partitions, ProducerIdentity, ReplyToken, Response, Status, Transaction, TransactionError};
 use crate::limits::{TRANSACTIONAL_ID_BYTES_MAX, TRANSACTIONAL_IDS_PER_COORDINATOR_MAX};
 
 /// From this epoch on a producer gets a new id: the last one is kept for fencing.
@@ -23,9 +21,9 @@ impl Coordinator {
         if let Err(error) = self.check_init(request) {
             return self.reply(token, Response::Init(Err(error)));
         }
-        self.entries.entry(id.clone()).or_insert_with(|| {
-            Entry::new(Transaction::new(request.fresh_producer_id, request.timeout_ms, now_ms))
-        });
+        self.entries
+            .entry(id.clone())
+            .or_insert_with(|| Entry::new(Transaction::new(request.fresh_producer_id, request.timeout_ms, now_ms)));
         match step(&self.entries[id], request) {
             Ok(Step::Become(producer, previous)) => {
                 let next = Transaction {

@@ -12,6 +12,7 @@ mod init;
 mod load;
 mod query;
 mod record;
+mod refusal;
 mod request;
 mod status;
 

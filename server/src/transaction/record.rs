@@ -90,10 +90,10 @@ pub(super) fn partitions_bytes(partitions: &Partitions) -> usize {
 }
 
 fn encode_value(transaction: &Transaction) -> Bytes {
-    let partitions = transaction.partitions.iter().map(|(topic, indexes)| TransactionLogPartitions {
-        topic,
-        partition_ids: indexes.iter().copied().collect(),
-    });
+    let partitions = transaction
+        .partitions
+        .iter()
+        .map(|(topic, indexes)| TransactionLogPartitions { topic, partition_ids: indexes.iter().copied().collect() });
     // As Kafka does, which reads the partitions of an id without a transaction as null.
     let partitions = (transaction.status != Status::Empty).then(|| partitions.collect());
     let value = TransactionLogValue {
