@@ -1,8 +1,6 @@
-"""Producing and reading back: codecs, headers, nulls, idempotence, order, size, transactions refused."""
+"""Producing and reading back: codecs, headers, nulls, idempotence, order, size."""
 
-import time
-
-from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, KafkaError, TopicPartition
 
 from confluent.session import WAIT_SECONDS, admin, consumer, create, numbered, producer, read, read_topic, send
 from harness.scenarios import scenario
@@ -86,17 +84,3 @@ def a_message_near_the_limit_is_stored_and_a_larger_one_refused(context):
     client.produce(context.topic, bytes(2_000_000), on_delivery=lambda error, _message: outcome.append(error))
     client.flush(WAIT_SECONDS)
     assert [error.code() for error in outcome] == [KafkaError.MSG_SIZE_TOO_LARGE], outcome
-
-
-@scenario(only="posthaste")
-def a_transactional_id_is_refused_at_once(context):
-    client = producer(context, transactional_id=context.name)
-    started = time.monotonic()
-    try:
-        client.init_transactions(WAIT_SECONDS)
-    except KafkaException as error:
-        refusal = error.args[0]
-        assert refusal.code() == KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, refusal
-        assert refusal.fatal() and time.monotonic() - started < 10, refusal
-        return
-    raise AssertionError("transactions do not exist yet, but the producer believes in them")

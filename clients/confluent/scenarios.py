@@ -5,3 +5,4 @@ import confluent.groups  # noqa: F401
 import confluent.offsets  # noqa: F401
 import confluent.topics  # noqa: F401
 import confluent.configs  # noqa: F401
+import confluent.transactions  # noqa: F401

@@ -52,3 +52,14 @@ def a_consumer_goes_on_at_its_committed_offset_after_a_broker(context, signal):
         context.broker.kill()
     context.broker.start()
     run_in_jvm(context, "restart-2:expect_the_rest")
+
+
+@scenario(restarts=True, each=["sigterm", "sigkill"])
+def a_producer_takes_over_its_open_transaction_after_a_broker(context, signal):
+    run_in_jvm(context, "restart-3:leave_a_transaction_open")
+    if signal == "sigterm":
+        context.broker.stop()
+    else:
+        context.broker.kill()
+    context.broker.start()
+    run_in_jvm(context, "restart-4:take_over_and_commit")

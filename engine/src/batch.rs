@@ -131,7 +131,7 @@ pub fn crc_is_valid(batch: &[u8], header: &BatchHeader) -> bool {
     crc32c::crc32c(&batch[CRC_FROM..]) == header.crc()
 }
 
-/// Checks a producer's batch: one whole batch, right CRC, sane counts. Producer state and log settings are checked elsewhere.
+/// Checks a producer's batch: one whole batch, right CRC, sane counts. Sequences, producer state and log settings are checked elsewhere.
 pub fn check_produced(batch: &[u8], bytes_max: usize) -> Result<BatchHeader, AppendError> {
     if batch.len() > bytes_max {
         return Err(AppendError::TooLarge { bytes: batch.len(), limit: bytes_max });
@@ -161,8 +161,8 @@ pub fn check_produced(batch: &[u8], bytes_max: usize) -> Result<BatchHeader, App
     if header.is_transactional() && header.producer_id() < 0 {
         return Err(AppendError::Invalid("transactional batch without a producer id"));
     }
-    if header.producer_id() >= 0 && (header.base_sequence() < 0 || header.producer_epoch() < 0) {
-        return Err(AppendError::Invalid("producer id without a sequence or epoch"));
+    if header.producer_id() >= 0 && header.producer_epoch() < 0 {
+        return Err(AppendError::Invalid("producer id without an epoch"));
     }
     if header.has_log_append_time() {
         return Err(AppendError::InvalidTimestamp("timestamp type was set by the producer"));

@@ -15,8 +15,8 @@ use crate::evidence::Evidence;
 use crate::host;
 use crate::options::TargetOptions;
 use crate::result::{
-    Durability, Fsync, HostEnvironment, HostRole, Kind, LoadgenBuild, Resources, RunResult,
-    SCHEMA_VERSION, Summary, Target, WriteCache, utc_timestamp,
+    Durability, Fsync, HostEnvironment, HostRole, Kind, LoadgenBuild, Resources, RunResult, SCHEMA_VERSION, Summary,
+    Target, WriteCache, utc_timestamp,
 };
 use window::Window;
 
@@ -110,4 +110,3 @@ fn role(evidence: &Evidence, args: &TargetOptions) -> HostRole {
         HostRole::Loadgen
     }
 }
-

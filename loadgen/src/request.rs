@@ -201,10 +201,8 @@ impl Request {
         self.bytes.extend_from_slice(&partition.to_be_bytes());
         self.bytes.extend_from_slice(&[0; 4]);
         let fields = producer_fields(producer, first_sequence);
-        let mut builder = BatchBuilder::new(std::mem::take(&mut self.bytes), timestamp_ms, fields);
-        if self.is_transactional {
-            builder.mark_transactional();
-        }
+        let builder = BatchBuilder::new(std::mem::take(&mut self.bytes), timestamp_ms, fields);
+        let builder = if self.is_transactional { builder.transactional() } else { builder };
         let body = Body::Built(builder);
         let first_run = self.intended.len();
         self.open =

@@ -17,6 +17,7 @@ use crate::memory_plan::ShardPlan;
 use crate::metrics::{MemoryUse, Metrics};
 use crate::producer_ids::ProducerIds;
 use crate::tables::TableWatch;
+use crate::transaction_edge::TransactionEdge;
 
 thread_local! {
     /// The engine runs work on another shard as a closure that must be `Send`; this is how it finds the state that is not.
@@ -43,6 +44,8 @@ pub struct Broker {
     pub metrics: Metrics,
     /// The groups whose offsets partitions live on this shard.
     pub groups: GroupEdge,
+    /// The transactional ids whose partitions live on this shard.
+    pub transactions: TransactionEdge,
     /// The settings overlaid by the dynamic configuration of the catalog.
     effective_settings: RefCell<Arc<Settings>>,
     catalog: RefCell<Arc<Catalog>>,
@@ -60,6 +63,7 @@ impl Broker {
     ) -> Rc<Broker> {
         let broker = Rc::new(Broker {
             groups: GroupEdge::new(core.clone(), &settings),
+            transactions: TransactionEdge::new(core.clone(), &settings),
             effective_settings: RefCell::new(Arc::clone(&settings)),
             core,
             settings,
@@ -112,6 +116,7 @@ impl Broker {
         self.effective_settings.replace(self.settings.overlaid(catalog.broker_configs()));
         let old = self.catalog.replace(Arc::clone(catalog));
         self.groups.topics_changed(&old, catalog);
+        self.transactions.topics_changed(catalog);
     }
 
     /// Makes this shard the one that writes the catalog.

@@ -21,6 +21,8 @@ use crate::topic_config::TopicConfigs;
 
 /// Name of the topic that holds groups and committed offsets.
 pub const OFFSETS_TOPIC: &str = "__consumer_offsets";
+/// Name of the topic that holds transactional ids.
+pub const TRANSACTIONS_TOPIC: &str = "__transaction_state";
 
 /// Where a partition lives, as stored.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]

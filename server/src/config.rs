@@ -88,6 +88,10 @@ pub struct Settings {
     pub group_max_size: usize,
     /// `offset.metadata.max.bytes`.
     pub offset_metadata_max_bytes: usize,
+    /// `transaction.max.timeout.ms`.
+    pub transaction_max_timeout_ms: i32,
+    /// `transactional.id.expiration.ms`.
+    pub transactional_id_expiration_ms: i64,
     /// `posthaste.shards`: of a new data directory.
     pub shards: Shards,
     /// `posthaste.segment.bytes`: of a new data directory.
@@ -148,6 +152,8 @@ impl Default for Settings {
             group_max_session_timeout_ms: 1_800_000,
             group_max_size: i32::MAX as usize,
             offset_metadata_max_bytes: 4096,
+            transaction_max_timeout_ms: 900_000,
+            transactional_id_expiration_ms: 604_800_000,
             shards: Shards(None),
             segment_bytes: engine::limits::SEGMENT_BYTES_DEFAULT,
             tail_bytes: engine::limits::TAIL_BYTES_DEFAULT,

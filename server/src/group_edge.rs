@@ -8,20 +8,22 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use engine::error::AppendError;
 use engine::offset::ShardId;
-use engine::shard::core::{Core, LogRef};
-use protocol::error_code::ErrorCode;
+use engine::shard::core::{Core, LogRef, MarkerKind, TransactionMarker};
 use tokio::sync::{Notify, oneshot};
 
-use crate::api::error_map;
 use crate::broker::{self, Broker};
-use crate::catalog::{Catalog, CatalogError, NewTopic, OFFSETS_TOPIC};
+use crate::catalog::{Catalog, OFFSETS_TOPIC};
 use crate::clock::SteadyClock;
 use crate::config::{ListenerMode, Settings};
-use crate::group::{Coordinator, Effect, Event, GroupConfig, GroupError, ReplyToken, Response, partition_for};
-use crate::limits::{GROUP_MEMBERS_MAX, OFFSETS_BATCH_BYTES_MAX, OFFSETS_TOPIC_PARTITIONS};
+use crate::group::{
+    ContinuationId, Coordinator, Effect, EndedTransaction, Event, GroupConfig, GroupError, ReplyToken, Response,
+    partition_for,
+};
+use crate::internal_topics;
+use crate::limits::GROUP_MEMBERS_MAX;
 use crate::state_log::{ReplayError, StateLog};
-use crate::topic_config::TopicConfigs;
 
 /// The coordinators of one shard.
 pub struct GroupEdge {
@@ -80,25 +82,6 @@ impl GroupEdge {
         }
     }
 
-    /// Makes `__consumer_offsets` at its first use.
-    pub async fn ensure_offsets_topic(&self, broker: &Broker) -> Result<(), ErrorCode> {
-        if broker.catalog().topic(OFFSETS_TOPIC).is_some() {
-            return Ok(());
-        }
-        let created = broker.with_owner(|owner| async move { owner.create_topic(offsets_topic(), false).await }).await;
-        match created.unwrap_or(Err(CatalogError::Stopping)) {
-            Ok(_) | Err(CatalogError::TopicExists(_)) => Ok(()),
-            Err(error) => {
-                tracing::error!(%error, "cannot create the offsets topic");
-                // Retriable, whatever the reason: the group may be fine in a moment.
-                Err(match error_map::catalog(&error) {
-                    ErrorCode::KafkaStorageError | ErrorCode::NotController => ErrorCode::CoordinatorNotAvailable,
-                    code => code,
-                })
-            }
-        }
-    }
-
     /// Asks the coordinator of a group, on the shard where it lives.
     pub async fn ask(
         &self,
@@ -106,7 +89,7 @@ impl GroupEdge {
         group_id: &str,
         event: impl FnOnce(ReplyToken) -> Event + Send + 'static,
     ) -> Result<Response, GroupError> {
-        self.ensure_offsets_topic(broker).await.map_err(|_| GroupError::CoordinatorNotAvailable)?;
+        internal_topics::ensure_offsets(broker).await.map_err(|_| GroupError::CoordinatorNotAvailable)?;
         let (partition, log) = place_of(broker, group_id).ok_or(GroupError::CoordinatorNotAvailable)?;
         if !broker.leads(log) {
             return Err(GroupError::NotCoordinator);
@@ -125,9 +108,24 @@ impl GroupEdge {
         }
     }
 
+    /// Tells the coordinator of an offsets partition of this shard how a transaction ended; done when its marker is durable.
+    pub async fn end_transaction(&self, partition: i32, ended: EndedTransaction) -> Result<(), GroupError> {
+        let keeper = self.keepers.borrow().get(&partition).cloned();
+        let keeper = keeper.ok_or(GroupError::CoordinatorLoadInProgress)?;
+        match keeper.ask(|token| Event::TransactionEnded(token, ended)).await? {
+            Response::Ended(outcome) => outcome,
+            _ => Err(GroupError::CoordinatorNotAvailable),
+        }
+    }
+
     /// The log that holds a group; none before the offsets topic is made.
     pub fn log_of(&self, broker: &Broker, group_id: &str) -> Option<LogRef> {
         place_of(broker, group_id).map(|(_, log)| log)
+    }
+
+    /// The partition of the offsets topic that holds a group; none before the topic is made.
+    pub fn partition_of(&self, broker: &Broker, group_id: &str) -> Option<i32> {
+        place_of(broker, group_id).map(|(partition, _)| partition)
     }
 
     /// Asks every coordinator of this node, for `ListGroups`: whoever wants all groups asks every node.
@@ -218,21 +216,32 @@ impl Keeper {
                 Effect::Append { batch, then } => {
                     // Queued here, in order; only the waiting is a task.
                     let append = self.log.append(vec![Bytes::from(batch)]);
-                    let keeper = Rc::clone(self);
-                    self.core.spawn(async move {
-                        let event = match append.await {
-                            Ok(_) => Event::Appended(then),
-                            Err(error) => {
-                                tracing::error!(partition = keeper.partition, %error, "cannot append to the offsets partition");
-                                Event::AppendFailed(then)
-                            }
-                        };
-                        keeper.handle(event);
-                    });
+                    self.hand_back(then, async move { append.await.map(drop) });
                 }
+                Effect::AppendMarker { ended, then } => self.hand_back(then, self.log.append_marker(marker(&ended))),
             }
         }
         self.changed.notify_one();
+    }
+
+    /// Tells the coordinator how an append ended.
+    fn hand_back(
+        self: &Rc<Self>,
+        then: ContinuationId,
+        append: impl Future<Output = Result<(), AppendError>> + 'static,
+    ) {
+        let keeper = Rc::clone(self);
+        self.core.spawn(async move {
+            let event = match append.await {
+                Ok(()) => Event::Appended(then),
+                Err(AppendError::InvalidProducerEpoch { .. }) => Event::AppendFenced(then),
+                Err(error) => {
+                    tracing::error!(partition = keeper.partition, %error, "cannot append to the offsets partition");
+                    Event::AppendFailed(then)
+                }
+            };
+            keeper.handle(event);
+        });
     }
 
     async fn run(self: Rc<Self>, snapshot_check_interval: Duration) {
@@ -290,17 +299,12 @@ impl Keeper {
     }
 }
 
-fn offsets_topic() -> NewTopic {
-    let batch_bytes_max = (OFFSETS_BATCH_BYTES_MAX * 2).to_string();
-    let configs = [("cleanup.policy", "compact"), ("max.message.bytes", &batch_bytes_max), ("retention.bytes", "-1")];
-    NewTopic {
-        name: OFFSETS_TOPIC.to_owned(),
-        partitions: OFFSETS_TOPIC_PARTITIONS,
-        configs: configs
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect::<TopicConfigs>(),
-        internal: true,
+fn marker(ended: &EndedTransaction) -> TransactionMarker {
+    TransactionMarker {
+        producer_id: ended.producer.id,
+        producer_epoch: ended.producer.epoch,
+        coordinator_epoch: ended.coordinator_epoch,
+        kind: if ended.commits { MarkerKind::Commit } else { MarkerKind::Abort },
     }
 }
 

@@ -25,6 +25,7 @@ pub mod frame_budget;
 pub mod frame_reader;
 pub mod group;
 pub mod group_edge;
+pub mod internal_topics;
 pub mod limits;
 pub mod listener;
 pub mod memory_plan;
@@ -38,5 +39,7 @@ pub mod start_report;
 pub mod state_log;
 pub mod tables;
 pub mod topic_config;
+pub mod transaction;
+pub mod transaction_edge;
 
 pub use serve::serve;

@@ -169,3 +169,29 @@ pub const OFFSETS_BODY_BYTES_MAX: usize = 8 << 20;
 
 const _: () = assert!(GROUP_METADATA_BYTES_MAX < OFFSETS_BATCH_BYTES_MAX);
 const _: () = assert!(OFFSETS_SNAPSHOT_BATCH_BYTES + GROUP_METADATA_BYTES_MAX < 2 * OFFSETS_BATCH_BYTES_MAX);
+
+// transactions
+
+/// Partitions of `__transaction_state`, as in Kafka; fixed for ever, because an id's coordinator follows from it.
+pub const TRANSACTIONS_TOPIC_PARTITIONS: i32 = 50;
+/// Longest transactional id: names of applications, tasks and partitions are some hundred bytes, and each is kept for a week.
+pub const TRANSACTIONAL_ID_BYTES_MAX: usize = 1_024;
+/// Transactional ids of one `__transaction_state` partition: at 50 partitions half a million, each some 300 bytes without a transaction.
+pub const TRANSACTIONAL_IDS_PER_COORDINATOR_MAX: usize = 10_000;
+/// Largest batch that a coordinator of transactions writes: `max.message.bytes` of `__transaction_state`.
+pub const TRANSACTIONS_BATCH_BYTES_MAX: usize = 1 << 20;
+/// Names and numbers of the partitions of one transaction, as its record holds them: with short names more than 100,000 partitions.
+pub const TRANSACTION_PARTITION_BYTES_MAX: usize = (512 << 10) - 4_096;
+/// A snapshot closes a batch beyond this; one more record of the largest size fits.
+pub const TRANSACTION_SNAPSHOT_BATCH_BYTES: usize = 256 << 10;
+/// How often ids are looked at that may be forgotten, as in Kafka, or every `transactional.id.expiration.ms` where that is less.
+pub const TRANSACTIONAL_IDS_EXPIRY_CHECK_MS: i64 = 60 * 60 * 1_000;
+/// Between two tries to write a marker that a partition could not take; doubled each time up to the next.
+pub const MARKER_RETRY_MIN: Duration = Duration::from_millis(50);
+/// ... the longest pause: a partition that cannot be written for long (a full disk) has its marker soon after it can.
+pub const MARKER_RETRY_MAX: Duration = Duration::from_secs(5);
+
+const _: () = assert!(
+    TRANSACTION_SNAPSHOT_BATCH_BYTES + TRANSACTION_PARTITION_BYTES_MAX + TRANSACTIONAL_ID_BYTES_MAX
+        < TRANSACTIONS_BATCH_BYTES_MAX
+);

@@ -6,7 +6,7 @@ use std::cell::Cell;
 use bytes::Bytes;
 use engine::error::{AppendError, ReadError};
 use engine::offset::{JournalPosition, Offset};
-use engine::shard::core::{Acks, Core, Isolation, LogRef, Source};
+use engine::shard::core::{Acks, Core, Isolation, LogRef, Source, TransactionMarker};
 use protocol::record_batch::{BatchBuilder, BatchError, HEADER_BYTES, ProducerFields, batches, records};
 use thiserror::Error;
 
@@ -87,6 +87,12 @@ impl StateLog {
             }
             Ok(first)
         }
+    }
+
+    /// Appends the marker that ends a transaction, in order with the batches; durable when the future ends.
+    pub fn append_marker(&self, marker: TransactionMarker) -> impl Future<Output = Result<(), AppendError>> + 'static {
+        let append = self.core.append_marker(self.source, self.log, marker, Acks::Durable);
+        async move { append.await.map(drop) }
     }
 
     /// Hands everything from the log start to the end to `take`, in order, some whole batches at a time.
@@ -176,6 +182,9 @@ fn replay_batches(
 ) -> Result<(), ReplayError> {
     for batch in batches(bytes) {
         let (header, batch) = batch?;
+        if header.is_control() {
+            continue;
+        }
         for record in records(&header, &batch[HEADER_BYTES..]) {
             let record = record?;
             let offset = header.offset(record.offset_delta);
@@ -207,6 +216,24 @@ mod tests {
         })
         .unwrap();
         assert_eq!(seen, written);
+    }
+
+    #[test]
+    fn markers_of_transactions_are_no_records() {
+        let marker = TransactionMarker {
+            producer_id: 1,
+            producer_epoch: 0,
+            coordinator_epoch: 0,
+            kind: engine::shard::core::MarkerKind::Commit,
+        };
+        let built = [build_batches(&[record(1, 1)], 5)[0].to_vec(), marker.batch(5).to_vec()].concat();
+        let mut seen = 0;
+        replay_batches(&built, &mut |_, _| {
+            seen += 1;
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(seen, 1);
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! The tables of a shard under their budget: the engine's logs and producers, the groups, the catalog. They are counted every while, a part at a
-//! time; as long as they are full, what would make them grow is refused with an error that a client tries again: topics, partitions, members and
-//! groups. A producer that nobody knew takes the place of the most silent one.
+//! The tables of a shard under their budget: the engine's logs and producers, the groups, the transactional ids, the catalog. They are counted every while, a part at a
+//! time; as long as they are full, what would make them grow is refused with an error that a client tries again: topics, partitions, members,
+//! groups and transactional ids. A producer that nobody knew takes the place of the most silent one.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -22,6 +22,8 @@ pub struct Tables {
     pub engine: TableBytes,
     /// Groups, their members and offsets.
     pub group_bytes: usize,
+    /// Transactional ids and their partitions.
+    pub transaction_bytes: usize,
     /// This shard's part of the catalog, which all shards share.
     pub catalog_bytes: usize,
 }
@@ -29,7 +31,7 @@ pub struct Tables {
 impl Tables {
     /// All of them.
     pub fn total_bytes(&self) -> usize {
-        self.engine.total() + self.group_bytes + self.catalog_bytes
+        self.engine.total() + self.group_bytes + self.transaction_bytes + self.catalog_bytes
     }
 }
 
@@ -60,10 +62,15 @@ pub async fn watch(broker: Rc<Broker>, full_shards: Arc<AtomicUsize>) {
             next_step.tick().await;
             counted.group_bytes += broker.groups.memory_bytes(partition);
         }
+        for partition in broker.transactions.partitions() {
+            next_step.tick().await;
+            counted.transaction_bytes += broker.transactions.memory_bytes(partition);
+        }
         counted.catalog_bytes = broker.catalog().memory_bytes() / broker.core.shard_count() as usize;
         broker.tables.counted.set(counted);
         let is_full = counted.total_bytes() > broker.memory.table_bytes;
         broker.groups.refuse_growth(is_full);
+        broker.transactions.refuse_growth(is_full);
         if broker.tables.is_full.replace(is_full) != is_full {
             broker.core.tables_are_full(is_full);
             if is_full {

@@ -4,8 +4,10 @@ mod broker;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use broker::requests::{commit, committed, delete_topic};
+use broker::transactions::{Producer, fetch_committed, status};
 use broker::{Broker, Client, batch, directory, values};
 use protocol::error_code::ErrorCode;
 use tempfile::TempDir;
@@ -147,5 +149,37 @@ fn a_full_disk_refuses_producers_alone_and_recovers_by_itself() {
     for partition in 0..2 {
         assert_eq!(read_all(&mut client, "kept", partition).len(), 2);
         assert!(client.produce("made-on-a-full-disk", 0, &batch(&["x"])).0 == 0);
+    }
+}
+
+#[test]
+fn a_commit_that_is_decided_on_a_full_disk_is_carried_through_when_there_is_room_also_by_the_next_start() {
+    let Some(disk) = SmallDisk::new(64 * MIB) else { return };
+    let mut broker = Broker::start_on(|data| disk.hold(data), SETTINGS);
+    let mut client = broker.connect();
+    for topic in ["t", "kept"] {
+        assert_eq!(client.create_topic(topic, 2, &[("retention.ms", "-1")]), 0);
+    }
+    let mut producer = Producer::start(&broker, "orders");
+    for partition in 0..2 {
+        producer.write("kept", partition, &["decided"]);
+        fill(&mut client, "t", partition);
+    }
+    assert_eq!(producer.end(true), 0, "the decision fits the reserve, and stands");
+    broker.wait_for_log(&["WARN", "markers must wait"]);
+    for _ in 0..2 {
+        assert_eq!(status(&mut client, "orders").as_deref(), Ok("PrepareCommit"));
+        assert_eq!(fetch_committed(&mut client, "kept", 0, 0, 0).last_stable_offset, 0);
+        broker.kill_and_restart();
+        client = broker.connect();
+    }
+    assert_eq!(delete_topic(&mut client, "t"), 0);
+    let give_up = Instant::now() + Duration::from_secs(60);
+    while status(&mut client, "orders").as_deref() != Ok("CompleteCommit") {
+        assert!(Instant::now() < give_up, "the markers are never written");
+    }
+    for partition in 0..2 {
+        let seen = fetch_committed(&mut client, "kept", partition, 0, 0);
+        assert_eq!((seen.last_stable_offset, seen.values), (2, vec![(0, "decided".to_owned())]));
     }
 }

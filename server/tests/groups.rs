@@ -192,13 +192,6 @@ fn a_member_that_waits_for_others_does_not_hold_up_a_stop() {
     assert_eq!(broker.terminate().code(), Some(0));
 }
 
-#[test]
-fn a_transaction_coordinator_is_refused_for_good() {
-    let broker = Broker::start(&[]);
-    let refused = find_coordinator(&mut broker.connect(), 1);
-    assert_eq!(refused, ErrorCode::TransactionalIdAuthorizationFailed.code());
-}
-
 fn find_coordinator(client: &mut Client, key_type: i8) -> i16 {
     let frame =
         client.call(4, &FindCoordinatorRequest { key_type, coordinator_keys: vec![GROUP], ..Default::default() });

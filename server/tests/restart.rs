@@ -8,7 +8,6 @@ use protocol::api_key::ApiKey;
 use protocol::error_code::ErrorCode;
 use protocol::frame::decode_response;
 use protocol::messages::describe_configs::{DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResponse};
-use protocol::messages::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
 
 #[test]
 fn records_topics_and_configs_survive_kill_and_stop() {
@@ -124,16 +123,6 @@ fn committed_offsets_and_their_metadata_survive_kill_and_stop() {
         }
     }
     assert_eq!(commit(&mut broker.connect(), "group-0", 7, 1, ""), ErrorCode::UnknownTopicOrPartition.code());
-}
-
-#[test]
-fn a_transactional_id_is_refused_for_good() {
-    let broker = Broker::start(&[]);
-    let mut client = broker.connect();
-    let frame = client.call(4, &InitProducerIdRequest { transactional_id: Some("tx"), ..Default::default() });
-    let (_, response): (_, InitProducerIdResponse) =
-        decode_response(&frame, ApiKey::InitProducerId, 4).expect("an answer");
-    assert_eq!(response.error_code, ErrorCode::TransactionalIdAuthorizationFailed.code());
 }
 
 fn topic_config(client: &mut Client, topic: &str, key: &str) -> String {

@@ -151,7 +151,8 @@ impl World {
         let token = self.groups.token();
         self.groups.asked.insert(token, vec![((group, 0), 0)]);
         let asked = TopicPartitions { topic: TOPIC.into(), partitions: (0..PARTITIONS as i32).collect() };
-        let request = OffsetFetchRequest { group_id: group.to_string(), topics: Some(vec![asked]) };
+        let request =
+            OffsetFetchRequest { group_id: group.to_string(), topics: Some(vec![asked]), requires_stable: false };
         self.group_event(Event::OffsetFetch(token, request));
     }
 
@@ -171,6 +172,7 @@ impl World {
         for effect in self.groups.coordinator.handle(event, now_ms) {
             match effect {
                 Effect::Append { batch, then } => self.groups.appends.push(batch.into(), For::Group(then)),
+                Effect::AppendMarker { .. } => unreachable!("no transaction has ended"),
                 Effect::Reply(token, response) => self.answered(token, response),
             }
         }

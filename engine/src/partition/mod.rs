@@ -120,6 +120,10 @@ impl Partition {
     /// Checks a produced batch but for its sequence; gives the header as it will be stored, offsets not yet placed.
     pub fn check(&self, batch: &[u8], bytes_max: usize, now_ms: i64) -> Result<BatchHeader, AppendError> {
         let mut header = check_produced(batch, self.config.message_bytes_max.min(bytes_max))?;
+        // In a log of its own the broker writes for producers, whose sequences it does not know.
+        if header.producer_id() >= 0 && header.base_sequence() < 0 && !self.config.uses_reserve {
+            return Err(AppendError::Invalid("producer id without a sequence"));
+        }
         if self.config.log_append_time {
             header.stamp(now_ms, &batch[BATCH_HEADER_BYTES..]);
         } else {

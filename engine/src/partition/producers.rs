@@ -67,6 +67,18 @@ impl Producer {
             self.batches.clear();
         }
     }
+
+    /// True if the batch began a transaction.
+    fn note_transaction(&mut self, header: &BatchHeader, base_offset: Offset) -> bool {
+        if !header.is_transactional() {
+            return false;
+        }
+        let last_offset = base_offset.plus(i64::from(header.last_offset_delta()));
+        let begins = self.transaction.is_none();
+        self.transaction.get_or_insert(OpenTransaction { first_offset: base_offset, last_offset }).last_offset =
+            last_offset;
+        begins
+    }
 }
 
 /// What a batch is to the table.
@@ -159,6 +171,9 @@ impl ProducerTable {
         if epoch < producer.epoch {
             return Err(AppendError::InvalidProducerEpoch { current: producer.epoch, got: epoch });
         }
+        if first < 0 {
+            return next_of(producer, header);
+        }
         if epoch > producer.epoch {
             return if first == 0 {
                 next_of(producer, header)
@@ -201,6 +216,11 @@ impl ProducerTable {
         if header.producer_id() < 0 {
             return false;
         }
+        if header.base_sequence() < 0 {
+            // The broker's own: nobody sends it again.
+            let producer = self.seen(header.producer_id(), header.producer_epoch(), now_ms);
+            return producer.note_transaction(header, base_offset);
+        }
         let last_offset = base_offset.plus(i64::from(header.last_offset_delta()));
         let producer = self.seen(header.producer_id(), header.producer_epoch(), now_ms);
         if producer.batches.len() == PRODUCER_BATCHES_MAX {
@@ -214,13 +234,7 @@ impl ProducerTable {
             timestamp: header.max_timestamp(),
             commit,
         });
-        if !header.is_transactional() {
-            return false;
-        }
-        let begins = producer.transaction.is_none();
-        producer.transaction.get_or_insert(OpenTransaction { first_offset: base_offset, last_offset }).last_offset =
-            last_offset;
-        begins
+        producer.note_transaction(header, base_offset)
     }
 
     /// Notes a marker that was appended. Gives the transaction that it ended, if one was open.
@@ -300,6 +314,18 @@ mod tests {
         assert_eq!(table.check(&header((7, 4, 0), 1)), Ok(Sequence::Next));
         table.note(&header((7, 4, 0), 1), Offset(4), CommitSequence(2), 0);
         assert_eq!(table.check(&header((7, 3, 4), 1)), Err(AppendError::InvalidProducerEpoch { current: 4, got: 3 }));
+    }
+
+    #[test]
+    fn a_batch_without_a_sequence_is_judged_by_its_epoch_alone_and_is_no_duplicate_of_another() {
+        let mut table = table_with(&[(3, 0, 4)]);
+        let without = header((7, 3, -1), 2);
+        assert_eq!(table.check(&without), Ok(Sequence::Next));
+        table.note(&without, Offset(4), CommitSequence(2), 0);
+        assert_eq!(table.check(&without), Ok(Sequence::Next));
+        assert_eq!(table.check(&header((7, 3, 4), 1)), Ok(Sequence::Next), "sequences go on where they were");
+        assert_eq!(table.check(&header((7, 4, -1), 1)), Ok(Sequence::Next));
+        assert_eq!(table.check(&header((7, 2, -1), 1)), Err(AppendError::InvalidProducerEpoch { current: 3, got: 2 }));
     }
 
     #[test]

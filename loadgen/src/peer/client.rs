@@ -75,12 +75,7 @@ impl ProducerClient for Producer {
         Producer::is_coordinator(self, socket)
     }
 
-    fn on_coordinator_ready(
-        &mut self,
-        now_ns: u64,
-        registry: &Registry,
-        recorder: &mut Recorder,
-    ) -> Result<(), Error> {
+    fn on_coordinator_ready(&mut self, now_ns: u64, registry: &Registry, recorder: &mut Recorder) -> Result<(), Error> {
         Producer::on_coordinator_ready(self, now_ns, registry, recorder)
     }
 

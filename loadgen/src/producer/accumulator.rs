@@ -235,7 +235,7 @@ impl Accumulator {
         let (buffer, intended) = self.spare.pop().unwrap_or_default();
         let mut batch = Batch::begin(self.batches_begun, draft, buffer, intended, self.identity);
         if self.limits.is_transactional {
-            batch.builder.mark_transactional();
+            batch.builder = batch.builder.transactional();
         }
         self.bytes += batch.builder.batch_bytes();
         let ticket = Ticket { number: batch.number, partition: draft.partition, intended_ns: draft.intended_ns };

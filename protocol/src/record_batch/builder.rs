@@ -29,8 +29,8 @@ pub struct BatchBuilder {
     base_timestamp: i64,
     max_timestamp: i64,
     producer: ProducerFields,
-    attributes: i16,
     record_count: i32,
+    attributes: i16,
 }
 
 impl BatchBuilder {
@@ -38,12 +38,14 @@ impl BatchBuilder {
     pub fn new(mut buffer: Vec<u8>, base_timestamp: i64, producer: ProducerFields) -> Self {
         let start = buffer.len();
         buffer.extend_from_slice(&[0; HEADER_BYTES]);
-        Self { buffer, start, base_timestamp, max_timestamp: i64::MIN, producer, attributes: 0, record_count: 0 }
+        Self { buffer, start, base_timestamp, max_timestamp: i64::MIN, producer, record_count: 0, attributes: 0 }
     }
 
-    /// The batch belongs to its producer's transaction.
-    pub fn mark_transactional(&mut self) {
+    /// Makes it a part of its producer's transaction.
+    #[must_use]
+    pub fn transactional(mut self) -> Self {
         self.attributes |= TRANSACTIONAL_BIT;
+        self
     }
 
     /// Appends a record with headers.

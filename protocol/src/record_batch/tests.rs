@@ -232,3 +232,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_transactional_batch_says_so_and_nothing_else_differs() {
+    let producer = ProducerFields { producer_id: 7, producer_epoch: 2, base_sequence: 0 };
+    let build = |builder: BatchBuilder| {
+        let mut builder = builder;
+        builder.append_payload(1, None, b"v");
+        builder.finish()
+    };
+    let plain = build(BatchBuilder::new(Vec::new(), 1, producer));
+    let transactional = build(BatchBuilder::new(Vec::new(), 1, producer).transactional());
+    let parse = |batch: &[u8]| BatchHeader::parse(batch).expect("a whole batch");
+    let (plain, header) = (parse(&plain), parse(&transactional));
+    assert!(header.is_transactional() && !header.is_control() && header.crc_is_valid(&transactional));
+    assert!(!plain.is_transactional());
+    assert_eq!(BatchHeader { attributes: 0, crc: plain.crc, ..header }, plain);
+}

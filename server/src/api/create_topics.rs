@@ -9,8 +9,9 @@ use protocol::messages::create_topics::{
 use uuid::Uuid;
 
 use super::error_map;
-use crate::catalog::{CatalogError, NewTopic, OFFSETS_TOPIC, Topic};
+use crate::catalog::{CatalogError, NewTopic, Topic};
 use crate::config::ListenerMode;
+use crate::internal_topics::is_reserved;
 use crate::request::{Answer, Call};
 use crate::topic_config::{self, TOPIC_KEYS};
 
@@ -57,10 +58,10 @@ pub async fn handle(call: &Call, request: CreateTopicsRequest<'_>) -> Answer {
 
 async fn create(call: &Call, topic: &CreatableTopic<'_>, validate_only: bool) -> Result<Topic, Refusal> {
     let refuse = |code, message: &str| Err(Refusal { code, message: message.to_owned() });
-    if topic.name == OFFSETS_TOPIC {
+    if is_reserved(topic.name) {
         return refuse(
             ErrorCode::InvalidTopicException,
-            "this name is the broker's own; the topic is made when the first group needs it",
+            "this name is the broker's own; the topic is made when the first client needs it",
         );
     }
     let partitions = partition_count(call, topic)?;

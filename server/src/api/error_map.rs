@@ -1,11 +1,15 @@
-//! The one place where errors of the engine, the catalog and the groups become Kafka's codes.
+//! The one place where errors of the engine, the catalog, the groups and the transactions become Kafka's codes.
 
 use engine::error::{AppendError, ReadError};
+use engine::shard::core::Isolation;
 use protocol::error_code::ErrorCode;
 
 use crate::catalog::CatalogError;
 use crate::config_edits::EditError;
 use crate::group::GroupError;
+use crate::transaction::TransactionError;
+
+const READ_COMMITTED: i8 = 1;
 
 /// Why a batch was not appended.
 pub fn append(error: &AppendError) -> ErrorCode {
@@ -56,6 +60,19 @@ pub fn catalog(error: &CatalogError) -> ErrorCode {
 /// Why a group request was refused. The groups name their errors as Kafka does.
 pub fn group(error: GroupError) -> i16 {
     error.code().code()
+}
+
+/// Why a request about a transaction was refused. Versions before `fenced_from` know a fenced producer as one of an invalid epoch.
+pub fn transaction(error: TransactionError, version: i16, fenced_from: i16) -> i16 {
+    match error {
+        TransactionError::ProducerFenced if version < fenced_from => ErrorCode::InvalidProducerEpoch.code(),
+        error => error.code().code(),
+    }
+}
+
+/// What a reader wants to see.
+pub fn isolation(isolation_level: i8) -> Isolation {
+    if isolation_level == READ_COMMITTED { Isolation::Committed } else { Isolation::Uncommitted }
 }
 
 /// A leader epoch that the client names against the one that is.

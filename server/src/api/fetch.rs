@@ -9,11 +9,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use engine::error::ReadError;
 use engine::offset::{LogId, Offset, ShardId};
-use engine::shard::core::{Core, Isolation, LogRef};
+use engine::shard::core::{AbortedTransaction, Core, Isolation, LogRef};
 use engine::shard::state::LogView;
 use protocol::Records;
 use protocol::error_code::ErrorCode;
-use protocol::messages::fetch::{FetchRequest, FetchResponse, FetchableTopicResponse, PartitionData};
+use protocol::messages::fetch::{self, FetchRequest, FetchResponse, FetchableTopicResponse, PartitionData};
 use tokio::time::Instant;
 
 use super::error_map;
@@ -28,6 +28,7 @@ struct Wanted {
     offset: Offset,
     bytes_max: usize,
     leader_epoch: i32,
+    isolation: Isolation,
 }
 
 /// What became of it.
@@ -37,6 +38,8 @@ struct Read {
     view: Option<LogView>,
     slices: Vec<Bytes>,
     bytes: usize,
+    /// Transactions whose records a committed reader drops.
+    aborted: Vec<AbortedTransaction>,
 }
 
 impl Read {
@@ -102,6 +105,7 @@ async fn read_with_memory(
 }
 
 fn wanted(call: &Call, request: &FetchRequest<'_>) -> Vec<Wanted> {
+    let isolation = error_map::isolation(request.isolation_level);
     let partitions =
         request.topics.iter().flat_map(|topic| topic.partitions.iter().map(|partition| (topic.topic, partition)));
     partitions
@@ -110,6 +114,7 @@ fn wanted(call: &Call, request: &FetchRequest<'_>) -> Vec<Wanted> {
             offset: Offset(partition.fetch_offset),
             bytes_max: clamp(partition.partition_max_bytes),
             leader_epoch: partition.current_leader_epoch,
+            isolation,
         })
         .collect()
 }
@@ -187,11 +192,17 @@ async fn read_part(core: &Core, part: Vec<(usize, Wanted, LogRef)>, limit: Limit
 }
 
 async fn read_one(core: &Core, wanted: Wanted, log: LogRef, limit: Limit) -> Read {
-    match core.read(log, wanted.offset, limit.bytes, limit.first_whole, Isolation::Uncommitted).await {
+    match core.read(log, wanted.offset, limit.bytes, limit.first_whole, wanted.isolation).await {
         Ok(read) => {
             let epoch_error = error_map::leader_epoch(wanted.leader_epoch, read.view.leader_epoch);
             if epoch_error == ErrorCode::None {
-                Read { error: None, view: Some(read.view), slices: read.slices, bytes: read.bytes }
+                Read {
+                    error: None,
+                    view: Some(read.view),
+                    slices: read.slices,
+                    bytes: read.bytes,
+                    aborted: read.aborted,
+                }
             } else {
                 Read::failed(epoch_error)
             }
@@ -217,6 +228,7 @@ fn apply_size_rule(reads: &mut [Read], bytes_max: usize) {
     for read in reads {
         if bytes > 0 && bytes + read.bytes > bytes_max {
             read.slices.clear();
+            read.aborted.clear();
             read.bytes = 0;
         }
         bytes += read.bytes;
@@ -227,18 +239,17 @@ fn apply_size_rule(reads: &mut [Read], bytes_max: usize) {
 /// has at least the mean; so nothing is missed, and the caller reads again and decides.
 async fn wait_for_more(call: &Call, wanted: &[Wanted], reads: &[Read], missing: usize, deadline: Instant) {
     let mut shards: BTreeMap<ShardId, Vec<(LogId, Offset)>> = BTreeMap::new();
+    let isolation = wanted.first().map(|wanted| wanted.isolation).unwrap_or_default();
     for (wanted, read) in wanted.iter().zip(reads) {
         if let (Ok(log), Some(view)) = (wanted.log, read.view) {
-            shards.entry(log.shard).or_default().push((log.log, view.high_watermark));
+            shards.entry(log.shard).or_default().push((log.log, view.end_for(isolation)));
         }
     }
     let share = missing.div_ceil(shards.len().max(1)).max(1);
     let left = deadline.saturating_duration_since(Instant::now());
     let mut waits: Vec<_> = shards
         .into_iter()
-        .map(|(shard, logs)| {
-            Box::pin(call.broker.core.wait_for_records(shard, logs, share, left, Isolation::Uncommitted))
-        })
+        .map(|(shard, logs)| Box::pin(call.broker.core.wait_for_records(shard, logs, share, left, isolation)))
         .collect();
     let any = std::future::poll_fn(|context| {
         let ready = waits.iter_mut().any(|wait| wait.as_mut().poll(context).is_ready());
@@ -254,6 +265,7 @@ async fn wait_for_more(call: &Call, wanted: &[Wanted], reads: &[Read], missing: 
 
 fn response<'a>(request: &FetchRequest<'a>, reads: Vec<Read>) -> FetchResponse<'a> {
     let mut reads = reads.into_iter();
+    let isolation = error_map::isolation(request.isolation_level);
     let responses = request
         .topics
         .iter()
@@ -263,23 +275,26 @@ fn response<'a>(request: &FetchRequest<'a>, reads: Vec<Read>) -> FetchResponse<'
                 .partitions
                 .iter()
                 .zip(&mut reads)
-                .map(|(partition, read)| partition_data(partition.partition, read))
+                .map(|(partition, read)| partition_data(partition.partition, read, isolation))
                 .collect(),
         })
         .collect();
     FetchResponse { responses, ..Default::default() }
 }
 
-fn partition_data<'a>(partition_index: i32, read: Read) -> PartitionData<'a> {
-    let high_watermark = read.view.map_or(-1, |view| view.high_watermark.0);
+fn partition_data<'a>(partition_index: i32, read: Read, isolation: Isolation) -> PartitionData<'a> {
+    let aborted = read.aborted.iter().map(|aborted| fetch::AbortedTransaction {
+        producer_id: aborted.producer_id,
+        first_offset: aborted.first_offset.0,
+    });
     PartitionData {
         partition_index,
         error_code: read.error.unwrap_or(ErrorCode::None).code(),
-        high_watermark,
-        // There are no transactions, so nothing is unstable.
-        last_stable_offset: high_watermark,
+        high_watermark: read.view.map_or(-1, |view| view.high_watermark.0),
+        last_stable_offset: read.view.map_or(-1, |view| view.last_stable_offset.0),
         log_start_offset: read.view.map_or(-1, |view| view.start.0),
-        aborted_transactions: None,
+        // Whoever reads everything is told of none.
+        aborted_transactions: (isolation == Isolation::Committed).then(|| aborted.collect()),
         records: Some(Records::Shared(read.slices)),
         ..Default::default()
     }

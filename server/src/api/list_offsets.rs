@@ -29,18 +29,24 @@ struct Found {
 const NOTHING: Found = Found { offset: -1, timestamp: -1 };
 
 pub async fn handle(call: &Call, request: ListOffsetsRequest<'_>) -> Answer {
+    let isolation = error_map::isolation(request.isolation_level);
     let mut topics = Vec::with_capacity(request.topics.len());
     for topic in &request.topics {
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for partition in &topic.partitions {
-            partitions.push(find(call, topic.name, partition).await);
+            partitions.push(find(call, topic.name, partition, isolation).await);
         }
         topics.push(ListOffsetsTopicResponse { name: topic.name, partitions });
     }
     call.answer(&ListOffsetsResponse { topics, ..Default::default() })
 }
 
-async fn find(call: &Call, topic: &str, partition: &ListOffsetsPartition) -> ListOffsetsPartitionResponse {
+async fn find(
+    call: &Call,
+    topic: &str,
+    partition: &ListOffsetsPartition,
+    isolation: Isolation,
+) -> ListOffsetsPartitionResponse {
     let failed = |error: ErrorCode| ListOffsetsPartitionResponse {
         partition_index: partition.partition_index,
         error_code: error.code(),
@@ -56,13 +62,16 @@ async fn find(call: &Call, topic: &str, partition: &ListOffsetsPartition) -> Lis
         return failed(epoch_error);
     }
     let found = match partition.timestamp {
-        LATEST => Ok(Found { offset: view.high_watermark.0, timestamp: -1 }),
+        LATEST => Ok(Found { offset: view.end_for(isolation).0, timestamp: -1 }),
         EARLIEST => Ok(Found { offset: view.start.0, timestamp: -1 }),
         MAX_TIMESTAMP => newest_timestamp(call, log, view).await,
         timestamp if timestamp >= 0 => at_timestamp(call, log, view, timestamp).await,
         _ => Err(ErrorCode::UnsupportedVersion),
     };
-    match found {
+    // A record that may still be aborted is none for whoever reads what is decided.
+    let is_seen =
+        |found: &Found| matches!(partition.timestamp, LATEST | EARLIEST) || found.offset < view.end_for(isolation).0;
+    match found.map(|found| Some(found).filter(is_seen).unwrap_or(NOTHING)) {
         Ok(found) => ListOffsetsPartitionResponse {
             partition_index: partition.partition_index,
             error_code: ErrorCode::None.code(),

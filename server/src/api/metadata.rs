@@ -10,7 +10,8 @@ use protocol::messages::metadata::{
 };
 
 use super::error_map;
-use crate::catalog::{CatalogError, NewTopic, OFFSETS_TOPIC, Topic, check_topic_name};
+use crate::catalog::{CatalogError, NewTopic, Topic, check_topic_name};
+use crate::internal_topics::is_reserved;
 use crate::nodes::{Node, Nodes};
 use crate::request::{Answer, Call};
 use crate::topic_config::TopicConfigs;
@@ -68,7 +69,7 @@ async fn find<'a>(call: &Call, asked: &'a MetadataRequestTopic<'a>, client_allow
     if let Err(error) = check_topic_name(name) {
         return Found::Missing(asked, error_map::catalog(&error));
     }
-    if !client_allows || !call.broker.settings.auto_create_topics || name == OFFSETS_TOPIC {
+    if !client_allows || !call.broker.settings.auto_create_topics || is_reserved(name) {
         return Found::Missing(asked, ErrorCode::UnknownTopicOrPartition);
     }
     match create(call, name).await {

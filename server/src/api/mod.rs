@@ -1,5 +1,7 @@
 //! The APIs: one file each, and the one table from which requests are served and `ApiVersions` answers.
 
+mod add_offsets_to_txn;
+mod add_partitions_to_txn;
 mod alter_configs;
 mod api_versions;
 mod create_partitions;
@@ -10,6 +12,9 @@ mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
 mod describe_groups;
+mod describe_producers;
+mod describe_transactions;
+mod end_txn;
 pub mod error_map;
 mod fetch;
 mod find_coordinator;
@@ -20,6 +25,7 @@ mod join_group;
 mod leave_group;
 mod list_groups;
 mod list_offsets;
+mod list_transactions;
 mod metadata;
 mod offset_commit;
 mod offset_fetch;
@@ -27,6 +33,7 @@ mod offset_for_leader_epoch;
 mod produce;
 mod resource_configs;
 mod sync_group;
+mod txn_offset_commit;
 
 use std::pin::Pin;
 
@@ -119,12 +126,19 @@ const APIS: &[Api] = &[
     serial!(DeleteRecords, delete_records),
     serial!(InitProducerId, init_producer_id),
     serial!(OffsetForLeaderEpoch, offset_for_leader_epoch),
+    serial!(AddPartitionsToTxn, add_partitions_to_txn),
+    serial!(AddOffsetsToTxn, add_offsets_to_txn),
+    waiting!(EndTxn, end_txn),
+    serial!(TxnOffsetCommit, txn_offset_commit),
     at_once!(DescribeConfigs, describe_configs),
     serial!(AlterConfigs, alter_configs),
     serial!(CreatePartitions, create_partitions),
     serial!(DeleteGroups, delete_groups),
     serial!(IncrementalAlterConfigs, incremental_alter_configs),
     at_once!(DescribeCluster, describe_cluster),
+    serial!(DescribeProducers, describe_producers),
+    serial!(DescribeTransactions, describe_transactions),
+    serial!(ListTransactions, list_transactions),
 ];
 
 /// Begins a request.

@@ -12,6 +12,8 @@ use crate::request::{Answer, Call};
 
 const FIRST_VERSION_WITH_SEVERAL: i16 = 8;
 const FIRST_VERSION_WITH_GROUP_ERROR: i16 = 2;
+/// A transaction is about to move it: the client asks again until it has ended.
+const UNSTABLE: i16 = ErrorCode::UnstableOffsetCommit as i16;
 
 type Fetched = Result<Vec<TopicPartitions<TopicOffsets>>, i16>;
 type Asked = Option<Vec<TopicPartitions<i32>>>;
@@ -24,8 +26,8 @@ pub async fn handle(call: &Call, request: OffsetFetchRequest<'_>) -> Answer {
     }
 }
 
-async fn fetch(call: &Call, group_id: &str, topics: Asked) -> Fetched {
-    let asked = group::OffsetFetchRequest { group_id: group_id.to_owned(), topics };
+async fn fetch(call: &Call, group_id: &str, topics: Asked, requires_stable: bool) -> Fetched {
+    let asked = group::OffsetFetchRequest { group_id: group_id.to_owned(), topics, requires_stable };
     match call.broker.groups.ask(&call.broker, group_id, move |token| Event::OffsetFetch(token, asked)).await {
         Ok(Response::OffsetFetch(Ok(fetched))) => Ok(fetched.topics),
         Ok(Response::OffsetFetch(Err(error))) | Err(error) => Err(error_map::group(error)),
@@ -40,7 +42,7 @@ async fn single(call: &Call, request: &OffsetFetchRequest<'_>) -> Answer {
             .map(|topic| TopicPartitions { topic: topic.name.to_owned(), partitions: topic.partition_indexes.clone() });
         topics.collect()
     });
-    let fetched = fetch(call, request.group_id, asked.clone()).await;
+    let fetched = fetch(call, request.group_id, asked.clone(), request.require_stable).await;
     let (error_code, topics) = match fetched {
         Ok(topics) => (ErrorCode::None.code(), topics),
         // Before version 2 an error has no other place than the partitions.
@@ -61,7 +63,7 @@ async fn single(call: &Call, request: &OffsetFetchRequest<'_>) -> Answer {
                     committed_offset: offsets.offset,
                     committed_leader_epoch: offsets.leader_epoch,
                     metadata: Some(&offsets.metadata),
-                    error_code: partition_error,
+                    error_code: if offsets.is_unstable { UNSTABLE } else { partition_error },
                 })
                 .collect(),
         })
@@ -79,7 +81,7 @@ async fn several(call: &Call, request: &OffsetFetchRequest<'_>) -> Answer {
             });
             topics.collect()
         });
-        fetched.push((group.group_id, fetch(call, group.group_id, asked).await));
+        fetched.push((group.group_id, fetch(call, group.group_id, asked, request.require_stable).await));
     }
     let groups = fetched
         .iter()
@@ -103,14 +105,20 @@ fn topic_of_several(topic: &TopicPartitions<TopicOffsets>) -> OffsetFetchRespons
                 committed_offset: offsets.offset,
                 committed_leader_epoch: offsets.leader_epoch,
                 metadata: Some(&offsets.metadata),
-                error_code: ErrorCode::None.code(),
+                error_code: if offsets.is_unstable { UNSTABLE } else { ErrorCode::None.code() },
             })
             .collect(),
     }
 }
 
 fn unknown(asked: Vec<TopicPartitions<i32>>) -> Vec<TopicPartitions<TopicOffsets>> {
-    let offsets = |partition| TopicOffsets { partition, offset: -1, leader_epoch: -1, metadata: String::new() };
+    let offsets = |partition| TopicOffsets {
+        partition,
+        offset: -1,
+        leader_epoch: -1,
+        metadata: String::new(),
+        is_unstable: false,
+    };
     asked
         .into_iter()
         .map(|topic| TopicPartitions {

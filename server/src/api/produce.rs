@@ -16,7 +16,7 @@ use protocol::messages::produce::{
 
 use tokio::time::{Instant, sleep_until};
 
-use self::batch_check::{Refusal, check_batch};
+use self::batch_check::{Refusal, check_batch, check_transaction};
 use super::error_map;
 use crate::request::{Answer, Call, Refused};
 use crate::topic_config;
@@ -39,14 +39,13 @@ pub fn begin(mut call: Call) -> Result<Pin<Box<dyn Future<Output = Answer>>>, Re
     let request: ProduceRequest<'_> = call.decode()?;
     let answered = request.acks != 0;
     let deadline = answer_deadline(request.acks, request.timeout_ms);
-    let request_error = match (request.transactional_id, request.acks) {
-        // An InitProducerId with this id was refused, so this is a client that did not ask.
-        (Some(_), _) => Err(ErrorCode::TransactionalIdAuthorizationFailed),
-        (None, -1) => Ok(Acks::Durable),
-        (None, 0) => Ok(Acks::Accepted),
-        (None, 1) => Ok(Acks::Written),
-        (None, _) => Err(ErrorCode::InvalidRequiredAcks),
+    let request_error = match request.acks {
+        -1 => Ok(Acks::Durable),
+        0 => Ok(Acks::Accepted),
+        1 => Ok(Acks::Written),
+        _ => Err(ErrorCode::InvalidRequiredAcks),
     };
+    let is_transactional = request.transactional_id.is_some();
     let topics: Vec<Topic> = request
         .topic_data
         .iter()
@@ -57,7 +56,7 @@ pub fn begin(mut call: Call) -> Result<Pin<Box<dyn Future<Output = Answer>>>, Re
                 .iter()
                 .map(|partition| {
                     let outcome = match request_error {
-                        Ok(acks) => append(&call, topic.name, partition, acks),
+                        Ok(acks) => append(&call, topic.name, partition, acks, is_transactional),
                         Err(code) => Outcome::Refused(Refusal::new(code, "")),
                     };
                     (partition.index, outcome)
@@ -77,7 +76,13 @@ fn answer_deadline(acks: i16, timeout_ms: i32) -> Option<Instant> {
     Some(Instant::now() + Duration::from_millis(timeout_ms))
 }
 
-fn append(call: &Call, topic: &str, partition: &PartitionProduceData<'_>, acks: Acks) -> Outcome {
+fn append(
+    call: &Call,
+    topic: &str,
+    partition: &PartitionProduceData<'_>,
+    acks: Acks,
+    is_transactional: bool,
+) -> Outcome {
     let (topic, log) = match call.broker.partition(topic, partition.index) {
         Ok(found) => found,
         Err(code) => return Outcome::Refused(Refusal::new(code, "")),
@@ -88,7 +93,8 @@ fn append(call: &Call, topic: &str, partition: &PartitionProduceData<'_>, acks: 
     }
     let bytes = partition.records.as_ref().and_then(protocol::Records::as_borrowed).unwrap_or_default();
     let is_compacted = topic_config::is_compacted(&topic.configs, &call.broker.effective_settings());
-    match check_batch(bytes, call.version, is_compacted) {
+    let checked = check_batch(bytes, call.version, is_compacted);
+    match checked.and_then(|()| check_transaction(bytes, is_transactional)) {
         Ok(()) => {
             Outcome::Appending(Box::pin(call.broker.core.append(call.client.source, log, call.share(bytes), acks)))
         }

@@ -171,6 +171,8 @@ pub const BROKER_KEYS: &[BrokerKey] = &[
     acts!("group.max.session.timeout.ms", group_max_session_timeout_ms, |key| key.integer(1, MS_MAX)),
     acts!("group.max.size", group_max_size, |key| key.bytes(1, MS_MAX)),
     acts!("offset.metadata.max.bytes", offset_metadata_max_bytes, |key| key.bytes(0, 1 << 20)),
+    acts!("transaction.max.timeout.ms", transaction_max_timeout_ms, |key| Ok(key.integer(1, MS_MAX)? as i32)),
+    acts!("transactional.id.expiration.ms", transactional_id_expiration_ms, |key| key.integer(1, MS_MAX)),
     acts!("posthaste.shards", shards, |key| Ok(Shards(Some(
         key.integer(1, i64::from(engine::limits::SHARDS_MAX))? as u32
     )))),
@@ -236,10 +238,9 @@ pub const BROKER_KEYS: &[BrokerKey] = &[
     not_yet("socket.listen.backlog.size"),
     not_yet("socket.receive.buffer.bytes"),
     not_yet("socket.send.buffer.bytes"),
-    not_yet("transaction.max.timeout.ms"),
     not_yet("transaction.state.log.min.isr"),
+    not_yet("transaction.state.log.num.partitions"),
     not_yet("transaction.state.log.replication.factor"),
-    not_yet("transactional.id.expiration.ms"),
     not_yet("unclean.leader.election.enable"),
 ];
 

@@ -3,14 +3,14 @@
 use super::coordinator::{Coordinator, Then};
 use super::records::encode_batch;
 use super::{
-    CommitRequest, CommitResponse, CommittedOffset, GroupError, OffsetFetchRequest, OffsetFetchResponse, Offsets,
-    OffsetsRecord, ReplyToken, Response, TopicPartitions,
+    CommitRequest, CommitResponse, CommittedOffset, Group, GroupError, OffsetFetchRequest, OffsetFetchResponse,
+    Offsets, OffsetsRecord, ReplyToken, Response, TopicOffsets, TopicPartitions,
 };
 use crate::limits::{GROUP_OFFSETS_MAX, GROUPS_PER_COORDINATOR_MAX, OFFSETS_BATCH_BYTES_MAX};
 
 impl Coordinator {
     pub(super) fn commit(&mut self, token: ReplyToken, request: &CommitRequest, now_ms: i64) {
-        match self.check_commit(request, now_ms) {
+        match self.check_commit(request, Group::check_commit, now_ms) {
             Ok(()) => self.commit_checked(token, request, now_ms),
             Err(error) => self.reply(token, Response::Commit(refused_commit(request, error))),
         }
@@ -31,7 +31,12 @@ impl Coordinator {
         self.append(batch, &request.group_id, records, Then::Commit(token, response));
     }
 
-    fn check_commit(&mut self, request: &CommitRequest, now_ms: i64) -> Result<(), GroupError> {
+    pub(super) fn check_commit(
+        &mut self,
+        request: &CommitRequest,
+        check: fn(&mut Group, &CommitRequest, i64) -> Result<(), GroupError>,
+        now_ms: i64,
+    ) -> Result<(), GroupError> {
         if self.grows_no_more && !self.has_all(request) {
             return Err(GroupError::CoordinatorNotAvailable);
         }
@@ -45,9 +50,9 @@ impl Coordinator {
             self.ensure_group(&request.group_id, now_ms);
         }
         let entry = self.groups.get_mut(&request.group_id).expect("the group was just made sure of");
-        entry.group.check_commit(request, now_ms)?;
+        check(&mut entry.group, request, now_ms)?;
         let committed: usize = request.topics.iter().map(|topic| topic.partitions.len()).sum();
-        if entry.offsets.len() + committed > GROUP_OFFSETS_MAX {
+        if entry.offsets.len() + entry.pending.len() + committed > GROUP_OFFSETS_MAX {
             return Err(GroupError::InvalidCommitOffsetSize);
         }
         Ok(())
@@ -62,7 +67,7 @@ impl Coordinator {
         wanted.all(|(topic, partition)| offsets.is_some_and(|offsets| offsets.has(topic, partition)))
     }
 
-    fn commit_records(&self, request: &CommitRequest, now_ms: i64) -> (CommitResponse, Vec<OffsetsRecord>) {
+    pub(super) fn commit_records(&self, request: &CommitRequest, now_ms: i64) -> (CommitResponse, Vec<OffsetsRecord>) {
         let mut records = Vec::new();
         let topics = request.topics.iter().map(|topic| {
             let partitions = topic.partitions.iter().map(|committed| {
@@ -89,10 +94,20 @@ impl Coordinator {
     }
 
     pub(super) fn fetch_offsets(&self, request: &OffsetFetchRequest) -> OffsetFetchResponse {
-        match self.groups.get(&request.group_id) {
-            Some(entry) => entry.offsets.fetch(request),
-            None => Offsets::default().fetch(request),
+        let Some(entry) = self.groups.get(&request.group_id) else {
+            return Offsets::default().fetch(request);
+        };
+        let mut response = entry.offsets.fetch(request);
+        if request.requires_stable {
+            for topic in &mut response.topics {
+                for offsets in &mut topic.partitions {
+                    if entry.pending.has(&topic.topic, offsets.partition) {
+                        *offsets = TopicOffsets::unstable(offsets.partition);
+                    }
+                }
+            }
         }
+        response
     }
 }
 

@@ -5,21 +5,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::commit::refused_commit;
+use super::pending::PendingOffsets;
 use super::records::encode_batch;
+use super::refusal::refuse;
 use super::{
-    CommitRequest, CommitResponse, Group, GroupConfig, GroupDescription, GroupEffect, GroupError, GroupEvent,
-    GroupListing, GroupMetadata, GroupState, HeartbeatRequest, JoinRequest, JoinResponse, LeaveRequest,
-    OffsetFetchRequest, Offsets, OffsetsRecord, Persisting, ReplyToken, Response, SyncRequest,
+    CommitRequest, CommitResponse, EndedTransaction, Group, GroupConfig, GroupEffect, GroupError, GroupEvent,
+    GroupMetadata, HeartbeatRequest, JoinRequest, JoinResponse, LeaveRequest, OffsetFetchRequest, Offsets,
+    OffsetsRecord, Persisting, ReplyToken, Response, SyncRequest, TransactionalCommitRequest,
 };
 use crate::limits::GROUPS_PER_COORDINATOR_MAX;
 
-/// Order of replayed records: before all live ones.
+/// Before the order of all records.
 pub(super) const REPLAY_ORDER: u64 = 0;
 
 /// Names an append whose end the coordinator waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ContinuationId(u64);
+pub struct ContinuationId(pub(super) u64);
 
 /// What happens to a coordinator.
 #[derive(Debug, Clone)]
@@ -34,6 +35,10 @@ pub enum Event {
     Leave(ReplyToken, LeaveRequest),
     /// `OffsetCommit`.
     Commit(ReplyToken, CommitRequest),
+    /// `TxnOffsetCommit`.
+    CommitInTransaction(ReplyToken, TransactionalCommitRequest),
+    /// A transaction that may have committed offsets here has ended.
+    TransactionEnded(ReplyToken, EndedTransaction),
     /// `OffsetFetch`, one group.
     OffsetFetch(ReplyToken, OffsetFetchRequest),
     /// `DescribeGroups`, one group.
@@ -48,6 +53,8 @@ pub enum Event {
     Appended(ContinuationId),
     /// An append was refused or did not become durable.
     AppendFailed(ContinuationId),
+    /// An append was refused because its producer has a newer epoch.
+    AppendFenced(ContinuationId),
     /// Time passed; see [`Coordinator::next_deadline_ms`].
     Tick,
 }
@@ -59,6 +66,13 @@ pub enum Effect {
     Append {
         /// One whole batch.
         batch: Vec<u8>,
+        /// For [`Event::Appended`] or [`Event::AppendFailed`].
+        then: ContinuationId,
+    },
+    /// The same with the marker that ends a transaction.
+    AppendMarker {
+        /// What it says.
+        ended: EndedTransaction,
         /// For [`Event::Appended`] or [`Event::AppendFailed`].
         then: ContinuationId,
     },
@@ -76,6 +90,8 @@ struct Continuation {
 #[derive(Debug)]
 pub(super) enum Then {
     Commit(ReplyToken, CommitResponse),
+    /// Of the transaction of this producer id.
+    CommitInTransaction(ReplyToken, CommitResponse, i64),
     Group(Persisting),
     Forgotten,
     Deleted(ReplyToken),
@@ -92,6 +108,8 @@ pub(super) struct Logged {
 pub(super) struct Entry {
     pub(super) group: Group,
     pub(super) offsets: Offsets,
+    /// What open transactions will commit, durable or on its way.
+    pub(super) pending: PendingOffsets,
     /// Not the group's present state: a rebalance is persisted only when it is complete.
     pub(super) logged: Option<Logged>,
     pub(super) appends_under_way: usize,
@@ -106,9 +124,13 @@ pub struct Coordinator {
     deadlines: BTreeSet<(i64, String)>,
     /// `None` while the log is replayed.
     next_expiry_ms: Option<i64>,
-    last_order: u64,
+    pub(super) last_order: u64,
+    /// Groups that have pending offsets of a producer id.
+    pub(super) transactions: BTreeMap<i64, BTreeSet<String>>,
+    /// Markers on their way.
+    pub(super) markers: BTreeMap<ContinuationId, (ReplyToken, EndedTransaction)>,
     continuations: BTreeMap<ContinuationId, Continuation>,
-    effects: Vec<Effect>,
+    pub(super) effects: Vec<Effect>,
     pub(super) grows_no_more: bool,
 }
 
@@ -121,6 +143,8 @@ impl Coordinator {
             deadlines: BTreeSet::new(),
             next_expiry_ms: None,
             last_order: REPLAY_ORDER,
+            transactions: BTreeMap::new(),
+            markers: BTreeMap::new(),
             continuations: BTreeMap::new(),
             effects: Vec::new(),
             grows_no_more: false,
@@ -158,22 +182,19 @@ impl Coordinator {
                 self.group_request(&group_id, GroupEvent::Leave(token, request), now_ms);
             }
             Event::Commit(token, request) => self.commit(token, &request, now_ms),
+            Event::CommitInTransaction(token, request) => self.commit_in_transaction(token, &request, now_ms),
+            Event::TransactionEnded(token, ended) => self.transaction_ended(token, ended),
             Event::OffsetFetch(token, request) => {
                 let response = self.fetch_offsets(&request);
                 self.reply(token, Response::OffsetFetch(Ok(response)));
             }
-            Event::Describe(token, group_id) => {
-                let description = self.describe(group_id);
-                self.reply(token, Response::Describe(Ok(description)));
-            }
-            Event::List(token) => {
-                let listings = self.list();
-                self.reply(token, Response::List(Ok(listings)));
-            }
+            Event::Describe(token, group_id) => self.describe(token, group_id),
+            Event::List(token) => self.list(token),
             Event::Delete(token, group_id) => self.delete_group(token, &group_id, now_ms),
             Event::TopicsDeleted(topics) => self.topics_deleted(&topics, now_ms),
             Event::Appended(id) => self.appended(id, now_ms),
-            Event::AppendFailed(id) => self.append_failed(id, now_ms),
+            Event::AppendFailed(id) => self.append_failed(id, GroupError::CoordinatorNotAvailable, now_ms),
+            Event::AppendFenced(id) => self.append_failed(id, GroupError::InvalidProducerEpoch, now_ms),
             Event::Tick => self.tick(now_ms),
         }
         std::mem::take(&mut self.effects)
@@ -234,45 +255,33 @@ impl Coordinator {
         self.reschedule(group_id);
     }
 
-    fn describe(&self, group_id: String) -> GroupDescription {
-        match self.groups.get(&group_id) {
-            Some(entry) => entry.group.describe(),
-            None => GroupDescription {
-                group_id,
-                state: GroupState::Dead,
-                protocol_type: String::new(),
-                protocol_name: String::new(),
-                members: Vec::new(),
-            },
-        }
-    }
-
-    fn list(&self) -> Vec<GroupListing> {
-        let listings = self.groups.iter().map(|(group_id, entry)| GroupListing {
-            group_id: group_id.clone(),
-            protocol_type: entry.group.protocol_type().unwrap_or_default().to_owned(),
-            state: entry.group.state(),
-        });
-        listings.collect()
-    }
-
     pub(super) fn append(&mut self, batch: Vec<u8>, group_id: &str, records: Vec<OffsetsRecord>, then: Then) -> u64 {
-        self.last_order += 1;
-        let id = ContinuationId(self.last_order);
+        let id = self.next_continuation();
         let entry = self.groups.get_mut(group_id).expect("the caller made sure of the group");
         entry.appends_under_way += 1;
         self.continuations.insert(id, Continuation { group_id: group_id.to_owned(), records, then });
         self.effects.push(Effect::Append { batch, then: id });
-        self.last_order
+        id.0
+    }
+
+    pub(super) fn next_continuation(&mut self) -> ContinuationId {
+        self.last_order += 1;
+        ContinuationId(self.last_order)
     }
 
     fn appended(&mut self, id: ContinuationId, now_ms: i64) {
+        if let Some((token, ended)) = self.markers.remove(&id) {
+            self.apply_marker(&ended, id.0);
+            return self.reply(token, Response::Ended(Ok(())));
+        }
         let Continuation { group_id, records, then } = self.take_continuation(id);
         for record in &records {
             self.apply(record, id.0);
         }
         match then {
-            Then::Commit(token, response) => self.reply(token, Response::Commit(response)),
+            Then::Commit(token, response) | Then::CommitInTransaction(token, response, _) => {
+                self.reply(token, Response::Commit(response));
+            }
             Then::Group(then) => self.group_event(&group_id, GroupEvent::Persisted { then, durable: true }, now_ms),
             Then::Deleted(token) => self.reply(token, Response::Delete(Ok(()))),
             Then::Forgotten => {}
@@ -280,17 +289,19 @@ impl Coordinator {
         self.reschedule(&group_id);
     }
 
-    fn append_failed(&mut self, id: ContinuationId, now_ms: i64) {
+    fn append_failed(&mut self, id: ContinuationId, error: GroupError, now_ms: i64) {
+        if let Some((token, _)) = self.markers.remove(&id) {
+            return self.reply(token, Response::Ended(Err(error)));
+        }
         let Continuation { group_id, then, .. } = self.take_continuation(id);
         match then {
-            Then::Commit(token, mut response) => {
-                for outcome in response.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
-                    outcome.1 = outcome.1.and(Err(GroupError::CoordinatorNotAvailable));
-                }
-                self.reply(token, Response::Commit(response));
+            Then::Commit(token, response) => self.reply(token, Response::Commit(response.failed(error))),
+            Then::CommitInTransaction(token, response, producer_id) => {
+                self.undo_pending(producer_id, &group_id, id.0);
+                self.reply(token, Response::Commit(response.failed(error)));
             }
             Then::Group(then) => self.group_event(&group_id, GroupEvent::Persisted { then, durable: false }, now_ms),
-            Then::Deleted(token) => self.reply(token, Response::Delete(Err(GroupError::CoordinatorNotAvailable))),
+            Then::Deleted(token) => self.reply(token, Response::Delete(Err(error))),
             // The next check, or the next load, finds the same offsets.
             Then::Forgotten => {}
         }
@@ -351,6 +362,7 @@ impl Coordinator {
         let entry = Entry {
             group: Group::new(group_id.to_owned(), self.config, now_ms),
             offsets: Offsets::default(),
+            pending: PendingOffsets::default(),
             logged: None,
             appends_under_way: 0,
             deadline_ms: None,
@@ -372,7 +384,7 @@ impl Coordinator {
             entry.deadline_ms = deadline_ms;
         }
         let nothing_logged = entry.logged.is_none() && entry.offsets.is_empty() && entry.appends_under_way == 0;
-        if nothing_logged && entry.group.empty_since_ms().is_some() {
+        if nothing_logged && entry.pending.is_empty() && entry.group.empty_since_ms().is_some() {
             self.groups.remove(group_id);
         }
     }
@@ -380,21 +392,4 @@ impl Coordinator {
     pub(super) fn reply(&mut self, token: ReplyToken, response: Response) {
         self.effects.push(Effect::Reply(token, response));
     }
-}
-
-/// The answer of a coordinator that does not serve; events that are no requests have none.
-fn refuse(event: Event, error: GroupError) -> Option<Effect> {
-    let (token, response) = match event {
-        Event::Join(token, request) => (token, Response::Join(JoinResponse::refused(request.member_id, error))),
-        Event::Sync(token, _) => (token, Response::Sync(Err(error))),
-        Event::Heartbeat(token, _) => (token, Response::Heartbeat(Err(error))),
-        Event::Leave(token, _) => (token, Response::Leave(Err(error))),
-        Event::Commit(token, request) => (token, Response::Commit(refused_commit(&request, error))),
-        Event::OffsetFetch(token, _) => (token, Response::OffsetFetch(Err(error))),
-        Event::Describe(token, _) => (token, Response::Describe(Err(error))),
-        Event::List(token) => (token, Response::List(Err(error))),
-        Event::Delete(token, _) => (token, Response::Delete(Err(error))),
-        Event::TopicsDeleted(_) | Event::Appended(_) | Event::AppendFailed(_) | Event::Tick => return None,
-    };
-    Some(Effect::Reply(token, response))
 }

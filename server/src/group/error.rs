@@ -50,6 +50,9 @@ pub enum GroupError {
     /// Another member took over the instance id.
     #[error("instance id is fenced")]
     FencedInstanceId,
+    /// A newer epoch of the producer has written here.
+    #[error("producer epoch is not the newest")]
+    InvalidProducerEpoch,
     /// There is no such group.
     #[error("group is unknown")]
     GroupIdNotFound,
@@ -77,6 +80,7 @@ impl GroupError {
             Self::MemberIdRequired => ErrorCode::MemberIdRequired,
             Self::GroupMaxSizeReached => ErrorCode::GroupMaxSizeReached,
             Self::FencedInstanceId => ErrorCode::FencedInstanceId,
+            Self::InvalidProducerEpoch => ErrorCode::InvalidProducerEpoch,
             Self::GroupIdNotFound => ErrorCode::GroupIdNotFound,
             Self::NonEmptyGroup => ErrorCode::NonEmptyGroup,
         }

@@ -13,7 +13,10 @@ impl Coordinator {
     pub(super) fn delete_group(&mut self, token: ReplyToken, group_id: &str, now_ms: i64) {
         let refusal = match self.groups.get(group_id) {
             None => Some(GroupError::GroupIdNotFound),
-            Some(entry) if entry.group.empty_since_ms().is_none() => Some(GroupError::NonEmptyGroup),
+            // What a transaction will commit would make the group anew.
+            Some(entry) if entry.group.empty_since_ms().is_none() || !entry.pending.is_empty() => {
+                Some(GroupError::NonEmptyGroup)
+            }
             Some(_) => None,
         };
         if let Some(error) = refusal {
@@ -39,14 +42,17 @@ impl Coordinator {
                 doomed.entry(group_id.clone()).or_default().insert((topic.to_owned(), partition));
             }
         }
+        self.forget_pending(&is_gone);
         for (group_id, offsets) in doomed {
             self.forget(&group_id, offsets, false, Then::Forgotten, now_ms);
         }
     }
 
-    /// Topics that something is committed for.
+    /// Topics that something is committed for, or will be.
     pub fn committed_topics(&self) -> BTreeSet<&str> {
-        self.groups.values().flat_map(|entry| entry.offsets.iter().map(|(topic, ..)| topic)).collect()
+        let committed = self.groups.values().flat_map(|entry| entry.offsets.iter().map(|(topic, ..)| topic));
+        let pending = self.groups.values().flat_map(|entry| entry.pending.iter().map(|pending| pending.topic));
+        committed.chain(pending).collect()
     }
 
     /// Forgets offsets past their retention, and the group once nothing is left of it.
@@ -55,7 +61,7 @@ impl Coordinator {
         let Some(empty_since_ms) = entry.group.empty_since_ms() else {
             return;
         };
-        if entry.appends_under_way > 0 {
+        if entry.appends_under_way > 0 || !entry.pending.is_empty() {
             return;
         }
         let idle_since_ms = entry.group.protocol_type().map(|_| empty_since_ms);

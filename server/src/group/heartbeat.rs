@@ -60,6 +60,18 @@ impl Group {
         Ok(())
     }
 
+    /// The same for a commit in a transaction, as Kafka has it: older clients name no member, and a rebalance does not matter.
+    pub fn check_transactional_commit(&mut self, request: &CommitRequest, now_ms: i64) -> Result<(), GroupError> {
+        let (member_id, instance_id) = (&request.member_id, request.instance_id.as_deref());
+        let names_nobody = request.generation_id < 0 && member_id.is_empty() && instance_id.is_none();
+        if names_nobody || (request.generation_id < 0 && self.phase == Phase::Empty) {
+            return Ok(());
+        }
+        self.check_generation(member_id, instance_id, request.generation_id)?;
+        self.heard(member_id, now_ms);
+        Ok(())
+    }
+
     fn heard(&mut self, member_id: &str, now_ms: i64) {
         if let Some(member) = self.members.get_mut(member_id) {
             member.heard(now_ms);

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use protocol::compression::{CompressionError, decompress};
 use protocol::reader::DecodeError;
-use protocol::record_batch::{BatchBuilder, BatchError, HEADER_BYTES, ProducerFields, batches, records};
+use protocol::record_batch::{BatchBuilder, BatchError, BatchHeader, HEADER_BYTES, ProducerFields, batches, records};
 
 use super::coordinator::{Coordinator, REPLAY_ORDER};
 use super::{CommittedOffset, Group, OffsetsRecord};
 use crate::limits::{OFFSETS_BODY_BYTES_MAX, OFFSETS_SNAPSHOT_BATCH_BYTES};
+use crate::transaction::ProducerIdentity;
 
 /// Why the log of a coordinator cannot be replayed.
 #[derive(Debug, thiserror::Error)]
@@ -44,16 +45,23 @@ impl Coordinator {
             if !header.crc_is_valid(batch) {
                 return Err(LoadError::WrongCrc { base_offset: header.base_offset });
             }
-            if header.is_control() {
-                continue;
-            }
+            self.last_order += 1;
+            let order = self.last_order;
             let body = decompress(header.compression()?, &batch[HEADER_BYTES..], OFFSETS_BODY_BYTES_MAX)?;
             for record in records(&header, &body) {
                 let record = record?;
+                if header.is_control() {
+                    self.load_marker(&header, record.key.unwrap_or_default(), order);
+                    continue;
+                }
                 let decoded = OffsetsRecord::decode(record.key.unwrap_or_default(), record.value)
                     .map_err(|error| LoadError::Record { offset: header.offset(record.offset_delta), error })?;
-                if let Some(decoded) = decoded {
-                    self.apply(&decoded, REPLAY_ORDER);
+                match decoded {
+                    Some(decoded) if header.is_transactional() => {
+                        self.put_pending(producer_of(&header), decoded, order);
+                    }
+                    Some(decoded) => self.apply(&decoded, order),
+                    None => {}
                 }
             }
         }
@@ -68,7 +76,7 @@ impl Coordinator {
             let entry = self.groups.get_mut(&group_id).expect("the id was just read");
             if let Some(logged) = &entry.logged {
                 entry.group = Group::restored(group_id.clone(), self.config, logged.metadata.clone(), now_ms);
-            } else if entry.offsets.is_empty() {
+            } else if entry.offsets.is_empty() && entry.pending.is_empty() {
                 self.groups.remove(&group_id);
                 continue;
             }
@@ -100,7 +108,9 @@ impl Coordinator {
                 snapshot.push_offset(group_id, topic, partition, value);
             }
         }
-        snapshot.finish()
+        let mut batches = snapshot.finish();
+        batches.extend(self.pending_snapshot(now_ms));
+        batches
     }
 
     /// Groups whose tombstone is on its way, by the order of that: what was logged before it must not follow it.
@@ -125,6 +135,10 @@ impl Coordinator {
         }
         under_way
     }
+}
+
+fn producer_of(header: &BatchHeader) -> ProducerIdentity {
+    ProducerIdentity { id: header.producer_id, epoch: header.producer_epoch }
 }
 
 struct SnapshotBatches {

@@ -20,7 +20,11 @@ impl Coordinator {
 impl Entry {
     fn memory_bytes(&self) -> usize {
         let logged = self.logged.as_ref().map_or(0, |logged| logged.metadata.memory_bytes());
-        size_of::<Entry>() + self.group.memory_bytes() + self.offsets.memory_bytes() + logged
+        size_of::<Entry>()
+            + self.group.memory_bytes()
+            + self.offsets.memory_bytes()
+            + self.pending.memory_bytes()
+            + logged
     }
 }
 

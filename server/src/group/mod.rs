@@ -15,13 +15,17 @@ mod load;
 mod member;
 mod memory;
 mod offsets;
+mod pending;
+mod query;
 mod rebalance;
 mod records;
+mod refusal;
 mod request;
 mod response;
 mod state;
 mod static_member;
 mod sync;
+mod transactions;
 
 pub use config::GroupConfig;
 pub use coordinator::{ContinuationId, Coordinator, Effect, Event};
@@ -30,8 +34,8 @@ pub use load::LoadError;
 pub use offsets::{CommittedOffset, Offsets};
 pub use records::{GroupMetadata, MemberMetadata, OffsetsRecord, partition_for};
 pub use request::{
-    CommitPartition, CommitRequest, HeartbeatRequest, JoinProtocol, JoinRequest, LeaveRequest, LeavingMember,
-    OffsetFetchRequest, SyncRequest, TopicPartitions,
+    CommitPartition, CommitRequest, EndedTransaction, HeartbeatRequest, JoinProtocol, JoinRequest, LeaveRequest,
+    LeavingMember, OffsetFetchRequest, SyncRequest, TopicPartitions, TransactionalCommitRequest,
 };
 pub use response::{
     CommitResponse, GroupDescription, GroupListing, JoinMember, JoinResponse, LeaveResponse, MemberDescription,

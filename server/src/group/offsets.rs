@@ -50,6 +50,11 @@ impl Offsets {
         }
     }
 
+    /// The order of the newest commit of a partition.
+    pub(super) fn order(&self, topic: &str, partition: i32) -> Option<u64> {
+        Some(self.topics.get(topic)?.get(&partition)?.order)
+    }
+
     /// Committed partitions.
     pub fn len(&self) -> usize {
         self.topics.values().map(BTreeMap::len).sum()
@@ -109,6 +114,7 @@ impl Offsets {
                 offset: committed.map_or(-1, |committed| committed.offset),
                 leader_epoch: committed.map_or(-1, |committed| committed.leader_epoch),
                 metadata: committed.map_or_else(String::new, |committed| committed.metadata.clone()),
+                is_unstable: false,
             }
         });
         TopicPartitions { topic: topic.to_owned(), partitions: partitions.collect() }

@@ -9,6 +9,7 @@ use protocol::reader::DecodeError;
 use protocol::record_batch::{BatchBuilder, ProducerFields};
 
 use super::CommittedOffset;
+use crate::transaction::ProducerIdentity;
 
 const OFFSET_KEY_VERSION: i16 = 1;
 const GROUP_KEY_VERSION: i16 = 2;
@@ -134,6 +135,25 @@ pub(super) fn encode_batch<'a>(records: impl IntoIterator<Item = &'a OffsetsReco
         record.append_to(&mut batch, now_ms);
     }
     batch.finish()
+}
+
+/// One batch of `records`, which must not be empty, in the transaction of a producer.
+pub(super) fn encode_transactional<'a>(
+    records: impl IntoIterator<Item = &'a OffsetsRecord>,
+    producer: ProducerIdentity,
+    now_ms: i64,
+) -> Vec<u8> {
+    let mut batch = transactional_batch(producer, now_ms);
+    for record in records {
+        record.append_to(&mut batch, now_ms);
+    }
+    batch.finish()
+}
+
+/// Begins a batch in the transaction of a producer. It has no sequence: the producer does not know of it.
+pub(super) fn transactional_batch(producer: ProducerIdentity, now_ms: i64) -> BatchBuilder {
+    let fields = ProducerFields { producer_id: producer.id, producer_epoch: producer.epoch, ..ProducerFields::NONE };
+    BatchBuilder::new(Vec::new(), now_ms, fields).transactional()
 }
 
 /// No less than what `metadata` takes in a record.

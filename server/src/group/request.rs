@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use uuid::Uuid;
 
+use crate::transaction::ProducerIdentity;
+
 /// `JoinGroup`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JoinRequest {
@@ -135,4 +137,26 @@ pub struct OffsetFetchRequest {
     pub group_id: String,
     /// `None` asks for all that the group committed.
     pub topics: Option<Vec<TopicPartitions<i32>>>,
+    /// A partition that an open transaction is about to move is named as unstable.
+    pub requires_stable: bool,
+}
+
+/// `TxnOffsetCommit`: positions that count once the transaction of their producer is committed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransactionalCommitRequest {
+    /// Whose transaction.
+    pub producer: ProducerIdentity,
+    /// The positions.
+    pub commit: CommitRequest,
+}
+
+/// How the transaction of a producer ended, which is decided and durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EndedTransaction {
+    /// Whose transaction, with the epoch that counts from now on.
+    pub producer: ProducerIdentity,
+    /// Epoch of the coordinator that decided.
+    pub coordinator_epoch: i32,
+    /// Committed, or aborted.
+    pub commits: bool,
 }

@@ -25,6 +25,8 @@ pub enum Response {
     List(Result<Vec<GroupListing>, GroupError>),
     /// To `DeleteGroups`, one group.
     Delete(Result<(), GroupError>),
+    /// To the coordinator of a transaction that ended.
+    Ended(Result<(), GroupError>),
 }
 
 /// To `JoinGroup`. With an error the generation is -1 and only the member id counts.
@@ -99,6 +101,16 @@ pub struct CommitResponse {
     pub topics: Vec<TopicPartitions<(i32, Result<(), GroupError>)>>,
 }
 
+impl CommitResponse {
+    /// What was to be stored was not.
+    pub(super) fn failed(mut self, error: GroupError) -> Self {
+        for outcome in self.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
+            outcome.1 = outcome.1.and(Err(error));
+        }
+        self
+    }
+}
+
 /// To `OffsetFetch` of one group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OffsetFetchResponse {
@@ -117,6 +129,14 @@ pub struct TopicOffsets {
     pub leader_epoch: i32,
     /// The client's note.
     pub metadata: String,
+    /// An open transaction is about to move it, and the caller wants none but stable ones.
+    pub is_unstable: bool,
+}
+
+impl TopicOffsets {
+    pub(super) fn unstable(partition: i32) -> Self {
+        Self { partition, offset: -1, leader_epoch: -1, metadata: String::new(), is_unstable: true }
+    }
 }
 
 /// To `DescribeGroups`. An unknown group is described as Dead, which is not an error.

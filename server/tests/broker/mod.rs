@@ -4,6 +4,7 @@
 mod admin;
 mod client;
 pub mod requests;
+pub mod transactions;
 
 use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;

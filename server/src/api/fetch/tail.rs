@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use engine::offset::LogId;
+use engine::offset::{LogId, Offset};
 use engine::shard::core::{Core, Isolation, LogRef};
 use tokio::time::Instant;
 
@@ -72,11 +72,13 @@ async fn wait_and_read(
         if bytes >= bytes_min || left.is_zero() || reads.iter().any(|(_, read)| read.error.is_some()) {
             return Some(reads);
         }
-        let seen = part.iter().zip(&reads).filter_map(|((_, _, log), (_, read))| seen(log.log, read)).collect();
-        core.wait_for_records(core.shard(), seen, bytes_min - bytes, left, Isolation::Uncommitted).await;
+        let isolation = part.first().map(|(_, wanted, _)| wanted.isolation).unwrap_or_default();
+        let seen =
+            part.iter().zip(&reads).filter_map(|((_, _, log), (_, read))| seen(log.log, read, isolation)).collect();
+        core.wait_for_records(core.shard(), seen, bytes_min - bytes, left, isolation).await;
     }
 }
 
-fn seen(log: LogId, read: &Read) -> Option<(LogId, engine::offset::Offset)> {
-    Some((log, read.view?.high_watermark))
+fn seen(log: LogId, read: &Read, isolation: Isolation) -> Option<(LogId, Offset)> {
+    Some((log, read.view?.end_for(isolation)))
 }

@@ -52,9 +52,6 @@ pub(super) fn check_batch(bytes: &[u8], version: i16, is_compacted: bool) -> Res
     if header.base_offset != 0 {
         return refused(ErrorCode::InvalidRecord, "the base offset of a produced batch must be 0");
     }
-    if header.is_transactional() && header.crc_is_valid(bytes) {
-        return refused(ErrorCode::InvalidTxnState, "transactions are not supported yet");
-    }
     match header.compression() {
         Ok(Compression::Zstd) if version < FIRST_VERSION_WITH_ZSTD => {
             refused(ErrorCode::UnsupportedCompressionType, "zstd needs Produce version 7")
@@ -62,6 +59,22 @@ pub(super) fn check_batch(bytes: &[u8], version: i16, is_compacted: bool) -> Res
         Ok(_) if is_compacted => check_keys(&header, bytes),
         Ok(_) => Ok(()),
         Err(_) => refused(ErrorCode::InvalidRecord, "the compression codec is unknown"),
+    }
+}
+
+/// A batch is part of a transaction if, and only if, its request names one.
+pub(super) fn check_transaction(bytes: &[u8], is_transactional_request: bool) -> Result<(), Refusal> {
+    let is_transactional = BatchHeader::parse(bytes).is_ok_and(|header| header.is_transactional());
+    match (is_transactional, is_transactional_request) {
+        (true, false) => Err(Refusal::new(
+            ErrorCode::TransactionalIdAuthorizationFailed,
+            "a transactional batch needs a request with a transactional id",
+        )),
+        (false, true) => Err(Refusal::new(
+            ErrorCode::InvalidTxnState,
+            "a request with a transactional id takes transactional batches only",
+        )),
+        _ => Ok(()),
     }
 }
 
@@ -119,6 +132,17 @@ mod tests {
         };
         assert_eq!(refusal(&with(MAGIC_AT, 1)), ErrorCode::InvalidRecord);
         assert_eq!(refusal(&with(BASE_OFFSET_AT + 7, 5)), ErrorCode::InvalidRecord);
+    }
+
+    #[test]
+    fn a_batch_is_transactional_exactly_where_its_request_is() {
+        let plain = batch(&[None]);
+        let mut transactional = plain.clone();
+        transactional[ATTRIBUTES_AT + 1] |= 0x10;
+        let code = |bytes, is_transactional| check_transaction(bytes, is_transactional).map_err(|refusal| refusal.code);
+        assert_eq!((code(&plain, false), code(&transactional, true)), (Ok(()), Ok(())));
+        assert_eq!(code(&plain, true), Err(ErrorCode::InvalidTxnState));
+        assert_eq!(code(&transactional, false), Err(ErrorCode::TransactionalIdAuthorizationFailed));
     }
 
     #[test]

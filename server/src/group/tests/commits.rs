@@ -79,8 +79,12 @@ fn metadata_beyond_the_bound_refuses_its_partition_only() {
     let Some(Response::Commit(response)) = broker.answer(token) else { panic!("no answer") };
     let expected = vec![(0, Err(GroupError::OffsetMetadataTooLarge)), (1, Ok(()))];
     assert_eq!(response.topics[0].partitions, expected);
-    let token =
-        broker.send(|token| Event::OffsetFetch(token, OffsetFetchRequest { group_id: GROUP.to_owned(), topics: None }));
+    let token = broker.send(|token| {
+        Event::OffsetFetch(
+            token,
+            OffsetFetchRequest { group_id: GROUP.to_owned(), topics: None, requires_stable: false },
+        )
+    });
     let Some(Response::OffsetFetch(Ok(all))) = broker.answer(token) else { panic!("no answer") };
     assert_eq!(all.topics.len(), 1);
     assert_eq!(all.topics[0].partitions.len(), 1);

@@ -8,6 +8,7 @@ mod persistence;
 mod random;
 mod static_members;
 mod syncs;
+mod transactions;
 
 use bytes::Bytes;
 use uuid::Uuid;
@@ -131,6 +132,7 @@ impl Broker {
             match effect {
                 Effect::Reply(token, response) => self.replies.push((token, response)),
                 Effect::Append { batch, then } => self.appends.push((then, batch)),
+                Effect::AppendMarker { ended, then } => self.appends.push((then, transactions::marker(&ended))),
             }
         }
     }
@@ -221,7 +223,7 @@ impl Broker {
 
     fn fetched(&mut self) -> TopicOffsets {
         let topics = vec![TopicPartitions { topic: "topic".to_owned(), partitions: vec![0] }];
-        let request = OffsetFetchRequest { group_id: GROUP.to_owned(), topics: Some(topics) };
+        let request = OffsetFetchRequest { group_id: GROUP.to_owned(), topics: Some(topics), requires_stable: false };
         let token = self.send(|token| Event::OffsetFetch(token, request));
         match self.answer(token) {
             Some(Response::OffsetFetch(Ok(response))) => response.topics[0].partitions[0].clone(),

@@ -65,7 +65,10 @@ fn a_loading_coordinator_answers_that_it_loads() {
         Event::Heartbeat(token, heartbeat("m", 1)),
         Event::Leave(token, leave(&[("m", None)])),
         Event::Commit(token, commit("", -1, 1)),
-        Event::OffsetFetch(token, OffsetFetchRequest { group_id: GROUP.to_owned(), topics: None }),
+        Event::OffsetFetch(
+            token,
+            OffsetFetchRequest { group_id: GROUP.to_owned(), topics: None, requires_stable: false },
+        ),
         Event::Describe(token, GROUP.to_owned()),
         Event::List(token),
         Event::Delete(token, GROUP.to_owned()),
@@ -129,7 +132,7 @@ fn the_load_of_a_snapshot_equals_the_state() {
     };
     assert_eq!(list(&mut loaded), list(&mut broker));
     let fetch = |broker: &mut Broker, group_id: String| {
-        let request = OffsetFetchRequest { group_id, topics: None };
+        let request = OffsetFetchRequest { group_id, topics: None, requires_stable: false };
         let token = broker.send(|token| Event::OffsetFetch(token, request));
         broker.answer(token)
     };

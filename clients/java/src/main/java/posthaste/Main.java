@@ -14,7 +14,7 @@ public final class Main {
     public static void main(String[] arguments) throws Exception {
         Map<String, Scenario> scenarios = new TreeMap<>();
         for (Map<String, Scenario> group : List.of(Records.SCENARIOS, Groups.SCENARIOS, Offsets.SCENARIOS,
-                Topics.SCENARIOS, Configs.SCENARIOS)) {
+                Topics.SCENARIOS, Configs.SCENARIOS, Transactions.SCENARIOS)) {
             scenarios.putAll(group);
         }
         if (arguments.length == 0) {

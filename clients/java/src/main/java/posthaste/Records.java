@@ -19,7 +19,6 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
-import org.apache.kafka.common.errors.TransactionalIdAuthorizationException;
 import org.apache.kafka.common.header.Header;
 
 /** Producing and reading back: codecs, headers, nulls, the default (idempotent) producer, order. */
@@ -32,8 +31,7 @@ final class Records {
             Map.entry("records_come_back_byte_for_byte[zstd]", session -> roundTrip(session, "zstd")),
             Map.entry("the_default_producer_is_acknowledged_in_order", Records::defaultProducer),
             Map.entry("a_topic_is_created_by_the_first_produce", Records::autoCreation),
-            Map.entry("a_million_records_stay_in_order_in_each_of_8_partitions", Records::million),
-            Map.entry("posthaste:a_transactional_id_is_refused_at_once", Records::transactionalId));
+            Map.entry("a_million_records_stay_in_order_in_each_of_8_partitions", Records::million));
 
     private static final int RECORDS = 1_000_000;
 
@@ -126,19 +124,6 @@ final class Records {
                     count++;
                 }
             }
-        }
-    }
-
-    private static void transactionalId(Session session) {
-        try (Producer<byte[], byte[]> producer = session.producer(Map.of("transactional.id", session.topic()))) {
-            long started = System.nanoTime();
-            try {
-                producer.initTransactions();
-            } catch (TransactionalIdAuthorizationException refusal) {
-                check(System.nanoTime() - started < Duration.ofSeconds(10).toNanos(), "refused at once");
-                return;
-            }
-            throw new AssertionError("transactions do not exist yet, but the producer believes in them");
         }
     }
 }

@@ -1,0 +1,28 @@
+//! What a coordinator answers that does not serve yet.
+
+use super::commit::refused_commit;
+use super::coordinator::{Effect, Event};
+use super::{GroupError, JoinResponse, Response};
+
+/// The same refusal for every request; events that are no requests have none.
+pub(super) fn refuse(event: Event, error: GroupError) -> Option<Effect> {
+    let (token, response) = match event {
+        Event::Join(token, request) => (token, Response::Join(JoinResponse::refused(request.member_id, error))),
+        Event::Sync(token, _) => (token, Response::Sync(Err(error))),
+        Event::Heartbeat(token, _) => (token, Response::Heartbeat(Err(error))),
+        Event::Leave(token, _) => (token, Response::Leave(Err(error))),
+        Event::Commit(token, request) => (token, Response::Commit(refused_commit(&request, error))),
+        Event::CommitInTransaction(token, request) => (token, Response::Commit(refused_commit(&request.commit, error))),
+        Event::TransactionEnded(token, _) => (token, Response::Ended(Err(error))),
+        Event::OffsetFetch(token, _) => (token, Response::OffsetFetch(Err(error))),
+        Event::Describe(token, _) => (token, Response::Describe(Err(error))),
+        Event::List(token) => (token, Response::List(Err(error))),
+        Event::Delete(token, _) => (token, Response::Delete(Err(error))),
+        Event::TopicsDeleted(_)
+        | Event::Appended(_)
+        | Event::AppendFailed(_)
+        | Event::AppendFenced(_)
+        | Event::Tick => return None,
+    };
+    Some(Effect::Reply(token, response))
+}

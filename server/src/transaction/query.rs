@@ -1,0 +1,48 @@
+//! What administrators ask, and how much memory transactional ids take.
+
+use super::coordinator::{Coordinator, Entry};
+use super::record::partitions_bytes;
+use super::{TransactionDescription, TransactionError, TransactionListing};
+
+/// Memory of a partition in the set of a transaction, about.
+const PARTITION_BYTES: usize = 16;
+
+impl Coordinator {
+    /// Whether new transactional ids are refused, for want of memory. The error is retriable, and those that are there go on.
+    pub fn refuse_growth(&mut self, grows_no_more: bool) {
+        self.grows_no_more = grows_no_more;
+    }
+
+    /// Bytes of memory of all ids, about.
+    pub fn memory_bytes(&self) -> usize {
+        let of_entry = |(id, entry): (&String, &Entry)| {
+            let partitions = &entry.current.partitions;
+            let indexes: usize = partitions.values().map(std::collections::BTreeSet::len).sum();
+            2 * (size_of::<Entry>() + id.len() + partitions_bytes(partitions) + indexes * PARTITION_BYTES)
+        };
+        self.entries.iter().map(of_entry).sum()
+    }
+
+    pub(super) fn describe(&self, transactional_id: &str) -> Result<TransactionDescription, TransactionError> {
+        let entry = self.entries.get(transactional_id).filter(|entry| entry.current.is_given());
+        let current = &entry.ok_or(TransactionError::TransactionalIdNotFound)?.current;
+        Ok(TransactionDescription {
+            status: current.status,
+            timeout_ms: current.timeout_ms,
+            started_ms: current.started_ms,
+            producer: current.producer,
+            partitions: current.partitions.clone(),
+        })
+    }
+
+    pub(super) fn list(&self, now_ms: i64) -> Vec<TransactionListing> {
+        let given = self.entries.iter().filter(|(_, entry)| entry.current.is_given());
+        let listings = given.map(|(transactional_id, entry)| TransactionListing {
+            transactional_id: transactional_id.clone(),
+            producer_id: entry.current.producer.id,
+            status: entry.current.status,
+            duration_ms: now_ms.saturating_sub(entry.current.started_ms),
+        });
+        listings.collect()
+    }
+}

@@ -1,0 +1,165 @@
+//! `TransactionEdge`: drives the coordinators of transactions of a shard: hands them requests and the time, carries out their appends, markers
+//! and answers.
+//!
+//! A coordinator serves once its partition of `__transaction_state` was replayed; nothing is answered before it is durable.
+
+mod keeper;
+mod markers;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use engine::offset::ShardId;
+use engine::shard::core::{Core, LogRef};
+
+use self::keeper::Keeper;
+use crate::broker::{self, Broker};
+use crate::catalog::{Catalog, TRANSACTIONS_TOPIC};
+use crate::config::{ListenerMode, Settings};
+use crate::group::partition_for;
+use crate::internal_topics;
+use crate::transaction::{Event, ReplyToken, Response, TransactionConfig, TransactionError, VerifyRequest};
+
+/// The coordinators of one shard.
+pub struct TransactionEdge {
+    core: Core,
+    config: TransactionConfig,
+    snapshot_check_interval: Duration,
+    keepers: RefCell<BTreeMap<i32, Rc<Keeper>>>,
+}
+
+impl TransactionEdge {
+    /// No transactional ids yet: partitions come with the catalog.
+    pub fn new(core: Core, settings: &Settings) -> TransactionEdge {
+        TransactionEdge {
+            core,
+            config: TransactionConfig {
+                timeout_max_ms: settings.transaction_max_timeout_ms,
+                expiration_ms: settings.transactional_id_expiration_ms,
+            },
+            snapshot_check_interval: Duration::from_millis(settings.snapshot_check_interval_ms),
+            keepers: RefCell::default(),
+        }
+    }
+
+    /// Takes over the partitions of this shard that a new view of the catalog brings.
+    pub fn topics_changed(&self, new: &Catalog) {
+        let Some(topic) = new.topic(TRANSACTIONS_TOPIC).filter(|topic| topic.internal) else { return };
+        for (partition, log) in (0..).zip(topic.logs()) {
+            let mut keepers = self.keepers.borrow_mut();
+            if log.shard == self.core.shard() && !keepers.contains_key(&partition) {
+                let keeper = Rc::new(Keeper::new(&self.core, self.config, partition, log));
+                keepers.insert(partition, Rc::clone(&keeper));
+                self.core.spawn(keeper.run(self.snapshot_check_interval));
+            }
+        }
+    }
+
+    /// The partitions of the topic that live here.
+    pub fn partitions(&self) -> Vec<i32> {
+        self.keepers.borrow().keys().copied().collect()
+    }
+
+    /// Bytes of memory of the transactional ids of a partition.
+    pub fn memory_bytes(&self, partition: i32) -> usize {
+        self.keepers.borrow().get(&partition).map_or(0, |keeper| keeper.memory_bytes())
+    }
+
+    /// Whether new transactional ids are refused, for want of memory.
+    pub fn refuse_growth(&self, grows_no_more: bool) {
+        for keeper in self.keepers.borrow().values() {
+            keeper.refuse_growth(grows_no_more);
+        }
+    }
+
+    /// Asks the coordinator of a transactional id, on the shard where it lives.
+    pub async fn ask(
+        &self,
+        broker: &Broker,
+        transactional_id: &str,
+        event: impl FnOnce(ReplyToken) -> Event + Send + 'static,
+    ) -> Result<Response, TransactionError> {
+        internal_topics::ensure_transactions(broker).await.map_err(|_| TransactionError::CoordinatorNotAvailable)?;
+        let (partition, log) = place_of(broker, transactional_id).ok_or(TransactionError::CoordinatorNotAvailable)?;
+        if !broker.leads(log) {
+            return Err(TransactionError::NotCoordinator);
+        }
+        self.ask_at(broker, partition, log, event).await
+    }
+
+    /// Asks whether a partition is part of a producer's open transaction, whichever node coordinates that.
+    pub async fn verify(&self, broker: &Broker, request: VerifyRequest) -> Result<(), TransactionError> {
+        let place = place_of(broker, &request.transactional_id);
+        let (partition, log) = place.ok_or(TransactionError::InvalidProducerIdMapping)?;
+        match self.ask_at(broker, partition, log, move |token| Event::Verify(token, request)).await? {
+            Response::Done(outcome) => outcome,
+            _ => Err(TransactionError::CoordinatorNotAvailable),
+        }
+    }
+
+    async fn ask_at(
+        &self,
+        broker: &Broker,
+        partition: i32,
+        log: LogRef,
+        event: impl FnOnce(ReplyToken) -> Event + Send + 'static,
+    ) -> Result<Response, TransactionError> {
+        let asked = self.core.on(log.shard, move |_| async move {
+            let keeper = broker::local().transactions.keepers.borrow().get(&partition).cloned();
+            match keeper {
+                Some(keeper) => keeper.ask(event).await,
+                None => Err(TransactionError::CoordinatorLoadInProgress),
+            }
+        });
+        tokio::select! {
+            // A commit whose markers cannot be written must not hold up a stop.
+            () = broker.drained() => Err(TransactionError::CoordinatorNotAvailable),
+            answer = asked => answer.unwrap_or(Err(TransactionError::CoordinatorNotAvailable)),
+        }
+    }
+
+    /// The log that holds a transactional id; none before the topic is made.
+    pub fn log_of(&self, broker: &Broker, transactional_id: &str) -> Option<LogRef> {
+        place_of(broker, transactional_id).map(|(_, log)| log)
+    }
+
+    /// Asks every coordinator of this node, for `ListTransactions`: whoever wants all ids asks every node.
+    pub async fn ask_all(
+        &self,
+        broker: &Broker,
+        event: impl Fn(ReplyToken) -> Event + Send + Copy + 'static,
+    ) -> Vec<Result<Response, TransactionError>> {
+        let here = self.core.shard().0;
+        let shards = match broker.settings.listener_mode {
+            ListenerMode::Shared => 0..self.core.shard_count(),
+            ListenerMode::PerCore => here..here + 1,
+        };
+        let pending: Vec<_> = shards
+            .map(|shard| {
+                self.core.on(ShardId(shard), move |_| async move {
+                    let keepers: Vec<_> = broker::local().transactions.keepers.borrow().values().cloned().collect();
+                    let mut answers = Vec::with_capacity(keepers.len());
+                    for keeper in keepers {
+                        answers.push(keeper.ask(event).await);
+                    }
+                    answers
+                })
+            })
+            .collect();
+        let mut answers = Vec::new();
+        for part in pending {
+            answers.extend(part.await.unwrap_or_else(|_| vec![Err(TransactionError::CoordinatorNotAvailable)]));
+        }
+        answers
+    }
+}
+
+/// The partition that holds a transactional id, and its log. Ids hash as groups do.
+fn place_of(broker: &Broker, transactional_id: &str) -> Option<(i32, LogRef)> {
+    let catalog = broker.catalog();
+    let topic = catalog.topic(TRANSACTIONS_TOPIC).filter(|topic| topic.internal)?;
+    let partition = partition_for(transactional_id, topic.partition_count());
+    Some((partition, topic.log(partition)?))
+}
