@@ -126,6 +126,13 @@ fn roll(client: &mut Client, megabytes: usize) {
     }
 }
 
+/// The newest of each key, where it was, in order. A second pass may have come already and taken tombstones, whose time is over at once.
+fn assert_newest(found: &[Found], expected: &[Found], topic: &str) {
+    let is_there = |record: &&Found| record.2.is_some() || found.contains(record);
+    let expected: Vec<&Found> = expected.iter().filter(is_there).collect();
+    assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{topic}");
+}
+
 #[test]
 fn a_compacted_topic_refuses_records_without_a_key_and_names_them() {
     let broker = Broker::start(&[]);
@@ -183,12 +190,12 @@ fn the_newest_value_of_each_key_stays_at_its_offset_through_every_codec() {
     for (name, _) in CODECS {
         let expected = by_offset(&newest[name]);
         let found = wait_until_short(&mut client, name, expected.len(), |client| roll(client, 1));
-        assert_eq!(found, expected, "{name}: the newest of each key, tombstones too, where it was, in order");
+        assert_newest(&found, &expected, name);
     }
     broker.kill_and_restart();
     client = broker.connect();
     for (name, codec) in CODECS {
-        assert_eq!(read_all(&mut client, name), by_offset(&newest[name]), "{name} after a restart");
+        assert_newest(&read_all(&mut client, name), &by_offset(&newest[name]), name);
         let next = compressed(codec, &[(Some("after"), Some("all"))]);
         assert_eq!(client.produce(name, 0, &next), (0, 180), "offsets go on behind what was taken");
     }
