@@ -57,7 +57,7 @@ pub fn result(evidence: &Evidence, args: &TargetOptions) -> RunResult {
         resources,
         integrity,
         faults: evidence.faults.clone(),
-        rebalances: groups::rebalances(evidence),
+        rebalances: groups::told(evidence),
         slo: Vec::new(),
         error: evidence.error.as_ref().map(ToString::to_string),
     };

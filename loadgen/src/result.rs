@@ -111,7 +111,7 @@ pub struct RunResult {
     /// Disturbances that were made on purpose while the run went on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<FaultEvent>,
-    /// Rebalances of consumer groups since the load began, in order, the first 3,000 of each group.
+    /// Rebalances of consumer groups since the load began, in order, the first 500; `summary.groups` counts all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rebalances: Vec<Rebalance>,
     /// Goals that the run was held against.
