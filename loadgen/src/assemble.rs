@@ -5,6 +5,7 @@ mod calibration;
 mod groups;
 mod quality;
 mod series;
+mod transactions;
 mod window;
 
 use std::time::SystemTime;
@@ -17,6 +18,7 @@ use crate::result::{
     Durability, Fsync, HostEnvironment, HostRole, Integrity, Kind, LoadgenBuild, Resources, RunResult, SCHEMA_VERSION,
     Summary, Target, Verdict, WriteCache, utc_timestamp,
 };
+use crate::workload::Isolation;
 use window::Window;
 
 /// The result of a run, however far it got.
@@ -56,7 +58,7 @@ pub fn result(evidence: &Evidence, args: &TargetOptions) -> RunResult {
         resources,
         integrity,
         faults: evidence.faults.clone(),
-        rebalances: groups::rebalances(evidence),
+        rebalances: groups::told(evidence),
         slo: Vec::new(),
         error: evidence.error.as_ref().map(ToString::to_string),
     };
@@ -137,6 +139,7 @@ fn integrity(evidence: &Evidence) -> Integrity {
         (tally.out_of_order, "records came behind a later one of the same producer and partition"),
         (tally.corrupt, "records or batches were not what was sent: wrong checksum or framing"),
         (tally.phantom, "records were delivered that nobody sent there"),
+        (tally.aborted_seen, "records were delivered although their transaction was aborted"),
         (lost_commits, "positions were given out although a later one had been committed"),
     ];
     Integrity {
@@ -151,6 +154,7 @@ fn integrity(evidence: &Evidence) -> Integrity {
         phantom: tally.phantom,
         unacked_seen: tally.unacked_seen,
         redelivered: groups.iter().map(|group| group.redelivered).sum(),
+        aborted_seen: tally.aborted_seen,
         lost_commits,
         verdict,
         examples: faults
@@ -188,6 +192,10 @@ fn settle(evidence: &Evidence, verified: bool) -> (Tally, Option<Missing>) {
     if evidence.workload.survives_losses() && !evidence.workload.idempotent {
         // Who does not number the batches is not promised the order of what a lost connection left behind.
         tally.out_of_order -= tally.late_unacked;
+    }
+    if evidence.workload.isolation == Isolation::ReadUncommitted {
+        // Who asks for every record gets those of aborted transactions too.
+        tally.unacked_seen += std::mem::take(&mut tally.aborted_seen);
     }
     if !verified {
         // Nobody read up to the end, so what is not there was not missed.

@@ -1,5 +1,9 @@
 //! The topic of a run: made under our own name, watched until every partition has a leader, measured, removed.
 
+mod coordinator;
+
+pub use coordinator::{Coordinated, find_coordinator};
+
 use std::collections::BTreeMap;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -92,17 +96,21 @@ pub fn delete_topic(bootstrap: &str, name: &str) -> Result<(), Error> {
     refuse_error(ApiKey::DeleteTopics, result.map_or(ErrorCode::UnknownServerError.code(), |result| result.error_code))
 }
 
-/// A producer id and its epoch, for idempotence.
-pub fn init_producer_id(address: &str) -> Result<(i64, i16), Error> {
+/// How long a coordinator lets a transaction be open; Kafka's `transaction.timeout.ms`.
+pub const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A producer id and its epoch, for idempotence; with a transactional id, from the coordinator of its transactions.
+pub fn init_producer_id(address: &str, transactional_id: Option<&str>) -> Result<(i64, i16), Error> {
     let mut client = Client::open(address, CALL_TIMEOUT)?;
-    let request =
-        InitProducerIdRequest { transactional_id: None, transaction_timeout_ms: 60_000, ..Default::default() };
+    let transaction_timeout_ms = TRANSACTION_TIMEOUT.as_millis() as i32;
+    let request = InitProducerIdRequest { transactional_id, transaction_timeout_ms, ..Default::default() };
     let deadline = Instant::now() + CALL_TIMEOUT;
+    let passes = |code| is_retriable(code) || code == ErrorCode::ConcurrentTransactions.code();
     loop {
         let response: InitProducerIdResponse = client.call(&request)?;
         match response.error_code {
             0 => return Ok((response.producer_id, response.producer_epoch)),
-            code if is_retriable(code) && Instant::now() < deadline => thread::sleep(RETRY_PAUSE),
+            code if passes(code) && Instant::now() < deadline => thread::sleep(RETRY_PAUSE),
             code => return Err(Error::Broker { api: ApiKey::InitProducerId, code }),
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! The next fetch leaves as soon as an answer's batch headers are read; the records are checked while the broker works.
 
+mod aborted;
 mod delivery;
 mod lane;
 mod membership;
@@ -31,9 +32,10 @@ use crate::outage::Outage;
 use crate::recorder::Recorder;
 use crate::signals::Signals;
 use crate::workload::{
-    FETCH_BYTES_MAX, FETCH_MIN_BYTES, FETCH_PARTITION_BYTES_MAX, FETCH_WAIT_MS_MAX, UNCOMPRESSED_BATCH_BYTES_MAX,
-    Verify,
+    FETCH_BYTES_MAX, FETCH_MIN_BYTES, FETCH_PARTITION_BYTES_MAX, FETCH_WAIT_MS_MAX, Isolation,
+    UNCOMPRESSED_BATCH_BYTES_MAX, Verify,
 };
+use aborted::Aborted;
 use delivery::Delivery;
 use lane::Lane;
 use membership::Membership;
@@ -62,6 +64,8 @@ pub struct ConsumerSettings {
     pub keys: KeyRule,
     /// Whether records are checked, or only read.
     pub verify: Verify,
+    /// What is seen of transactions.
+    pub isolation: Isolation,
     /// The clock of the run.
     pub clock: Clock,
     /// Lost connections are won back instead of ending the run.
@@ -258,6 +262,7 @@ impl Reading {
             max_wait_ms: FETCH_WAIT_MS_MAX as i32,
             min_bytes: FETCH_MIN_BYTES as i32,
             max_bytes: FETCH_BYTES_MAX as i32,
+            isolation_level: i8::from(settings.isolation == Isolation::ReadCommitted),
             topics: vec![FetchTopic { topic: &settings.topic.name, partitions: partitions.collect() }],
             ..FetchRequest::default()
         };
@@ -331,7 +336,8 @@ impl Reading {
                 what: "no whole batch from there on",
             })?;
             lane.served = true;
-            read.push((partition, from_offset, records));
+            let aborted = Aborted::new(answer.aborted_transactions.as_ref());
+            read.push((partition, from_offset, records, aborted));
         }
         self.rotate();
         // The records came all the same when the next question does not get away.
@@ -339,12 +345,13 @@ impl Reading {
         recorder.roll(now_ns);
         let mut delivery = Delivery::new(now_ns, recorder);
         let mut faults = 0;
-        for (partition, from_offset, bytes) in read {
+        for (partition, from_offset, bytes, mut aborted) in read {
             let Some(lane) = self.lanes.get(&partition) else { continue };
             let mut read = lane.book.open();
             let faults_before = read.seen.faults();
             for batch in batches(bytes) {
                 match batch {
+                    Ok((header, batch)) if aborted.drops(&header, batch) => {}
                     Ok((header, batch)) => lane.check(&header, batch, from_offset, &mut read, &mut delivery),
                     Err(_) => read.seen.note_unreadable(),
                 }

@@ -96,6 +96,7 @@ impl Crew {
             producers: roles.workload.producers_in_all(),
             keys: if is_own { roles.workload.records.key_rule() } else { KeyRule::Any },
             verify: roles.workload.verify,
+            isolation: roles.workload.isolation,
             survives_losses: roles.workload.survives_losses(),
             groups: Vec::new(),
             group_settings: roles.workload.group,

@@ -121,10 +121,11 @@ impl Evidence {
             now_ns if now_ns < timeline.end_ns => ("measure", timeline.measure_ns, timeline.end_ns),
             _ => ("drain", timeline.end_ns, timeline.end_ns),
         };
-        let (mut acked, mut consumed, mut failed) = (0, 0, 0);
+        let (mut acked, mut consumed, mut failed, mut hidden) = (0, 0, 0, 0);
         for row in rows {
             acked += row.counts.acked_records;
             consumed += row.counts.consumed_records;
+            hidden += self.workload.hidden_records(&row.counts);
             failed += row.counts.failed_records;
         }
         if phase == "drain" && now_ns < to_ns + SECOND_NS {
@@ -155,7 +156,7 @@ impl Evidence {
             planned_secs: (to_ns - from_ns) / SECOND_NS,
             achieved,
             unread_records: match workload.mode {
-                Mode::Both => Some((acked * groups).saturating_sub(consumed)),
+                Mode::Both => Some((acked * groups).saturating_sub(consumed + hidden * groups)),
                 Mode::Drain => Some(((self.backlog_records + acked) * groups).saturating_sub(consumed)),
                 Mode::Produce | Mode::Consume => None,
             },

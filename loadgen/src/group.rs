@@ -1,27 +1,26 @@
 //! Consumer groups as Kafka's clients form them: members join at a coordinator, the first of them deals out the partitions, and
 //! each commits how far it has come, so that whoever gets a partition next goes on there.
 //!
-//! A member is a machine of steps without a socket ([`Member`]); a [`CoordinatorLink`] carries its questions. What the members of
+//! A member is a machine of steps without a socket ([`Member`]); a [`crate::coordinator_link::CoordinatorLink`] carries its questions. What the members of
 //! a group have read, committed and waited for meets in the [`Group`] that they share.
 
 mod assignor;
 mod books;
 mod churn;
-mod coordinator;
-mod link;
 mod member;
 mod question;
+mod removal;
 mod report;
 mod wire;
 
 pub use assignor::ASSIGNOR;
 pub use books::{Group, PartitionBook, ReadRecords};
 pub use churn::{Churn, Departure};
-pub use coordinator::{delete_groups, find_coordinator};
-pub use link::CoordinatorLink;
 pub use member::{Change, Member};
 pub use question::{Answer, Question};
+pub use removal::delete_groups;
 pub use report::{GroupReport, RebalanceSpan};
+pub use wire::{decode, encode};
 
 use std::time::Duration;
 

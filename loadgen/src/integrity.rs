@@ -5,6 +5,9 @@
 
 mod from_elsewhere;
 mod redelivery;
+mod tally;
+
+pub use tally::Tally;
 
 use std::cmp::Ordering;
 
@@ -12,8 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::payload::Stamp;
 
-/// Gaps remembered for each (partition, producer); more than this is a lost cause, counted but not told apart.
-const GAPS_MAX: usize = 65_536;
+/// Gaps remembered for each (partition, producer); more than this is a lost cause, counted but not told apart. Each aborted transaction
+/// leaves one, so there is room for hours of them.
+const GAPS_MAX: usize = 1 << 20;
 
 /// Ascending, disjoint half-open ranges of sequence numbers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,8 +108,11 @@ impl RangeSet {
 pub struct AckLedger {
     /// Records built so far; the next sequence number.
     pub produced: u64,
-    /// Sequence numbers whose batch was acknowledged without error.
+    /// Sequence numbers whose batch was acknowledged without error, and whose transaction was committed if they had one.
     pub acked: RangeSet,
+    /// Those whose transaction was aborted.
+    #[serde(default)]
+    pub aborted: RangeSet,
 }
 
 /// What one consumer has read of one producer in one partition.
@@ -211,83 +218,6 @@ impl PartitionSeen {
     }
 }
 
-/// The counts behind a verdict.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Records handed to a socket or waiting for one.
-    pub produced: u64,
-    /// Records acknowledged without error (at acks=0: none).
-    pub acked: u64,
-    /// Records read that are whole and ours, duplicates included.
-    pub consumed: u64,
-    /// Acknowledged, never read.
-    pub missing: u64,
-    /// Read more than once.
-    pub duplicate: u64,
-    /// Read after a later one of the same producer and partition.
-    pub out_of_order: u64,
-    /// Read with a wrong checksum or broken framing.
-    pub corrupt: u64,
-    /// Read in a place where nobody sent it, or with a number never used.
-    pub phantom: u64,
-    /// Read although never acknowledged: allowed.
-    pub unacked_seen: u64,
-    /// Of `out_of_order`, records never acknowledged: what a lost connection left behind may be carried out late.
-    pub late_unacked: u64,
-}
-
-impl Tally {
-    /// Settles one partition: `ledgers[producer]` against what was read. Without `seen`, nothing is claimed of it.
-    pub fn settle(&mut self, ledgers: &[&AckLedger], seen: Option<&PartitionSeen>) {
-        for (producer, ledger) in ledgers.iter().enumerate() {
-            self.produced += ledger.produced;
-            let acked = ledger.acked.count();
-            self.acked += acked;
-            let Some(seen) = seen.and_then(|seen| seen.producers.get(producer)) else { continue };
-            let missing = ledger.acked.count_common(&seen.gaps) + ledger.acked.count_from(seen.next);
-            // A number above what was produced cannot be a gap's end by accident: its CRC was right.
-            let phantom = seen.next.saturating_sub(ledger.produced);
-            let distinct = seen.consumed - seen.duplicate;
-            self.consumed += seen.consumed;
-            self.missing += missing;
-            self.duplicate += seen.duplicate;
-            self.out_of_order += seen.out_of_order;
-            self.late_unacked += seen.late.iter().filter(|&&sequence| !ledger.acked.contains(sequence)).count() as u64;
-            self.phantom += phantom;
-            self.unacked_seen += distinct.saturating_sub(acked - missing);
-        }
-        if let Some(seen) = seen {
-            self.corrupt += seen.corrupt;
-            self.phantom += seen.phantom;
-        }
-    }
-
-    /// Adds what was found out elsewhere.
-    pub fn add(&mut self, other: &Self) {
-        self.produced += other.produced;
-        self.acked += other.acked;
-        self.consumed += other.consumed;
-        self.missing += other.missing;
-        self.duplicate += other.duplicate;
-        self.out_of_order += other.out_of_order;
-        self.corrupt += other.corrupt;
-        self.phantom += other.phantom;
-        self.unacked_seen += other.unacked_seen;
-        self.late_unacked += other.late_unacked;
-    }
-
-    /// What is missing first of a partition: the producer's place in `ledgers` and the range of its numbers.
-    pub fn first_missing(ledgers: &[&AckLedger], seen: &PartitionSeen) -> Option<(usize, (u64, u64))> {
-        let mut pairs = ledgers.iter().zip(&seen.producers).enumerate();
-        pairs.find_map(|(place, (ledger, seen))| Some((place, ledger.acked.first_common(&seen.gaps, seen.next)?)))
-    }
-
-    /// True when nothing that was promised was broken.
-    pub fn passes(&self) -> bool {
-        self.missing == 0 && self.duplicate == 0 && self.out_of_order == 0 && self.corrupt == 0 && self.phantom == 0
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -295,7 +225,7 @@ mod tests {
 
     /// Settles 1,000 acknowledged records of one producer, read as `read` says.
     fn settle(read: impl IntoIterator<Item = u64>) -> Tally {
-        let mut ledger = AckLedger { produced: 1_000, acked: RangeSet::default() };
+        let mut ledger = AckLedger { produced: 1_000, acked: RangeSet::default(), ..AckLedger::default() };
         ledger.acked.push(0, 600);
         ledger.acked.push(600, 1_000);
         let mut writer = PayloadWriter::new(100, 1);
@@ -366,7 +296,7 @@ mod tests {
 
     #[test]
     fn an_unacknowledged_record_may_be_missing_or_seen() {
-        let mut ledger = AckLedger { produced: 12, acked: RangeSet::default() };
+        let mut ledger = AckLedger { produced: 12, acked: RangeSet::default(), ..AckLedger::default() };
         ledger.acked.push(0, 10);
         let mut seen = PartitionSeen::new(&[1], 0, 1);
         (0..11).for_each(|sequence| assert!(seen.producers[0].note(sequence)));

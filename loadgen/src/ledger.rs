@@ -94,7 +94,7 @@ impl LedgerRun {
     /// What one of its producers was promised in one partition, as far as the ledger knows.
     pub fn promised(&self, producer: u32, partition: u32) -> AckLedger {
         let acked = self.acked.get(&(producer, partition)).cloned().unwrap_or_default();
-        AckLedger { produced: acked.end(), acked }
+        AckLedger { produced: acked.end(), acked, ..AckLedger::default() }
     }
 }
 

@@ -17,6 +17,7 @@ pub mod command;
 pub mod compare;
 pub mod connection;
 pub mod consumer;
+pub mod coordinator_link;
 pub mod cost;
 pub mod crew;
 pub mod disturbance;

@@ -15,7 +15,7 @@ use crate::quantity::{Rate, parse_bytes, parse_duration, parse_rate};
 use crate::result::{self, Acks, Compression};
 use crate::schedule::Arrival;
 use crate::sizes::SizeMixture;
-use crate::workload::{ClientMode, Mode, Verify};
+use crate::workload::{ClientMode, Isolation, Mode, Verify};
 
 /// The options of a command that makes runs.
 #[derive(Debug, Clone, Args)]
@@ -140,6 +140,18 @@ pub struct LoadOptions {
     /// Number the batches, so that the broker drops duplicates.
     #[arg(long, num_args = 0..=1, default_value = "false", default_missing_value = "true", require_equals = true, action = clap::ArgAction::Set)]
     pub idempotent: bool,
+    /// Producers write in transactions, which end with so many records, or at --transaction-duration.
+    #[arg(long, value_name = "RECORDS")]
+    pub transaction_records: Option<u64>,
+    /// Producers write in transactions, which end at this age, or with --transaction-records; 30 s at most.
+    #[arg(long, value_name = "AGE", value_parser = parse_duration)]
+    pub transaction_duration: Option<Duration>,
+    /// Share of transactions that are aborted, 0 to 1: nobody who reads what is committed may see their records.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    pub transaction_abort_share: f64,
+    /// What consumers see: every record, or those of committed transactions only.
+    #[arg(long, value_enum, default_value = "read-uncommitted")]
+    pub isolation: Isolation,
     /// Bytes written before `--mode consume` starts its clock.
     #[arg(long, default_value = "1GB", value_parser = parse_bytes)]
     pub prefill: u64,

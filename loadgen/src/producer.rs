@@ -11,8 +11,12 @@ mod link;
 mod recovery;
 mod report;
 mod sticky;
+mod transacting;
+mod transaction;
 
 pub use report::{Failure, ProducerReport};
+pub use transacting::transactional_id;
+pub use transaction::TransactionReport;
 
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
@@ -40,6 +44,7 @@ use crate::workload::Workload;
 use by_partition::ByPartition;
 use link::Link;
 use report::record_batch;
+use transacting::Transacting;
 
 /// An answer names its partitions, little more; one of ten thousand partitions with messages stays below this.
 const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -79,6 +84,8 @@ pub struct Producer {
     /// Where records go that are not all alike.
     by_partition: Option<ByPartition>,
     links: Vec<Link>,
+    /// With transactions, their coordinator.
+    transacting: Option<Transacting>,
     /// What comes back on each link.
     receivers: Vec<Receiver>,
     first_token: usize,
@@ -111,9 +118,19 @@ impl Producer {
             links.push(Link::new(sender));
             receivers.push(receiver);
         }
-        let identity = if workload.idempotent { Some(init_producer_id(&topic.brokers[0])?) } else { None };
+        let transacting = Transacting::open(index, &settings, registry, first_token + topic.brokers.len())?;
+        let identity = match &transacting {
+            Some(transacting) => Some(transacting.identity()),
+            None if workload.idempotent => Some(init_producer_id(&topic.brokers[0], None)?),
+            None => None,
+        };
+        if transacting.is_some() {
+            template = template.in_transactions(&transactional_id(&topic.name, index), version);
+        }
         let by_partition = ByPartition::new(index, &settings, identity);
         let ledgers = vec![AckLedger::default(); topic.leaders.len()];
+        let undecided = transacting.is_some().then(Vec::new);
+        let journal = settings.journal.clone();
         Ok(Self {
             index,
             template,
@@ -128,7 +145,8 @@ impl Producer {
             cuts: 0,
             records_left: u64::MAX,
             closing: false,
-            report: ProducerReport { index, ledgers, journal: settings.journal.clone(), ..ProducerReport::default() },
+            transacting,
+            report: ProducerReport { index, journal, ledgers, undecided, ..ProducerReport::default() },
             settings,
         })
     }
@@ -151,7 +169,7 @@ impl Producer {
         if self.by_partition.is_some() {
             return self.fill_by_partition(now_ns, recorder);
         }
-        while !self.closing && self.is_due(now_ns) && self.prepare_batch(now_ns, recorder)? {
+        while !self.closing && self.is_due(now_ns) && self.may_write(now_ns) && self.prepare_batch(now_ns, recorder)? {
             self.append_due(now_ns, payload);
             self.close_if_full(recorder)?;
         }
@@ -162,7 +180,7 @@ impl Producer {
             let link = &self.links[broker];
             let Some(open) = &link.open else { continue };
             let may_send = link.has_room(self.settings.workload.in_flight);
-            let worth_sending = self.closing || open.has_full_batch() || self.linger_end_ns(open) <= now_ns;
+            let worth_sending = self.hurries() || open.has_full_batch() || self.linger_end_ns(open) <= now_ns;
             if may_send && worth_sending && open.first_intended_ns().is_some() {
                 self.dispatch(broker, recorder)?;
             }
@@ -185,13 +203,27 @@ impl Producer {
     /// Everything sent is answered, and nothing more is to be sent.
     pub fn is_idle(&self) -> bool {
         let nothing_left = self.closing || self.records_left == 0;
+        let is_decided = self.transacting.as_ref().is_none_or(|transacting| transacting.transactions.is_idle());
+        nothing_left && self.is_flushed() && is_decided
+    }
+
+    /// Everything written is answered.
+    fn is_flushed(&self) -> bool {
         let nothing_waits = self.by_partition.as_ref().is_none_or(ByPartition::is_empty);
-        nothing_left && nothing_waits && self.links.iter().all(Link::is_idle)
+        nothing_waits && self.links.iter().all(Link::is_idle)
+    }
+
+    /// Sockets of one producer of this load.
+    pub fn sockets(settings: &ProducerSettings) -> usize {
+        settings.topic.brokers.len() + usize::from(settings.workload.transactions.is_some())
     }
 
     /// When `fill` is worth calling again, if nothing is answered before.
     pub fn next_wake_ns(&self) -> u64 {
         let mut wake_ns = self.links.iter().filter_map(Link::resend_at_ns).min().unwrap_or(u64::MAX);
+        if let Some(transacting) = &self.transacting {
+            wake_ns = wake_ns.min(transacting.transactions.next_wake_ns());
+        }
         if let Some(by_partition) = &self.by_partition {
             return wake_ns.min(self.next_wake_by_partition_ns(by_partition));
         }
@@ -201,7 +233,8 @@ impl Producer {
                 wake_ns = wake_ns.min(self.linger_end_ns(open));
             }
         }
-        if let Some(schedule) = self.schedule.as_ref().filter(|_| !self.closing && self.records_left > 0) {
+        let will_send = !self.closing && self.records_left > 0 && !self.is_held();
+        if let Some(schedule) = self.schedule.as_ref().filter(|_| will_send) {
             let link = &self.links[self.settings.topic.leaders[self.partition]];
             let blocked = !link.has_room(settings.in_flight);
             let room = link.open.as_ref().map_or(0, |open| open.room(settings.value_bytes_max(), &self.template));
@@ -274,6 +307,7 @@ impl Producer {
         if let Err(error) = ended {
             self.report.note_unsettled(self.links.iter().flat_map(Link::unsettled), error);
         }
+        self.report.transactions = self.transacting.map(|transacting| transacting.transactions.report);
         self.report
     }
 

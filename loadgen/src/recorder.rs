@@ -23,6 +23,9 @@ pub struct Counts {
     pub acked_batch_bytes: u64,
     /// Their size before compression.
     pub acked_uncompressed_bytes: u64,
+    /// Of these, records whose transaction was aborted: nobody who reads what is committed waits for them.
+    #[serde(default)]
+    pub aborted_records: u64,
     /// Records whose batch came back with an error.
     pub failed_records: u64,
     /// Their keys and values.
@@ -59,6 +62,7 @@ impl Counts {
         self.acked_batches += other.acked_batches;
         self.acked_batch_bytes += other.acked_batch_bytes;
         self.failed_records += other.failed_records;
+        self.aborted_records += other.aborted_records;
         self.produce_requests += other.produce_requests;
         self.produce_in_flight_ns += other.produce_in_flight_ns;
         self.response_batches += other.response_batches;

@@ -7,10 +7,12 @@ mod raw;
 
 use std::sync::Arc;
 
+use protocol::Message;
 use protocol::api_key::ApiKey;
 use protocol::frame;
 use protocol::header::RequestHeader;
 use protocol::messages::produce::{ProduceRequest, TopicProduceData};
+use protocol::reader::Reader;
 use protocol::record_batch::{BatchBuilder, HEADER_BYTES, ProducerFields};
 
 use crate::client::CLIENT_ID;
@@ -30,6 +32,7 @@ const CORRELATION_ID_AT: usize = 8;
 pub struct Template {
     bytes: Vec<u8>,
     batch_bytes_max: usize,
+    is_transactional: bool,
     /// Batches are encoded ahead like this.
     raw: Option<Arc<BatchLayout>>,
 }
@@ -49,15 +52,30 @@ impl Template {
             timeout_ms,
             topic_data: vec![TopicProduceData { name: topic, partition_data: Vec::new() }],
         };
+        Self { bytes: Self::encode(&request, version), batch_bytes_max, is_transactional: false, raw: None }
+    }
+
+    fn encode(request: &ProduceRequest<'_>, version: i16) -> Vec<u8> {
         let header = RequestHeader {
             api_key: ApiKey::Produce as i16,
             api_version: version,
             correlation_id: 0,
             client_id: Some(CLIENT_ID),
         };
-        let bytes = frame::encode_request(&header, &request).concat();
+        let bytes = frame::encode_request(&header, request).concat();
         assert!(bytes.ends_with(&[0; 4]), "the count of partitions comes last");
-        Self { bytes, batch_bytes_max, raw: None }
+        bytes
+    }
+
+    /// The same in transactions of this id.
+    #[must_use]
+    pub fn in_transactions(self, transactional_id: &str, version: i16) -> Self {
+        let mut reader = Reader::new(&self.bytes[4..]);
+        let decoded = RequestHeader::decode(&mut reader)
+            .and_then(|_| ProduceRequest::decode(&mut reader, version))
+            .expect("it was encoded here");
+        let request = ProduceRequest { transactional_id: Some(transactional_id), ..decoded };
+        Self { bytes: Self::encode(&request, version), is_transactional: true, ..self }
     }
 
     /// The same for batches that are encoded ahead.
@@ -124,6 +142,7 @@ pub struct Request {
     raw_bytes: usize,
     partitions_at: usize,
     has_full_batch: bool,
+    is_transactional: bool,
     /// Comes back in the answer.
     pub correlation_id: i32,
     /// When its first byte went to the socket, the last time that it was sent; 0 before.
@@ -163,6 +182,7 @@ impl Request {
         (self.raw_used, self.raw_bytes) = (0, 0);
         self.partitions_at = template.bytes.len() - 4;
         self.has_full_batch = false;
+        self.is_transactional = template.is_transactional;
         self.sent_ns = 0;
         self.retries = 0;
     }
@@ -181,7 +201,11 @@ impl Request {
         self.bytes.extend_from_slice(&partition.to_be_bytes());
         self.bytes.extend_from_slice(&[0; 4]);
         let fields = producer_fields(producer, first_sequence);
-        let body = Body::Built(BatchBuilder::new(std::mem::take(&mut self.bytes), timestamp_ms, fields));
+        let mut builder = BatchBuilder::new(std::mem::take(&mut self.bytes), timestamp_ms, fields);
+        if self.is_transactional {
+            builder.mark_transactional();
+        }
+        let body = Body::Built(builder);
         let first_run = self.intended.len();
         self.open =
             Some(OpenBatch { body, partition, first_sequence, timestamp_ms, head_at, first_run, payload_bytes: 0 });

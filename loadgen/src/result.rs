@@ -14,6 +14,7 @@ mod machine;
 mod measured;
 mod quality;
 mod timestamp;
+mod transactions;
 mod workload;
 
 pub use calibration::{AgentClock, Calibration, ClockOffset, GeneratorCeiling, IntegrityCost, NoiseProbe, OnOff};
@@ -30,6 +31,7 @@ pub use measured::{
 };
 pub use quality::Quality;
 pub use timestamp::{parse_utc_timestamp, utc_timestamp};
+pub use transactions::{TransactionSummary, Transactions};
 pub use workload::{
     Acks, Arrival, ArrivalKind, ClientMode, Compression, Durability, FetchSettings, Fsync, IntegrityMode, Keys,
     LoadgenBuild, OverloadPolicy, Phase, SizeShare, Target, Workload, WriteCache, fnv1a,
@@ -109,7 +111,7 @@ pub struct RunResult {
     /// Disturbances that were made on purpose while the run went on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<FaultEvent>,
-    /// Rebalances of consumer groups since the load began, in order, the first 3,000 of each group.
+    /// Rebalances of consumer groups since the load began, in order, the first 500; `summary.groups` counts all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rebalances: Vec<Rebalance>,
     /// Goals that the run was held against.
@@ -134,6 +136,8 @@ pub mod histogram_name {
     pub const CONSUME_END_TO_END: &str = "consume.end_to_end";
     /// Write of a group member's commit to its answer.
     pub const GROUP_COMMIT: &str = "group.commit";
+    /// Write of a transaction's commit to its answer.
+    pub const TRANSACTION_COMMIT: &str = "transaction.commit";
 }
 
 /// The account of every record that was sent.
@@ -163,6 +167,9 @@ pub struct Integrity {
     /// and in no other figure.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub redelivered: u64,
+    /// Records that readers of what is committed received although their transaction was aborted.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub aborted_seen: u64,
     /// Positions that the broker gave out although it had answered a later commit.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub lost_commits: u64,

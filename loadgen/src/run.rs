@@ -65,7 +65,7 @@ pub fn execute_as_part(
     progress: &mut Progress,
     interrupted: Arc<AtomicBool>,
 ) -> Result<RunResult, Error> {
-    let workload = Workload::from_options(load)?;
+    let workload = verifying::check(Workload::from_options(load)?, verification.as_ref())?;
     let mut session = Session {
         clock: Clock::start(),
         progress,

@@ -80,7 +80,8 @@ pub type Outcome<T> = (T, Result<(), Error>);
 pub struct ProducerThread {
     epoll: Loop,
     producers: Vec<Producer>,
-    brokers: usize,
+    /// Sockets of each.
+    sockets: usize,
     payload: PayloadWriter,
     outlet: Option<Outlet>,
     records_max: u64,
@@ -94,16 +95,16 @@ impl ProducerThread {
         outlet: Outlet,
         records_max: u64,
     ) -> Result<Self, Error> {
-        let brokers = settings.topic.brokers.len();
-        let epoll = Loop::new(settings.clock, indices.len() * brokers)?;
+        let sockets = Producer::sockets(settings);
+        let epoll = Loop::new(settings.clock, indices.len() * sockets)?;
         let producers = indices
             .iter()
             .enumerate()
-            .map(|(place, &index)| Producer::open(index, settings.clone(), epoll.poll.registry(), place * brokers));
+            .map(|(place, &index)| Producer::open(index, settings.clone(), epoll.poll.registry(), place * sockets));
         Ok(Self {
             producers: producers.collect::<Result<_, _>>()?,
             epoll,
-            brokers,
+            sockets,
             payload: PayloadWriter::with_entropy(
                 settings.workload.value_bytes_max(),
                 settings.workload.records.entropy,
@@ -128,8 +129,8 @@ impl ProducerThread {
     }
 
     fn work(&mut self, timeline: Timeline, control: &Control, recorder: &mut Recorder) -> Result<(), Error> {
-        let Self { epoll, producers, brokers, payload, records_max, .. } = self;
-        let (brokers, records_max) = (*brokers, *records_max);
+        let Self { epoll, producers, sockets, payload, records_max, .. } = self;
+        let (sockets, records_max) = (*sockets, *records_max);
         let mut warming_up = true;
         for producer in producers.iter_mut() {
             producer.start(timeline.start_ns, records_max);
@@ -157,6 +158,7 @@ impl ProducerThread {
             }
             for producer in producers.iter_mut() {
                 producer.fill(now_ns, payload, recorder)?;
+                producer.tend(now_ns, epoll.poll.registry())?;
             }
             check_answers(
                 "answering a produce request",
@@ -168,8 +170,11 @@ impl ProducerThread {
             epoll.wait(if now_ns < timeline.end_ns { wake_ns.min(next_phase_ns) } else { wake_ns })?;
             for event in &epoll.events {
                 let Token(token) = event.token();
-                if let Some(producer) = producers.get_mut(token / brokers) {
-                    producer.on_ready(token % brokers, recorder)?;
+                let Some(producer) = producers.get_mut(token / sockets) else { continue };
+                if producer.is_coordinator(token % sockets) {
+                    producer.on_coordinator_ready(epoll.clock.now_ns(), epoll.poll.registry(), recorder)?;
+                } else {
+                    producer.on_ready(token % sockets, recorder)?;
                 }
             }
         }

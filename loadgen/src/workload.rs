@@ -3,6 +3,7 @@
 mod arrivals;
 mod grouping;
 mod records;
+mod transactions;
 
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use crate::result::{self, Acks};
 
 pub use arrivals::Arrivals;
 pub use records::RecordShape;
+pub use transactions::{Isolation, TransactionSettings};
 
 /// Kafka's `max.request.size`: how much a client sends in one request, one batch aside.
 pub const REQUEST_BYTES_MAX: usize = 1024 * 1024;
@@ -118,6 +120,10 @@ pub struct Workload {
     pub in_flight: usize,
     /// Whether batches are numbered.
     pub idempotent: bool,
+    /// How records go into transactions; absent where there are none.
+    pub transactions: Option<TransactionSettings>,
+    /// What consumers see of them.
+    pub isolation: Isolation,
     /// Bytes written before consuming starts.
     pub prefill_bytes: u64,
     /// How producers work.
@@ -171,6 +177,9 @@ pub enum InvalidWorkload {
     /// Members of groups that could not do as they are told.
     #[error("{0}")]
     Group(&'static str),
+    /// Transactions that nobody could carry out.
+    #[error("{0}")]
+    Transactions(&'static str),
     /// Groups are books of one process.
     #[error("--group-protocol classic keeps a group's account in one process: leave --agents out")]
     GroupByAgents,
@@ -231,6 +240,7 @@ impl Workload {
             // Consuming a filled topic has no schedule: the readers go as fast as they can.
             arrivals.records_per_s = 0.0;
         }
+        let transactions = transactions::from_options(args, mode)?;
         Ok(Self {
             mode,
             arrivals,
@@ -249,7 +259,10 @@ impl Workload {
             linger: args.linger,
             batch_bytes: args.batch_bytes as usize,
             in_flight: args.in_flight as usize,
-            idempotent: args.idempotent,
+            // A transaction's batches are numbered, also when nobody asks for it.
+            idempotent: args.idempotent || transactions.is_some(),
+            transactions,
+            isolation: args.isolation,
             prefill_bytes: args.prefill,
             client_mode: args.client_mode,
             seed: args.seed,
@@ -308,6 +321,8 @@ impl Workload {
                 max_bytes: FETCH_BYTES_MAX,
                 max_wait_ms: FETCH_WAIT_MS_MAX,
             }),
+            transactions: self.transactions.as_ref().map(transactions::describe),
+            isolation: (self.isolation == Isolation::ReadCommitted).then(|| "read-committed".into()),
             overload_policy: result::OverloadPolicy::Queue,
             client_mode: self.client_mode.into(),
             integrity: match self.verify {

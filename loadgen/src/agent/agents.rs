@@ -92,6 +92,10 @@ impl Agents {
         if self.has_workers() && is_verification {
             return Err(InvalidWorkload::VerifyByAgents);
         }
+        if self.has_workers() && workload.transactions.is_some() {
+            let what = "transactions keep their account in the process that sends: leave --agents out";
+            return Err(InvalidWorkload::Transactions(what));
+        }
         if self.has_workers() && workload.group.is_some() {
             return Err(InvalidWorkload::GroupByAgents);
         }

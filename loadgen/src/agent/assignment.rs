@@ -89,6 +89,7 @@ impl Assignment {
             (encodes, "such records cannot be encoded ahead"),
             (waits.all(|wait| wait <= WAIT_MAX), "a wait is longer than a year"),
             (groups.contains(&workload.groups), "the groups are too many"),
+            (workload.transactions.is_none(), "transactions keep their account in one process"),
             (workload.group.is_none(), "a group's account is kept in one process"),
             (readers.all(|reader| reader.group < workload.groups), "a consumer has no such group"),
             ((1..=CLIENTS_MAX).contains(&workload.in_flight), "the requests in flight are out of bounds"),
@@ -208,6 +209,9 @@ pub(super) mod tests {
         assert!(refuses(|part| part.workload.warmup = Duration::MAX));
         assert!(refuses(|part| part.workload.duration = Duration::MAX));
         assert!(refuses(|part| part.workload.groups = u32::MAX));
+        assert!(refuses(|part| {
+            part.workload.transactions = roles("--transaction-records 5").workload.transactions;
+        }));
         assert!(refuses(|part| {
             part.workload.group = roles("--group-protocol classic").workload.group;
         }));

@@ -45,8 +45,18 @@ pub(super) fn commits(evidence: &Evidence) -> Histogram<u64> {
     sum
 }
 
+/// Rebalances that a result tells one by one; with more, the file would be too large to keep.
+const TOLD_MAX: usize = 500;
+
+/// The rebalances that the result tells one by one.
+pub(super) fn told(evidence: &Evidence) -> Vec<Rebalance> {
+    let mut told = rebalances(evidence);
+    told.truncate(TOLD_MAX);
+    told
+}
+
 /// The rebalances of all groups since the load began, in the order of their begin.
-pub(super) fn rebalances(evidence: &Evidence) -> Vec<Rebalance> {
+fn rebalances(evidence: &Evidence) -> Vec<Rebalance> {
     let Some(timeline) = evidence.timeline else { return Vec::new() };
     let secs = |ns: u64| ns as f64 / 1e9;
     let spans =

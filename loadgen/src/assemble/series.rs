@@ -65,7 +65,7 @@ fn unread_records(evidence: &Evidence, rows: &[Row]) -> Vec<Option<u64>> {
     let (mut written, mut read) = (evidence.backlog_records * groups, 0);
     let after = rows.iter().map(|row| {
         written += row.counts.acked_records * groups;
-        read += row.counts.consumed_records;
+        read += row.counts.consumed_records + evidence.workload.hidden_records(&row.counts) * groups;
         Some(written.saturating_sub(read))
     });
     after.collect()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::assemble::groups;
+use crate::assemble::{groups, transactions};
 use crate::collector::{Collector, Row};
 use crate::evidence::Evidence;
 use crate::producer::ProducerReport;
@@ -45,6 +45,7 @@ impl<'e> Window<'e> {
             consume: (workload.consumers > 0).then(|| self.consumed(evidence)),
             backlog: self.backlog(evidence),
             groups: groups::summary(evidence),
+            transactions: transactions::summary(evidence),
             drain_secs: evidence.drain.map(|drain| drain.as_secs_f64()),
         }
     }
@@ -158,13 +159,14 @@ impl<'e> Window<'e> {
     /// The merged histograms, those with samples.
     pub(super) fn encoded_histograms(&self, evidence: &Evidence) -> BTreeMap<String, String> {
         let histograms = self.histograms;
-        let commits = groups::commits(evidence);
+        let (commits, transactions) = (groups::commits(evidence), transactions::commits(evidence));
         let named = [
             (histogram_name::PRODUCE_RESPONSE, &histograms.response),
             (histogram_name::PRODUCE_SERVICE, &histograms.service),
             (histogram_name::PRODUCE_LAG, &histograms.lag),
             (histogram_name::CONSUME_END_TO_END, &histograms.end_to_end),
             (histogram_name::GROUP_COMMIT, &commits),
+            (histogram_name::TRANSACTION_COMMIT, &transactions),
         ];
         let filled = named.into_iter().filter(|(_, histogram)| !histogram.is_empty());
         filled.filter_map(|(name, histogram)| Some((name.to_owned(), encode_histogram(histogram).ok()?))).collect()

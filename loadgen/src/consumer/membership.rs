@@ -5,16 +5,18 @@ use std::sync::Arc;
 use mio::{Registry, Token};
 
 use super::{Consumer, ConsumerSettings, Lane, Link};
+use crate::cluster::Coordinated;
 use crate::connection;
+use crate::coordinator_link::{Answered, CoordinatorLink};
 use crate::error::Error;
-use crate::group::{Change, CoordinatorLink, Group, Member};
+use crate::group::{self, Change, Group, Member, Question};
 
 /// A consumer's place in its group.
 #[derive(Debug)]
 pub(super) struct Membership {
     group: Arc<Group>,
     member: Member,
-    link: CoordinatorLink,
+    link: CoordinatorLink<Question>,
     is_away: bool,
 }
 
@@ -28,7 +30,8 @@ impl Membership {
     ) -> Result<Option<Self>, Error> {
         let Some(group_settings) = settings.group_settings else { return Ok(None) };
         let Some(group) = settings.groups.get(group as usize).cloned() else { return Ok(None) };
-        let link = CoordinatorLink::open(&group, &settings.topic, registry, Token(token))?;
+        let subject = Coordinated::Group(group.id().to_owned());
+        let link = CoordinatorLink::open(subject, &settings.topic, registry, Token(token))?;
         let member = Member::new(group.clone(), group_settings);
         Ok(Some(Self { group, member, link, is_away: false }))
     }
@@ -42,12 +45,12 @@ impl Consumer {
     /// Takes part in the group: joins, commits, says that it lives, comes and goes. Call it before `poll`.
     pub fn tend(&mut self, now_ns: u64, registry: &Registry) -> Result<(), Error> {
         let Self { membership: Some(membership), settings, .. } = self else { return Ok(()) };
-        let Membership { group, link, is_away, .. } = membership;
+        let Membership { link, is_away, .. } = membership;
         if !*is_away {
             if settings.survives_losses {
                 link.recover(&settings.topic, registry, now_ns)?;
             }
-            let sought = link.tend(group, &settings.topic, now_ns);
+            let sought = link.tend(&settings.topic, now_ns);
             self.endure_coordinator(now_ns, sought)?;
         }
         let Self { membership: Some(membership), .. } = self else { return Ok(()) };
@@ -60,7 +63,9 @@ impl Consumer {
         self.apply(change, now_ns, registry)?;
         let Self { membership: Some(membership), settings, .. } = self else { return Ok(()) };
         let Some(question) = question else { return Ok(()) };
-        let asked = membership.link.ask(question, &membership.member, &settings.topic, now_ns);
+        let topic = &settings.topic;
+        let letter = group::encode(&question, &membership.member, &topic.name, &topic.versions)?;
+        let asked = membership.link.ask(question, letter, now_ns);
         self.endure_coordinator(now_ns, asked)
     }
 
@@ -71,12 +76,18 @@ impl Consumer {
         if *is_away {
             return Ok(());
         }
-        let answered = match link.exchange(group, &settings.topic, registry, now_ns) {
-            Ok(answered) => answered,
+        let answered = match link.exchange(registry, now_ns) {
+            Ok(Some(answered)) => answered,
+            Ok(None) => return Ok(()),
             Err(error) => return self.endure_coordinator(now_ns, Err(error)),
         };
-        let Some(answered) = answered else { return Ok(()) };
-        let change = member.take(&answered.question, answered.answer, answered.sent_ns, now_ns)?;
+        let Answered { question, version, sent_ns, bytes } = answered;
+        let (api, address) = (question.api(), || link.address().to_owned());
+        let decoded = group::decode(&bytes, &question, version, &settings.topic.name, group.partitions());
+        let answer = decoded
+            .map_err(|source| Error::Decode { api, address: address(), source })?
+            .map_err(|what| Error::Answer { api, address: address(), what })?;
+        let change = member.take(&question, answer, sent_ns, now_ns)?;
         self.apply(change, now_ns, registry)?;
         self.tend(now_ns, registry)
     }

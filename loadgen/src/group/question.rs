@@ -78,11 +78,6 @@ impl Question {
             Self::Leave => ApiKey::LeaveGroup,
         }
     }
-
-    /// Whether the coordinator may wait for all other members before it answers.
-    pub fn waits_for_members(&self) -> bool {
-        matches!(self, Self::Join | Self::Sync(_))
-    }
 }
 
 impl Answer {

@@ -1,8 +1,10 @@
 //! Questions and answers of a member as Kafka's messages.
 
+use std::time::Duration;
+
+use protocol::Response;
 use protocol::api_key::ApiKey;
 use protocol::frame;
-use protocol::header::RequestHeader;
 use protocol::messages::consumer_offsets::{decode_versioned, encode_versioned};
 use protocol::messages::consumer_protocol::{
     ConsumerProtocolAssignment, ConsumerProtocolPartitions, ConsumerProtocolSubscription,
@@ -16,27 +18,21 @@ use protocol::messages::offset_commit::{
 use protocol::messages::offset_fetch::{OffsetFetchRequest, OffsetFetchRequestTopic, OffsetFetchResponse};
 use protocol::messages::sync_group::{SyncGroupRequest, SyncGroupRequestAssignment, SyncGroupResponse};
 use protocol::reader::DecodeError;
-use protocol::{Request, Response};
 
 use super::question::{Answer, Question};
 use super::{ASSIGNOR, Member, assignor};
-use crate::client::{CLIENT_ID, Versions};
+use crate::client::Versions;
+use crate::coordinator_link::Letter;
 use crate::error::Error;
 
 /// Kafka waits up to `max.poll.interval.ms`, five minutes, for members to join again; ours do so at once, and a run should not
 /// wait that long for one that cannot.
-pub(super) const REBALANCE_TIMEOUT_MS: i32 = 60_000;
+const REBALANCE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The layout of subscriptions and assignments that every client reads.
 const MEMBERS_VERSION: i16 = 0;
 
 const PROTOCOL_TYPE: &str = "consumer";
-
-/// A request and how its answer will be laid out.
-pub(super) struct Letter {
-    pub(super) version: i16,
-    pub(super) bytes: Vec<u8>,
-}
 
 /// The newest version of each request that has one group, one member and topics by name.
 fn newest(api: ApiKey) -> i16 {
@@ -49,17 +45,11 @@ fn newest(api: ApiKey) -> i16 {
 }
 
 /// Writes a member's question.
-pub(super) fn encode(
-    question: &Question,
-    member: &Member,
-    topic: &str,
-    versions: &Versions,
-    correlation_id: i32,
-) -> Result<Letter, Error> {
+pub fn encode(question: &Question, member: &Member, topic: &str, versions: &Versions) -> Result<Letter, Error> {
     let version = versions.choose(question.api(), newest(question.api()))?;
     let (group_id, member_id) = (member.group().id(), member.id());
     let generation_id = member.generation();
-    let bytes = match question {
+    let letter = match question {
         Question::Join => {
             let subscription = ConsumerProtocolSubscription { topics: vec![topic], ..Default::default() };
             let metadata = encode_versioned(&subscription, MEMBERS_VERSION);
@@ -67,24 +57,24 @@ pub(super) fn encode(
             let request = JoinGroupRequest {
                 group_id,
                 session_timeout_ms: member.settings().session_timeout.as_millis() as i32,
-                rebalance_timeout_ms: REBALANCE_TIMEOUT_MS,
+                rebalance_timeout_ms: REBALANCE_TIMEOUT.as_millis() as i32,
                 member_id,
                 protocol_type: PROTOCOL_TYPE,
                 protocols,
                 ..JoinGroupRequest::default()
             };
-            framed(&request, version, correlation_id)
+            Letter::new(&request, version)
         }
-        Question::Sync(members) => sync(members, member, topic, version, correlation_id),
+        Question::Sync(members) => sync(members, member, topic, version),
         Question::Locate(partitions) => {
             let partition_indexes = partitions.iter().map(|&(partition, _)| partition as i32).collect();
             let topics = Some(vec![OffsetFetchRequestTopic { name: topic, partition_indexes }]);
             let request = OffsetFetchRequest { group_id, topics, require_stable: true, ..Default::default() };
-            framed(&request, version, correlation_id)
+            Letter::new(&request, version)
         }
         Question::Heartbeat => {
             let request = HeartbeatRequest { group_id, generation_id, member_id, group_instance_id: None };
-            framed(&request, version, correlation_id)
+            Letter::new(&request, version)
         }
         Question::Commit(positions) => {
             let partitions = positions.iter().map(|&(partition, committed_offset)| OffsetCommitRequestPartition {
@@ -99,18 +89,20 @@ pub(super) fn encode(
                 topics: vec![OffsetCommitRequestTopic { name: topic, partitions: partitions.collect() }],
                 ..OffsetCommitRequest::default()
             };
-            framed(&request, version, correlation_id)
+            Letter::new(&request, version)
         }
         Question::Leave => {
             let members = vec![MemberIdentity { member_id, ..MemberIdentity::default() }];
-            framed(&LeaveGroupRequest { group_id, member_id, members }, version, correlation_id)
+            Letter::new(&LeaveGroupRequest { group_id, member_id, members }, version)
         }
     };
-    Ok(Letter { version, bytes })
+    // The coordinator may wait for all other members before it answers these.
+    let waits_for_members = matches!(question, Question::Join | Question::Sync(_));
+    Ok(Letter { patience: if waits_for_members { REBALANCE_TIMEOUT } else { Duration::ZERO }, ..letter })
 }
 
 /// The leader hands in what every member is to read.
-fn sync(members: &[String], member: &Member, topic: &str, version: i16, correlation_id: i32) -> Vec<u8> {
+fn sync(members: &[String], member: &Member, topic: &str, version: i16) -> Letter {
     let dealt = assignor::assign(members, member.group().partitions());
     let dealt: Vec<_> = dealt
         .into_iter()
@@ -131,55 +123,56 @@ fn sync(members: &[String], member: &Member, topic: &str, version: i16, correlat
         protocol_name: Some(ASSIGNOR),
         assignments: assignments.collect(),
     };
-    framed(&request, version, correlation_id)
+    Letter::new(&request, version)
 }
 
-/// Reads the answer to a question in a version: its correlation id, and what it says about `topic` of so many partitions.
-pub(super) fn decode(
+/// Reads the answer to a question in a version, which is about `topic` of so many partitions; the error is what is wrong with what
+/// it says.
+pub fn decode(
     bytes: &[u8],
     question: &Question,
     version: i16,
     topic: &str,
     partitions: u32,
-) -> Result<(i32, Result<Answer, &'static str>), DecodeError> {
-    let (correlation_id, answer) = match question {
+) -> Result<Result<Answer, &'static str>, DecodeError> {
+    let answer = match question {
         Question::Join => {
-            let (id, response) = opened::<JoinGroupResponse<'_>>(bytes, version)?;
+            let response = opened::<JoinGroupResponse<'_>>(bytes, version)?;
             let members = response.members.iter().map(|member| member.member_id.to_owned()).collect();
             let (code, generation) = (response.error_code, response.generation_id);
-            (id, Answer::Joined { code, generation, id: response.member_id.to_owned(), members })
+            Answer::Joined { code, generation, id: response.member_id.to_owned(), members }
         }
         Question::Sync(_) => {
-            let (id, response) = opened::<SyncGroupResponse<'_>>(bytes, version)?;
+            let response = opened::<SyncGroupResponse<'_>>(bytes, version)?;
             let code = response.error_code;
             let assigned = if code == 0 { assigned(response.assignment, topic, partitions) } else { Some(Vec::new()) };
-            let Some(partitions) = assigned else { return Ok((id, Err("an assignment that is none of the topic"))) };
-            (id, Answer::Synced { code, partitions })
+            let Some(partitions) = assigned else { return Ok(Err("an assignment that is none of the topic")) };
+            Answer::Synced { code, partitions }
         }
         Question::Locate(_) => {
-            let (id, response) = opened::<OffsetFetchResponse<'_>>(bytes, version)?;
+            let response = opened::<OffsetFetchResponse<'_>>(bytes, version)?;
             let found =
                 || response.topics.iter().filter(|found| found.name == topic).flat_map(|found| &found.partitions);
             let codes = found().map(|found| found.error_code);
             let code = first_error(std::iter::once(response.error_code).chain(codes));
             let offsets = found().map(|found| (found.partition_index as u32, found.committed_offset)).collect();
-            (id, Answer::Located { code, offsets })
+            Answer::Located { code, offsets }
         }
         Question::Commit(_) => {
-            let (id, response) = opened::<OffsetCommitResponse<'_>>(bytes, version)?;
+            let response = opened::<OffsetCommitResponse<'_>>(bytes, version)?;
             let results = response.topics.iter().flat_map(|topic| &topic.partitions);
-            (id, Answer::Plain { code: first_error(results.map(|result| result.error_code)) })
+            Answer::Plain { code: first_error(results.map(|result| result.error_code)) }
         }
         Question::Heartbeat => {
-            let (id, response) = opened::<HeartbeatResponse>(bytes, version)?;
-            (id, Answer::Plain { code: response.error_code })
+            let response = opened::<HeartbeatResponse>(bytes, version)?;
+            Answer::Plain { code: response.error_code }
         }
         Question::Leave => {
-            let (id, response) = opened::<LeaveGroupResponse<'_>>(bytes, version)?;
-            (id, Answer::Plain { code: response.error_code })
+            let response = opened::<LeaveGroupResponse<'_>>(bytes, version)?;
+            Answer::Plain { code: response.error_code }
         }
     };
-    Ok((correlation_id, Ok(answer)))
+    Ok(Ok(answer))
 }
 
 /// The partitions of an assignment, each once; `None` when it is none of ours. A member without any may get no bytes at all.
@@ -202,12 +195,6 @@ fn first_error(mut codes: impl Iterator<Item = i16>) -> i16 {
     codes.find(|&code| code != 0).unwrap_or(0)
 }
 
-pub(super) fn framed<'q, Q: Request<'q>>(request: &Q, version: i16, correlation_id: i32) -> Vec<u8> {
-    let header =
-        RequestHeader { api_key: Q::API as i16, api_version: version, correlation_id, client_id: Some(CLIENT_ID) };
-    frame::encode_request(&header, request).concat()
-}
-
-pub(super) fn opened<'b, R: Response<'b>>(bytes: &'b [u8], version: i16) -> Result<(i32, R), DecodeError> {
-    frame::decode_response::<R>(bytes, R::API, version)
+fn opened<'b, R: Response<'b>>(bytes: &'b [u8], version: i16) -> Result<R, DecodeError> {
+    frame::decode_response::<R>(bytes, R::API, version).map(|(_, response)| response)
 }

@@ -30,7 +30,7 @@ impl TryFrom<Vec<(u64, u64)>> for RangeSet {
 impl AckLedger {
     /// Whether it can have come from a producer: only numbers that were produced are acknowledged.
     pub fn is_consistent(&self) -> bool {
-        self.produced <= SEQUENCE_MAX && self.acked.end() <= self.produced
+        self.produced <= SEQUENCE_MAX && self.acked.end().max(self.aborted.end()) <= self.produced
     }
 }
 
@@ -92,7 +92,7 @@ mod tests {
         seen.producers[0].note(0);
         seen.producers[1].note(5);
         seen.forget_producer(1);
-        let mut ledger = AckLedger { produced: 1, acked: RangeSet::default() };
+        let mut ledger = AckLedger { produced: 1, ..AckLedger::default() };
         ledger.acked.push(0, 1);
         let mut tally = Tally::default();
         tally.settle(&[&ledger, &AckLedger::default()], Some(&seen));

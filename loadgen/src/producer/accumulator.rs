@@ -19,6 +19,8 @@ pub(super) struct BatchLimits {
     pub(super) buffer_bytes: usize,
     /// Kafka's `linger.ms`.
     pub(super) linger_ns: u64,
+    /// Batches belong to transactions.
+    pub(super) is_transactional: bool,
 }
 
 /// One record on its way into a batch.
@@ -225,7 +227,10 @@ impl Accumulator {
     fn open(&mut self, draft: &Draft<'_>) {
         self.batches_begun += 1;
         let (buffer, intended) = self.spare.pop().unwrap_or_default();
-        let batch = Batch::begin(self.batches_begun, draft, buffer, intended, self.identity);
+        let mut batch = Batch::begin(self.batches_begun, draft, buffer, intended, self.identity);
+        if self.limits.is_transactional {
+            batch.builder.mark_transactional();
+        }
         self.bytes += batch.builder.batch_bytes();
         let ticket = Ticket { number: batch.number, partition: draft.partition, intended_ns: draft.intended_ns };
         self.leaders[self.led_by[draft.partition as usize]].waiting.push_back(ticket);

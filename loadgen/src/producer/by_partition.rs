@@ -60,6 +60,7 @@ impl ByPartition {
             batch_bytes: workload.batch_bytes,
             buffer_bytes: (BUFFERS_BYTES_MAX / workload.producers as usize).min(BUFFER_BYTES_MAX),
             linger_ns: workload.linger.as_nanos() as u64,
+            is_transactional: workload.transactions.is_some(),
         };
         let codec = Codec::new(workload.records.compression.into());
         let accumulator = Accumulator::new(limits, codec, identity, topic.leaders.clone(), topic.brokers.len());
@@ -113,7 +114,7 @@ impl Producer {
         let accumulator = &by_partition.accumulator;
         let workload = &self.settings.workload;
         let mut wake_ns = u64::MAX;
-        let will_send = !self.closing && self.records_left > 0 && !accumulator.is_used_up();
+        let will_send = !self.closing && self.records_left > 0 && !self.is_held() && !accumulator.is_used_up();
         for (broker, _) in self.links.iter().enumerate().filter(|(_, link)| link.has_room(workload.in_flight)) {
             wake_ns = wake_ns.min(accumulator.linger_end_ns(broker).unwrap_or(u64::MAX));
             match self.schedule.as_ref().filter(|_| will_send) {
@@ -137,7 +138,14 @@ impl Producer {
         let Some(mut by_partition) = self.by_partition.take() else { return false };
         let mut filled = false;
         let (mut intended_ns, mut since_clock) = (now_ns, 0);
-        while !filled && !self.closing && self.is_due(now_ns) && !by_partition.accumulator.is_used_up() {
+        let may_write = self.may_write_anywhere(now_ns);
+        while !filled
+            && !self.closing
+            && self.is_due(now_ns)
+            && may_write
+            && self.transaction_room() > 0
+            && !by_partition.accumulator.is_used_up()
+        {
             match &mut self.schedule {
                 Some(schedule) => intended_ns = schedule.advance(),
                 None if since_clock % RECORDS_A_CLOCK == 0 => intended_ns = self.settings.clock.now_ns(),
@@ -176,12 +184,13 @@ impl Producer {
         source.value.clear();
         self.report.ledgers[partition as usize].produced += 1;
         self.records_left -= 1;
+        self.note_written(1);
         full
     }
 
     /// Sends what is full or has lingered to every leader that may be sent to.
     fn send_ready(&mut self, now_ns: u64, recorder: &mut Recorder) -> Result<(), Error> {
-        let hurry = self.closing || self.records_left == 0;
+        let hurry = self.hurries() || self.records_left == 0;
         for broker in 0..self.links.len() {
             while self.links[broker].has_room(self.settings.workload.in_flight) {
                 let Some(ByPartition { accumulator, sticky, .. }) = &mut self.by_partition else { return Ok(()) };

@@ -15,6 +15,9 @@ impl Producer {
         }
         let cuts = self.settings.signals.cuts();
         let is_cut = std::mem::replace(&mut self.cuts, cuts) != cuts;
+        if is_cut {
+            self.lose_coordinator(now_ns);
+        }
         for broker in 0..self.links.len() {
             if is_cut && !self.links[broker].outage.is_down() {
                 self.links[broker].sender.shut();

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, error_name};
 use crate::integrity::AckLedger;
 use crate::ledger::AckedRange;
+use crate::producer::TransactionReport;
 use crate::recorder::Recorder;
 use crate::request::{BatchSpan, Request};
 
@@ -47,6 +48,12 @@ pub struct ProducerReport {
     pub journal: Option<SyncSender<AckedRange>>,
     /// For each partition.
     pub ledgers: Vec<AckLedger>,
+    /// Acknowledged ranges of the open transaction, by partition; absent where there are no transactions.
+    #[serde(skip)]
+    pub undecided: Option<Vec<(u32, u64, u64)>>,
+    /// What became of transactions.
+    #[serde(skip)]
+    pub transactions: Option<TransactionReport>,
     /// Failed records by their failure, all phases.
     #[serde(with = "pairs")]
     pub errors: BTreeMap<Failure, u64>,
@@ -97,11 +104,26 @@ impl ProducerReport {
         }
     }
 
-    fn write_down(&self, batch: &BatchSpan, end: u64) {
+    /// The broker has promised to keep a range.
+    fn promise(&mut self, (partition, start, end): (u32, u64, u64)) {
+        self.ledgers[partition as usize].acked.push(start, end);
         let Some(journal) = &self.journal else { return };
-        let (producer, partition) = (self.index, batch.partition);
         // A journal that has ended has failed, and main ends the run for it.
-        let _ = journal.send(AckedRange { producer, partition, start: batch.first_sequence, end });
+        let _ = journal.send(AckedRange { producer: self.index, partition, start, end });
+    }
+
+    /// The transaction is committed or aborted; its records.
+    pub(super) fn decide(&mut self, commits: bool) -> u64 {
+        let ranges = self.undecided.as_mut().map(std::mem::take).unwrap_or_default();
+        let records = ranges.iter().map(|&(_, start, end)| end - start).sum();
+        for range in ranges {
+            if commits {
+                self.promise(range);
+            } else {
+                self.ledgers[range.0 as usize].aborted.push(range.1, range.2);
+            }
+        }
+        records
     }
 
     /// Books requests whose connection was lost: nobody will know what became of their records.
@@ -128,9 +150,12 @@ impl ProducerReport {
                 // The second answer to a batch that was stored the first time.
                 0 | DUPLICATE_SEQUENCE_NUMBER => {
                     let end = batch.first_sequence + u64::from(batch.records);
-                    self.ledgers[batch.partition as usize].acked.push(batch.first_sequence, end);
                     self.acked_records += u64::from(batch.records);
-                    self.write_down(batch, end);
+                    let range = (batch.partition, batch.first_sequence, end);
+                    match &mut self.undecided {
+                        Some(undecided) => undecided.push(range),
+                        None => self.promise(range),
+                    }
                     record_batch(recorder, batch, runs, request.sent_ns, now_ns);
                 }
                 code => {

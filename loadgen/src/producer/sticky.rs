@@ -43,13 +43,14 @@ impl Producer {
 
     /// Appends what is due and fits.
     pub(super) fn append_due(&mut self, now_ns: u64, payload: &mut PayloadWriter) {
+        let transaction_room = self.transaction_room();
         let ledger = &mut self.report.ledgers[self.partition];
         let link = &mut self.links[self.settings.topic.leaders[self.partition]];
         let open = link.open.as_mut().expect("prepare_batch opened it");
         // One look at the clock a batch; in a closed loop a record is due when its batch is begun.
         let now_ns = if self.schedule.is_none() { self.settings.clock.now_ns() } else { now_ns };
         let room = open.room(self.settings.workload.value_bytes_max(), &self.template) as u64;
-        let mut left = room.min(self.records_left).min(u64::from(u32::MAX));
+        let mut left = room.min(self.records_left).min(transaction_room).min(u64::from(u32::MAX));
         let mut stamp = Stamp {
             run: self.settings.run,
             producer: self.index,
@@ -70,8 +71,10 @@ impl Producer {
             stamp.sequence += count;
             left -= count;
         }
-        self.records_left -= stamp.sequence - ledger.produced;
+        let written = stamp.sequence - ledger.produced;
+        self.records_left -= written;
         ledger.produced = stamp.sequence;
+        self.note_written(written);
     }
 
     /// Moves on to the next partition when the batch takes no more, and sends when it may.

@@ -21,6 +21,7 @@ use super::run_table;
 use super::series_chart;
 use super::sweep_chart::sweep_charts;
 use super::table::{latency_rows, load_line, percentile_text, resources_line, target_line};
+use super::transactions;
 use super::units::{binary_bytes, count, decimal, duration_ns, megabytes_per_s, percent};
 use crate::compare::{Grid, Layout, Settings};
 use crate::result::{Percentile, RunResult};
@@ -39,6 +40,7 @@ pub fn html_page(result: &RunResult) -> String {
     push_figures(page.html(), result);
     push_latencies(&mut page, result);
     groups::push_section(page.html(), result);
+    transactions::push_section(page.html(), result);
     push_notes(page.html(), result);
     let collection = Collection::of(std::slice::from_ref(result));
     let all: Vec<&Group<'_>> = collection.groups.iter().collect();

@@ -160,6 +160,7 @@ fn faults_in_words(result: &RunResult) -> String {
         (integrity.out_of_order, "out of order"),
         (integrity.corrupt, "corrupt"),
         (integrity.phantom, "phantom"),
+        (integrity.aborted_seen, "of aborted transactions"),
         (integrity.lost_commits, "commits forgotten"),
     ]
     .into_iter()

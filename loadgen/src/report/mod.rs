@@ -28,6 +28,7 @@ mod series_chart;
 mod strip;
 mod sweep_chart;
 mod table;
+mod transactions;
 mod units;
 
 pub use columns::{Align, Table};

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::groups;
 use super::judgement::{Statement, Tone, achieved_share, notes, verdict, warnings};
+use super::transactions;
 use super::units::{binary_bytes, count, decimal, duration_ns, megabytes_per_s, percent};
 use crate::result::{Latency, Percentile, ProcessResources, Rate, RunResult, Workload};
 
@@ -198,7 +199,7 @@ fn push_latencies(table: &mut String, result: &RunResult) {
 }
 
 fn push_groups(table: &mut String, result: &RunResult) {
-    let lines = groups::lines(result);
+    let lines = [groups::lines(result), transactions::lines(result)].concat();
     if !lines.is_empty() {
         table.push('\n');
     }

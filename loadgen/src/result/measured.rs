@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{GroupSummary, Latency, is_zero};
+use super::{GroupSummary, Latency, TransactionSummary, is_zero};
 
 /// The figures of the measured window.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -24,6 +24,9 @@ pub struct Summary {
     /// What consumer groups at the broker went through; absent where partitions are dealt out without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub groups: Option<GroupSummary>,
+    /// What became of transactions; absent without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transactions: Option<TransactionSummary>,
     /// From the last send to the last delivery.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drain_secs: Option<f64>,

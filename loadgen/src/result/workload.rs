@@ -7,7 +7,7 @@ use protocol::record_batch;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::GroupMembership;
+use super::{GroupMembership, Transactions};
 
 /// Every setting of a load; the same workload offered twice is the same experiment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -28,6 +28,12 @@ pub struct Workload {
     /// How the members of groups at the broker behave; absent where partitions are dealt out without the broker.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group_membership: Option<GroupMembership>,
+    /// How producers write in transactions; absent without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transactions: Option<Transactions>,
+    /// What consumers see of transactions: `read-committed`; absent when they see every record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isolation: Option<String>,
     /// Bytes of a record value, check data included; on average where there are several sizes.
     pub record_bytes: u32,
     /// The sizes of values where there are several.

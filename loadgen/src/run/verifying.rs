@@ -13,12 +13,22 @@ use crate::ledger::Ledger;
 use crate::result::{RunResult, Verdict};
 use crate::timeline::Timeline;
 use crate::verification::Verification;
+use crate::workload::{InvalidWorkload, Workload};
 
 /// Requests of a program that died may still be on their way through the broker.
 const QUIET: Duration = Duration::from_secs(1);
 
 /// Somebody else writes to the topic when it is not quiet by then.
 const QUIET_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Refuses what a ledger cannot tell of.
+pub(super) fn check(workload: Workload, verification: Option<&Verification>) -> Result<Workload, InvalidWorkload> {
+    if verification.is_some() && workload.transactions.is_some() {
+        let what = "verify keeps an account of records, not of transactions: use run";
+        return Err(InvalidWorkload::Transactions(what));
+    }
+    Ok(workload)
+}
 
 impl Session<'_> {
     /// The topic of the run: a new one, or the one of the ledger.

@@ -101,3 +101,28 @@ fn members_of_groups_that_could_not_do_as_they_are_told_are_refused() {
         assert!(parse(line).is_err_and(|error| error.contains(word)), "{line}");
     }
 }
+
+#[test]
+fn transactions_that_nobody_could_carry_out_are_refused() {
+    let workload =
+        parse("--transaction-records 100 --transaction-abort-share 0.1 --isolation read_committed").expect("valid");
+    assert!(workload.idempotent, "its batches are numbered");
+    let told = workload.describe();
+    assert_eq!((told.isolation.as_deref(), told.idempotence), (Some("read-committed"), true));
+    assert_eq!(told.transactions.expect("told").records_max, Some(100));
+    let by_age = parse("--transaction-duration 200ms").expect("valid").describe().transactions.expect("told");
+    assert_eq!((by_age.records_max, by_age.duration_max_ms as u32), (None, 200));
+    assert_eq!(parse("").expect("valid").describe().transactions, None);
+    for (line, word) in [
+        ("--transaction-abort-share 0.1", "needs --transaction-records"),
+        ("--transaction-records 10 --acks 1", "--acks all"),
+        ("--transaction-records 10 --in-flight 6", "at most 5"),
+        ("--transaction-records 10 --client-mode raw", "use modelled"),
+        ("--transaction-records 0", "at least 1"),
+        ("--transaction-duration 31s", "1 ms to 30 s"),
+        ("--transaction-records 10 --transaction-abort-share 1.1", "from 0 to 1"),
+        ("--transaction-records 10 --transaction-abort-share 0.1 --mode drain", "unknown size"),
+    ] {
+        assert!(parse(line).is_err_and(|error| error.contains(word)), "{line}");
+    }
+}

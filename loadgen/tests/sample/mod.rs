@@ -154,6 +154,7 @@ fn summary([response, service, lag, end_to_end]: [&Histogram<u64>; 4]) -> Summar
         }),
         backlog: None,
         groups: None,
+        transactions: None,
         drain_secs: Some(0.4),
     }
 }
@@ -167,6 +168,8 @@ fn workload() -> Workload {
         consumers: 2,
         groups: None,
         group_membership: None,
+        transactions: None,
+        isolation: None,
         record_bytes: 1_000,
         sizes: Vec::new(),
         key_bytes: None,
@@ -313,6 +316,7 @@ fn integrity() -> Integrity {
         phantom: 0,
         unacked_seen: 0,
         redelivered: 0,
+        aborted_seen: 0,
         lost_commits: 0,
         verdict: Verdict::Pass,
         examples: Vec::new(),

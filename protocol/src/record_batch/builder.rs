@@ -1,6 +1,8 @@
 //! Builds an uncompressed batch at the end of a buffer that the caller lends and gets back, so that the memory is reused.
 
-use super::header::{BatchHeader, CRC_AT, CRC_COVERS_FROM, HEADER_BYTES, LENGTH_PREFIX_BYTES, MAGIC_V2};
+use super::header::{
+    BatchHeader, CRC_AT, CRC_COVERS_FROM, HEADER_BYTES, LENGTH_PREFIX_BYTES, MAGIC_V2, TRANSACTIONAL_BIT,
+};
 use super::varint::{VARLONG_BYTES_MAX, encoded_bytes, write};
 
 /// Who produces, for idempotence.
@@ -27,6 +29,7 @@ pub struct BatchBuilder {
     base_timestamp: i64,
     max_timestamp: i64,
     producer: ProducerFields,
+    attributes: i16,
     record_count: i32,
 }
 
@@ -35,7 +38,12 @@ impl BatchBuilder {
     pub fn new(mut buffer: Vec<u8>, base_timestamp: i64, producer: ProducerFields) -> Self {
         let start = buffer.len();
         buffer.extend_from_slice(&[0; HEADER_BYTES]);
-        Self { buffer, start, base_timestamp, max_timestamp: i64::MIN, producer, record_count: 0 }
+        Self { buffer, start, base_timestamp, max_timestamp: i64::MIN, producer, attributes: 0, record_count: 0 }
+    }
+
+    /// The batch belongs to its producer's transaction.
+    pub fn mark_transactional(&mut self) {
+        self.attributes |= TRANSACTIONAL_BIT;
     }
 
     /// Appends a record with headers.
@@ -83,7 +91,7 @@ impl BatchBuilder {
             partition_leader_epoch: -1,
             magic: MAGIC_V2,
             crc: 0,
-            attributes: 0,
+            attributes: self.attributes,
             last_offset_delta: self.record_count - 1,
             base_timestamp: self.base_timestamp,
             max_timestamp: self.max_timestamp,

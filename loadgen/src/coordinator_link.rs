@@ -1,4 +1,5 @@
-//! The connection to a group's coordinator: one question at a time. Where the coordinator is, is asked again when it moves.
+//! The connection to the coordinator of a group or of transactions: one question at a time. Where it is, is asked again when it
+//! moves.
 
 use std::io::IoSlice;
 use std::time::Duration;
@@ -6,13 +7,12 @@ use std::time::Duration;
 use mio::{Registry, Token};
 use protocol::api_key::ApiKey;
 use protocol::error_code::ErrorCode;
+use protocol::header::RequestHeader;
 use protocol::messages::find_coordinator::{FindCoordinatorRequest, FindCoordinatorResponse};
+use protocol::{Request, frame};
 
-use super::coordinator::find_coordinator;
-use super::question::{Answer, Question};
-use super::wire::{self, REBALANCE_TIMEOUT_MS};
-use super::{Group, Member};
-use crate::cluster::{CALL_TIMEOUT, Topic, socket_address};
+use crate::client::CLIENT_ID;
+use crate::cluster::{CALL_TIMEOUT, Coordinated, Topic, find_coordinator, socket_address};
 use crate::connection::{self, Receiver, Sender};
 use crate::error::Error;
 use crate::outage::Outage;
@@ -29,9 +29,10 @@ const RETRY_BACKOFF_NS: u64 = 100_000_000;
 /// A coordinator is found by then, or the broker has none.
 const SEEK_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The connection to a group's coordinator.
+/// The connection to a coordinator, which is asked questions of one kind.
 #[derive(Debug)]
-pub struct CoordinatorLink {
+pub struct CoordinatorLink<Q> {
+    subject: Coordinated,
     sender: Sender,
     receiver: Receiver,
     token: Token,
@@ -43,37 +44,68 @@ pub struct CoordinatorLink {
     seeks_since_ns: Option<u64>,
     seek_at_ns: u64,
     outage: Outage,
-    pending: Option<Pending>,
+    pending: Option<Pending<Q>>,
     request: Vec<u8>,
     written_bytes: usize,
     correlation_id: i32,
 }
 
 #[derive(Debug)]
-struct Pending {
+struct Pending<Q> {
     /// `None` asks for the coordinator.
-    question: Option<Question>,
+    question: Option<Q>,
+    api: ApiKey,
     version: i16,
     sent_ns: u64,
+    limit: Duration,
+}
+
+/// A request on its way.
+#[derive(Debug)]
+pub struct Letter {
+    /// What it asks for.
+    pub api: ApiKey,
+    /// In which version.
+    pub version: i16,
+    /// The frame, to be numbered.
+    pub bytes: Vec<u8>,
+    /// An answer may take so much longer than any other.
+    pub patience: Duration,
+}
+
+impl Letter {
+    /// Frames a request.
+    pub fn new<'q, Q: Request<'q>>(request: &Q, version: i16) -> Self {
+        let (api_key, client_id) = (Q::API as i16, Some(CLIENT_ID));
+        let header = RequestHeader { api_key, api_version: version, correlation_id: 0, client_id };
+        let bytes = frame::encode_request(&header, request).concat();
+        Self { api: Q::API, version, bytes, patience: Duration::ZERO }
+    }
 }
 
 /// An answer with its question.
 #[derive(Debug)]
-pub struct Answered {
+pub struct Answered<Q> {
     /// What was asked.
-    pub question: Question,
-    /// What was answered.
-    pub answer: Answer,
+    pub question: Q,
+    /// In which version.
+    pub version: i16,
     /// When the question was written.
     pub sent_ns: u64,
+    /// What was answered.
+    pub bytes: Vec<u8>,
 }
 
-impl CoordinatorLink {
+/// Behind length, key and version.
+const CORRELATION_ID_AT: usize = 8;
+
+impl<Q> CoordinatorLink<Q> {
     /// Finds the coordinator and connects to it.
-    pub fn open(group: &Group, topic: &Topic, registry: &Registry, token: Token) -> Result<Self, Error> {
-        let address = find_coordinator(&topic.brokers[0], group.id())?;
+    pub fn open(subject: Coordinated, topic: &Topic, registry: &Registry, token: Token) -> Result<Self, Error> {
+        let address = find_coordinator(&topic.brokers[0], &subject)?;
         let (sender, receiver) = connection::open(&address, CALL_TIMEOUT, ANSWER_BYTES_MAX, registry, token)?;
         Ok(Self {
+            subject,
             sender,
             receiver,
             token,
@@ -95,11 +127,14 @@ impl CoordinatorLink {
         self.pending.is_none() && self.is_at_coordinator && !self.outage.is_down()
     }
 
-    /// Sends a member's question.
-    pub fn ask(&mut self, question: Question, member: &Member, topic: &Topic, now_ns: u64) -> Result<(), Error> {
-        self.correlation_id = self.correlation_id.wrapping_add(1);
-        let letter = wire::encode(&question, member, &topic.name, &topic.versions, self.correlation_id)?;
-        self.send(Some(question), letter.version, letter.bytes, now_ns)
+    /// Where the coordinator was found last.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Sends a question.
+    pub fn ask(&mut self, question: Q, letter: Letter, now_ns: u64) -> Result<(), Error> {
+        self.send(Some(question), letter, now_ns)
     }
 
     /// The coordinator is elsewhere, or not ready.
@@ -110,67 +145,52 @@ impl CoordinatorLink {
     }
 
     /// Asks for the coordinator when that is due; an error when an answer is overdue.
-    pub fn tend(&mut self, group: &Group, topic: &Topic, now_ns: u64) -> Result<(), Error> {
+    pub fn tend(&mut self, topic: &Topic, now_ns: u64) -> Result<(), Error> {
         self.check(now_ns)?;
         let may_seek = self.pending.is_none() && !self.outage.is_down() && now_ns >= self.seek_at_ns;
         if self.is_at_coordinator || !may_seek {
             return Ok(());
         }
         let version = topic.versions.choose(ApiKey::FindCoordinator, FIND_VERSION_MAX)?;
-        self.correlation_id = self.correlation_id.wrapping_add(1);
-        let request = FindCoordinatorRequest { key: group.id(), ..FindCoordinatorRequest::default() };
-        let bytes = wire::framed(&request, version, self.correlation_id);
-        self.send(None, version, bytes, now_ns)
+        let (key, key_type) = (self.subject.key(), self.subject.key_type());
+        let request = FindCoordinatorRequest { key, key_type, ..FindCoordinatorRequest::default() };
+        self.send(None, Letter::new(&request, version), now_ns)
     }
 
     /// Hands over what waits and takes an answer that has come; those to the search for the coordinator stay here.
-    pub fn exchange(
-        &mut self,
-        group: &Group,
-        topic: &Topic,
-        registry: &Registry,
-        now_ns: u64,
-    ) -> Result<Option<Answered>, Error> {
+    pub fn exchange(&mut self, registry: &Registry, now_ns: u64) -> Result<Option<Answered<Q>>, Error> {
         if self.outage.is_down() {
             return Ok(None);
         }
         self.flush()?;
-        let Some(bytes) = self.receiver.next_frame()? else { return Ok(None) };
-        let api = |pending: &Pending| pending.question.as_ref().map_or(ApiKey::FindCoordinator, Question::api);
-        let wrong = |api, what| Error::Answer { api, address: self.address.clone(), what };
-        let Some(pending) = self.pending.take() else {
-            return Err(wrong(ApiKey::Heartbeat, "there was no request"));
-        };
-        let api = api(&pending);
-        let decode_failed = |source| Error::Decode { api, address: self.address.clone(), source };
-        let Some(question) = pending.question else {
-            let (correlation_id, response) =
-                wire::opened::<FindCoordinatorResponse<'_>>(bytes, pending.version).map_err(decode_failed)?;
-            if correlation_id != self.correlation_id {
-                return Err(wrong(api, "a foreign correlation id"));
-            }
-            let found = (response.error_code, socket_address(response.host, response.port));
-            self.take_coordinator(found, registry, now_ns)?;
-            return Ok(None);
-        };
-        let decoded = wire::decode(bytes, &question, pending.version, &topic.name, group.partitions());
-        let (correlation_id, answer) = decoded.map_err(decode_failed)?;
-        if correlation_id != self.correlation_id {
-            return Err(wrong(api, "a foreign correlation id"));
+        let Self { receiver, pending, address, correlation_id, outage, .. } = self;
+        let Some(bytes) = receiver.next_frame()? else { return Ok(None) };
+        let wrong = |api, what| Error::Answer { api, address: address.clone(), what };
+        let Some(pending) = pending.take() else { return Err(wrong(ApiKey::FindCoordinator, "there was no request")) };
+        if bytes.get(..4) != Some(&correlation_id.to_be_bytes()) {
+            return Err(wrong(pending.api, "a foreign correlation id"));
         }
-        let answer = answer.map_err(|what| wrong(api, what))?;
-        self.outage.note_answer();
-        Ok(Some(Answered { question, answer, sent_ns: pending.sent_ns }))
+        outage.note_answer();
+        let Pending { question, api, version, sent_ns, .. } = pending;
+        if let Some(question) = question {
+            // Answers of coordinators are few and small.
+            return Ok(Some(Answered { question, version, sent_ns, bytes: bytes.to_vec() }));
+        }
+        let decoded = frame::decode_response::<FindCoordinatorResponse<'_>>(bytes, api, version);
+        let (_, response) = decoded.map_err(|source| Error::Decode { api, address: address.clone(), source })?;
+        let found = (response.error_code, socket_address(response.host, response.port));
+        self.take_coordinator(found, registry, now_ns)?;
+        Ok(None)
     }
 
     /// The connection is lost, or is closed on purpose; the question that has no answer now.
-    pub fn lose(&mut self, now_ns: u64) -> Option<Question> {
+    pub fn lose(&mut self, now_ns: u64) -> Option<Q> {
         self.outage.note_loss(now_ns);
         self.close()
     }
 
     /// Closes the connection; the question that has no answer now.
-    pub fn close(&mut self) -> Option<Question> {
+    pub fn close(&mut self) -> Option<Q> {
         self.sender.shut();
         self.request.clear();
         self.written_bytes = 0;
@@ -221,9 +241,12 @@ impl CoordinatorLink {
         Ok(())
     }
 
-    fn send(&mut self, question: Option<Question>, version: i16, bytes: Vec<u8>, now_ns: u64) -> Result<(), Error> {
+    fn send(&mut self, question: Option<Q>, letter: Letter, now_ns: u64) -> Result<(), Error> {
+        self.correlation_id = self.correlation_id.wrapping_add(1);
+        let Letter { api, version, mut bytes, patience } = letter;
+        bytes[CORRELATION_ID_AT..CORRELATION_ID_AT + 4].copy_from_slice(&self.correlation_id.to_be_bytes());
         (self.request, self.written_bytes) = (bytes, 0);
-        self.pending = Some(Pending { question, version, sent_ns: now_ns });
+        self.pending = Some(Pending { question, api, version, sent_ns: now_ns, limit: CALL_TIMEOUT + patience });
         self.flush()
     }
 
@@ -240,15 +263,13 @@ impl CoordinatorLink {
     fn check(&self, now_ns: u64) -> Result<(), Error> {
         let seeking_ns = self.seeks_since_ns.map_or(0, |since_ns| now_ns.saturating_sub(since_ns));
         if seeking_ns > SEEK_TIMEOUT.as_nanos() as u64 {
-            return Err(Error::Deadline { phase: "finding the coordinator of a group", limit: SEEK_TIMEOUT });
+            return Err(Error::Deadline { phase: "finding a coordinator", limit: SEEK_TIMEOUT });
         }
         // An outage has a deadline of its own.
         let Some(pending) = self.pending.as_ref().filter(|_| !self.outage.goes_on()) else { return Ok(()) };
-        let waits_for_members = pending.question.as_ref().is_some_and(Question::waits_for_members);
-        let patience = Duration::from_millis(if waits_for_members { REBALANCE_TIMEOUT_MS as u64 } else { 0 });
-        let limit = CALL_TIMEOUT + patience;
+        let limit = pending.limit;
         if now_ns.saturating_sub(pending.sent_ns) > limit.as_nanos() as u64 {
-            return Err(Error::Deadline { phase: "answering a member of a group", limit });
+            return Err(Error::Deadline { phase: "answering by a coordinator", limit });
         }
         Ok(())
     }
