@@ -44,6 +44,9 @@ pub const ANSWER_BYTES_AT_ONCE: usize = 2 << 20;
 pub const ANSWER_FREE_PARTS: usize = 8;
 /// The second half is given in pieces of this size: enough to go on, and so small that the socket's own buffer takes it.
 pub const ANSWER_BYTES_SMALL: usize = 64 << 10;
+/// Partitions behind the tail that one Fetch reads at the same time on a shard: their shares of an answer are batches of the size that clients
+/// make when they write to many partitions.
+pub const FETCH_READS_AT_ONCE: usize = 64;
 /// When answers wait for memory, the one that was held longest is given up if it is older than this: its connection is closed, and the client
 /// can ask again. Whoever takes its answer at all takes it in less.
 pub const ANSWER_HELD_MAX: Duration = Duration::from_secs(5);

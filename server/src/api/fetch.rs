@@ -1,21 +1,22 @@
 //! Fetch: each owning shard reads its partitions in request order, the connection's shard applies the size rule to what they gave (KIP-74),
 //! and waits for more where the client asked for it. Sessions are never given: every client then sends full requests.
 
+mod part;
 mod tail;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use engine::error::ReadError;
 use engine::offset::{LogId, Offset, ShardId};
-use engine::shard::core::{AbortedTransaction, Core, Isolation, LogRef};
+use engine::shard::core::{AbortedTransaction, Isolation, LogRef};
 use engine::shard::state::LogView;
 use protocol::Records;
 use protocol::error_code::ErrorCode;
 use protocol::messages::fetch::{self, FetchRequest, FetchResponse, FetchableTopicResponse, PartitionData};
 use tokio::time::Instant;
 
+use self::part::read_part;
 use super::error_map;
 use crate::answer_budget::AnswerMemory;
 use crate::limits::{ANSWER_MEMORY_WAIT_MAX, FETCH_WAIT_MAX};
@@ -175,50 +176,6 @@ async fn read_all(call: &Call, wanted: &[Wanted], limit: Limit) -> Vec<Read> {
 fn place(reads: &mut [Read], part: Vec<(usize, Read)>) {
     for (index, read) in part {
         reads[index] = read;
-    }
-}
-
-async fn read_part(core: &Core, part: Vec<(usize, Wanted, LogRef)>, limit: Limit) -> Vec<(usize, Read)> {
-    let mut reads = Vec::with_capacity(part.len());
-    let mut bytes = 0;
-    for (index, wanted, log) in part {
-        let bytes_max = wanted.bytes_max.min(limit.bytes.saturating_sub(bytes));
-        let first_whole = limit.first_whole && bytes == 0;
-        let read = read_one(core, wanted, log, Limit { bytes: bytes_max, first_whole }).await;
-        bytes += read.bytes;
-        reads.push((index, read));
-    }
-    reads
-}
-
-async fn read_one(core: &Core, wanted: Wanted, log: LogRef, limit: Limit) -> Read {
-    match core.read(log, wanted.offset, limit.bytes, limit.first_whole, wanted.isolation).await {
-        Ok(read) => {
-            let epoch_error = error_map::leader_epoch(wanted.leader_epoch, read.view.leader_epoch);
-            if epoch_error == ErrorCode::None {
-                Read {
-                    error: None,
-                    view: Some(read.view),
-                    slices: read.slices,
-                    bytes: read.bytes,
-                    aborted: read.aborted,
-                }
-            } else {
-                Read::failed(epoch_error)
-            }
-        }
-        Err(error) => {
-            if matches!(error, ReadError::Damaged(_) | ReadError::Failed(_)) {
-                tracing::error!(log = %log.log, shard = %log.shard, %error, "cannot read");
-            }
-            // The ends go along even with OFFSET_OUT_OF_RANGE: tail readers compare against them.
-            let view = if matches!(error, ReadError::OutOfRange { .. }) { core.view(log).await } else { None };
-            // The epoch comes first: a reader of a log that was cut must look where its records ended, not reset as its policy says.
-            match view.map_or(ErrorCode::None, |view| error_map::leader_epoch(wanted.leader_epoch, view.leader_epoch)) {
-                ErrorCode::None => Read { view, ..Read::failed(error_map::read(&error)) },
-                epoch_error => Read::failed(epoch_error),
-            }
-        }
     }
 }
 
