@@ -221,6 +221,8 @@ impl Gathered {
             if step_bytes >= SEND_STEP_BYTES {
                 sending.step(std::mem::take(&mut step)).await?;
                 step_bytes = 0;
+                // A fast reader takes each step at once, and others of this core wait.
+                tokio::task::yield_now().await;
             }
         }
         if !step.is_empty() {

@@ -56,7 +56,7 @@ fn metrics_count_what_was_served() {
 
 #[test]
 fn a_consumer_at_the_tail_costs_one_request_between_shards_a_fetch() {
-    const ROUNDS: i64 = 10;
+    const ROUNDS: i64 = 50;
     let broker = Broker::start(&["posthaste.admin.listener=127.0.0.1:0"]);
     let (mut consumer, mut producer) = (broker.connect(), broker.connect());
     assert_eq!(producer.create_topic("t", 2, &[]), 0);
@@ -70,9 +70,9 @@ fn a_consumer_at_the_tail_costs_one_request_between_shards_a_fetch() {
             assert_eq!((error, values(&bytes)), (0, vec![(offset, "v".to_owned())]));
         }
     }
-    // One of the two partitions is elsewhere, for the consumer as for the producer; a scrape asks the other shard too.
+    // One of the two partitions is elsewhere, for the consumer as for the producer; scrapes and the broker's own questions come on top.
     let asked = requests() - before;
-    assert!(asked <= 2.0 * ROUNDS as f64 + 4.0, "{asked} requests for {ROUNDS} fetches and as many produces");
+    assert!(asked <= 2.5 * ROUNDS as f64, "{asked} requests for {ROUNDS} fetches and as many produces");
 }
 
 #[test]

@@ -25,6 +25,9 @@ const CLASS_BYTES: [usize; 4] = [CHUNK_BYTES_SMALL, EXTENT_BYTES, CHUNK_BYTES_LA
 
 /// Classes from this size on are cut from slabs. Smaller buffers are few pages anyway, and an idle core shall not hold a huge page for one.
 const SLAB_BLOCK_BYTES_MIN: usize = EXTENT_BYTES;
+/// ... where so many slabs may be idle.
+const SLAB_IDLE_TIMES: usize = 8;
+const _: () = assert!(POOL_IDLE_BYTES_MAX >= SLAB_IDLE_TIMES * SLAB_BYTES && SLAB_BYTES / DISK_READ_BYTES_MAX >= 2);
 
 /// The buffers of one core.
 #[derive(Debug)]
@@ -81,11 +84,11 @@ impl Pool {
         self.home.idle_bytes.load(Ordering::Relaxed)
     }
 
-    /// A fresh block. The others of its slab wait as if they had come back: a slab is small beside what may be idle, and untouched it takes
-    /// no memory.
+    /// A fresh block. The others of its slab wait as if they had come back, which they may where a slab is small beside what may be idle.
     fn new_block(&mut self, class: usize) -> Block {
         let bytes = CLASS_BYTES[class];
-        if bytes < SLAB_BLOCK_BYTES_MIN {
+        let is_roomy = self.home.idle_bytes_max.load(Ordering::Relaxed) >= SLAB_IDLE_TIMES * SLAB_BYTES;
+        if bytes < SLAB_BLOCK_BYTES_MIN || !is_roomy {
             self.make_room(class, bytes);
             return Block::new_zeroed(bytes);
         }
@@ -257,7 +260,9 @@ impl Block {
 
 impl Drop for Block {
     fn drop(&mut self) {
-        if self.slab.is_none() {
+        if let Some(slab) = &self.slab {
+            slab.give_back(self.memory, self.layout.size());
+        } else {
             // SAFETY: `new_zeroed` got this memory with this layout, and a `Block` is not `Clone`, so this is the only release.
             unsafe { alloc::dealloc(self.memory.as_ptr(), self.layout) };
         }

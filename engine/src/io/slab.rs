@@ -49,6 +49,14 @@ impl Slab {
     }
 }
 
+impl Slab {
+    /// Gives the memory of a part to the system; it counts no more, and its place is free when the whole slab is.
+    pub fn give_back(&self, part: NonNull<u8>, bytes: usize) {
+        // SAFETY: the part's only owner gives it up, and a private mapping without content reads as zeros.
+        let _ = unsafe { madvise(part.as_ptr().cast(), bytes, Advice::LinuxDontNeed) };
+    }
+}
+
 impl Drop for Slab {
     fn drop(&mut self) {
         // SAFETY: `new` mapped exactly these bytes, and the last holder of a part is gone.

@@ -29,7 +29,7 @@ impl Core {
         async move { answer.await.unwrap_or(Err(ReadError::Stopping)) }
     }
 
-    /// Whether a log of this shard has all from `offset` on in its tail: then a read waits for nothing.
+    /// Whether a log of this shard gives all from `offset` on out of its tail: then a read waits for nothing and copies nothing.
     pub fn is_in_tail(&self, log: LogId, offset: Offset) -> bool {
         self.inner.shard.borrow().is_in_tail(log, offset)
     }

@@ -266,9 +266,10 @@ impl<I: Io> Shard<I> {
         Ok((start, commit))
     }
 
-    /// Whether the tail of a log holds everything from `offset` on.
+    /// Whether the tail of a log gives everything from `offset` on, as slices of its own.
     pub fn is_in_tail(&self, log: LogId, offset: Offset) -> bool {
-        self.partitions.get(&log).is_some_and(|partition| partition.tail_holds(offset))
+        let holds = self.partitions.get(&log).is_some_and(|partition| partition.tail_holds(offset));
+        holds && !self.tail.is_pinned_too_much()
     }
 
     /// The ends of a log.
