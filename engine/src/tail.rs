@@ -9,7 +9,9 @@ use crate::journal::commit_buffer::SealedCommit;
 use crate::ledger::Ledger;
 use crate::memory::ShardMemory;
 use crate::offset::CommitSequence;
-use crate::partition::TAIL_BATCH_BYTES;
+
+/// Memory of a batch in the tail of its log, beside its bytes.
+pub(crate) const TAIL_BATCH_BYTES: usize = 40;
 
 /// An entry of a commit, and its place in the tail of its log.
 const ENTRY_MEMORY_BYTES: usize = size_of::<Entry>() + TAIL_BATCH_BYTES;

@@ -23,6 +23,7 @@ use crate::error::AppendError;
 use crate::journal::commit::Entry;
 use crate::journal::commit_buffer::SealedCommit;
 use crate::offset::{Ends, LogId, Offset};
+use crate::tail::TAIL_BATCH_BYTES;
 
 /// A batch that the tail still holds.
 #[derive(Debug)]
@@ -34,8 +35,7 @@ struct TailBatch {
     length: usize,
 }
 
-/// Memory of a batch in the tail, beside its bytes.
-pub(crate) const TAIL_BATCH_BYTES: usize = size_of::<TailBatch>();
+const _: () = assert!(size_of::<TailBatch>() <= TAIL_BATCH_BYTES, "the tail counts them");
 
 /// How far what readers see moved, in bytes of batches.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
