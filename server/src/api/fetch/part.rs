@@ -22,8 +22,9 @@ pub(super) async fn read_part(core: &Core, part: Vec<Asked>, limit: Limit) -> Ve
     while let Some(next) = rest.first() {
         let left = limit.bytes.saturating_sub(bytes);
         let is_behind = |(_, wanted, log): &&Asked| !core.is_in_tail(log.log, wanted.offset);
-        let behind = rest.iter().take(FETCH_READS_AT_ONCE).take_while(is_behind).count();
-        let read = if bytes == 0 || left == 0 || behind < 2 {
+        let beside = if bytes == 0 || left == 0 { 0 } else { FETCH_READS_AT_ONCE };
+        let behind = rest.iter().take(beside).take_while(is_behind).count();
+        let read = if behind < 2 {
             let first_whole = limit.first_whole && bytes == 0;
             vec![(next.0, read_one(core, *next, Limit { bytes: left, first_whole }).await)]
         } else {
