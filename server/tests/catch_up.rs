@@ -30,8 +30,7 @@ fn request(next: &[i64]) -> FetchRequest<'static> {
 
 #[test]
 fn each_stretch_of_the_disk_is_read_once_for_all_partitions_of_a_fetch() {
-    let settings =
-        ["posthaste.admin.listener=127.0.0.1:0", "posthaste.shards=1", "posthaste.tail.bytes=1048576"];
+    let settings = ["posthaste.admin.listener=127.0.0.1:0", "posthaste.shards=1", "posthaste.tail.bytes=1048576"];
     let broker = Broker::start(&settings);
     let mut client = broker.connect();
     assert_eq!(client.create_topic("t", PARTITIONS, &[]), 0);

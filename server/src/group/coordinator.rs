@@ -279,7 +279,9 @@ impl Coordinator {
             self.apply(record, id.0);
         }
         match then {
-            Then::Commit(token, response) | Then::CommitInTransaction(token, response, _) => {
+            Then::Commit(token, response) => self.reply(token, Response::Commit(response)),
+            Then::CommitInTransaction(token, response, producer_id) => {
+                self.settle_pending(producer_id, &group_id, id.0);
                 self.reply(token, Response::Commit(response));
             }
             Then::Group(then) => self.group_event(&group_id, GroupEvent::Persisted { then, durable: true }, now_ms),

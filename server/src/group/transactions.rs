@@ -7,7 +7,7 @@ use protocol::record_batch::{BatchBuilder, BatchHeader};
 
 use super::commit::refused_commit;
 use super::coordinator::{Coordinator, Effect, Then};
-use super::pending::PendingView;
+use super::pending::{PendingOffset, PendingView};
 use super::records::{encode_batch, encode_transactional, transactional_batch};
 use super::{EndedTransaction, Group, GroupError, OffsetsRecord, ReplyToken, Response, TransactionalCommitRequest};
 use crate::limits::{OFFSETS_BATCH_BYTES_MAX, OFFSETS_SNAPSHOT_BATCH_BYTES};
@@ -55,9 +55,15 @@ impl Coordinator {
             return;
         };
         self.ensure_group(&group_id, 0);
+        let is_durable = self.is_loading();
         let entry = self.groups.get_mut(&group_id).expect("the group was just made sure of");
-        entry.pending.put(producer, topic, partition, committed, order);
+        entry.pending.put(producer, (topic, partition), PendingOffset { committed, order }, is_durable);
         self.transactions.entry(producer.id).or_default().insert(group_id);
+    }
+
+    pub(super) fn settle_pending(&mut self, producer_id: i64, group_id: &str, order: u64) {
+        let entry = self.groups.get_mut(group_id).expect("groups with appends under way stay");
+        entry.pending.settle(producer_id, order);
     }
 
     pub(super) fn undo_pending(&mut self, producer_id: i64, group_id: &str, order: u64) {

@@ -1,6 +1,7 @@
 //! Commits in transactions: pending until the marker, and what a crash, a snapshot and other commits make of them.
 
 use engine::shard::core::{MarkerKind, TransactionMarker};
+use proptest::prelude::*;
 
 use super::*;
 use crate::transaction::ProducerIdentity;
@@ -170,6 +171,21 @@ fn a_commit_that_is_not_durable_or_fenced_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_second_commit_that_fails_leaves_the_first_one_of_the_transaction() {
+    let mut broker = Broker::new(0);
+    broker.committed_in(PRODUCER, 42);
+    let tokens = [43, 44].map(|offset| broker.commit_in(PRODUCER, commit("", -1, offset)));
+    broker.fail_appends();
+    for token in tokens {
+        assert_eq!(broker.committed(token), Err(GroupError::CoordinatorNotAvailable));
+    }
+    assert_eq!(broker.stable_offset(), None, "the first was acknowledged");
+    broker.end(PRODUCER, true);
+    assert_eq!(broker.stable_offset(), Some(42));
+    assert_eq!(broker.restarted().stable_offset(), Some(42));
+}
+
+#[test]
 fn a_marker_that_is_not_durable_is_told_and_decides_nothing() {
     let mut broker = Broker::new(0);
     broker.committed_in(PRODUCER, 42);
@@ -225,4 +241,67 @@ fn pending_offsets_of_a_deleted_topic_are_forgotten() {
     assert!(broker.coordinator.groups.is_empty());
     broker.end(PRODUCER, true);
     assert_eq!(broker.fetched().offset, -1);
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Commit(i64),
+    End(bool),
+    /// How the oldest append ends.
+    Append(bool),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        3 => (0i64..100).prop_map(Step::Commit),
+        1 => any::<bool>().prop_map(Step::End),
+        4 => proptest::bool::weighted(0.7).prop_map(Step::Append),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn what_was_acknowledged_last_in_a_transaction_is_what_its_commit_makes_of_it(
+        steps in proptest::collection::vec(step(), 1..60),
+    ) {
+        let mut broker = Broker::new(0);
+        let mut under_way = std::collections::VecDeque::new();
+        let (mut pending, mut committed) = (None, -1);
+        for step in steps {
+            match step {
+                Step::Commit(offset) => {
+                    broker.commit_in(PRODUCER, commit("", -1, offset));
+                }
+                Step::End(commits) => {
+                    broker.send_end(PRODUCER, commits);
+                }
+                Step::Append(is_durable) => {
+                    let Some(ended) = under_way.pop_front() else { continue };
+                    let (then, batch) = broker.appends.remove(0);
+                    if is_durable {
+                        broker.log.extend_from_slice(&batch);
+                        broker.handle(Event::Appended(then));
+                        match ended {
+                            Step::End(true) => committed = pending.take().unwrap_or(committed),
+                            Step::End(false) => pending = None,
+                            Step::Commit(offset) => pending = Some(offset),
+                            Step::Append(_) => unreachable!("it is no append"),
+                        }
+                    } else {
+                        broker.handle(Event::AppendFailed(then));
+                    }
+                }
+            }
+            if !matches!(step, Step::Append(_)) {
+                under_way.push_back(step);
+            }
+            prop_assert_eq!(broker.fetched().offset, committed);
+            let is_open = pending.is_some() || under_way.iter().any(|step| matches!(step, Step::Commit(_)));
+            prop_assert_eq!(broker.stable_offset(), (!is_open).then_some(committed));
+        }
+        let mut broker = broker.restarted();
+        prop_assert_eq!(broker.fetched().offset, committed);
+        broker.end(PRODUCER, true);
+        prop_assert_eq!(broker.fetched().offset, pending.unwrap_or(committed));
+    }
 }
