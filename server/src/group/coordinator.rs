@@ -317,22 +317,6 @@ impl Coordinator {
         continuation
     }
 
-    /// Takes over a durable record; live path and replay alike.
-    pub(super) fn apply(&mut self, record: &OffsetsRecord, order: u64) {
-        self.ensure_group(record.group_id(), 0);
-        let entry = self.groups.get_mut(record.group_id()).expect("the group was just made sure of");
-        match record {
-            OffsetsRecord::Offset { topic, partition, value, .. } => {
-                entry.offsets.apply(topic, *partition, value.clone(), order);
-            }
-            OffsetsRecord::Group { value, .. } => {
-                if entry.logged.as_ref().is_none_or(|logged| logged.order <= order) {
-                    entry.logged = value.clone().map(|metadata| Logged { metadata, order });
-                }
-            }
-        }
-    }
-
     fn tick(&mut self, now_ms: i64) {
         let due = self.deadlines.iter().take_while(|(deadline_ms, _)| *deadline_ms <= now_ms);
         let due: Vec<_> = due.map(|(_, group_id)| group_id.clone()).collect();
