@@ -194,6 +194,9 @@ pub const MARKER_RETRY_MIN: Duration = Duration::from_millis(50);
 /// ... the longest pause: a partition that cannot be written for long (a full disk) has its marker soon after it can.
 pub const MARKER_RETRY_MAX: Duration = Duration::from_secs(5);
 
+/// Markers that an offsets partition remembers for commits that are being verified, which takes some milliseconds: 16 KiB each partition.
+pub const LAST_MARKERS_MAX: usize = 1_024;
+
 const _: () = assert!(
     TRANSACTION_SNAPSHOT_BATCH_BYTES + TRANSACTION_PARTITION_BYTES_MAX + TRANSACTIONAL_ID_BYTES_MAX
         < TRANSACTIONS_BATCH_BYTES_MAX

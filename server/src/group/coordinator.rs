@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::last_markers::{LastMarkers, MarkersSeen};
 use super::pending::PendingOffsets;
 use super::records::encode_batch;
 use super::refusal::refuse;
@@ -37,6 +38,8 @@ pub enum Event {
     Commit(ReplyToken, CommitRequest),
     /// `TxnOffsetCommit`.
     CommitInTransaction(ReplyToken, TransactionalCommitRequest),
+    /// Which markers were taken until now, to be asked before a transaction is verified.
+    Markers(ReplyToken),
     /// A transaction that may have committed offsets here has ended.
     TransactionEnded(ReplyToken, EndedTransaction),
     /// `OffsetFetch`, one group.
@@ -129,6 +132,8 @@ pub struct Coordinator {
     pub(super) transactions: BTreeMap<i64, BTreeSet<String>>,
     /// Markers on their way.
     pub(super) markers: BTreeMap<ContinuationId, (ReplyToken, EndedTransaction)>,
+    /// The last ones that were taken.
+    pub(super) last_markers: LastMarkers,
     continuations: BTreeMap<ContinuationId, Continuation>,
     pub(super) effects: Vec<Effect>,
     pub(super) grows_no_more: bool,
@@ -145,6 +150,7 @@ impl Coordinator {
             last_order: REPLAY_ORDER,
             transactions: BTreeMap::new(),
             markers: BTreeMap::new(),
+            last_markers: LastMarkers::default(),
             continuations: BTreeMap::new(),
             effects: Vec::new(),
             grows_no_more: false,
@@ -183,6 +189,7 @@ impl Coordinator {
             }
             Event::Commit(token, request) => self.commit(token, &request, now_ms),
             Event::CommitInTransaction(token, request) => self.commit_in_transaction(token, &request, now_ms),
+            Event::Markers(token) => self.reply(token, Response::Markers(Ok(MarkersSeen(self.last_order)))),
             Event::TransactionEnded(token, ended) => self.transaction_ended(token, ended),
             Event::OffsetFetch(token, request) => {
                 let response = self.fetch_offsets(&request);

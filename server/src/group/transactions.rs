@@ -24,7 +24,8 @@ impl Coordinator {
         now_ms: i64,
     ) {
         let commit = &request.commit;
-        match self.check_commit(commit, Group::check_transactional_commit, now_ms) {
+        let is_open = self.last_markers.check(request.producer.id, request.seen);
+        match is_open.and_then(|()| self.check_commit(commit, Group::check_transactional_commit, now_ms)) {
             Ok(()) => self.commit_in_transaction_checked(token, request, now_ms),
             Err(error) => self.reply(token, Response::Commit(refused_commit(commit, error))),
         }
@@ -32,7 +33,7 @@ impl Coordinator {
     }
 
     fn commit_in_transaction_checked(&mut self, token: ReplyToken, request: &TransactionalCommitRequest, now_ms: i64) {
-        let TransactionalCommitRequest { producer, commit } = request;
+        let TransactionalCommitRequest { producer, commit, .. } = request;
         let (response, records) = self.commit_records(commit, now_ms);
         if records.is_empty() {
             return self.reply(token, Response::Commit(response));
@@ -94,6 +95,7 @@ impl Coordinator {
 
     pub(super) fn transaction_ended(&mut self, token: ReplyToken, ended: EndedTransaction) {
         let then = self.next_continuation();
+        self.last_markers.put(ended.producer.id, then.0);
         self.markers.insert(then, (token, ended));
         self.effects.push(Effect::AppendMarker { ended, then });
     }

@@ -21,7 +21,20 @@ pub(super) fn marker(ended: &EndedTransaction) -> Vec<u8> {
 
 impl Broker {
     fn commit_in(&mut self, producer: ProducerIdentity, commit: CommitRequest) -> ReplyToken {
-        self.send(|token| Event::CommitInTransaction(token, TransactionalCommitRequest { producer, commit }))
+        let seen = self.markers_seen();
+        self.commit_in_after(producer, seen, commit)
+    }
+
+    fn commit_in_after(&mut self, producer: ProducerIdentity, seen: MarkersSeen, commit: CommitRequest) -> ReplyToken {
+        self.send(|token| Event::CommitInTransaction(token, TransactionalCommitRequest { producer, seen, commit }))
+    }
+
+    fn markers_seen(&mut self) -> MarkersSeen {
+        let token = self.send(Event::Markers);
+        match self.answer(token) {
+            Some(Response::Markers(Ok(seen))) => seen,
+            other => panic!("no answer about markers: {other:?}"),
+        }
     }
 
     /// As [`Broker::commit_in`], durable and acknowledged.
@@ -183,6 +196,28 @@ fn a_second_commit_that_fails_leaves_the_first_one_of_the_transaction() {
     broker.end(PRODUCER, true);
     assert_eq!(broker.stable_offset(), Some(42));
     assert_eq!(broker.restarted().stable_offset(), Some(42));
+}
+
+#[test]
+fn a_commit_whose_transaction_ends_while_it_is_verified_is_refused() {
+    for is_durable in [true, false] {
+        let mut broker = Broker::new(0);
+        let seen = broker.markers_seen();
+        broker.end(OTHER, true);
+        let token = broker.commit_in_after(PRODUCER, seen, commit("", -1, 42));
+        broker.persist();
+        assert_eq!(broker.committed(token), Ok(()), "the end of another producer's");
+
+        let seen = broker.markers_seen();
+        broker.send_end(PRODUCER, true);
+        if is_durable {
+            broker.persist();
+        }
+        let token = broker.commit_in_after(PRODUCER, seen, commit("", -1, 43));
+        assert_eq!(broker.committed(token), Err(GroupError::InvalidTxnState));
+        broker.persist();
+        assert_eq!(broker.stable_offset(), Some(42), "nothing is left open");
+    }
 }
 
 #[test]
