@@ -15,6 +15,7 @@ use engine::offset::ShardId;
 use engine::shard::core::{Core, LogRef};
 
 use self::keeper::Keeper;
+pub use self::markers::is_refused_for_good;
 use crate::broker::{self, Broker};
 use crate::catalog::{Catalog, TRANSACTIONS_TOPIC};
 use crate::config::{ListenerMode, Settings};

@@ -56,7 +56,7 @@ pub enum Event {
     Appended(ContinuationId),
     /// An append was refused or did not become durable.
     AppendFailed(ContinuationId),
-    /// An append was refused because its producer has a newer epoch.
+    /// An append was refused because its producer has a newer epoch, or a marker for another reason that stays.
     AppendFenced(ContinuationId),
     /// Time passed; see [`Coordinator::next_deadline_ms`].
     Tick,

@@ -115,11 +115,7 @@ fn append(
     Box::pin(async move {
         match appended.await {
             Ok(_) | Err(AppendError::UnknownLog(_)) => Ok(()),
-            Err(
-                error @ (AppendError::InvalidProducerEpoch { .. }
-                | AppendError::TransactionCoordinatorFenced { .. }
-                | AppendError::Invalid(_)),
-            ) => {
+            Err(error) if is_refused_for_good(&error) => {
                 refused_for_good(ended, &error);
                 Ok(())
             }
@@ -128,7 +124,17 @@ fn append(
     })
 }
 
-/// As in Kafka: a partition in which the producer has a newer epoch already has nothing of this one open.
+/// Whether a marker is refused, however often it is tried. As in Kafka: a partition in which the producer has a newer epoch already has nothing
+/// of this one open.
+pub fn is_refused_for_good(error: &AppendError) -> bool {
+    matches!(
+        error,
+        AppendError::InvalidProducerEpoch { .. }
+            | AppendError::TransactionCoordinatorFenced { .. }
+            | AppendError::Invalid(_)
+    )
+}
+
 fn refused_for_good(ended: EndedTransaction, error: &dyn std::error::Error) {
     tracing::warn!(producer_id = ended.producer.id, %error, "a partition refuses a marker for good");
 }
