@@ -189,6 +189,8 @@ pub const TRANSACTION_PARTITION_BYTES_MAX: usize = (512 << 10) - 4_096;
 pub const TRANSACTION_SNAPSHOT_BATCH_BYTES: usize = 256 << 10;
 /// How often ids are looked at that may be forgotten, as in Kafka, or every `transactional.id.expiration.ms` where that is less.
 pub const TRANSACTIONAL_IDS_EXPIRY_CHECK_MS: i64 = 60 * 60 * 1_000;
+/// Ids that are forgotten at once: each is an append, and those of others must not wait behind all of a full coordinator.
+pub const TRANSACTIONAL_IDS_EXPIRED_AT_ONCE_MAX: usize = 1_000;
 /// Between two tries to write a marker that a partition could not take; doubled each time up to the next.
 pub const MARKER_RETRY_MIN: Duration = Duration::from_millis(50);
 /// ... the longest pause: a partition that cannot be written for long (a full disk) has its marker soon after it can.

@@ -11,7 +11,9 @@ use super::{
     AddRequest, EndRequest, InitRequest, Partitions, ProducerIdentity, ReplyToken, Response, Status, Transaction,
     TransactionConfig, TransactionError, TransactionRecord, VerifyRequest,
 };
-use crate::limits::{TRANSACTION_PARTITION_BYTES_MAX, TRANSACTIONAL_IDS_EXPIRY_CHECK_MS};
+use crate::limits::{
+    TRANSACTION_PARTITION_BYTES_MAX, TRANSACTIONAL_IDS_EXPIRED_AT_ONCE_MAX, TRANSACTIONAL_IDS_EXPIRY_CHECK_MS,
+};
 
 /// Names an append whose end the coordinator waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -342,7 +344,7 @@ impl Coordinator {
         self.next_expiry_ms = Some(now_ms.saturating_add(interval_ms));
     }
 
-    /// Forgets ids that had no transaction for long.
+    /// Forgets ids that had no transaction for long, some at a time.
     fn expire(&mut self, now_ms: i64) {
         let is_expired = |entry: &Entry| {
             let is_idle =
@@ -351,7 +353,11 @@ impl Coordinator {
             is_idle && entry.pending.is_none() && idle_ms >= self.config.expiration_ms
         };
         let expired = self.entries.iter().filter(|(_, entry)| is_expired(entry));
+        let expired = expired.take(TRANSACTIONAL_IDS_EXPIRED_AT_ONCE_MAX);
         let expired: Vec<_> = expired.map(|(id, entry)| (id.clone(), entry.current.clone())).collect();
+        if expired.len() == TRANSACTIONAL_IDS_EXPIRED_AT_ONCE_MAX {
+            self.next_expiry_ms = Some(now_ms.saturating_add(NEXT_EXPIRY_MS));
+        }
         for (transactional_id, current) in expired {
             let next = Transaction { status: Status::Dead, ..current };
             self.change(&transactional_id, next, None, Then::Expire, now_ms);
@@ -386,5 +392,7 @@ impl Entry {
     }
 }
 
+/// Until more ids are forgotten, when there were too many for once.
+const NEXT_EXPIRY_MS: i64 = 1_000;
 /// Until an abort that could not be written is tried again.
 const RETRY_MS: i64 = 10_000;
