@@ -185,6 +185,8 @@ pub const TRANSACTIONAL_IDS_PER_COORDINATOR_MAX: usize = 10_000;
 pub const TRANSACTIONS_BATCH_BYTES_MAX: usize = 1 << 20;
 /// Names and numbers of the partitions of one transaction, as its record holds them: with short names more than 100,000 partitions.
 pub const TRANSACTION_PARTITION_BYTES_MAX: usize = (512 << 10) - 4_096;
+/// ... when the tables are full: some dozens of partitions, no more than a longest id takes, so that ids that are there can go on.
+pub const TRANSACTION_PARTITION_BYTES_SMALL: usize = TRANSACTIONAL_ID_BYTES_MAX;
 /// A snapshot closes a batch beyond this; one more record of the largest size fits.
 pub const TRANSACTION_SNAPSHOT_BATCH_BYTES: usize = 256 << 10;
 /// How often ids are looked at that may be forgotten, as in Kafka, or every `transactional.id.expiration.ms` where that is less.

@@ -101,6 +101,11 @@ impl PendingOffsets {
         self.producers.values().any(|of_producer| of_producer.offsets.contains_key(&key))
     }
 
+    pub(super) fn has_of(&self, producer_id: i64, topic: &str, partition: i32) -> bool {
+        let key = (topic.to_owned(), partition);
+        self.producers.get(&producer_id).is_some_and(|of_producer| of_producer.offsets.contains_key(&key))
+    }
+
     pub(super) fn has_producer(&self, producer_id: i64) -> bool {
         self.producers.contains_key(&producer_id)
     }

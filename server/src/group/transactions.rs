@@ -25,11 +25,28 @@ impl Coordinator {
     ) {
         let commit = &request.commit;
         let is_open = self.last_markers.check(request.producer.id, request.seen);
-        match is_open.and_then(|()| self.check_commit(commit, Group::check_transactional_commit, now_ms)) {
+        let check = is_open.and_then(|()| self.check_growth(request));
+        match check.and_then(|()| self.check_commit(commit, Group::check_transactional_commit, now_ms)) {
             Ok(()) => self.commit_in_transaction_checked(token, request, now_ms),
             Err(error) => self.reply(token, Response::Commit(refused_commit(commit, error))),
         }
         self.reschedule(&commit.group_id);
+    }
+
+    /// Without memory no more offsets of a group are pending than it has committed already.
+    fn check_growth(&self, request: &TransactionalCommitRequest) -> Result<(), GroupError> {
+        let Some(entry) = self.groups.get(&request.commit.group_id).filter(|_| self.grows_no_more) else {
+            return Ok(());
+        };
+        let committed = request.commit.topics.iter().flat_map(|topic| {
+            topic.partitions.iter().map(move |committed| (topic.topic.as_str(), committed.partition))
+        });
+        let id = request.producer.id;
+        let added = committed.filter(|(topic, partition)| !entry.pending.has_of(id, topic, *partition)).count();
+        if added > 0 && entry.pending.len() + added > entry.offsets.len() {
+            return Err(GroupError::CoordinatorNotAvailable);
+        }
+        Ok(())
     }
 
     fn commit_in_transaction_checked(&mut self, token: ReplyToken, request: &TransactionalCommitRequest, now_ms: i64) {

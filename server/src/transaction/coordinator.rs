@@ -5,15 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::record::partitions_bytes;
 use super::refusal::refuse;
 use super::{
     AddRequest, EndRequest, InitRequest, Partitions, ProducerIdentity, ReplyToken, Response, Status, Transaction,
     TransactionConfig, TransactionError, TransactionRecord, VerifyRequest,
 };
-use crate::limits::{
-    TRANSACTION_PARTITION_BYTES_MAX, TRANSACTIONAL_IDS_EXPIRED_AT_ONCE_MAX, TRANSACTIONAL_IDS_EXPIRY_CHECK_MS,
-};
+use crate::limits::{TRANSACTIONAL_IDS_EXPIRED_AT_ONCE_MAX, TRANSACTIONAL_IDS_EXPIRY_CHECK_MS};
 
 /// Names an append whose end the coordinator waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -192,8 +189,8 @@ impl Coordinator {
                 for (topic, partitions) in request.partitions {
                     next.partitions.entry(topic).or_default().extend(partitions);
                 }
-                if partitions_bytes(&next.partitions) > TRANSACTION_PARTITION_BYTES_MAX {
-                    return self.reply(token, Response::Done(Err(TransactionError::InvalidRequest)));
+                if let Err(error) = self.check_size(&next.partitions) {
+                    return self.reply(token, Response::Done(Err(error)));
                 }
                 let previous = self.entries[&request.transactional_id].previous;
                 self.change(&request.transactional_id, next, previous, Then::Add(token), now_ms);

@@ -2,13 +2,15 @@
 
 use super::coordinator::{Coordinator, Entry};
 use super::record::partitions_bytes;
-use super::{TransactionDescription, TransactionError, TransactionListing};
+use super::{Partitions, TransactionDescription, TransactionError, TransactionListing};
+use crate::limits::{TRANSACTION_PARTITION_BYTES_MAX, TRANSACTION_PARTITION_BYTES_SMALL};
 
 /// Memory of a partition in the set of a transaction, about.
 const PARTITION_BYTES: usize = 16;
 
 impl Coordinator {
-    /// Whether new transactional ids are refused, for want of memory. The error is retriable, and those that are there go on.
+    /// Whether new transactional ids and large transactions are refused, for want of memory. The error is retriable, and those that are there
+    /// go on.
     pub fn refuse_growth(&mut self, grows_no_more: bool) {
         self.grows_no_more = grows_no_more;
     }
@@ -21,6 +23,17 @@ impl Coordinator {
             2 * (size_of::<Entry>() + id.len() + partitions_bytes(partitions) + indexes * PARTITION_BYTES)
         };
         self.entries.iter().map(of_entry).sum()
+    }
+
+    /// Whether a transaction may have these partitions.
+    pub(super) fn check_size(&self, partitions: &Partitions) -> Result<(), TransactionError> {
+        match partitions_bytes(partitions) {
+            bytes if bytes > TRANSACTION_PARTITION_BYTES_MAX => Err(TransactionError::InvalidRequest),
+            bytes if bytes > TRANSACTION_PARTITION_BYTES_SMALL && self.grows_no_more => {
+                Err(TransactionError::CoordinatorNotAvailable)
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn describe(&self, transactional_id: &str) -> Result<TransactionDescription, TransactionError> {

@@ -268,6 +268,24 @@ fn a_group_with_pending_offsets_is_kept_whatever_its_age_and_cannot_be_deleted()
 }
 
 #[test]
+fn without_memory_no_more_is_pending_than_is_committed() {
+    let mut broker = Broker::new(0);
+    let token = broker.commit(commit("", -1, 5));
+    broker.persist();
+    broker.committed(token).unwrap();
+    let before = broker.coordinator.memory_bytes();
+    broker.coordinator.refuse_growth(true);
+    broker.committed_in(PRODUCER, 42);
+    assert!(broker.coordinator.memory_bytes() > before);
+    broker.committed_in(PRODUCER, 43);
+    let token = broker.commit_in(OTHER, commit("", -1, 50));
+    assert_eq!(broker.committed(token), Err(GroupError::CoordinatorNotAvailable));
+    broker.end(PRODUCER, true);
+    assert_eq!(broker.coordinator.memory_bytes(), before);
+    broker.committed_in(OTHER, 50);
+}
+
+#[test]
 fn pending_offsets_of_a_deleted_topic_are_forgotten() {
     let mut broker = Broker::new(0);
     broker.committed_in(PRODUCER, 42);

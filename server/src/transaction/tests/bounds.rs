@@ -65,6 +65,20 @@ fn a_full_coordinator_refuses_new_ids_and_serves_those_that_it_has() {
 }
 
 #[test]
+fn without_memory_transactions_stay_small() {
+    let mut world = World::new();
+    let producer = world.init().unwrap();
+    let many: Vec<_> = (0..1_000).map(|partition| ("topic", partition)).collect();
+    world.coordinator.refuse_growth(true);
+    assert_eq!(world.add(producer, &many[..100]), Ok(()));
+    assert_eq!(world.add(producer, &many), Err(TransactionError::CoordinatorNotAvailable));
+    assert_eq!(world.add(producer, &many[..100]), Ok(()), "it has these");
+    world.coordinator.refuse_growth(false);
+    assert_eq!(world.add(producer, &many), Ok(()));
+    assert_eq!(world.end(producer, true), Ok(()));
+}
+
+#[test]
 fn an_id_is_forgotten_after_its_time_but_never_with_an_open_transaction() {
     let mut world = World::new();
     let producer = world.init().unwrap();
