@@ -211,8 +211,9 @@ fn producers_transactions_and_their_coordinator_are_described() {
     Producer::start(&broker, "idle");
     producer.write("t", 1, &["a", "b"]);
 
-    let frame = client.call(0, &DescribeTransactionsRequest { transactional_ids: vec!["orders"] });
+    let frame = client.call(0, &DescribeTransactionsRequest { transactional_ids: vec!["orders", "orders"] });
     let response: DescribeTransactionsResponse<'_> = answer(&frame, 0);
+    assert_eq!(response.transaction_states.len(), 1, "named twice, answered once");
     let described = &response.transaction_states[0];
     assert_eq!((described.error_code, described.transaction_state), (0, "Ongoing"));
     assert_eq!((described.producer_id, described.producer_epoch), (producer.id, 0));
@@ -221,9 +222,10 @@ fn producers_transactions_and_their_coordinator_are_described() {
     assert_eq!((described.topics[0].topic, &described.topics[0].partitions[..]), ("t", &[1][..]));
 
     let describe = |client: &mut broker::Client| {
-        let topics = vec![DescribeProducersTopic { name: "t", partition_indexes: vec![1, 5] }];
+        let topics = vec![DescribeProducersTopic { name: "t", partition_indexes: vec![1, 5, 1] }];
         let frame = client.call(0, &DescribeProducersRequest { topics });
         let response: DescribeProducersResponse<'_> = answer(&frame, 0);
+        assert_eq!(response.topics[0].partitions.len(), 2, "named twice, answered once");
         assert_eq!(response.topics[0].partitions[1].error_code, ErrorCode::UnknownTopicOrPartition.code());
         response.topics[0].partitions[0].active_producers.clone()
     };

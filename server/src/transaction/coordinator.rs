@@ -4,11 +4,12 @@
 //! The edge performs the appends of one coordinator in the order in which they were asked for, and hands each continuation back once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::refusal::refuse;
 use super::{
-    AddRequest, EndRequest, InitRequest, Partitions, ProducerIdentity, ReplyToken, Response, Status, Transaction,
-    TransactionConfig, TransactionError, TransactionRecord, VerifyRequest,
+    AddRequest, EndRequest, InitRequest, ListRequest, Partitions, ProducerIdentity, ReplyToken, Response, Status,
+    Transaction, TransactionConfig, TransactionError, TransactionRecord, VerifyRequest,
 };
 use crate::limits::{TRANSACTIONAL_IDS_EXPIRED_AT_ONCE_MAX, TRANSACTIONAL_IDS_EXPIRY_CHECK_MS};
 
@@ -30,7 +31,7 @@ pub enum Event {
     /// `DescribeTransactions`, one id.
     Describe(ReplyToken, String),
     /// `ListTransactions`.
-    List(ReplyToken),
+    List(ReplyToken, Arc<ListRequest>),
     /// An append is durable.
     Appended(ContinuationId),
     /// An append was refused or did not become durable.
@@ -164,8 +165,8 @@ impl Coordinator {
                 let description = self.describe(&transactional_id);
                 self.reply(token, Response::Described(description));
             }
-            Event::List(token) => {
-                let listings = self.list(now_ms);
+            Event::List(token, request) => {
+                let listings = self.list(&request, now_ms);
                 self.reply(token, Response::Listed(Ok(listings)));
             }
             Event::Appended(id) => self.appended(id),

@@ -2,7 +2,7 @@
 
 use super::coordinator::{Coordinator, Entry};
 use super::record::partitions_bytes;
-use super::{Partitions, TransactionDescription, TransactionError, TransactionListing};
+use super::{ListRequest, Partitions, Transaction, TransactionDescription, TransactionError, TransactionListing};
 use crate::limits::{TRANSACTION_PARTITION_BYTES_MAX, TRANSACTION_PARTITION_BYTES_SMALL};
 
 /// Memory of a partition in the set of a transaction, about.
@@ -48,13 +48,19 @@ impl Coordinator {
         })
     }
 
-    pub(super) fn list(&self, now_ms: i64) -> Vec<TransactionListing> {
-        let given = self.entries.iter().filter(|(_, entry)| entry.current.is_given());
-        let listings = given.map(|(transactional_id, entry)| TransactionListing {
+    pub(super) fn list(&self, request: &ListRequest, now_ms: i64) -> Vec<TransactionListing> {
+        let passes = |current: &Transaction| {
+            let ids = &request.producer_ids;
+            current.is_given()
+                && request.statuses.as_ref().is_none_or(|statuses| statuses.contains(&current.status))
+                && (ids.is_empty() || ids.contains(&current.producer.id))
+                && (request.longer_than_ms < 0 || now_ms.saturating_sub(current.started_ms) > request.longer_than_ms)
+        };
+        let passing = self.entries.iter().filter(|(_, entry)| passes(&entry.current));
+        let listings = passing.map(|(transactional_id, entry)| TransactionListing {
             transactional_id: transactional_id.clone(),
             producer_id: entry.current.producer.id,
             status: entry.current.status,
-            duration_ms: now_ms.saturating_sub(entry.current.started_ms),
         });
         listings.collect()
     }
