@@ -24,6 +24,7 @@ use crate::group::{
 use crate::internal_topics;
 use crate::limits::GROUP_MEMBERS_MAX;
 use crate::state_log::{ReplayError, StateLog};
+use crate::transaction_edge::is_refused_for_good;
 
 /// The coordinators of one shard.
 pub struct GroupEdge {
@@ -216,25 +217,29 @@ impl Keeper {
                 Effect::Append { batch, then } => {
                     // Queued here, in order; only the waiting is a task.
                     let append = self.log.append(vec![Bytes::from(batch)]);
-                    self.hand_back(then, async move { append.await.map(drop) });
+                    let is_fenced = |error: &AppendError| matches!(error, AppendError::InvalidProducerEpoch { .. });
+                    self.hand_back(then, is_fenced, async move { append.await.map(drop) });
                 }
-                Effect::AppendMarker { ended, then } => self.hand_back(then, self.log.append_marker(marker(&ended))),
+                Effect::AppendMarker { ended, then } => {
+                    self.hand_back(then, is_refused_for_good, self.log.append_marker(marker(&ended)));
+                }
             }
         }
         self.changed.notify_one();
     }
 
-    /// Tells the coordinator how an append ended.
+    /// Tells the coordinator how an append ended. What `is_fenced` says of an error is not tried again.
     fn hand_back(
         self: &Rc<Self>,
         then: ContinuationId,
+        is_fenced: impl Fn(&AppendError) -> bool + 'static,
         append: impl Future<Output = Result<(), AppendError>> + 'static,
     ) {
         let keeper = Rc::clone(self);
         self.core.spawn(async move {
             let event = match append.await {
                 Ok(()) => Event::Appended(then),
-                Err(AppendError::InvalidProducerEpoch { .. }) => Event::AppendFenced(then),
+                Err(error) if is_fenced(&error) => Event::AppendFenced(then),
                 Err(error) => {
                     tracing::error!(partition = keeper.partition, %error, "cannot append to the offsets partition");
                     Event::AppendFailed(then)

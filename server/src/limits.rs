@@ -185,14 +185,21 @@ pub const TRANSACTIONAL_IDS_PER_COORDINATOR_MAX: usize = 10_000;
 pub const TRANSACTIONS_BATCH_BYTES_MAX: usize = 1 << 20;
 /// Names and numbers of the partitions of one transaction, as its record holds them: with short names more than 100,000 partitions.
 pub const TRANSACTION_PARTITION_BYTES_MAX: usize = (512 << 10) - 4_096;
+/// ... when the tables are full: some dozens of partitions, no more than a longest id takes, so that ids that are there can go on.
+pub const TRANSACTION_PARTITION_BYTES_SMALL: usize = TRANSACTIONAL_ID_BYTES_MAX;
 /// A snapshot closes a batch beyond this; one more record of the largest size fits.
 pub const TRANSACTION_SNAPSHOT_BATCH_BYTES: usize = 256 << 10;
 /// How often ids are looked at that may be forgotten, as in Kafka, or every `transactional.id.expiration.ms` where that is less.
 pub const TRANSACTIONAL_IDS_EXPIRY_CHECK_MS: i64 = 60 * 60 * 1_000;
+/// Ids that are forgotten at once: each is an append, and those of others must not wait behind all of a full coordinator.
+pub const TRANSACTIONAL_IDS_EXPIRED_AT_ONCE_MAX: usize = 1_000;
 /// Between two tries to write a marker that a partition could not take; doubled each time up to the next.
 pub const MARKER_RETRY_MIN: Duration = Duration::from_millis(50);
 /// ... the longest pause: a partition that cannot be written for long (a full disk) has its marker soon after it can.
 pub const MARKER_RETRY_MAX: Duration = Duration::from_secs(5);
+
+/// Markers that an offsets partition remembers for commits that are being verified, which takes some milliseconds: 16 KiB each partition.
+pub const LAST_MARKERS_MAX: usize = 1_024;
 
 const _: () = assert!(
     TRANSACTION_SNAPSHOT_BATCH_BYTES + TRANSACTION_PARTITION_BYTES_MAX + TRANSACTIONAL_ID_BYTES_MAX

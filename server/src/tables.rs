@@ -1,6 +1,6 @@
 //! The tables of a shard under their budget: the engine's logs and producers, the groups, the transactional ids, the catalog. They are counted every while, a part at a
 //! time; as long as they are full, what would make them grow is refused with an error that a client tries again: topics, partitions, members,
-//! groups and transactional ids. A producer that nobody knew takes the place of the most silent one.
+//! groups, transactional ids and large transactions. A producer that nobody knew takes the place of the most silent one.
 
 use std::cell::Cell;
 use std::rc::Rc;

@@ -15,6 +15,7 @@ use engine::offset::ShardId;
 use engine::shard::core::{Core, LogRef};
 
 use self::keeper::Keeper;
+pub use self::markers::is_refused_for_good;
 use crate::broker::{self, Broker};
 use crate::catalog::{Catalog, TRANSACTIONS_TOPIC};
 use crate::config::{ListenerMode, Settings};
@@ -129,7 +130,7 @@ impl TransactionEdge {
     pub async fn ask_all(
         &self,
         broker: &Broker,
-        event: impl Fn(ReplyToken) -> Event + Send + Copy + 'static,
+        event: impl Fn(ReplyToken) -> Event + Send + Clone + 'static,
     ) -> Vec<Result<Response, TransactionError>> {
         let here = self.core.shard().0;
         let shards = match broker.settings.listener_mode {
@@ -138,11 +139,12 @@ impl TransactionEdge {
         };
         let pending: Vec<_> = shards
             .map(|shard| {
+                let event = event.clone();
                 self.core.on(ShardId(shard), move |_| async move {
                     let keepers: Vec<_> = broker::local().transactions.keepers.borrow().values().cloned().collect();
                     let mut answers = Vec::with_capacity(keepers.len());
                     for keeper in keepers {
-                        answers.push(keeper.ask(event).await);
+                        answers.push(keeper.ask(&event).await);
                     }
                     answers
                 })

@@ -2,27 +2,27 @@
 
 mod broker;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use broker::requests::{commit, committed, delete_group, earliest};
-use broker::transactions::{Producer, answer, fetch_committed};
+use broker::transactions::{PATIENCE, Producer, answer, fetch_committed, until_settled};
 use broker::{Broker, Client};
 use protocol::error_code::ErrorCode;
 use protocol::messages::offset_fetch::{OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchResponse};
 
 /// The error of partition 0 of topic `t` for a reader that wants stable offsets, and its offset.
 fn stable(client: &mut Client, group: &str) -> (i16, i64) {
-    loop {
+    let (error, partition) = until_settled(|| {
         let asked = OffsetFetchRequestGroup { group_id: group, topics: None, ..Default::default() };
         let request = OffsetFetchRequest { groups: vec![asked], require_stable: true, ..Default::default() };
         let frame = client.call(9, &request);
         let response: OffsetFetchResponse<'_> = answer(&frame, 9);
-        if response.groups[0].error_code == ErrorCode::CoordinatorLoadInProgress.code() {
-            continue;
-        }
-        let partition = &response.groups[0].topics[0].partitions[0];
-        return (partition.error_code, partition.committed_offset);
-    }
+        let partition = response.groups[0].topics.first().map(|topic| &topic.partitions[0]);
+        let partition = partition.map(|partition| (partition.error_code, partition.committed_offset));
+        (response.groups[0].error_code, partition)
+    });
+    assert_eq!(error, 0);
+    partition.expect("something is committed")
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn many_transactions_keep_the_logs_of_offsets_and_transactions_short() {
     // Whoever looks at the logs every while has shortened them, with the open transaction in one of them.
     for group in ["readers", "slow"] {
         let partition = server::group::partition_for(group, 50);
-        let give_up = Instant::now() + Duration::from_secs(60);
+        let give_up = Instant::now() + PATIENCE;
         while earliest(&mut client, "__consumer_offsets", partition) == 0 {
             assert!(Instant::now() < give_up, "the log of {group} is never shortened");
         }

@@ -2,11 +2,12 @@
 
 mod broker;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use broker::requests::find_offset;
 use broker::transactions::{
-    Producer, answer, fetch_committed, headers, init_once, produce_as, status, transactional_batch,
+    PATIENCE, Producer, TIMEOUT_MS, answer, fetch_committed, headers, init_once, produce_as, receive_committed,
+    send_fetch_committed, status, transactional_batch, until_settled,
 };
 use broker::{Broker, batch, idempotent_batch, values};
 use protocol::error_code::ErrorCode;
@@ -90,11 +91,11 @@ fn a_reader_of_decided_records_waits_for_the_end_of_the_transaction_and_wakes_at
     let known = 1_700_000_000_000;
     assert_eq!((latest(&mut reader, "t", 0, known), latest(&mut reader, "t", 1, known)), (0, -1));
 
-    let waiting = std::thread::spawn(move || fetch_committed(&mut reader, "t", 0, 0, 60_000));
+    // It would wait for longer than this client does: without a wake-up there is no answer.
+    send_fetch_committed(&mut reader, "t", 0, 0, 600_000);
     assert_eq!(producer.end(true), 0);
-    let seen = waiting.join().expect("a reader");
+    let seen = receive_committed(&mut reader);
     assert_eq!(seen.values, named(&[(0, "a"), (1, "behind it")]));
-    let mut reader = broker.connect();
     assert_eq!((latest(&mut reader, "t", 1, -1), latest(&mut reader, "t", 1, known)), (3, 0));
     assert_eq!(find_offset(&mut reader, "t", 0, -1).0, 3);
 }
@@ -124,14 +125,20 @@ fn a_transaction_that_is_open_for_too_long_is_aborted_and_holds_nobody_up() {
     let broker = Broker::start(&[]);
     let mut reader = broker.connect();
     assert_eq!(reader.create_topic("t", 1, &[]), 0);
-    let mut producer = Producer::start_with(&broker, "orders", 200);
+    // Long enough for what is written in time, also on a slow machine.
+    let mut producer = Producer::start_with(&broker, "orders", 5_000);
     producer.write("t", 0, &["never"]);
-    assert_eq!(reader.produce("t", 0, &batch(&["behind it"])), (0, 1));
-    let give_up = Instant::now() + Duration::from_secs(60);
-    while fetch_committed(&mut reader, "t", 0, 0, 100).values.is_empty() {
+    assert_eq!(reader.produce("t", 0, &batch(&["behind it"])).0, 0);
+    let give_up = Instant::now() + PATIENCE;
+    let seen = loop {
+        let seen = fetch_committed(&mut reader, "t", 0, 0, 100).values;
+        if !seen.is_empty() {
+            break seen;
+        }
         assert!(Instant::now() < give_up, "the transaction is never aborted");
-    }
-    assert_eq!(fetch_committed(&mut reader, "t", 0, 0, 0).values, named(&[(1, "behind it")]));
+    };
+    let seen: Vec<_> = seen.into_iter().map(|(_, value)| value).collect();
+    assert_eq!(seen, ["behind it"]);
     assert_eq!(producer.end(true), ErrorCode::ProducerFenced.code());
     assert_eq!(producer.produce("t", 0, &["late"]).0, ErrorCode::InvalidProducerEpoch.code());
     assert_eq!(status(&mut reader, "orders").as_deref(), Ok("CompleteAbort"));
@@ -152,7 +159,7 @@ fn what_a_request_of_a_transaction_gets_wrong_is_named() {
     assert_eq!(response.error_code, ErrorCode::InvalidRequest.code());
     assert_eq!(status(&mut client, "unknown"), Err(ErrorCode::TransactionalIdNotFound.code()));
 
-    let mut producer = Producer::start(&broker, "orders");
+    let mut producer = Producer::start_with(&broker, "orders", 70_000);
     assert_eq!(producer.end(true), ErrorCode::InvalidTxnState.code());
     assert_eq!(producer.add("__consumer_offsets", &[0]), ErrorCode::UnknownTopicOrPartition.code());
     assert_eq!(producer.add("__transaction_state", &[0]), ErrorCode::InvalidTopicException.code());
@@ -204,19 +211,21 @@ fn producers_transactions_and_their_coordinator_are_described() {
     Producer::start(&broker, "idle");
     producer.write("t", 1, &["a", "b"]);
 
-    let frame = client.call(0, &DescribeTransactionsRequest { transactional_ids: vec!["orders"] });
+    let frame = client.call(0, &DescribeTransactionsRequest { transactional_ids: vec!["orders", "orders"] });
     let response: DescribeTransactionsResponse<'_> = answer(&frame, 0);
+    assert_eq!(response.transaction_states.len(), 1, "named twice, answered once");
     let described = &response.transaction_states[0];
     assert_eq!((described.error_code, described.transaction_state), (0, "Ongoing"));
     assert_eq!((described.producer_id, described.producer_epoch), (producer.id, 0));
-    assert_eq!(described.transaction_timeout_ms, 60_000);
+    assert_eq!(described.transaction_timeout_ms, TIMEOUT_MS);
     assert!(described.transaction_start_time_ms > 1_700_000_000_000);
     assert_eq!((described.topics[0].topic, &described.topics[0].partitions[..]), ("t", &[1][..]));
 
     let describe = |client: &mut broker::Client| {
-        let topics = vec![DescribeProducersTopic { name: "t", partition_indexes: vec![1, 5] }];
+        let topics = vec![DescribeProducersTopic { name: "t", partition_indexes: vec![1, 5, 1] }];
         let frame = client.call(0, &DescribeProducersRequest { topics });
         let response: DescribeProducersResponse<'_> = answer(&frame, 0);
+        assert_eq!(response.topics[0].partitions.len(), 2, "named twice, answered once");
         assert_eq!(response.topics[0].partitions[1].error_code, ErrorCode::UnknownTopicOrPartition.code());
         response.topics[0].partitions[0].active_producers.clone()
     };
@@ -260,12 +269,7 @@ fn with_a_node_a_shard_each_coordinator_is_asked_at_its_own_node() {
         let node = response.coordinators[0].node_id;
         for (other, address) in &broker.nodes {
             let mut client = broker::Client::connect(*address);
-            let error = loop {
-                let error = init_once(&mut client, &id, 60_000).0;
-                if error != ErrorCode::CoordinatorLoadInProgress.code() {
-                    break error;
-                }
-            };
+            let (error, ()) = until_settled(|| (init_once(&mut client, &id, 60_000).0, ()));
             let expected = if *other == node { ErrorCode::None } else { ErrorCode::NotCoordinator };
             assert_eq!(error, expected.code());
             refused += usize::from(*other != node);

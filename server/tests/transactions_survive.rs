@@ -3,10 +3,10 @@
 mod broker;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use broker::Broker;
-use broker::transactions::{Producer, fetch_committed, status};
+use broker::transactions::{PATIENCE, Producer, fetch_committed, status};
 
 #[test]
 fn an_open_transaction_goes_on_after_a_kill_and_a_decided_one_stands() {
@@ -97,11 +97,16 @@ fn produce_rounds(broker: &Broker, name: &str, rounds: std::ops::Range<usize>) -
 fn read_decided(broker: &Broker, partition: i32, count: usize) -> Vec<String> {
     let mut client = broker.connect();
     let (mut offset, mut values) = (0, Vec::new());
+    let mut give_up = Instant::now() + PATIENCE;
     while values.len() < count {
+        assert!(Instant::now() < give_up, "{} of {count} values of partition {partition} have come", values.len());
         let seen = fetch_committed(&mut client, "t", partition, offset, 1_000);
         // A client goes on behind what it has seen; the last of it may be a marker, which no value shows.
         let next = seen.values.iter().map(|(at, _)| at + 1).max().unwrap_or(offset);
         values.extend(seen.values.into_iter().filter(|(at, _)| *at >= offset).map(|(_, value)| value));
+        if next > offset {
+            give_up = Instant::now() + PATIENCE;
+        }
         offset = next;
     }
     values

@@ -1,4 +1,7 @@
-//! `DescribeProducers`: the idempotent and transactional producers that partitions remember, and what they have open.
+//! `DescribeProducers`: the idempotent and transactional producers that partitions remember, and what they have open. A partition that is
+//! named twice is answered once: thousands of producers would come with every four bytes that are asked.
+
+use std::collections::BTreeSet;
 
 use protocol::error_code::ErrorCode;
 use protocol::messages::describe_producers::{
@@ -10,10 +13,13 @@ use crate::request::{Answer, Call};
 
 pub async fn handle(call: &Call, request: DescribeProducersRequest<'_>) -> Answer {
     let mut topics = Vec::with_capacity(request.topics.len());
+    let mut asked = BTreeSet::new();
     for topic in &request.topics {
-        let mut partitions = Vec::with_capacity(topic.partition_indexes.len());
+        let mut partitions = Vec::new();
         for &partition_index in &topic.partition_indexes {
-            partitions.push(describe(call, topic.name, partition_index).await);
+            if asked.insert((topic.name, partition_index)) {
+                partitions.push(describe(call, topic.name, partition_index).await);
+            }
         }
         topics.push(DescribeProducersTopicResult { name: topic.name, partitions });
     }

@@ -1,4 +1,6 @@
-//! `DescribeTransactions`: state and partitions of transactional ids.
+//! `DescribeTransactions`: state and partitions of transactional ids. An id that is named twice is answered once: its partitions may be many.
+
+use std::collections::BTreeSet;
 
 use protocol::error_code::ErrorCode;
 use protocol::messages::describe_transactions::{
@@ -9,10 +11,11 @@ use crate::request::{Answer, Call};
 use crate::transaction::{Event, Response, TransactionDescription};
 
 pub async fn handle(call: &Call, request: DescribeTransactionsRequest<'_>) -> Answer {
-    let mut described = Vec::with_capacity(request.transactional_ids.len());
-    for id in &request.transactional_ids {
-        let asked = (*id).to_owned();
-        let answer = call.broker.transactions.ask(&call.broker, id, move |token| Event::Describe(token, asked)).await;
+    let mut described = Vec::new();
+    let mut asked = BTreeSet::new();
+    for id in request.transactional_ids.iter().filter(|id| asked.insert(**id)) {
+        let owned = (*id).to_owned();
+        let answer = call.broker.transactions.ask(&call.broker, id, move |token| Event::Describe(token, owned)).await;
         let outcome = match answer {
             Ok(Response::Described(Ok(description))) => Ok(description),
             Ok(Response::Described(Err(error))) | Err(error) => Err(error.code()),

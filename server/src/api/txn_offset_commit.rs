@@ -1,5 +1,6 @@
 //! `TxnOffsetCommit`: positions that count when their transaction is committed. The coordinator of the transaction is asked first: a commit
-//! that comes after the end would stay unstable for ever.
+//! that comes after the end would stay unstable for ever. The end may come between: the group's coordinator says before which markers it has
+//! taken, and refuses the commit if the producer's has come since.
 
 use protocol::error_code::ErrorCode;
 use protocol::messages::txn_offset_commit::{
@@ -38,6 +39,11 @@ async fn commit(call: &Call, request: &TxnOffsetCommitRequest<'_>) -> Result<Com
         topic: OFFSETS_TOPIC.to_owned(),
         partition: partition.ok_or(ErrorCode::CoordinatorNotAvailable.code())?,
     };
+    let seen = match call.broker.groups.ask(&call.broker, request.group_id, Event::Markers).await {
+        Ok(Response::Markers(seen)) => seen.map_err(error_map::group)?,
+        Ok(_) => return Err(ErrorCode::UnknownServerError.code()),
+        Err(error) => return Err(error_map::group(error)),
+    };
     let verified = call.broker.transactions.verify(&call.broker, verify).await;
     verified.map_err(|error| error_map::transaction(error, call.version, FENCED_FROM))?;
     let commit = CommitRequest {
@@ -47,7 +53,7 @@ async fn commit(call: &Call, request: &TxnOffsetCommitRequest<'_>) -> Result<Com
         instance_id: request.group_instance_id.map(str::to_owned),
         topics: request.topics.iter().map(|topic| existing_partitions(call, topic)).collect(),
     };
-    let commit = TransactionalCommitRequest { producer, commit };
+    let commit = TransactionalCommitRequest { producer, seen, commit };
     let asked =
         call.broker.groups.ask(&call.broker, request.group_id, move |token| Event::CommitInTransaction(token, commit));
     match asked.await {

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::last_markers::{LastMarkers, MarkersSeen};
 use super::pending::PendingOffsets;
 use super::records::encode_batch;
 use super::refusal::refuse;
@@ -37,6 +38,8 @@ pub enum Event {
     Commit(ReplyToken, CommitRequest),
     /// `TxnOffsetCommit`.
     CommitInTransaction(ReplyToken, TransactionalCommitRequest),
+    /// Which markers were taken until now, to be asked before a transaction is verified.
+    Markers(ReplyToken),
     /// A transaction that may have committed offsets here has ended.
     TransactionEnded(ReplyToken, EndedTransaction),
     /// `OffsetFetch`, one group.
@@ -53,7 +56,7 @@ pub enum Event {
     Appended(ContinuationId),
     /// An append was refused or did not become durable.
     AppendFailed(ContinuationId),
-    /// An append was refused because its producer has a newer epoch.
+    /// An append was refused because its producer has a newer epoch, or a marker for another reason that stays.
     AppendFenced(ContinuationId),
     /// Time passed; see [`Coordinator::next_deadline_ms`].
     Tick,
@@ -129,6 +132,8 @@ pub struct Coordinator {
     pub(super) transactions: BTreeMap<i64, BTreeSet<String>>,
     /// Markers on their way.
     pub(super) markers: BTreeMap<ContinuationId, (ReplyToken, EndedTransaction)>,
+    /// The last ones that were taken.
+    pub(super) last_markers: LastMarkers,
     continuations: BTreeMap<ContinuationId, Continuation>,
     pub(super) effects: Vec<Effect>,
     pub(super) grows_no_more: bool,
@@ -145,6 +150,7 @@ impl Coordinator {
             last_order: REPLAY_ORDER,
             transactions: BTreeMap::new(),
             markers: BTreeMap::new(),
+            last_markers: LastMarkers::default(),
             continuations: BTreeMap::new(),
             effects: Vec::new(),
             grows_no_more: false,
@@ -183,6 +189,7 @@ impl Coordinator {
             }
             Event::Commit(token, request) => self.commit(token, &request, now_ms),
             Event::CommitInTransaction(token, request) => self.commit_in_transaction(token, &request, now_ms),
+            Event::Markers(token) => self.reply(token, Response::Markers(Ok(MarkersSeen(self.last_order)))),
             Event::TransactionEnded(token, ended) => self.transaction_ended(token, ended),
             Event::OffsetFetch(token, request) => {
                 let response = self.fetch_offsets(&request);
@@ -279,7 +286,9 @@ impl Coordinator {
             self.apply(record, id.0);
         }
         match then {
-            Then::Commit(token, response) | Then::CommitInTransaction(token, response, _) => {
+            Then::Commit(token, response) => self.reply(token, Response::Commit(response)),
+            Then::CommitInTransaction(token, response, producer_id) => {
+                self.settle_pending(producer_id, &group_id, id.0);
                 self.reply(token, Response::Commit(response));
             }
             Then::Group(then) => self.group_event(&group_id, GroupEvent::Persisted { then, durable: true }, now_ms),
@@ -313,22 +322,6 @@ impl Coordinator {
         let entry = self.groups.get_mut(&continuation.group_id).expect("groups with appends under way stay");
         entry.appends_under_way -= 1;
         continuation
-    }
-
-    /// Takes over a durable record; live path and replay alike.
-    pub(super) fn apply(&mut self, record: &OffsetsRecord, order: u64) {
-        self.ensure_group(record.group_id(), 0);
-        let entry = self.groups.get_mut(record.group_id()).expect("the group was just made sure of");
-        match record {
-            OffsetsRecord::Offset { topic, partition, value, .. } => {
-                entry.offsets.apply(topic, *partition, value.clone(), order);
-            }
-            OffsetsRecord::Group { value, .. } => {
-                if entry.logged.as_ref().is_none_or(|logged| logged.order <= order) {
-                    entry.logged = value.clone().map(|metadata| Logged { metadata, order });
-                }
-            }
-        }
     }
 
     fn tick(&mut self, now_ms: i64) {

@@ -53,6 +53,9 @@ pub enum GroupError {
     /// A newer epoch of the producer has written here.
     #[error("producer epoch is not the newest")]
     InvalidProducerEpoch,
+    /// The producer's transaction has ended.
+    #[error("transaction is not open")]
+    InvalidTxnState,
     /// There is no such group.
     #[error("group is unknown")]
     GroupIdNotFound,
@@ -81,6 +84,7 @@ impl GroupError {
             Self::GroupMaxSizeReached => ErrorCode::GroupMaxSizeReached,
             Self::FencedInstanceId => ErrorCode::FencedInstanceId,
             Self::InvalidProducerEpoch => ErrorCode::InvalidProducerEpoch,
+            Self::InvalidTxnState => ErrorCode::InvalidTxnState,
             Self::GroupIdNotFound => ErrorCode::GroupIdNotFound,
             Self::NonEmptyGroup => ErrorCode::NonEmptyGroup,
         }

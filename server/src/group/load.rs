@@ -6,7 +6,7 @@ use protocol::compression::{CompressionError, decompress};
 use protocol::reader::DecodeError;
 use protocol::record_batch::{BatchBuilder, BatchError, BatchHeader, HEADER_BYTES, ProducerFields, batches, records};
 
-use super::coordinator::{Coordinator, REPLAY_ORDER};
+use super::coordinator::{Coordinator, Logged, REPLAY_ORDER};
 use super::{CommittedOffset, Group, OffsetsRecord};
 use crate::limits::{OFFSETS_BODY_BYTES_MAX, OFFSETS_SNAPSHOT_BATCH_BYTES};
 use crate::transaction::ProducerIdentity;
@@ -66,6 +66,22 @@ impl Coordinator {
             }
         }
         Ok(())
+    }
+
+    /// Takes over a durable record; live path and replay alike.
+    pub(super) fn apply(&mut self, record: &OffsetsRecord, order: u64) {
+        self.ensure_group(record.group_id(), 0);
+        let entry = self.groups.get_mut(record.group_id()).expect("the group was just made sure of");
+        match record {
+            OffsetsRecord::Offset { topic, partition, value, .. } => {
+                entry.offsets.apply(topic, *partition, value.clone(), order);
+            }
+            OffsetsRecord::Group { value, .. } => {
+                if entry.logged.as_ref().is_none_or(|logged| logged.order <= order) {
+                    entry.logged = value.clone().map(|metadata| Logged { metadata, order });
+                }
+            }
+        }
     }
 
     /// Ends the replay: members of stable groups have a session's time to be heard, and requests are served.

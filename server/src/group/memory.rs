@@ -1,5 +1,7 @@
 //! How much memory groups take, about: what grows is counted, what is small and fixed is a size.
 
+use std::collections::BTreeSet;
+
 use super::coordinator::{Coordinator, Entry};
 use super::member::Member;
 use super::{CommittedOffset, Group, GroupMetadata, MemberMetadata, Offsets};
@@ -13,7 +15,12 @@ impl Coordinator {
 
     /// Bytes of memory of all groups and their offsets.
     pub fn memory_bytes(&self) -> usize {
-        self.groups.iter().map(|(id, entry)| size_of::<String>() + id.len() + entry.memory_bytes()).sum()
+        let groups = self.groups.iter().map(|(id, entry)| size_of::<String>() + id.len() + entry.memory_bytes());
+        let producers = self.transactions.values().map(|groups| {
+            let names: usize = groups.iter().map(|id| size_of::<String>() + id.len()).sum();
+            size_of::<(i64, BTreeSet<String>)>() + names
+        });
+        groups.chain(producers).sum()
     }
 }
 

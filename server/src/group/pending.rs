@@ -22,11 +22,12 @@ pub(super) struct PendingView<'a> {
     pub(super) pending: &'a PendingOffset,
 }
 
-/// The offsets of one producer by topic and partition, the newest of each.
+/// The offsets of one producer by topic and partition, the newest last. Older ones are kept until the newest is durable: should its append
+/// fail, what was acknowledged before it still counts.
 #[derive(Debug, Default)]
 struct OfProducer {
     epoch: i16,
-    offsets: BTreeMap<(String, i32), PendingOffset>,
+    offsets: BTreeMap<(String, i32), Vec<PendingOffset>>,
 }
 
 /// The pending offsets of a group.
@@ -39,24 +40,40 @@ impl PendingOffsets {
     pub(super) fn put(
         &mut self,
         producer: ProducerIdentity,
-        topic: String,
-        partition: i32,
-        committed: CommittedOffset,
-        order: u64,
+        (topic, partition): (String, i32),
+        pending: PendingOffset,
+        is_durable: bool,
     ) {
         let of_producer = self.producers.entry(producer.id).or_default();
         of_producer.epoch = producer.epoch;
-        of_producer.offsets.insert((topic, partition), PendingOffset { committed, order });
+        let of_partition = of_producer.offsets.entry((topic, partition)).or_default();
+        if is_durable {
+            of_partition.clear();
+        }
+        assert!(of_partition.last().is_none_or(|last| last.order <= pending.order), "appends are put in their order");
+        of_partition.push(pending);
     }
 
-    /// Takes out what a producer has put before `order`; what it put later belongs to its next transaction.
-    pub(super) fn take(&mut self, producer_id: i64, order: u64) -> Vec<((String, i32), PendingOffset)> {
+    /// The append at `order` is durable: what it replaces counts no more.
+    pub(super) fn settle(&mut self, producer_id: i64, order: u64) {
         let Some(of_producer) = self.producers.get_mut(&producer_id) else {
-            return Vec::new();
+            return;
         };
-        let offsets = std::mem::take(&mut of_producer.offsets);
-        let (taken, kept): (Vec<_>, _) = offsets.into_iter().partition(|(_, pending)| pending.order < order);
-        of_producer.offsets = kept.into_iter().collect();
+        for of_partition in of_producer.offsets.values_mut() {
+            let settled = of_partition.iter().rposition(|pending| pending.order == order);
+            of_partition.drain(..settled.unwrap_or(0));
+        }
+    }
+
+    /// Takes out what a producer has put before `order`, the newest of each partition; what it put later belongs to its next transaction.
+    pub(super) fn take(&mut self, producer_id: i64, order: u64) -> Vec<((String, i32), PendingOffset)> {
+        let mut taken = Vec::new();
+        if let Some(of_producer) = self.producers.get_mut(&producer_id) {
+            for (place, of_partition) in &mut of_producer.offsets {
+                let ended = of_partition.partition_point(|pending| pending.order < order);
+                taken.extend(of_partition.drain(..ended).next_back().map(|newest| (place.clone(), newest)));
+            }
+        }
         self.drop_empty();
         taken
     }
@@ -64,7 +81,10 @@ impl PendingOffsets {
     /// Drops what the append at `order` was to store.
     pub(super) fn undo(&mut self, producer_id: i64, order: u64) {
         if let Some(of_producer) = self.producers.get_mut(&producer_id) {
-            of_producer.offsets.retain(|_, pending| pending.order != order);
+            of_producer
+                .offsets
+                .values_mut()
+                .for_each(|of_partition| of_partition.retain(|pending| pending.order != order));
         }
         self.drop_empty();
     }
@@ -81,6 +101,11 @@ impl PendingOffsets {
         self.producers.values().any(|of_producer| of_producer.offsets.contains_key(&key))
     }
 
+    pub(super) fn has_of(&self, producer_id: i64, topic: &str, partition: i32) -> bool {
+        let key = (topic.to_owned(), partition);
+        self.producers.get(&producer_id).is_some_and(|of_producer| of_producer.offsets.contains_key(&key))
+    }
+
     pub(super) fn has_producer(&self, producer_id: i64) -> bool {
         self.producers.contains_key(&producer_id)
     }
@@ -90,27 +115,32 @@ impl PendingOffsets {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.producers.values().map(|of_producer| of_producer.offsets.len()).sum()
+        self.producers.values().flat_map(|of_producer| of_producer.offsets.values()).map(Vec::len).sum()
     }
 
+    /// The newest of each producer and partition.
     pub(super) fn iter(&self) -> impl Iterator<Item = PendingView<'_>> {
         self.producers.iter().flat_map(|(&id, of_producer)| {
             let producer = ProducerIdentity { id, epoch: of_producer.epoch };
-            of_producer.offsets.iter().map(move |((topic, partition), pending)| PendingView {
-                producer,
-                topic,
-                partition: *partition,
-                pending,
+            of_producer.offsets.iter().filter_map(move |((topic, partition), of_partition)| {
+                Some(PendingView { producer, topic, partition: *partition, pending: of_partition.last()? })
             })
         })
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        let each = size_of::<((String, i32), PendingOffset)>();
-        self.iter().map(|view| each + view.topic.len() + view.pending.committed.metadata.len()).sum()
+        let all = self.producers.values().flat_map(|of_producer| &of_producer.offsets);
+        let of_partition = |((topic, _), of_partition): (&(String, i32), &Vec<PendingOffset>)| {
+            let metadata: usize = of_partition.iter().map(|pending| pending.committed.metadata.len()).sum();
+            size_of::<((String, i32), Vec<PendingOffset>)>() + topic.len() + size_of_val(&of_partition[..]) + metadata
+        };
+        all.map(of_partition).sum()
     }
 
     fn drop_empty(&mut self) {
-        self.producers.retain(|_, of_producer| !of_producer.offsets.is_empty());
+        self.producers.retain(|_, of_producer| {
+            of_producer.offsets.retain(|_, of_partition| !of_partition.is_empty());
+            !of_producer.offsets.is_empty()
+        });
     }
 }

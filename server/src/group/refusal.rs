@@ -13,6 +13,7 @@ pub(super) fn refuse(event: Event, error: GroupError) -> Option<Effect> {
         Event::Leave(token, _) => (token, Response::Leave(Err(error))),
         Event::Commit(token, request) => (token, Response::Commit(refused_commit(&request, error))),
         Event::CommitInTransaction(token, request) => (token, Response::Commit(refused_commit(&request.commit, error))),
+        Event::Markers(token) => (token, Response::Markers(Err(error))),
         Event::TransactionEnded(token, _) => (token, Response::Ended(Err(error))),
         Event::OffsetFetch(token, _) => (token, Response::OffsetFetch(Err(error))),
         Event::Describe(token, _) => (token, Response::Describe(Err(error))),

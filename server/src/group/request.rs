@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use uuid::Uuid;
 
+use super::MarkersSeen;
 use crate::transaction::ProducerIdentity;
 
 /// `JoinGroup`.
@@ -146,6 +147,8 @@ pub struct OffsetFetchRequest {
 pub struct TransactionalCommitRequest {
     /// Whose transaction.
     pub producer: ProducerIdentity,
+    /// From before the transaction was verified: it is still open if no marker of the producer has come since.
+    pub seen: MarkersSeen,
     /// The positions.
     pub commit: CommitRequest,
 }

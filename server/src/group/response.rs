@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{GroupError, GroupState, TopicPartitions};
+use super::{GroupError, GroupState, MarkersSeen, TopicPartitions};
 
 /// An answer to one token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub enum Response {
     List(Result<Vec<GroupListing>, GroupError>),
     /// To `DeleteGroups`, one group.
     Delete(Result<(), GroupError>),
+    /// Which markers were taken.
+    Markers(Result<MarkersSeen, GroupError>),
     /// To the coordinator of a transaction that ended.
     Ended(Result<(), GroupError>),
 }

@@ -7,7 +7,7 @@ use protocol::record_batch::{BatchBuilder, BatchHeader};
 
 use super::commit::refused_commit;
 use super::coordinator::{Coordinator, Effect, Then};
-use super::pending::PendingView;
+use super::pending::{PendingOffset, PendingView};
 use super::records::{encode_batch, encode_transactional, transactional_batch};
 use super::{EndedTransaction, Group, GroupError, OffsetsRecord, ReplyToken, Response, TransactionalCommitRequest};
 use crate::limits::{OFFSETS_BATCH_BYTES_MAX, OFFSETS_SNAPSHOT_BATCH_BYTES};
@@ -24,15 +24,33 @@ impl Coordinator {
         now_ms: i64,
     ) {
         let commit = &request.commit;
-        match self.check_commit(commit, Group::check_transactional_commit, now_ms) {
+        let is_open = self.last_markers.check(request.producer.id, request.seen);
+        let check = is_open.and_then(|()| self.check_growth(request));
+        match check.and_then(|()| self.check_commit(commit, Group::check_transactional_commit, now_ms)) {
             Ok(()) => self.commit_in_transaction_checked(token, request, now_ms),
             Err(error) => self.reply(token, Response::Commit(refused_commit(commit, error))),
         }
         self.reschedule(&commit.group_id);
     }
 
+    /// Without memory no more offsets of a group are pending than it has committed already.
+    fn check_growth(&self, request: &TransactionalCommitRequest) -> Result<(), GroupError> {
+        let Some(entry) = self.groups.get(&request.commit.group_id).filter(|_| self.grows_no_more) else {
+            return Ok(());
+        };
+        let committed = request.commit.topics.iter().flat_map(|topic| {
+            topic.partitions.iter().map(move |committed| (topic.topic.as_str(), committed.partition))
+        });
+        let id = request.producer.id;
+        let added = committed.filter(|(topic, partition)| !entry.pending.has_of(id, topic, *partition)).count();
+        if added > 0 && entry.pending.len() + added > entry.offsets.len() {
+            return Err(GroupError::CoordinatorNotAvailable);
+        }
+        Ok(())
+    }
+
     fn commit_in_transaction_checked(&mut self, token: ReplyToken, request: &TransactionalCommitRequest, now_ms: i64) {
-        let TransactionalCommitRequest { producer, commit } = request;
+        let TransactionalCommitRequest { producer, commit, .. } = request;
         let (response, records) = self.commit_records(commit, now_ms);
         if records.is_empty() {
             return self.reply(token, Response::Commit(response));
@@ -55,9 +73,15 @@ impl Coordinator {
             return;
         };
         self.ensure_group(&group_id, 0);
+        let is_durable = self.is_loading();
         let entry = self.groups.get_mut(&group_id).expect("the group was just made sure of");
-        entry.pending.put(producer, topic, partition, committed, order);
+        entry.pending.put(producer, (topic, partition), PendingOffset { committed, order }, is_durable);
         self.transactions.entry(producer.id).or_default().insert(group_id);
+    }
+
+    pub(super) fn settle_pending(&mut self, producer_id: i64, group_id: &str, order: u64) {
+        let entry = self.groups.get_mut(group_id).expect("groups with appends under way stay");
+        entry.pending.settle(producer_id, order);
     }
 
     pub(super) fn undo_pending(&mut self, producer_id: i64, group_id: &str, order: u64) {
@@ -88,6 +112,7 @@ impl Coordinator {
 
     pub(super) fn transaction_ended(&mut self, token: ReplyToken, ended: EndedTransaction) {
         let then = self.next_continuation();
+        self.last_markers.put(ended.producer.id, then.0);
         self.markers.insert(then, (token, ended));
         self.effects.push(Effect::AppendMarker { ended, then });
     }

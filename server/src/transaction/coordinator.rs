@@ -4,14 +4,14 @@
 //! The edge performs the appends of one coordinator in the order in which they were asked for, and hands each continuation back once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use super::record::partitions_bytes;
 use super::refusal::refuse;
 use super::{
-    AddRequest, EndRequest, InitRequest, Partitions, ProducerIdentity, ReplyToken, Response, Status, Transaction,
-    TransactionConfig, TransactionError, TransactionRecord, VerifyRequest,
+    AddRequest, EndRequest, InitRequest, ListRequest, Partitions, ProducerIdentity, ReplyToken, Response, Status,
+    Transaction, TransactionConfig, TransactionError, TransactionRecord, VerifyRequest,
 };
-use crate::limits::{TRANSACTION_PARTITION_BYTES_MAX, TRANSACTIONAL_IDS_EXPIRY_CHECK_MS};
+use crate::limits::{TRANSACTIONAL_IDS_EXPIRED_AT_ONCE_MAX, TRANSACTIONAL_IDS_EXPIRY_CHECK_MS};
 
 /// Names an append whose end the coordinator waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -31,7 +31,7 @@ pub enum Event {
     /// `DescribeTransactions`, one id.
     Describe(ReplyToken, String),
     /// `ListTransactions`.
-    List(ReplyToken),
+    List(ReplyToken, Arc<ListRequest>),
     /// An append is durable.
     Appended(ContinuationId),
     /// An append was refused or did not become durable.
@@ -165,8 +165,8 @@ impl Coordinator {
                 let description = self.describe(&transactional_id);
                 self.reply(token, Response::Described(description));
             }
-            Event::List(token) => {
-                let listings = self.list(now_ms);
+            Event::List(token, request) => {
+                let listings = self.list(&request, now_ms);
                 self.reply(token, Response::Listed(Ok(listings)));
             }
             Event::Appended(id) => self.appended(id),
@@ -190,8 +190,8 @@ impl Coordinator {
                 for (topic, partitions) in request.partitions {
                     next.partitions.entry(topic).or_default().extend(partitions);
                 }
-                if partitions_bytes(&next.partitions) > TRANSACTION_PARTITION_BYTES_MAX {
-                    return self.reply(token, Response::Done(Err(TransactionError::InvalidRequest)));
+                if let Err(error) = self.check_size(&next.partitions) {
+                    return self.reply(token, Response::Done(Err(error)));
                 }
                 let previous = self.entries[&request.transactional_id].previous;
                 self.change(&request.transactional_id, next, previous, Then::Add(token), now_ms);
@@ -342,7 +342,7 @@ impl Coordinator {
         self.next_expiry_ms = Some(now_ms.saturating_add(interval_ms));
     }
 
-    /// Forgets ids that had no transaction for long.
+    /// Forgets ids that had no transaction for long, some at a time.
     fn expire(&mut self, now_ms: i64) {
         let is_expired = |entry: &Entry| {
             let is_idle =
@@ -351,7 +351,11 @@ impl Coordinator {
             is_idle && entry.pending.is_none() && idle_ms >= self.config.expiration_ms
         };
         let expired = self.entries.iter().filter(|(_, entry)| is_expired(entry));
+        let expired = expired.take(TRANSACTIONAL_IDS_EXPIRED_AT_ONCE_MAX);
         let expired: Vec<_> = expired.map(|(id, entry)| (id.clone(), entry.current.clone())).collect();
+        if expired.len() == TRANSACTIONAL_IDS_EXPIRED_AT_ONCE_MAX {
+            self.next_expiry_ms = Some(now_ms.saturating_add(NEXT_EXPIRY_MS));
+        }
         for (transactional_id, current) in expired {
             let next = Transaction { status: Status::Dead, ..current };
             self.change(&transactional_id, next, None, Then::Expire, now_ms);
@@ -386,5 +390,7 @@ impl Entry {
     }
 }
 
+/// Until more ids are forgotten, when there were too many for once.
+const NEXT_EXPIRY_MS: i64 = 1_000;
 /// Until an abort that could not be written is tried again.
 const RETRY_MS: i64 = 10_000;

@@ -20,8 +20,8 @@ pub use coordinator::{ContinuationId, Coordinator, Effect, Event, Markers};
 pub use error::TransactionError;
 pub use record::{Partitions, Transaction, TransactionRecord};
 pub use request::{
-    AddRequest, EndRequest, InitRequest, ProducerIdentity, Response, TransactionDescription, TransactionListing,
-    VerifyRequest,
+    AddRequest, EndRequest, InitRequest, ListRequest, ProducerIdentity, Response, TransactionDescription,
+    TransactionListing, VerifyRequest,
 };
 pub use status::Status;
 

@@ -9,7 +9,7 @@ pub(super) fn refuse(event: &Event, error: TransactionError) -> Option<Effect> {
         Event::Init(token, _) => (token, Response::Init(Err(error))),
         Event::Add(token, _) | Event::End(token, _) | Event::Verify(token, ..) => (token, Response::Done(Err(error))),
         Event::Describe(token, _) => (token, Response::Described(Err(error))),
-        Event::List(token) => (token, Response::Listed(Err(error))),
+        Event::List(token, _) => (token, Response::Listed(Err(error))),
         Event::Appended(_)
         | Event::AppendFailed(_)
         | Event::MarkersWritten(_)

@@ -59,6 +59,17 @@ pub struct VerifyRequest {
     pub partition: i32,
 }
 
+/// `ListTransactions`: what passes all of these filters.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ListRequest {
+    /// Of one of these states; none asks for all.
+    pub statuses: Option<Vec<Status>>,
+    /// Of one of these producers; empty asks for all.
+    pub producer_ids: Vec<i64>,
+    /// For longer than this its last transaction has been, or was, open; since ever when there was none. A negative one asks for all.
+    pub longer_than_ms: i64,
+}
+
 /// An answer to one token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Response {
@@ -96,6 +107,4 @@ pub struct TransactionListing {
     pub producer_id: i64,
     /// Its state.
     pub status: Status,
-    /// For how long its last transaction has been, or was, open; since ever when there was none.
-    pub duration_ms: i64,
 }

@@ -1,5 +1,7 @@
 //! Tells the partitions of a transaction how it ended, again and again until all have taken their marker.
 
+use std::pin::{Pin, pin};
+
 use engine::error::AppendError;
 use engine::shard::core::{Acks, Core, LogRef, MarkerKind, Source, TransactionMarker};
 
@@ -13,7 +15,7 @@ use crate::transaction::Markers;
 type NotYet = String;
 
 /// Ends when every partition has its marker; false when the broker stops before: the next start goes on. `delayed` is called when a
-/// partition cannot take it now.
+/// partition cannot take it now, or has not for long.
 pub(super) async fn write(
     core: &Core,
     source: Source,
@@ -29,7 +31,22 @@ pub(super) async fn write(
     let mut pause = MARKER_RETRY_MIN;
     let mut is_late = false;
     loop {
-        let Some(missing) = write_once(core, source, ended, left).await else {
+        let mut round = pin!(write_once(core, source, ended, left));
+        let in_time = tokio::select! {
+            biased;
+            outcome = &mut round => Some(outcome),
+            () = tokio::time::sleep(MARKER_RETRY_MAX), if !is_late => None,
+        };
+        let outcome = if let Some(outcome) = in_time {
+            outcome
+        } else {
+            // The appends keep their places in the queues for room.
+            tracing::warn!(transactional_id, "markers wait for room");
+            delayed();
+            is_late = true;
+            round.await
+        };
+        let Some(missing) = outcome else {
             if is_late {
                 tracing::info!(transactional_id, "all partitions have their marker after all");
             }
@@ -90,7 +107,7 @@ fn append(
     log: LogRef,
     topic: &str,
     index: i32,
-) -> std::pin::Pin<Box<dyn Future<Output = Result<(), NotYet>>>> {
+) -> Pin<Box<dyn Future<Output = Result<(), NotYet>>>> {
     if topic == OFFSETS_TOPIC {
         let told =
             core.on(log.shard, move |_| async move { broker::local().groups.end_transaction(index, ended).await });
@@ -115,11 +132,7 @@ fn append(
     Box::pin(async move {
         match appended.await {
             Ok(_) | Err(AppendError::UnknownLog(_)) => Ok(()),
-            Err(
-                error @ (AppendError::InvalidProducerEpoch { .. }
-                | AppendError::TransactionCoordinatorFenced { .. }
-                | AppendError::Invalid(_)),
-            ) => {
+            Err(error) if is_refused_for_good(&error) => {
                 refused_for_good(ended, &error);
                 Ok(())
             }
@@ -128,7 +141,17 @@ fn append(
     })
 }
 
-/// As in Kafka: a partition in which the producer has a newer epoch already has nothing of this one open.
+/// Whether a marker is refused, however often it is tried. As in Kafka: a partition in which the producer has a newer epoch already has nothing
+/// of this one open.
+pub fn is_refused_for_good(error: &AppendError) -> bool {
+    matches!(
+        error,
+        AppendError::InvalidProducerEpoch { .. }
+            | AppendError::TransactionCoordinatorFenced { .. }
+            | AppendError::Invalid(_)
+    )
+}
+
 fn refused_for_good(ended: EndedTransaction, error: &dyn std::error::Error) {
     tracing::warn!(producer_id = ended.producer.id, %error, "a partition refuses a marker for good");
 }

@@ -1,6 +1,7 @@
 //! A transactional producer that speaks bytes, and the requests of transactions.
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use protocol::api_key::ApiKey;
 use protocol::error_code::ErrorCode;
@@ -23,9 +24,23 @@ use protocol::{Records, Response};
 use super::client::{FETCH, PRODUCE, fetch_request};
 use super::{Broker, Client};
 
-/// A request is asked again as long as clients would.
-fn again(error: i16) -> bool {
-    [ErrorCode::CoordinatorLoadInProgress, ErrorCode::ConcurrentTransactions].iter().any(|code| code.code() == error)
+/// The longest time-out that a broker allows by default: on a slow machine no transaction of a test is aborted behind its back.
+pub const TIMEOUT_MS: i32 = 900_000;
+/// What has not come by then never comes.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Asks again as long as clients would; gives the final error code and what came with it.
+pub fn until_settled<T>(mut ask: impl FnMut() -> (i16, T)) -> (i16, T) {
+    let give_up = Instant::now() + PATIENCE;
+    loop {
+        let (error, answer) = ask();
+        let for_now = [ErrorCode::CoordinatorLoadInProgress, ErrorCode::ConcurrentTransactions];
+        if for_now.iter().all(|code| code.code() != error) {
+            return (error, answer);
+        }
+        assert!(Instant::now() < give_up, "the answer is still error {error}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// A transactional producer.
@@ -53,17 +68,15 @@ pub fn init_once(client: &mut Client, transactional_id: &str, timeout_ms: i32) -
 impl Producer {
     /// Takes over a transactional id.
     pub fn start(broker: &Broker, transactional_id: &str) -> Producer {
-        Producer::start_with(broker, transactional_id, 60_000)
+        Producer::start_with(broker, transactional_id, TIMEOUT_MS)
     }
 
     pub fn start_with(broker: &Broker, transactional_id: &str, timeout_ms: i32) -> Producer {
         let mut client = broker.connect();
-        let (error, id, epoch) = loop {
-            let outcome = init_once(&mut client, transactional_id, timeout_ms);
-            if !again(outcome.0) {
-                break outcome;
-            }
-        };
+        let (error, (id, epoch)) = until_settled(|| {
+            let (error, id, epoch) = init_once(&mut client, transactional_id, timeout_ms);
+            (error, (id, epoch))
+        });
         assert_eq!(error, 0);
         let transactional_id = transactional_id.to_owned();
         Producer { client, transactional_id, id, epoch, sequences: HashMap::new() }
@@ -82,15 +95,12 @@ impl Producer {
             producer_epoch: self.epoch,
             topics,
         };
-        loop {
+        let ask = || {
             let frame = self.client.call(3, &request);
-            let (_, response): (_, AddPartitionsToTxnResponse<'_>) =
-                decode_response(&frame, ApiKey::AddPartitionsToTxn, 3).expect("an answer");
-            let error = response.topics[0].partitions[0].error_code;
-            if !again(error) {
-                return error;
-            }
-        }
+            let response: AddPartitionsToTxnResponse<'_> = answer(&frame, 3);
+            (response.topics[0].partitions[0].error_code, ())
+        };
+        until_settled(ask).0
     }
 
     /// A batch of this producer's transaction; gives error code and base offset.
@@ -124,14 +134,13 @@ impl Producer {
     }
 
     pub fn end(&mut self, commits: bool) -> i16 {
-        loop {
+        let ask = || {
             self.send_end(commits);
             let frame = self.client.receive().expect("an answer");
-            let (_, response): (_, EndTxnResponse) = decode_response(&frame, ApiKey::EndTxn, 4).expect("an answer");
-            if !again(response.error_code) {
-                return response.error_code;
-            }
-        }
+            let response: EndTxnResponse = answer(&frame, 4);
+            (response.error_code, ())
+        };
+        until_settled(ask).0
     }
 
     pub fn add_offsets(&mut self, group: &str) -> i16 {
@@ -141,14 +150,12 @@ impl Producer {
             producer_epoch: self.epoch,
             group_id: group,
         };
-        loop {
+        let ask = || {
             let frame = self.client.call(4, &request);
-            let (_, response): (_, AddOffsetsToTxnResponse) =
-                decode_response(&frame, ApiKey::AddOffsetsToTxn, 4).expect("an answer");
-            if !again(response.error_code) {
-                return response.error_code;
-            }
-        }
+            let response: AddOffsetsToTxnResponse = answer(&frame, 4);
+            (response.error_code, ())
+        };
+        until_settled(ask).0
     }
 
     /// Commits one partition of topic `t` for a group.
@@ -167,15 +174,12 @@ impl Producer {
             topics,
             ..Default::default()
         };
-        loop {
+        let ask = || {
             let frame = self.client.call(4, &request);
-            let (_, response): (_, TxnOffsetCommitResponse<'_>) =
-                decode_response(&frame, ApiKey::TxnOffsetCommit, 4).expect("an answer");
-            let error = response.topics[0].partitions[0].error_code;
-            if !again(error) {
-                return error;
-            }
-        }
+            let response: TxnOffsetCommitResponse<'_> = answer(&frame, 4);
+            (response.topics[0].partitions[0].error_code, ())
+        };
+        until_settled(ask).0
     }
 }
 
@@ -215,9 +219,20 @@ pub struct Committed {
 
 /// Fetches decided records of one partition.
 pub fn fetch_committed(client: &mut Client, topic: &str, partition: i32, offset: i64, max_wait_ms: i32) -> Committed {
+    send_fetch_committed(client, topic, partition, offset, max_wait_ms);
+    receive_committed(client)
+}
+
+/// Sends the fetch alone.
+pub fn send_fetch_committed(client: &mut Client, topic: &str, partition: i32, offset: i64, max_wait_ms: i32) {
     let request = FetchRequest { isolation_level: 1, ..fetch_request(topic, partition, offset, max_wait_ms) };
-    let frame = client.call(FETCH, &request);
-    let (_, response): (_, FetchResponse<'_>) = decode_response(&frame, ApiKey::Fetch, FETCH).expect("an answer");
+    client.send(FETCH, &request);
+}
+
+/// The answer to [`send_fetch_committed`].
+pub fn receive_committed(client: &mut Client) -> Committed {
+    let frame = client.receive().expect("an answer");
+    let response: FetchResponse<'_> = answer(&frame, FETCH);
     let partition = &response.responses[0].partitions[0];
     assert_eq!(partition.error_code, 0);
     let aborted = partition.aborted_transactions.as_ref().expect("a reader of decided records is told");
@@ -265,15 +280,13 @@ pub fn headers(bytes: &[u8]) -> Vec<BatchHeader> {
 
 /// State of a transactional id by Kafka's name; asked again while its coordinator loads.
 pub fn status(client: &mut Client, transactional_id: &str) -> Result<String, i16> {
-    loop {
+    let (error, state) = until_settled(|| {
         let frame = client.call(0, &DescribeTransactionsRequest { transactional_ids: vec![transactional_id] });
         let response: DescribeTransactionsResponse<'_> = answer(&frame, 0);
         let found = &response.transaction_states[0];
-        if !again(found.error_code) {
-            let state = found.transaction_state.to_owned();
-            return if found.error_code == 0 { Ok(state) } else { Err(found.error_code) };
-        }
-    }
+        (found.error_code, found.transaction_state.to_owned())
+    });
+    if error == 0 { Ok(state) } else { Err(error) }
 }
 
 /// Decodes an answer.

@@ -65,6 +65,7 @@ fn a_loading_coordinator_answers_that_it_loads() {
         Event::Heartbeat(token, heartbeat("m", 1)),
         Event::Leave(token, leave(&[("m", None)])),
         Event::Commit(token, commit("", -1, 1)),
+        Event::Markers(token),
         Event::OffsetFetch(
             token,
             OffsetFetchRequest { group_id: GROUP.to_owned(), topics: None, requires_stable: false },

@@ -1,6 +1,7 @@
 //! Commits in transactions: pending until the marker, and what a crash, a snapshot and other commits make of them.
 
 use engine::shard::core::{MarkerKind, TransactionMarker};
+use proptest::prelude::*;
 
 use super::*;
 use crate::transaction::ProducerIdentity;
@@ -20,7 +21,20 @@ pub(super) fn marker(ended: &EndedTransaction) -> Vec<u8> {
 
 impl Broker {
     fn commit_in(&mut self, producer: ProducerIdentity, commit: CommitRequest) -> ReplyToken {
-        self.send(|token| Event::CommitInTransaction(token, TransactionalCommitRequest { producer, commit }))
+        let seen = self.markers_seen();
+        self.commit_in_after(producer, seen, commit)
+    }
+
+    fn commit_in_after(&mut self, producer: ProducerIdentity, seen: MarkersSeen, commit: CommitRequest) -> ReplyToken {
+        self.send(|token| Event::CommitInTransaction(token, TransactionalCommitRequest { producer, seen, commit }))
+    }
+
+    fn markers_seen(&mut self) -> MarkersSeen {
+        let token = self.send(Event::Markers);
+        match self.answer(token) {
+            Some(Response::Markers(Ok(seen))) => seen,
+            other => panic!("no answer about markers: {other:?}"),
+        }
     }
 
     /// As [`Broker::commit_in`], durable and acknowledged.
@@ -170,6 +184,43 @@ fn a_commit_that_is_not_durable_or_fenced_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_second_commit_that_fails_leaves_the_first_one_of_the_transaction() {
+    let mut broker = Broker::new(0);
+    broker.committed_in(PRODUCER, 42);
+    let tokens = [43, 44].map(|offset| broker.commit_in(PRODUCER, commit("", -1, offset)));
+    broker.fail_appends();
+    for token in tokens {
+        assert_eq!(broker.committed(token), Err(GroupError::CoordinatorNotAvailable));
+    }
+    assert_eq!(broker.stable_offset(), None, "the first was acknowledged");
+    broker.end(PRODUCER, true);
+    assert_eq!(broker.stable_offset(), Some(42));
+    assert_eq!(broker.restarted().stable_offset(), Some(42));
+}
+
+#[test]
+fn a_commit_whose_transaction_ends_while_it_is_verified_is_refused() {
+    for is_durable in [true, false] {
+        let mut broker = Broker::new(0);
+        let seen = broker.markers_seen();
+        broker.end(OTHER, true);
+        let token = broker.commit_in_after(PRODUCER, seen, commit("", -1, 42));
+        broker.persist();
+        assert_eq!(broker.committed(token), Ok(()), "the end of another producer's");
+
+        let seen = broker.markers_seen();
+        broker.send_end(PRODUCER, true);
+        if is_durable {
+            broker.persist();
+        }
+        let token = broker.commit_in_after(PRODUCER, seen, commit("", -1, 43));
+        assert_eq!(broker.committed(token), Err(GroupError::InvalidTxnState));
+        broker.persist();
+        assert_eq!(broker.stable_offset(), Some(42), "nothing is left open");
+    }
+}
+
+#[test]
 fn a_marker_that_is_not_durable_is_told_and_decides_nothing() {
     let mut broker = Broker::new(0);
     broker.committed_in(PRODUCER, 42);
@@ -217,6 +268,24 @@ fn a_group_with_pending_offsets_is_kept_whatever_its_age_and_cannot_be_deleted()
 }
 
 #[test]
+fn without_memory_no_more_is_pending_than_is_committed() {
+    let mut broker = Broker::new(0);
+    let token = broker.commit(commit("", -1, 5));
+    broker.persist();
+    broker.committed(token).unwrap();
+    let before = broker.coordinator.memory_bytes();
+    broker.coordinator.refuse_growth(true);
+    broker.committed_in(PRODUCER, 42);
+    assert!(broker.coordinator.memory_bytes() > before);
+    broker.committed_in(PRODUCER, 43);
+    let token = broker.commit_in(OTHER, commit("", -1, 50));
+    assert_eq!(broker.committed(token), Err(GroupError::CoordinatorNotAvailable));
+    broker.end(PRODUCER, true);
+    assert_eq!(broker.coordinator.memory_bytes(), before);
+    broker.committed_in(OTHER, 50);
+}
+
+#[test]
 fn pending_offsets_of_a_deleted_topic_are_forgotten() {
     let mut broker = Broker::new(0);
     broker.committed_in(PRODUCER, 42);
@@ -225,4 +294,67 @@ fn pending_offsets_of_a_deleted_topic_are_forgotten() {
     assert!(broker.coordinator.groups.is_empty());
     broker.end(PRODUCER, true);
     assert_eq!(broker.fetched().offset, -1);
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Commit(i64),
+    End(bool),
+    /// How the oldest append ends.
+    Append(bool),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        3 => (0i64..100).prop_map(Step::Commit),
+        1 => any::<bool>().prop_map(Step::End),
+        4 => proptest::bool::weighted(0.7).prop_map(Step::Append),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn what_was_acknowledged_last_in_a_transaction_is_what_its_commit_makes_of_it(
+        steps in proptest::collection::vec(step(), 1..60),
+    ) {
+        let mut broker = Broker::new(0);
+        let mut under_way = std::collections::VecDeque::new();
+        let (mut pending, mut committed) = (None, -1);
+        for step in steps {
+            match step {
+                Step::Commit(offset) => {
+                    broker.commit_in(PRODUCER, commit("", -1, offset));
+                }
+                Step::End(commits) => {
+                    broker.send_end(PRODUCER, commits);
+                }
+                Step::Append(is_durable) => {
+                    let Some(ended) = under_way.pop_front() else { continue };
+                    let (then, batch) = broker.appends.remove(0);
+                    if is_durable {
+                        broker.log.extend_from_slice(&batch);
+                        broker.handle(Event::Appended(then));
+                        match ended {
+                            Step::End(true) => committed = pending.take().unwrap_or(committed),
+                            Step::End(false) => pending = None,
+                            Step::Commit(offset) => pending = Some(offset),
+                            Step::Append(_) => unreachable!("it is no append"),
+                        }
+                    } else {
+                        broker.handle(Event::AppendFailed(then));
+                    }
+                }
+            }
+            if !matches!(step, Step::Append(_)) {
+                under_way.push_back(step);
+            }
+            prop_assert_eq!(broker.fetched().offset, committed);
+            let is_open = pending.is_some() || under_way.iter().any(|step| matches!(step, Step::Commit(_)));
+            prop_assert_eq!(broker.stable_offset(), (!is_open).then_some(committed));
+        }
+        let mut broker = broker.restarted();
+        prop_assert_eq!(broker.fetched().offset, committed);
+        broker.end(PRODUCER, true);
+        prop_assert_eq!(broker.fetched().offset, pending.unwrap_or(committed));
+    }
 }

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::limits::{
-    TRANSACTION_PARTITION_BYTES_MAX, TRANSACTIONAL_ID_BYTES_MAX, TRANSACTIONAL_IDS_PER_COORDINATOR_MAX,
+    TRANSACTION_PARTITION_BYTES_MAX, TRANSACTIONAL_ID_BYTES_MAX, TRANSACTIONAL_IDS_EXPIRED_AT_ONCE_MAX,
+    TRANSACTIONAL_IDS_PER_COORDINATOR_MAX,
 };
 
 fn init_of(world: &mut World, id: &str, timeout_ms: i32) -> Result<ProducerIdentity, TransactionError> {
@@ -64,6 +65,20 @@ fn a_full_coordinator_refuses_new_ids_and_serves_those_that_it_has() {
 }
 
 #[test]
+fn without_memory_transactions_stay_small() {
+    let mut world = World::new();
+    let producer = world.init().unwrap();
+    let many: Vec<_> = (0..1_000).map(|partition| ("topic", partition)).collect();
+    world.coordinator.refuse_growth(true);
+    assert_eq!(world.add(producer, &many[..100]), Ok(()));
+    assert_eq!(world.add(producer, &many), Err(TransactionError::CoordinatorNotAvailable));
+    assert_eq!(world.add(producer, &many[..100]), Ok(()), "it has these");
+    world.coordinator.refuse_growth(false);
+    assert_eq!(world.add(producer, &many), Ok(()));
+    assert_eq!(world.end(producer, true), Ok(()));
+}
+
+#[test]
 fn an_id_is_forgotten_after_its_time_but_never_with_an_open_transaction() {
     let mut world = World::new();
     let producer = world.init().unwrap();
@@ -84,6 +99,23 @@ fn an_id_is_forgotten_after_its_time_but_never_with_an_open_transaction() {
     world.sync();
     assert_eq!(world.description(), Err(TransactionError::TransactionalIdNotFound));
     assert_ne!(world.init().unwrap().id, producer.id);
+}
+
+#[test]
+fn many_ids_are_forgotten_some_at_a_time() {
+    let mut world = World::new();
+    let count = TRANSACTIONAL_IDS_EXPIRED_AT_ONCE_MAX + 500;
+    for at in 0..count {
+        init_of(&mut world, &at.to_string(), 1).unwrap();
+    }
+    world.pass(config().expiration_ms);
+    assert_eq!(world.appends.len(), TRANSACTIONAL_IDS_EXPIRED_AT_ONCE_MAX);
+    world.sync();
+    let next_ms = world.coordinator.next_deadline_ms().unwrap() - world.now_ms;
+    world.pass(next_ms);
+    assert_eq!((world.appends.len(), next_ms < 60_000), (500, true), "the rest need not wait for the next hour");
+    world.sync();
+    assert!(world.coordinator.snapshot(world.now_ms).is_empty());
 }
 
 #[test]
