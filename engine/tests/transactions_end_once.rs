@@ -13,6 +13,7 @@ use engine::partition::marker::{MarkerKind, TransactionMarker};
 use engine::partition::transactions::AbortedTransaction;
 use engine::shard::reads::ReadBatches;
 use engine::shard::transactions::ProducerView;
+use engine::shard::waiters::Acks;
 use simulated_shard::{Machine, batch, batch_of, transactional};
 
 const LOG: LogId = LogId(1);
@@ -103,6 +104,21 @@ fn a_marker_counts_when_it_is_visible_and_not_before() {
         machine.mark_durably(1, (7, 0), MarkerKind::Abort);
     }
     assert_eq!((stable(&machine), machine.read_committed(1, 0, BYTES).aborted), (6, vec![aborted(7, 3, 5)]));
+}
+
+#[test]
+fn a_marker_is_answered_at_its_flush_also_where_the_write_is_enough_for_batches() {
+    let mut machine = machine(8);
+    let commit = machine.configure(1, LogConfig { written_is_enough: true, ..LogConfig::default() });
+    machine.until_durable(commit);
+    let batch = machine.append(1, &part(7, 0, 0)).expect("appends");
+    assert_eq!(Acks::Durable.of_log(batch.written_is_enough), Acks::Written);
+    machine.until_durable(batch.commit);
+    let marker = machine.mark(1, (7, 0), MarkerKind::Commit).expect("ends");
+    assert_eq!(Acks::Durable.of_log(marker.written_is_enough), Acks::Durable);
+    machine.until_durable(marker.commit);
+    let machine = machine.crash(Crash::PowerCut);
+    assert_eq!((stable(&machine), end(&machine)), (3, 3), "it has ended for good");
 }
 
 #[test]

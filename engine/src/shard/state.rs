@@ -40,7 +40,7 @@ pub struct Receipt {
     pub appended: Appended,
     /// The commit that holds it.
     pub commit: CommitSequence,
-    /// `posthaste.durability=written`: whoever asks for durable is answered at the write.
+    /// A batch with `posthaste.durability=written`: whoever asks for durable is answered at the write.
     pub written_is_enough: bool,
 }
 

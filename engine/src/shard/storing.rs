@@ -43,7 +43,8 @@ impl<I: Io> Shard<I> {
     }
 
     /// Appends the control batch that ends a producer's transaction in a log. It is written also where nothing is open: from then on the
-    /// producer's older epochs are fenced there.
+    /// producer's older epochs are fenced there. Its flush is waited for in every log: the coordinator forgets a transaction whose markers are
+    /// answered, and nobody would end one whose marker a power cut took.
     pub fn append_marker(&mut self, log: LogId, marker: &TransactionMarker) -> Result<Receipt, Refusal> {
         if marker.producer_id < 0 || marker.producer_epoch < 0 || marker.coordinator_epoch < 0 {
             let reason = "a marker without a producer id, its epoch or its coordinator's";
@@ -59,7 +60,8 @@ impl<I: Io> Shard<I> {
             header.stamp(now_ms, &batch[BATCH_HEADER_BYTES..]);
         }
         header.place_at(partition.state.next.0, partition.state.epochs.latest());
-        Ok(self.store(log, &header, &batch[BATCH_HEADER_BYTES..], now_ms))
+        let receipt = self.store(log, &header, &batch[BATCH_HEADER_BYTES..], now_ms);
+        Ok(Receipt { written_is_enough: false, ..receipt })
     }
 
     fn make_room(&mut self, log: LogId, bytes: usize) -> Result<(), Refusal> {
