@@ -225,3 +225,27 @@ fn a_quiet_source_passes_what_a_flood_has_waiting() {
         assert!(passed < offsets[399], "the quiet append is at {passed}, behind all of the flood");
     });
 }
+
+/// It came too late for the transaction that its producer gave up: taken, it would open one that nobody ends.
+#[test]
+fn a_batch_that_waits_for_room_while_its_transaction_ends_is_refused() {
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
+    on_an_engine(directory.path(), |core| async move {
+        let [log, _] = logs();
+        core.configure_log(log, LogConfig::default()).await.expect("makes the log");
+        let (flooding, coordinator) = (core.new_source(), core.new_source());
+        core.append(flooding, log, transactional(0), Acks::Durable).await.expect("begins one");
+        let flood: Vec<_> = (0..400).map(|_| core.append(flooding, log, batch(20_000), Acks::Durable)).collect();
+        let late = core.append(flooding, log, transactional(1), Acks::Durable);
+        let kind = MarkerKind::Abort;
+        let marker = TransactionMarker { producer_id: 7, producer_epoch: 0, coordinator_epoch: 2, kind };
+        core.append_marker(coordinator, log, marker, Acks::Durable).await.expect("ends it");
+        let late = late.await;
+        assert!(matches!(late, Err(AppendError::InvalidTxnState(_))), "{late:?}");
+        for append in flood {
+            append.await.expect("appends");
+        }
+        assert_eq!(core.producers(log).await[0].transaction_start, None);
+        core.append(flooding, log, transactional(1), Acks::Durable).await.expect("the next one begins");
+    });
+}

@@ -211,6 +211,8 @@ fn a_producer_with_an_open_transaction_writes_nothing_beside_it_and_markers_fenc
     assert!(matches!(beside, Err(AppendError::InvalidTxnState(_))), "{beside:?}");
     let beside = machine.append(1, &batch_of(2, 300, 7, (7, 2, 0), 5));
     assert!(matches!(beside, Err(AppendError::InvalidTxnState(_))), "also with a later epoch: {beside:?}");
+    let later = machine.append(1, &part(7, 2, 0));
+    assert!(matches!(later, Err(AppendError::InvalidTxnState(_))), "the earlier epoch's must end first: {later:?}");
     let duplicate = machine.append(1, &part(7, 1, 0)).expect("is known");
     assert_eq!(duplicate.appended.base_offset, Offset(0));
     let control = machine.append(1, &{

@@ -16,6 +16,11 @@ use crate::partition::producers::Sequence;
 impl<I: Io> Shard<I> {
     /// Appends a produced batch; offsets are given in call order. A duplicate gets the receipt of its original.
     pub fn append(&mut self, log: LogId, batch: &[u8]) -> Result<Receipt, Refusal> {
+        self.append_late(log, batch, None)
+    }
+
+    /// [`Shard::append`] of a batch that may have waited for room since the log ended at `since`: markers do not wait behind it.
+    pub fn append_late(&mut self, log: LogId, batch: &[u8], since: Option<Offset>) -> Result<Receipt, Refusal> {
         let bytes_max = self.journal.payload_bytes_max().min(BATCH_BYTES_MAX);
         if batch.len() > bytes_max && self.partitions.contains_key(&log) {
             return Err(Refusal::Error(AppendError::TooLarge { bytes: batch.len(), limit: bytes_max }));
@@ -34,6 +39,9 @@ impl<I: Io> Shard<I> {
             };
             let written_is_enough = partition.config.written_is_enough;
             return Ok(Receipt { appended, commit: original.commit, written_is_enough });
+        }
+        if let Some(since) = since {
+            partition.state.producers.check_late(&header, since).map_err(Refusal::Error)?;
         }
         header.place_at(partition.state.next.0, partition.state.epochs.latest());
         if header.is_transactional() {
