@@ -179,6 +179,8 @@ pub const ABORTED_BYTES: usize = 24;
 pub const ABORTED_TRANSACTIONS_PER_LOG_MAX: usize = 100_000;
 /// Transactions take this part of a segment in a checkpoint at most, whose logs take an eighth, and all of it a quarter. Beyond it none begins.
 pub const TRANSACTIONS_SEGMENT_PART: u64 = 16;
+/// One log takes this part of what the transactions of its shard may: a producer that only aborts does not stop those of the other logs.
+pub const TRANSACTIONS_LOG_PART: u64 = 4;
 /// Leader epochs remembered by one log.
 pub const EPOCHS_PER_LOG_MAX: usize = 1_000;
 /// Logs of one shard: bounds the checkpoint at the head of a segment to about 8 MiB.
