@@ -163,8 +163,10 @@ pub const CLEANER_KEYS_BYTES_MIN: usize = CLEANER_KEY_BYTES << 16;
 
 /// Batches of a producer remembered for duplicates, as Kafka's clients expect.
 pub const PRODUCER_BATCHES_MAX: usize = 5;
+/// Bytes of a producer in a transactions entry (FORMAT.md).
+pub const TRANSACTIONAL_PRODUCER_BYTES: usize = 28;
 /// Bytes of a producer with all its batches in a producers entry, and in a transactions entry (FORMAT.md).
-pub const PRODUCER_BYTES_MAX: usize = 8 + 2 + 8 + 1 + PRODUCER_BATCHES_MAX * 32 + 28;
+pub const PRODUCER_BYTES_MAX: usize = 8 + 2 + 8 + 1 + PRODUCER_BATCHES_MAX * 32 + TRANSACTIONAL_PRODUCER_BYTES;
 /// Producers remembered by one log; beyond it the one that was silent longest is forgotten.
 pub const PRODUCERS_PER_LOG_MAX: usize = 10_000;
 /// A producer that was silent for longer is forgotten at the next checkpoint: Kafka's default `producer.id.expiration.ms`.
@@ -177,6 +179,8 @@ pub const ABORTED_BYTES: usize = 24;
 pub const ABORTED_TRANSACTIONS_PER_LOG_MAX: usize = 100_000;
 /// Transactions take this part of a segment in a checkpoint at most, whose logs take an eighth, and all of it a quarter. Beyond it none begins.
 pub const TRANSACTIONS_SEGMENT_PART: u64 = 16;
+/// One log takes this part of what the transactions of its shard may: a producer that only aborts does not stop those of the other logs.
+pub const TRANSACTIONS_LOG_PART: u64 = 4;
 /// Leader epochs remembered by one log.
 pub const EPOCHS_PER_LOG_MAX: usize = 1_000;
 /// Logs of one shard: bounds the checkpoint at the head of a segment to about 8 MiB.
@@ -201,6 +205,13 @@ const _: () = {
     assert!(UNDURABLE_BYTES_MAX >= COMMIT_BYTES_MAX * 2);
     assert!(SEGMENT_BYTES_MAX <= u32::MAX as u64);
     assert!(PRODUCER_BATCHES_MAX == 5);
+    // What a log has in a checkpoint goes into a commit as a batch of the largest size does.
+    assert!(4 + PRODUCERS_PER_LOG_MAX * PRODUCER_BYTES_MAX <= BATCH_BYTES_MAX);
+    assert!(
+        8 + PRODUCERS_PER_LOG_MAX * TRANSACTIONAL_PRODUCER_BYTES + ABORTED_TRANSACTIONS_PER_LOG_MAX * ABORTED_BYTES
+            <= BATCH_BYTES_MAX
+    );
+    assert!(OPEN_TRANSACTIONS_PER_LOG_MAX <= ABORTED_TRANSACTIONS_PER_LOG_MAX);
     assert!(EXTENT_BYTES.is_multiple_of(BLOCK_BYTES));
     assert!(RESERVE_SEGMENTS_LOW < SPARE_SEGMENTS_MAX && RESERVE_SEGMENTS <= RESERVE_SEGMENTS_LOW);
     assert!(DISK_KEPT_SEGMENTS + RESERVE_SEGMENTS_LOW as u64 + 1 < DISK_LOW_SEGMENTS);

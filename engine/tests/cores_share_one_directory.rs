@@ -1,8 +1,11 @@
 //! Claims about real cores on the real file system: appends from any core are durable at their ack and in call order, readers
 //! wake, and a stopped engine gives everything back after a restart.
 
+use std::future::poll_fn;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -129,6 +132,15 @@ fn transactional(sequence: i32) -> Bytes {
     Bytes::from(raw)
 }
 
+/// Far less than the patience of a reader: one that nobody wakes fails.
+async fn soon<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), future).await.expect("wakes")
+}
+
+async fn is_waiting(mut future: Pin<&mut impl Future<Output = ()>>) -> bool {
+    poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_pending())).await
+}
+
 #[test]
 fn a_reader_of_what_is_decided_wakes_at_the_marker_and_not_before_on_every_core() {
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
@@ -142,26 +154,23 @@ fn a_reader_of_what_is_decided_wakes_at_the_marker_and_not_before_on_every_core(
                 let source = core.new_source();
                 core.append(source, log, transactional(0), Acks::Durable).await.expect("appends");
                 let wait = |isolation| {
-                    let (logs, patience) = (vec![(log.log, Offset(0))], Duration::from_secs(60));
+                    let (logs, patience) = (vec![(log.log, Offset(0))], Duration::from_secs(3_600));
                     core.wait_for_records(log.shard, logs, 1_500, patience, isolation)
                 };
                 let mut decided = std::pin::pin!(wait(Isolation::Committed));
                 let uncommitted = wait(Isolation::Uncommitted);
+                assert!(is_waiting(decided.as_mut()).await, "nothing is decided");
                 core.append(source, log, transactional(1), Acks::Durable).await.expect("appends");
-                uncommitted.await;
+                soon(uncommitted).await;
                 // What woke that one had passed the other by.
-                tokio::select! {
-                    biased;
-                    () = &mut decided => panic!("nothing is decided"),
-                    () = async {} => {}
-                }
+                assert!(is_waiting(decided.as_mut()).await, "nothing is decided");
                 let open = core.producers(log).await;
                 assert_eq!((open.len(), open[0].transaction_start), (1, Some(Offset(0))));
                 let kind = MarkerKind::Abort;
                 let marker = TransactionMarker { producer_id: 7, producer_epoch: 1, coordinator_epoch: 2, kind };
                 let appended = core.append_marker(source, log, marker, Acks::Durable).await.expect("ends");
                 assert_eq!(appended.base_offset, Offset(2));
-                decided.await;
+                soon(decided).await;
                 let read = core.read(log, Offset(0), 1 << 20, true, Isolation::Committed).await.expect("in range");
                 assert_eq!((read.view.last_stable_offset, read.aborted.len()), (Offset(3), 1));
                 let fenced = core.append(source, log, transactional(2), Acks::Durable).await;
@@ -214,5 +223,29 @@ fn a_quiet_source_passes_what_a_flood_has_waiting() {
         }
         assert!(offsets.is_sorted(), "one source keeps its order");
         assert!(passed < offsets[399], "the quiet append is at {passed}, behind all of the flood");
+    });
+}
+
+/// It came too late for the transaction that its producer gave up: taken, it would open one that nobody ends.
+#[test]
+fn a_batch_that_waits_for_room_while_its_transaction_ends_is_refused() {
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
+    on_an_engine(directory.path(), |core| async move {
+        let [log, _] = logs();
+        core.configure_log(log, LogConfig::default()).await.expect("makes the log");
+        let (flooding, coordinator) = (core.new_source(), core.new_source());
+        core.append(flooding, log, transactional(0), Acks::Durable).await.expect("begins one");
+        let flood: Vec<_> = (0..400).map(|_| core.append(flooding, log, batch(20_000), Acks::Durable)).collect();
+        let late = core.append(flooding, log, transactional(1), Acks::Durable);
+        let kind = MarkerKind::Abort;
+        let marker = TransactionMarker { producer_id: 7, producer_epoch: 0, coordinator_epoch: 2, kind };
+        core.append_marker(coordinator, log, marker, Acks::Durable).await.expect("ends it");
+        let late = late.await;
+        assert!(matches!(late, Err(AppendError::InvalidTxnState(_))), "{late:?}");
+        for append in flood {
+            append.await.expect("appends");
+        }
+        assert_eq!(core.producers(log).await[0].transaction_start, None);
+        core.append(flooding, log, transactional(1), Acks::Durable).await.expect("the next one begins");
     });
 }

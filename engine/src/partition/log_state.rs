@@ -148,7 +148,7 @@ impl LogState {
     }
 
     fn end_transaction(&mut self, marker: &TransactionMarker, marker_offset: Offset, now_ms: i64) {
-        if let Some(ended) = self.producers.note_marker(marker, now_ms) {
+        if let Some(ended) = self.producers.note_marker(marker, marker_offset, now_ms) {
             let is_aborted = marker.kind == MarkerKind::Abort;
             self.transactions.ended(ended.first_offset, marker_offset, is_aborted);
         }

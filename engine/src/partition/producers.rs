@@ -47,13 +47,15 @@ pub struct Producer {
     pub transaction: Option<OpenTransaction>,
     /// Epoch of the coordinator that wrote its last marker; -1 = none did.
     pub coordinator_epoch: i32,
+    /// Offset of its last marker, if it is known. No batch waits over a start, so it stands in no checkpoint.
+    pub last_marker: Option<Offset>,
 }
 
 impl Producer {
     /// A producer that has appended nothing yet.
     pub fn new(epoch: i16, last_seen_ms: i64) -> Producer {
         let batches = VecDeque::new();
-        Producer { epoch, last_seen_ms, batches, transaction: None, coordinator_epoch: -1 }
+        Producer { epoch, last_seen_ms, batches, transaction: None, coordinator_epoch: -1, last_marker: None }
     }
 
     /// It has a transaction open, or had one.
@@ -96,6 +98,8 @@ pub struct ProducerTable {
     producers: HashMap<i64, Producer>,
     /// Memory is full: for each new one the most silent is forgotten.
     grows_no_more: bool,
+    /// The latest of the last markers of those that were forgotten: theirs, if they come back.
+    forgotten_marker: Option<Offset>,
 }
 
 /// The sequence `count` after `sequence`; after `i32::MAX` comes 0.
@@ -103,10 +107,16 @@ fn sequence_after(sequence: i32, count: i32) -> i32 {
     ((i64::from(sequence) + i64::from(count)) % (i64::from(i32::MAX) + 1)) as i32
 }
 
-/// A batch whose sequence is the next: it must not go beside the transaction that its producer has open.
+/// A batch whose sequence is the next: it must not go beside the transaction that its producer has open, nor into one of an earlier epoch.
 fn next_of(producer: &Producer, header: &BatchHeader) -> Result<Sequence, AppendError> {
-    if producer.transaction.is_some() && !header.is_transactional() {
+    let is_open = producer.transaction.is_some();
+    if is_open && !header.is_transactional() {
         return Err(AppendError::InvalidTxnState("a batch without a transaction while its producer has one open"));
+    }
+    if is_open && header.producer_epoch() > producer.epoch {
+        return Err(AppendError::InvalidTxnState(
+            "a batch of a later epoch while an earlier one has a transaction open",
+        ));
     }
     Ok(Sequence::Next)
 }
@@ -195,6 +205,17 @@ impl ProducerTable {
         }
     }
 
+    /// Refuses a batch of a transaction that waited since the log ended at `since` if its producer's transaction has ended meanwhile: it would
+    /// open one that nobody ends, or become part of the next.
+    pub fn check_late(&self, header: &BatchHeader, since: Offset) -> Result<(), AppendError> {
+        let known = self.producers.get(&header.producer_id());
+        let last_marker = known.map_or(self.forgotten_marker, |known| known.last_marker);
+        if header.is_transactional() && last_marker >= Some(since) {
+            return Err(AppendError::InvalidTxnState("the transaction has ended while its batch waited for room"));
+        }
+        Ok(())
+    }
+
     /// Judges a marker (kafka-wire 2.5).
     pub fn check_marker(&self, marker: &TransactionMarker) -> Result<(), AppendError> {
         let Some(producer) = self.producers.get(&marker.producer_id) else {
@@ -237,10 +258,11 @@ impl ProducerTable {
         producer.note_transaction(header, base_offset)
     }
 
-    /// Notes a marker that was appended. Gives the transaction that it ended, if one was open.
-    pub fn note_marker(&mut self, marker: &TransactionMarker, now_ms: i64) -> Option<OpenTransaction> {
+    /// Notes a marker that was appended at `offset`. Gives the transaction that it ended, if one was open.
+    pub fn note_marker(&mut self, marker: &TransactionMarker, offset: Offset, now_ms: i64) -> Option<OpenTransaction> {
         let producer = self.seen(marker.producer_id, marker.producer_epoch, now_ms);
         producer.coordinator_epoch = marker.coordinator_epoch;
+        producer.last_marker = Some(offset);
         producer.transaction.take()
     }
 
@@ -250,7 +272,10 @@ impl ProducerTable {
         if is_full && !self.producers.contains_key(&id) {
             self.forget_the_most_silent();
         }
-        let producer = self.producers.entry(id).or_insert_with(|| Producer::new(epoch, now_ms));
+        let producer = self
+            .producers
+            .entry(id)
+            .or_insert_with(|| Producer { last_marker: self.forgotten_marker, ..Producer::new(epoch, now_ms) });
         producer.begin_epoch(epoch);
         producer.last_seen_ms = now_ms;
         producer
@@ -265,13 +290,14 @@ impl ProducerTable {
 
     /// Forgets a producer.
     pub fn forget(&mut self, id: i64) {
-        self.producers.remove(&id);
+        let gone = self.producers.remove(&id);
+        self.forgotten_marker = self.forgotten_marker.max(gone.and_then(|producer| producer.last_marker));
     }
 
     fn forget_the_most_silent(&mut self) {
         let idle = self.producers.iter().filter(|(_, producer)| producer.transaction.is_none());
         if let Some(id) = idle.min_by_key(|(_, producer)| producer.last_seen_ms).map(|(&id, _)| id) {
-            self.producers.remove(&id);
+            self.forget(id);
         }
     }
 }
@@ -326,6 +352,29 @@ mod tests {
         assert_eq!(table.check(&header((7, 3, 4), 1)), Ok(Sequence::Next), "sequences go on where they were");
         assert_eq!(table.check(&header((7, 4, -1), 1)), Ok(Sequence::Next));
         assert_eq!(table.check(&header((7, 2, -1), 1)), Err(AppendError::InvalidProducerEpoch { current: 3, got: 2 }));
+    }
+
+    #[test]
+    fn a_batch_that_waited_past_its_producers_marker_is_refused_also_when_that_was_forgotten() {
+        let kind = crate::partition::marker::MarkerKind::Abort;
+        let marker = TransactionMarker { producer_id: 7, producer_epoch: 0, coordinator_epoch: 0, kind };
+        let plain = header((7, 0, 4), 2);
+        let mut raw = batch(2, 4, (7, 0, 4), 0);
+        raw[22] |= 0x10;
+        let part = BatchHeader::parse(&raw).expect("whole batch");
+        let mut table = table_with(&[(0, 0, 4)]);
+        assert_eq!(table.check_late(&part, Offset(0)), Ok(()), "no marker is known");
+        table.note_marker(&marker, Offset(4), 0);
+        let check = |table: &ProducerTable| {
+            assert!(matches!(table.check_late(&part, Offset(4)), Err(AppendError::InvalidTxnState(_))));
+            assert_eq!(table.check_late(&part, Offset(5)), Ok(()), "it waits since after the marker");
+            assert_eq!(table.check_late(&plain, Offset(4)), Ok(()), "it is part of no transaction");
+        };
+        check(&table);
+        table.forget(7);
+        check(&table);
+        table.note(&plain, Offset(5), CommitSequence(1), 0);
+        check(&table);
     }
 
     #[test]

@@ -73,6 +73,7 @@ pub fn decode_transactions(payload: &[u8], producers: &mut ProducerTable) -> Opt
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::{ABORTED_BYTES, TRANSACTIONAL_PRODUCER_BYTES};
     use crate::partition::producers::Producer;
 
     fn sample() -> (ProducerTable, TransactionTable) {
@@ -100,6 +101,7 @@ mod tests {
         let (producers, transactions) = sample();
         let mut payload = Vec::new();
         assert!(encode_transactions(&producers, &transactions, &mut payload));
+        assert_eq!(payload.len(), 8 + 3 * TRANSACTIONAL_PRODUCER_BYTES + 2 * ABORTED_BYTES, "what the limits count");
         let mut plain = ProducerTable::default();
         for (id, _) in producers.iter() {
             plain.restore(id, Producer::new(1, 9));

@@ -10,7 +10,7 @@ use super::fair_queue::Source;
 use super::state::{Appended, Receipt, Refusal};
 use crate::error::AppendError;
 use crate::limits::STALLED_BYTES_MAX;
-use crate::offset::LogId;
+use crate::offset::{LogId, Offset};
 use crate::partition::marker::{MARKER_BYTES, TransactionMarker};
 
 /// What is appended.
@@ -35,6 +35,8 @@ pub(super) struct Append {
     log: LogId,
     payload: Payload,
     acks: Acks,
+    /// Where the log ended when it began to wait for room.
+    since: Option<Offset>,
     sender: oneshot::Sender<Result<Appended, AppendError>>,
 }
 
@@ -99,7 +101,7 @@ impl Core {
     ) -> impl Future<Output = Result<Appended, AppendError>> + use<> {
         let (sender, receiver) = oneshot::channel();
         self.inner.kick.notify_one();
-        let append = Append { log, payload, acks, sender };
+        let append = Append { log, payload, acks, since: None, sender };
         let nobody_waits = self.inner.stalled.borrow().is_empty();
         let outcome = if nobody_waits { self.try_append(&append) } else { Err(Refusal::Wait) };
         if outcome == Err(Refusal::Wait) {
@@ -113,7 +115,7 @@ impl Core {
     fn try_append(&self, append: &Append) -> Result<Receipt, Refusal> {
         let mut shard = self.inner.shard.borrow_mut();
         match &append.payload {
-            Payload::Batch(batch) => shard.append(append.log, batch),
+            Payload::Batch(batch) => shard.append_late(append.log, batch, append.since),
             Payload::Marker(marker) => shard.append_marker(append.log, marker),
         }
     }
@@ -136,7 +138,8 @@ impl Core {
         }
     }
 
-    fn stall(&self, source: Source, append: Append) {
+    fn stall(&self, source: Source, mut append: Append) {
+        append.since = self.inner.shard.borrow().log_end(append.log);
         let mut stalled = self.inner.stalled.borrow_mut();
         let bytes = append.payload.bytes();
         if stalled.bytes() + bytes > STALLED_BYTES_MAX {

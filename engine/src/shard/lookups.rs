@@ -130,6 +130,11 @@ impl<I: Io> Shard<I> {
         }
     }
 
+    /// Where the next batch of a log goes.
+    pub(super) fn log_end(&self, log: LogId) -> Option<Offset> {
+        self.partitions.get(&log).map(|partition| partition.state.next)
+    }
+
     /// The last offset that a segment stands for in a log.
     pub(super) fn span_end(&self, log: LogId, segment: SegmentSequence) -> Option<Offset> {
         let spans = &self.partitions.get(&log)?.state.spans;

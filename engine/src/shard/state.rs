@@ -7,6 +7,7 @@ use super::census::Census;
 use super::lookups::IndexCache;
 use super::reads::Reads;
 use super::stats::AppendStats;
+use super::transactions::TransactionQuota;
 use crate::cleaner::Cleaner;
 use crate::error::AppendError;
 use crate::io::Io;
@@ -40,7 +41,7 @@ pub struct Receipt {
     pub appended: Appended,
     /// The commit that holds it.
     pub commit: CommitSequence,
-    /// `posthaste.durability=written`: whoever asks for durable is answered at the write.
+    /// A batch with `posthaste.durability=written`: whoever asks for durable is answered at the write.
     pub written_is_enough: bool,
 }
 
@@ -128,8 +129,7 @@ pub struct Shard<I: Io> {
     /// Logs whose visible end moved since the last call of [`Shard::take_advanced`].
     pub(super) advanced: Vec<Advance>,
     pub(super) appended: AppendStats,
-    /// Transactions that may be opened before they are counted again.
-    pub(super) transactions_left: u64,
+    pub(super) transactions: TransactionQuota,
     pub(super) census: Census,
     pub(super) appends_seen: AppendsSeen,
 }
@@ -177,7 +177,7 @@ impl<I: Io> Shard<I> {
             dead: VecDeque::new(),
             advanced: Vec::new(),
             appended: AppendStats::default(),
-            transactions_left: 0,
+            transactions: TransactionQuota::default(),
             census: Census::default(),
             appends_seen: AppendsSeen::default(),
         }

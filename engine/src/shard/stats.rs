@@ -31,6 +31,8 @@ pub struct ShardStats {
     pub logs: usize,
     /// Producers whose sequences are remembered, of all logs.
     pub producers: usize,
+    /// Batches refused since the start because their log or the shard has too many transactions.
+    pub transactions_refused: u64,
     /// What was appended.
     pub appended: AppendStats,
     /// What its journal has written.
@@ -103,6 +105,7 @@ impl<I: Io> Shard<I> {
         ShardStats {
             logs: self.partitions.len(),
             producers: self.partitions.values().map(|partition| partition.state.producers.len()).sum(),
+            transactions_refused: self.transactions.refused,
             appended: self.appended,
             journal: self.journal.stats(),
             undurable_bytes: self.journal.undurable_bytes(),

@@ -16,6 +16,11 @@ use crate::partition::producers::Sequence;
 impl<I: Io> Shard<I> {
     /// Appends a produced batch; offsets are given in call order. A duplicate gets the receipt of its original.
     pub fn append(&mut self, log: LogId, batch: &[u8]) -> Result<Receipt, Refusal> {
+        self.append_late(log, batch, None)
+    }
+
+    /// [`Shard::append`] of a batch that may have waited for room since the log ended at `since`: markers do not wait behind it.
+    pub fn append_late(&mut self, log: LogId, batch: &[u8], since: Option<Offset>) -> Result<Receipt, Refusal> {
         let bytes_max = self.journal.payload_bytes_max().min(BATCH_BYTES_MAX);
         if batch.len() > bytes_max && self.partitions.contains_key(&log) {
             return Err(Refusal::Error(AppendError::TooLarge { bytes: batch.len(), limit: bytes_max }));
@@ -35,6 +40,9 @@ impl<I: Io> Shard<I> {
             let written_is_enough = partition.config.written_is_enough;
             return Ok(Receipt { appended, commit: original.commit, written_is_enough });
         }
+        if let Some(since) = since {
+            partition.state.producers.check_late(&header, since).map_err(Refusal::Error)?;
+        }
         header.place_at(partition.state.next.0, partition.state.epochs.latest());
         if header.is_transactional() {
             self.check_room_for_transaction(log, header.producer_id())?;
@@ -43,7 +51,8 @@ impl<I: Io> Shard<I> {
     }
 
     /// Appends the control batch that ends a producer's transaction in a log. It is written also where nothing is open: from then on the
-    /// producer's older epochs are fenced there.
+    /// producer's older epochs are fenced there. Its flush is waited for in every log: the coordinator forgets a transaction whose markers are
+    /// answered, and nobody would end one whose marker a power cut took.
     pub fn append_marker(&mut self, log: LogId, marker: &TransactionMarker) -> Result<Receipt, Refusal> {
         if marker.producer_id < 0 || marker.producer_epoch < 0 || marker.coordinator_epoch < 0 {
             let reason = "a marker without a producer id, its epoch or its coordinator's";
@@ -59,7 +68,8 @@ impl<I: Io> Shard<I> {
             header.stamp(now_ms, &batch[BATCH_HEADER_BYTES..]);
         }
         header.place_at(partition.state.next.0, partition.state.epochs.latest());
-        Ok(self.store(log, &header, &batch[BATCH_HEADER_BYTES..], now_ms))
+        let receipt = self.store(log, &header, &batch[BATCH_HEADER_BYTES..], now_ms);
+        Ok(Receipt { written_is_enough: false, ..receipt })
     }
 
     fn make_room(&mut self, log: LogId, bytes: usize) -> Result<(), Refusal> {

@@ -10,7 +10,7 @@ use crate::error::AppendError;
 use crate::io::Io;
 use crate::limits::{
     ABORTED_BYTES, ABORTED_TRANSACTIONS_PER_LOG_MAX, OPEN_TRANSACTIONS_PER_LOG_MAX, PRODUCER_BYTES_MAX,
-    TRANSACTIONS_SEGMENT_PART,
+    TRANSACTIONS_LOG_PART, TRANSACTIONS_SEGMENT_PART,
 };
 use crate::offset::{LogId, Offset};
 use crate::partition::producers::ProducerTable;
@@ -18,6 +18,17 @@ use crate::partition::transactions::TransactionTable;
 
 /// What an open transaction takes in a checkpoint: its producer, which is not forgotten meanwhile, and what it leaves if it is aborted.
 const OPEN_BYTES: u64 = (PRODUCER_BYTES_MAX + ABORTED_BYTES) as u64;
+
+/// How many transactions a shard takes on.
+#[derive(Default)]
+pub(super) struct TransactionQuota {
+    /// Transactions that may be opened before they are counted again.
+    left: u64,
+    /// They were counted in this turn.
+    pub(super) is_counted: bool,
+    /// Batches that began one for which there was no room.
+    pub(super) refused: u64,
+}
 
 /// A producer of a log.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,23 +57,31 @@ impl<I: Io> Shard<I> {
             return Ok(());
         };
         let transactions = &state.transactions;
+        let log_bytes_max = self.transactions_bytes_max() / TRANSACTIONS_LOG_PART;
         let is_full = transactions.open_count() >= OPEN_TRANSACTIONS_PER_LOG_MAX
-            || transactions.open_count() + transactions.aborted_count() >= ABORTED_TRANSACTIONS_PER_LOG_MAX;
-        if self.transactions_left == 0 {
-            self.transactions_left = self.count_transactions_left();
+            || transactions.open_count() + transactions.aborted_count() >= ABORTED_TRANSACTIONS_PER_LOG_MAX
+            || transactions_bytes(transactions) + OPEN_BYTES > log_bytes_max;
+        // Once a turn: a flood of refused batches must not count the tables of all logs for each.
+        if self.transactions.left == 0 && !self.transactions.is_counted {
+            self.transactions.is_counted = true;
+            self.transactions.left = self.count_transactions_left();
         }
-        if is_full || self.transactions_left == 0 {
+        if is_full || self.transactions.left == 0 {
+            self.transactions.refused += 1;
             return Err(Refusal::Error(AppendError::TooManyTransactions));
         }
-        self.transactions_left -= 1;
+        self.transactions.left -= 1;
         Ok(())
+    }
+
+    fn transactions_bytes_max(&self) -> u64 {
+        self.journal.segment_bytes() / TRANSACTIONS_SEGMENT_PART
     }
 
     /// How many may be opened before they are counted again.
     fn count_transactions_left(&self) -> u64 {
-        let bytes_max = self.journal.segment_bytes() / TRANSACTIONS_SEGMENT_PART;
         let tables = self.partitions.values().map(|partition| &partition.state.transactions);
-        bytes_max.saturating_sub(tables.map(transactions_bytes).sum()) / OPEN_BYTES
+        self.transactions_bytes_max().saturating_sub(tables.map(transactions_bytes).sum()) / OPEN_BYTES
     }
 
     /// The producers of a log that are remembered, by id; none for a log that is not there.

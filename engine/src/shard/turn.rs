@@ -14,6 +14,7 @@ use crate::partition::Moved;
 impl<I: Io> Shard<I> {
     /// Takes in what completed, moves the ends, submits what can be submitted. An error must stop the process.
     pub fn turn(&mut self) -> Result<(), JournalFailure> {
+        self.transactions.is_counted = false;
         let mut completions = Vec::new();
         self.operations.io.completions(&mut completions);
         for completion in completions {

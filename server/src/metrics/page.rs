@@ -109,6 +109,11 @@ fn journal(text: &mut Text, snapshots: &[ShardSnapshot]) {
     });
     counter("posthaste_appended_records_total", "Records in them.", |shard| shard.engine.shard.appended.records);
     counter("posthaste_appended_bytes_total", "Bytes of them.", |shard| shard.engine.shard.appended.bytes);
+    counter(
+        "posthaste_transactions_refused_total",
+        "Batches that began a transaction where too many are open or aborted.",
+        |shard| shard.engine.shard.transactions_refused,
+    );
     counter("posthaste_journal_commits_total", "Group commits written.", |shard| shard.engine.shard.journal.commits);
     counter(
         "posthaste_journal_commit_bytes_total",
