@@ -52,7 +52,9 @@ impl Slab {
 impl Slab {
     /// Gives the memory of a part to the system; it counts no more, and its place is free when the whole slab is.
     pub fn give_back(&self, part: NonNull<u8>, bytes: usize) {
-        // SAFETY: the part's only owner gives it up, and a private mapping without content reads as zeros.
+        let place = (part.as_ptr() as usize).wrapping_sub(self.memory.as_ptr() as usize);
+        assert!(place + bytes <= SLAB_BYTES, "a part lies in its slab");
+        // SAFETY: it lies in the mapping, the part's only owner gives it up, and a private mapping without content reads as zeros.
         let _ = unsafe { madvise(part.as_ptr().cast(), bytes, Advice::LinuxDontNeed) };
     }
 }
