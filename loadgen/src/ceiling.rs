@@ -12,13 +12,14 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use crate::cores::CoreList;
+use crate::group::GroupProtocol;
 use crate::local_broker;
 use crate::options::{FsyncClass, LoadOptions, TargetOptions};
 use crate::progress::Progress;
 use crate::quantity::Rate;
 use crate::result::{GeneratorCeiling, Rate as Achieved, RunResult, Workload, parse_utc_timestamp, utc_timestamp};
 use crate::run;
-use crate::workload::{Mode, Verify};
+use crate::workload::{Isolation, Mode, Verify};
 
 /// Above this share of its ceiling the generator shapes the figures.
 pub const SHARE_MAX: f64 = 0.5;
@@ -130,6 +131,10 @@ pub fn selftest_options(load: &mut LoadOptions, target: &mut TargetOptions) -> s
     (load.mode, load.verify, load.consumers, load.rate) = (Mode::Produce, Verify::Off, 0, Rate::Unlimited);
     // What a broker suffers says nothing of the generator.
     load.fault.clear();
+    // That broker knows neither groups nor transactions.
+    (load.group_protocol, load.group_churn, load.isolation) =
+        (GroupProtocol::Assigned, None, Isolation::ReadUncommitted);
+    (load.transaction_records, load.transaction_duration, load.transaction_abort_share) = (None, None, 0.0);
     Ok(())
 }
 

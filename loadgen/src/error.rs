@@ -53,7 +53,7 @@ pub enum Error {
     #[error("the password for --sasl-username {0}")]
     Password(String),
     /// A lost connection is won back without waiting for its answers, and a proof needs answers.
-    #[error("--fault needs a broker without authentication: leave --sasl-mechanism out")]
+    #[error("--fault and --group-churn need a broker without authentication: leave --sasl-mechanism out")]
     LoginWithFaults,
     /// The broker took a call and said nothing.
     #[error("{address} did not answer {api:?} within {} s", limit.as_secs_f64())]

@@ -84,12 +84,17 @@ impl RangeSet {
 
     /// The first numbers of this set that are in `gaps` too, or lie at or above `floor`.
     fn first_common(&self, gaps: &Self, floor: u64) -> Option<(u64, u64)> {
-        let gaps = gaps.ranges.iter().copied().chain([(floor, u64::MAX)]);
-        let common = |gap: (u64, u64)| {
-            let found = self.ranges.iter().map(|range| (range.0.max(gap.0), range.1.min(gap.1)));
-            found.filter(|(start, end)| start < end).min()
-        };
-        gaps.filter_map(common).min()
+        let (mut left, mut right) = (0, 0);
+        // No gap lies above the floor.
+        while let Some(range) = self.ranges.get(left) {
+            let gap = gaps.ranges.get(right).copied().unwrap_or((floor, u64::MAX));
+            let common = (range.0.max(gap.0), range.1.min(gap.1));
+            if common.0 < common.1 {
+                return Some(common);
+            }
+            if range.1 <= gap.1 { left += 1 } else { right += 1 }
+        }
+        None
     }
 
     /// How many numbers both sets hold.
@@ -317,6 +322,18 @@ mod tests {
         let mut seen = Seen::default();
         (0..1_000_000).map(|index| index * 2).for_each(|sequence| assert!(seen.note(sequence)));
         assert!(seen.gaps.ranges.len() <= GAPS_MAX);
+    }
+
+    #[test]
+    fn the_first_common_numbers_are_found_in_a_gap_or_above_the_floor() {
+        let set = |ranges: &[(u64, u64)]| RangeSet { ranges: ranges.to_vec() };
+        let acked = set(&[(0, 10), (20, 30), (40, 50)]);
+        let first = |gaps: &[(u64, u64)], floor| acked.first_common(&set(gaps), floor);
+        assert_eq!(first(&[(10, 20), (30, 40)], 50), None);
+        assert_eq!(first(&[(10, 20), (28, 45)], 50), Some((28, 30)));
+        assert_eq!(first(&[(10, 20)], 35), Some((40, 50)));
+        assert_eq!(first(&[(0, 1)], 5), Some((0, 1)));
+        assert_eq!(first(&[], 45), Some((45, 50)));
     }
 
     #[test]

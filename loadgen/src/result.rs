@@ -204,6 +204,11 @@ pub enum Verdict {
 }
 
 impl RunResult {
+    /// Whether its figures may stand beside others: a failed run is kept as evidence, never a sample.
+    pub fn is_sample(&self) -> bool {
+        self.error.is_none() && self.integrity.verdict != Verdict::Fail
+    }
+
     /// Fills in [`RunResult::series_key`] from the rest.
     pub fn set_series_key(&mut self) {
         let machines: Vec<_> =

@@ -67,7 +67,9 @@ pub fn execute_as_part(
     cores::check(target)?;
     target.speaks.check(&workload)?;
     let login = Login::from_options(target)?;
-    if login.is_some() && workload.survives_losses() {
+    // A connection that is opened again does not log in.
+    let is_churned = workload.group.as_ref().is_some_and(|group| group.churn.is_some());
+    if login.is_some() && (workload.survives_losses() || is_churned) {
         return Err(Error::LoginWithFaults);
     }
     let mut session = Session {

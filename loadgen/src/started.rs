@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use crate::cluster::CALL_TIMEOUT;
 use crate::cores::{CoreList, started_on};
 use crate::error::{Error, local};
 use crate::peer::Dialect;
@@ -67,9 +68,9 @@ impl StartedBroker {
         Err(Error::Started(format!("nobody answered at {bootstrap} within {} s of --start", START_TIMEOUT.as_secs())))
     }
 
-    /// Whether it answers at `bootstrap` now.
+    /// Whether it answers at `bootstrap`. One that is busy is given the time of a call; one that has ended refuses at once.
     pub fn answers(&self, bootstrap: &str) -> bool {
-        self.speaks.answers(bootstrap, POLL_PAUSE * 10)
+        self.speaks.answers(bootstrap, CALL_TIMEOUT)
     }
 
     /// The broker was killed: [`StartedBroker::bring_back`] starts it again.

@@ -57,8 +57,8 @@ fn every_refusal_that_passes_is_lived_through_and_nothing_is_lost_or_doubled() {
         (OffsetCommit, ErrorCode::UnknownMemberId),
         (JoinGroup, ErrorCode::NotCoordinator),
     ];
-    let script = Script { errors: errors.into(), forgets: 0 };
-    let (result, coordinator) = run(Fault::None, script, "--duration 4s --commit-interval 50ms");
+    let script = Script { errors: errors.into(), ..Script::default() };
+    let (result, coordinator) = run(Fault::None, script, "--duration 12s --commit-interval 50ms");
     assert_eq!(coordinator.errors_left(), [], "all were met");
     assert_eq!((result.error.as_deref(), result.integrity.verdict), (None, Verdict::Pass));
     assert_eq!(result.integrity.consumed, result.integrity.produced, "what was read again is counted apart");
@@ -76,11 +76,13 @@ fn a_broker_s_faults_are_told_from_what_a_rebalance_brings_again() {
         (0..4).map(|_| (ApiKey::Heartbeat, ErrorCode::UnknownMemberId)).collect()
     };
     // Without commits each rebalance reads everything again.
-    let options = "--duration 2s --commit-interval 10s";
+    let options = "--duration 4s --commit-interval 20s";
     for (fault, missing, duplicate) in
         [(Fault::None, false, false), (Fault::Lose(20), true, false), (Fault::Double(20), false, true)]
     {
-        let (result, _) = run(fault, Script { errors: errors(), forgets: 0 }, options);
+        // The member has read something before it is taken out: of three answers it has taken at least the first.
+        let script = Script { errors: errors(), fetches_between: 3, ..Script::default() };
+        let (result, _) = run(fault, script, options);
         let found = &result.integrity;
         assert_eq!((found.missing > 0, found.duplicate > 0), (missing, duplicate), "{fault:?}: {found:?}");
         assert!(found.redelivered > 0 && found.lost_commits == 0, "{fault:?}: {found:?}");
@@ -93,8 +95,11 @@ fn a_broker_s_faults_are_told_from_what_a_rebalance_brings_again() {
 fn a_coordinator_that_forgets_a_commit_fails_the_run() {
     let errors =
         [(ApiKey::OffsetCommit, ErrorCode::CoordinatorLoadInProgress), (ApiKey::Heartbeat, ErrorCode::UnknownMemberId)];
-    let (result, _) =
-        run(Fault::None, Script { errors: errors.into(), forgets: 1 }, "--duration 1s --commit-interval 50ms");
+    let (result, _) = run(
+        Fault::None,
+        Script { errors: errors.into(), forgets: 1, ..Script::default() },
+        "--duration 1s --commit-interval 50ms",
+    );
     assert_eq!((result.error.as_deref(), result.integrity.verdict), (None, Verdict::Fail));
     assert!(result.integrity.lost_commits > 0);
     let named = result.integrity.examples.join("; ");
@@ -105,7 +110,7 @@ fn a_coordinator_that_forgets_a_commit_fails_the_run() {
 fn a_refusal_that_does_not_pass_ends_the_run_with_what_to_do() {
     let errors = [(ApiKey::JoinGroup, ErrorCode::InvalidSessionTimeout)];
     let (result, _) =
-        run(Fault::None, Script { errors: errors.into(), forgets: 0 }, "--duration 1s --commit-interval 50ms");
+        run(Fault::None, Script { errors: errors.into(), ..Script::default() }, "--duration 1s --commit-interval 50ms");
     let error = result.error.expect("it could not join");
     assert!(error.contains("--session-timeout of 10 s") && error.contains("group.min.session.timeout.ms"), "{error}");
     assert_eq!(result.integrity.verdict, Verdict::Incomplete);

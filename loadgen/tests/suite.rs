@@ -94,6 +94,19 @@ fn every_peer_runs_in_every_cell_and_what_is_there_is_not_measured_again() {
     let other = suite(&TWO.replace("300ms", "400ms"), out.path(), &[]);
     assert_eq!(other.status.code(), Some(3), "{}", told(&other));
     assert!(told(&other).contains("another suite file"), "{}", told(&other));
+    let quick = suite(TWO, out.path(), &["--quick"]);
+    assert!(quick.status.code() == Some(3) && told(&quick).contains("with --quick"), "{}", told(&quick));
+    elsewhere(&out.path().join("results/two/plan.json"));
+    let moved = suite(TWO, out.path(), &[]);
+    assert!(moved.status.code() == Some(3) && told(&moved).contains("was begun on elsewhere"), "{}", told(&moved));
+}
+
+/// As if another machine had begun the campaign.
+fn elsewhere(plan: &Path) {
+    let text = fs::read_to_string(plan).expect("a plan");
+    let mut told: serde_json::Value = serde_json::from_str(&text).expect("a plan");
+    told["machine"] = "elsewhere".into();
+    fs::write(plan, told.to_string()).expect("written");
 }
 
 #[test]

@@ -71,8 +71,6 @@ fn a_run_of_transactions_tells_of_them() {
         assert!(words.contains(told) && page.contains(told), "{told}: {table}");
     }
     assert!(page.contains("<h2>Transactions</h2>"));
-    let unread = result.series.expect("a series").unread_records;
-    assert!(unread.iter().flatten().all(|&unread| unread < 2_000), "aborted records are not waited for: {unread:?}");
 }
 
 #[test]

@@ -63,12 +63,29 @@ pub(super) fn series(evidence: &Evidence, window: &Window<'_>) -> Series {
 /// Records that were there and not yet read, at the end of each second. Counted from the acknowledgements, so that a consumer which is
 /// ahead of them shows as 0.
 fn unread_records(evidence: &Evidence, rows: &[Row]) -> Vec<Option<u64>> {
-    // Unread is what any group has before it.
-    let groups = u64::from(evidence.workload.groups);
-    let (mut written, mut read) = (evidence.backlog_records * groups, 0);
-    let after = rows.iter().map(|row| {
-        written += row.counts.acked_records * groups;
-        read += row.counts.consumed_records + evidence.workload.hidden_records(&row.counts) * groups;
+    let moved = rows.iter().map(|row| Moved {
+        acked: row.counts.acked_records,
+        hidden: evidence.workload.hidden_records(&row.counts),
+        consumed: row.counts.consumed_records,
+    });
+    left_unread(evidence.backlog_records, u64::from(evidence.workload.groups), moved)
+}
+
+/// Records of one second.
+struct Moved {
+    acked: u64,
+    /// Of the acknowledged ones, those that no reader will see.
+    hidden: u64,
+    /// By all groups together.
+    consumed: u64,
+}
+
+/// What any group has before it at the end of each second.
+fn left_unread(backlog: u64, groups: u64, moved: impl Iterator<Item = Moved>) -> Vec<Option<u64>> {
+    let (mut written, mut read) = (backlog * groups, 0);
+    let after = moved.map(|moved| {
+        written += moved.acked * groups;
+        read += moved.consumed + moved.hidden * groups;
         Some(written.saturating_sub(read))
     });
     after.collect()
@@ -116,5 +133,18 @@ impl<'e> UsageRows<'e> {
 
     fn pressure(&self, row: &Row) -> Option<crate::result::HostPressure> {
         self.pair(row).map(|(before, after)| after.system.pressure_since(&before.system))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aborted_records_are_not_waited_for_and_each_group_has_its_own_unread() {
+        let second = |acked, hidden, consumed| Moved { acked, hidden, consumed };
+        let moved = [second(100, 30, 40), second(100, 0, 300), second(0, 0, 100), second(0, 0, 50)];
+        let left = left_unread(10, 2, moved.into_iter());
+        assert_eq!(left, [Some(120), Some(20), Some(0), Some(0)], "a reader that is ahead has nothing unread");
     }
 }

@@ -32,7 +32,7 @@ pub struct SuiteOptions {
     #[arg(long)]
     pub plan: bool,
     /// Only write the summary and the report of what is there.
-    #[arg(long, conflicts_with = "plan")]
+    #[arg(long, conflicts_with_all = ["plan", "new"])]
     pub summary: bool,
     /// Begin another campaign instead of going on with the last.
     #[arg(long)]
@@ -86,6 +86,7 @@ fn conduct(options: &SuiteOptions, suite: &Suite) -> Result<Exit, Error> {
         tell(&write_summary(suite, &place, &[])?);
         return Ok(Exit::Fine);
     }
+    place.check_machine(&around.data)?;
     let _pinned = suite.split.settle()?;
     if !options.quiet {
         print_plan(suite);

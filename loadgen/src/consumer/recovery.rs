@@ -1,5 +1,6 @@
 //! What a consumer does when a connection goes away or a leader is not ready, although the run is to go on: planned faults
-//! bring that about. Reading goes on where the last whole answer ended, so nothing is read twice.
+//! bring that about. Reading goes on where the last whole answer ended, so nothing is read twice,
+//! but by members of a group, which go on where the last commit was.
 
 use std::collections::BTreeMap;
 

@@ -183,8 +183,14 @@ mod tests {
         let sampler = ProcessSampler::of_self().expect("procfs is mounted");
         // A kernel without task accounting, or a foreign process, has no figures, and then nothing is claimed.
         let Some(before) = sampler.read().expect("this process lives").disk else { return };
-        // The build directory is a disk, where the temporary directory may be memory.
-        let mut file = tempfile::tempfile_in(env!("CARGO_MANIFEST_DIR")).expect("a file");
+        // The build directory is a disk most of the time, where the temporary directory may be memory, which counts nothing.
+        let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
+        std::fs::create_dir_all(&directory).expect("a directory");
+        let storage = crate::host::storage::of_directory(&directory);
+        if storage.is_none_or(|storage| ["tmpfs", "ramfs"].contains(&storage.file_system.as_str())) {
+            return;
+        }
+        let mut file = tempfile::tempfile_in(directory).expect("a file");
         std::io::Write::write_all(&mut file, &vec![7; 1 << 20]).expect("written");
         file.sync_all().expect("flushed");
         let after = sampler.read().and_then(|reading| reading.disk).expect("as before");

@@ -99,7 +99,11 @@ pub(super) fn create(address: &str, topic: &str, partitions: u32) -> Result<(), 
             "name": name, "subjects": subjects, "storage": "file", "retention": "limits", "discard": "old",
             "max_msgs": -1, "max_bytes": -1, "max_age": 0, "max_msg_size": -1, "num_replicas": 1, "max_consumers": -1,
         });
-        api.ask(&format!("STREAM.CREATE.{name}"), &config)?;
+        if let Err(error) = api.ask(&format!("STREAM.CREATE.{name}"), &config) {
+            // Nobody else knows of those that are there already; why it failed is the better thing to tell.
+            let _ = delete(address, topic, partition);
+            return Err(error);
+        }
     }
     Ok(())
 }

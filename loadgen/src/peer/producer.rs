@@ -1,7 +1,8 @@
 //! One producer client of a broker that does not speak Kafka.
 //!
 //! It fills and paces batches as [`crate::producer::Producer`] does: as many records in a batch, one partition until its batch is
-//! full or has lingered, as many bytes unacknowledged. What differs is the wire, which may acknowledge each record by itself.
+//! full or has lingered, as many bytes unacknowledged. Then the next partition has its turn, where Kafka's client stays for a while. What
+//! differs besides is the wire, which may acknowledge each record by itself.
 
 mod lane;
 

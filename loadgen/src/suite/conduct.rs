@@ -123,7 +123,11 @@ impl Conduct<'_> {
         self.wait_for_room(cell, peer, patience)?;
         let wrong = |what: String| Error::Suite(what);
         let bootstrap = session.running.get(peer.process()).map(Running::bootstrap);
-        let target = peer.target(bootstrap).map_err(wrong)?;
+        let mut target = peer.target(bootstrap).map_err(wrong)?;
+        if target.bootstrap.is_none() && target.broker_cores.is_none() {
+            // The embedded broker has the cores that other peers are started on.
+            target.broker_cores.clone_from(&self.suite.split.broker_cores);
+        }
         let mut load = peer.load(cell).map_err(wrong)?;
         if let Some(of) = &cell.rate_of {
             load.rate = Rate::Records(self.rate_of(of, &load)?);
@@ -190,7 +194,10 @@ impl Conduct<'_> {
         let anywhere = peer.target(Some("127.0.0.1:1")).map_err(Error::Suite)?;
         let running = Running::start(peer, start, anywhere.speaks, (self.suite, &self.around), &self.interrupted)?;
         let target = peer.target(Some(running.bootstrap())).map_err(Error::Suite)?;
-        let cell = self.suite.cells.first().ok_or_else(|| Error::Suite("there is no cell".into()))?;
+        // Of a process that only others use, the load of none of its own cells is known to fit; the first does.
+        let cells = &self.suite.cells;
+        let cell = cells.iter().find(|cell| peer.plays(&cell.name)).or(cells.first());
+        let cell = cell.ok_or_else(|| Error::Suite("there is no cell".into()))?;
         let load = peer.load(cell).map_err(Error::Suite)?;
         progress.say(&format!("warming {} up for {} s", peer.name, self.suite.warmup.as_secs()));
         warm_up(&target, &load, self.suite.warmup, &mut progress, &self.interrupted)?;
@@ -220,7 +227,7 @@ impl Conduct<'_> {
     fn rate_of(&self, of: &RateOf, load: &LoadOptions) -> Result<f64, Error> {
         let rates: Vec<f64> = (1..=self.suite.repeats)
             .filter_map(|repeat| read(&self.place.file(&of.peer, &of.cell, repeat)))
-            .filter(|run| run.error.is_none())
+            .filter(RunResult::is_sample)
             .filter_map(|run| Some(run.summary.produce?.achieved.bytes_per_s))
             .collect();
         let reached = median(&rates).filter(|&bytes_per_s| bytes_per_s > 0.0);

@@ -46,7 +46,8 @@ impl Place {
         if !anew && let Some(plan) = read(&file)? {
             if plan.suite_hash != hash {
                 return Err(Error::Suite(format!(
-                    "{} was begun with another suite file: give --new to begin another campaign, or another --out",
+                    "{} was begun with another suite file, or one of the two with --quick: give --new to begin another campaign, \
+                     or another --out",
                     folder.display()
                 )));
             }
@@ -55,7 +56,7 @@ impl Place {
         let build = LoadgenBuild::of_this_program();
         let commit: String = build.git_sha.unwrap_or_default().chars().take(COMMIT_DIGITS).collect();
         let date: String = utc_timestamp(SystemTime::now()).chars().filter(char::is_ascii_digit).take(8).collect();
-        let machine = machine_id(&host::environment(HostRole::Colocated, Some(data)));
+        let machine = machine_of(data);
         let campaign = format!("{date}-{commit:0<COMMIT_DIGITS$}");
         let place = Self { folder, plan: Plan { suite: suite.name.clone(), suite_hash: hash, campaign, machine } };
         if anew && place.folders(suite).any(|folder| folder.exists()) {
@@ -69,6 +70,18 @@ impl Place {
         let text = serde_json::to_vec_pretty(&place.plan).unwrap_or_default();
         write_whole(&file, &text).map_err(cannot())?;
         Ok(place)
+    }
+
+    /// Refuses to go on with what was begun on another machine; a summary may be written anywhere.
+    pub fn check_machine(&self, data: &Path) -> Result<(), Error> {
+        let (begun, here) = (&self.plan.machine, machine_of(data));
+        if *begun == here {
+            return Ok(());
+        }
+        let folder = self.folder.display();
+        Err(Error::Suite(format!(
+            "{folder} was begun on {begun}, and this is {here}: give --new to begin another campaign, or another --out"
+        )))
     }
 
     /// The file of a run.
@@ -94,6 +107,10 @@ impl Place {
     fn folders<'a>(&'a self, suite: &'a Suite) -> impl Iterator<Item = PathBuf> + 'a {
         suite.peers.iter().map(|peer| self.of_peer(&peer.name))
     }
+}
+
+fn machine_of(data: &Path) -> String {
+    machine_id(&host::environment(HostRole::Colocated, Some(data)))
 }
 
 fn read(file: &Path) -> Result<Option<Plan>, Error> {

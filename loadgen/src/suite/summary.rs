@@ -10,7 +10,7 @@ use super::plan::Cell;
 use crate::compare::{Grid, Key, Layout, Settings, load, markdown};
 use crate::error::{Error, local};
 use crate::report::{decimal, duration_ns, html_report, write_whole};
-use crate::result::{Latency, RunResult, Verdict};
+use crate::result::{Latency, RunResult};
 use crate::statistics::median;
 
 /// A figure of the table, of one run.
@@ -69,7 +69,7 @@ fn summary(suite: &Suite, place: &Place, notes: &[String], cells: &[(&str, Vec<R
         place.title()
     );
     let failed = cells.iter().flat_map(|(cell, runs)| {
-        let failed = runs.iter().filter(|run| !is_sample(run));
+        let failed = runs.iter().filter(|run| !run.is_sample());
         failed.map(move |run| {
             let why = run.error.as_deref().unwrap_or("records were lost or harmed");
             format!("{cell}, {}: a run failed and is no sample: {why}", run.label.as_deref().unwrap_or_default())
@@ -83,7 +83,7 @@ fn summary(suite: &Suite, place: &Place, notes: &[String], cells: &[(&str, Vec<R
         }
     }
     for (cell, runs) in cells {
-        let samples: Vec<RunResult> = runs.iter().filter(|run| is_sample(run)).cloned().collect();
+        let samples: Vec<RunResult> = runs.iter().filter(|run| run.is_sample()).cloned().collect();
         if !samples.is_empty() {
             let _ = write!(text, "\n## {cell}\n\n");
             push_table(&mut text, suite, &samples);
@@ -91,11 +91,6 @@ fn summary(suite: &Suite, place: &Place, notes: &[String], cells: &[(&str, Vec<R
         }
     }
     text
-}
-
-/// A failed run is kept as evidence, never a sample.
-fn is_sample(run: &RunResult) -> bool {
-    run.error.is_none() && run.integrity.verdict != Verdict::Fail
 }
 
 fn push_table(text: &mut String, suite: &Suite, runs: &[RunResult]) {

@@ -27,6 +27,9 @@ use protocol::messages::sync_group::{SyncGroupRequest, SyncGroupResponse};
 use protocol::reader::Reader;
 use protocol::{Message, Response, frame};
 
+/// An answer to a fetch of a few partitions that is longer than this has records in it.
+const EMPTY_FETCH_BYTES_MAX: usize = 400;
+
 const GROUP_APIS: [ApiKey; 8] = [
     ApiKey::FindCoordinator,
     ApiKey::JoinGroup,
@@ -43,6 +46,8 @@ const GROUP_APIS: [ApiKey; 8] = [
 pub struct Script {
     /// Errors, each for the next request of its kind.
     pub errors: VecDeque<(ApiKey, ErrorCode)>,
+    /// Answers with records that pass between two errors, and before the first.
+    pub fetches_between: u64,
     /// Positions are given out so much too low.
     pub forgets: i64,
 }
@@ -62,6 +67,8 @@ struct State {
     generation: i32,
     offsets: BTreeMap<i32, i64>,
     script: Script,
+    /// Answers with records since the last error.
+    fetches: u64,
     asked: BTreeMap<ApiKey, u64>,
 }
 
@@ -70,7 +77,8 @@ impl Coordinator {
         let listeners = [0, 0].map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("a port"));
         let ports = [&listeners[0], &listeners[1]].map(|listener| listener.local_addr().expect("bound").port());
         let (offsets, asked) = (BTreeMap::new(), BTreeMap::new());
-        let state = State { broker: broker.to_owned(), ports, at: 0, generation: 0, offsets, script, asked };
+        let state =
+            State { broker: broker.to_owned(), ports, at: 0, generation: 0, offsets, script, fetches: 0, asked };
         let state = Arc::new(Mutex::new(state));
         for (at, listener) in listeners.into_iter().enumerate() {
             let state = state.clone();
@@ -132,8 +140,9 @@ fn encode<'a, R: Response<'a>>(header: &RequestHeader<'_>, response: &R) -> Vec<
 
 impl State {
     /// The broker's answer, with groups among what it speaks and with us in its place.
-    fn led_here(&self, api: ApiKey, header: &RequestHeader<'_>, answer: Vec<u8>) -> Vec<u8> {
+    fn led_here(&mut self, api: ApiKey, header: &RequestHeader<'_>, answer: Vec<u8>) -> Vec<u8> {
         let version = header.api_version;
+        self.fetches += u64::from(api == ApiKey::Fetch && answer.len() > EMPTY_FETCH_BYTES_MAX);
         match api {
             ApiKey::ApiVersions => {
                 let decoded = frame::decode_response::<ApiVersionsResponse<'_>>(&answer[4..], api, version);
@@ -154,7 +163,9 @@ impl State {
     fn answer(&mut self, api: ApiKey, header: &RequestHeader<'_>, reader: &mut Reader<'_>, at: usize) -> Vec<u8> {
         *self.asked.entry(api).or_default() += 1;
         let mut error = ErrorCode::None;
-        if self.script.errors.front().is_some_and(|planned| planned.0 == api) {
+        let is_due = self.fetches >= self.script.fetches_between;
+        if is_due && self.script.errors.front().is_some_and(|planned| planned.0 == api) {
+            self.fetches = 0;
             error = self.script.errors.pop_front().expect("checked").1;
             self.at = if error == ErrorCode::NotCoordinator { 1 - self.at } else { self.at };
         } else if api != ApiKey::FindCoordinator && at != self.at {

