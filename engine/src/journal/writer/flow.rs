@@ -17,7 +17,7 @@ impl Journal {
     /// Submits what can be submitted: flushes, full commits, and the open one when the ring is free for it.
     pub fn pump<I: Io>(&mut self, operations: &mut Operations<I>) {
         self.submit_flush(operations);
-        while !self.closed.is_empty() && self.unwritten() < COMMITS_IN_FLIGHT_MAX {
+        while self.may_seal_closed() && self.unwritten() < COMMITS_IN_FLIGHT_MAX {
             self.seal_next(operations);
         }
         if self.closed.is_empty() && self.may_seal_open() {
@@ -35,6 +35,15 @@ impl Journal {
     pub fn deadline_ns(&self) -> Option<u64> {
         let proof = self.proof_owed_since_ns.map(|since| since + WATERMARK_DELAY_MS * 1_000_000);
         [proof, self.segments.deadline_ns()].into_iter().flatten().min()
+    }
+
+    /// The second segment of all begins on disk only when the first does so durably: a crash that took the first one's header would leave it
+    /// without the commits that its checkpoint speaks of, like a journal that lost its beginning. Later ones have older segments to go back to.
+    fn may_seal_closed(&self) -> bool {
+        let Some(next) = self.closed.front() else { return false };
+        let is_second = next.place == FIRST_COMMIT_PLACE && next.segment == SegmentSequence(2);
+        let first = self.segments.get(SegmentSequence(1)).filter(|_| is_second);
+        first.and_then(|first| first.first_commit).is_none_or(|commit| commit <= self.ends.durable)
     }
 
     fn unwritten(&self) -> usize {

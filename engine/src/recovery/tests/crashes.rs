@@ -143,6 +143,13 @@ fn written_commits_survive_kills_and_nothing_else_appears() {
     }
 }
 
+#[test]
+fn a_kill_before_the_first_segment_has_its_header_leaves_an_empty_journal() {
+    // Story: the second segment's checkpoint was on disk and the first one's header was not, and the start was refused for data that nobody
+    // had been promised.
+    lives(1_594_420_367_699_878_504, Crash::Kill);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
     #[test]

@@ -276,6 +276,13 @@ impl Writer {
     /// Opens the next segment, in a dead segment's file if the rule of FORMAT.md allows it, and writes its checkpoint.
     fn roll(&mut self) {
         let sequence = self.segments.last().map_or(SegmentSequence(1), |(last, ..)| SegmentSequence(last.0 + 1));
+        // As the journal does: the second segment begins when the first does so durably.
+        if sequence == SegmentSequence(2)
+            && self.commits.first().is_some_and(|commit| commit.segment.0 == 1)
+            && self.durable == 0
+        {
+            self.settle();
+        }
         let (slot, file) = if let Some(free) = self.free.pop().or_else(|| self.recyclable()) {
             free
         } else {
