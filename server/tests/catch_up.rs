@@ -8,7 +8,6 @@ use protocol::frame::decode_response;
 use protocol::messages::fetch::{FetchPartition, FetchRequest, FetchResponse, FetchTopic};
 
 const PARTITIONS: i32 = 64;
-const ROUNDS: i64 = 8;
 
 fn sum(broker: &Broker, name: &str) -> f64 {
     metric(broker, name).iter().map(|(_, value)| value).sum()
@@ -28,21 +27,32 @@ fn request(next: &[i64]) -> FetchRequest<'static> {
     }
 }
 
-#[test]
-fn each_stretch_of_the_disk_is_read_once_for_all_partitions_of_a_fetch() {
+/// What the disk did for a consumer of everything.
+struct Cost {
+    reads: f64,
+    bytes: f64,
+    delivered_bytes: f64,
+}
+
+/// Writes a batch to each partition in turn, `rounds` times, and reads all of it far behind the tail.
+fn read_everything(rounds: i64, batch_bytes: usize) -> Cost {
     let settings = ["posthaste.admin.listener=127.0.0.1:0", "posthaste.shards=1", "posthaste.tail.bytes=1048576"];
     let broker = Broker::start(&settings);
     let mut client = broker.connect();
     assert_eq!(client.create_topic("t", PARTITIONS, &[]), 0);
-    let filler = "x".repeat(16_000);
-    for round in 0..ROUNDS {
+    let filler = "x".repeat(batch_bytes);
+    for round in 0..rounds {
         for partition in 0..PARTITIONS {
             assert_eq!(client.produce("t", partition, &batch(&[&format!("{partition} {round} {filler}")])), (0, round));
         }
     }
-    let before = sum(&broker, "posthaste_disk_reads_total");
+    let counted = || {
+        ["posthaste_disk_reads_total", "posthaste_disk_read_bytes_total", "posthaste_delivered_from_disk_bytes_total"]
+            .map(|name| sum(&broker, name))
+    };
+    let before = counted();
     let mut next = vec![0; PARTITIONS as usize];
-    while next.iter().any(|&offset| offset < ROUNDS) {
+    while next.iter().any(|&offset| offset < rounds) {
         let frame = client.call(FETCH, &request(&next));
         let (_, response): (_, FetchResponse<'_>) = decode_response(&frame, ApiKey::Fetch, FETCH).expect("an answer");
         let mut is_any = false;
@@ -59,8 +69,23 @@ fn each_stretch_of_the_disk_is_read_once_for_all_partitions_of_a_fetch() {
         }
         assert!(is_any, "every fetch brings something");
     }
+    let after = counted();
+    let [reads, bytes, delivered_bytes] = std::array::from_fn(|at| after[at] - before[at]);
+    Cost { reads, bytes, delivered_bytes }
+}
+
+#[test]
+fn each_stretch_of_the_disk_is_read_once_for_all_partitions_of_a_fetch() {
+    let rounds = 8;
+    let cost = read_everything(rounds, 16_000);
     // A read for each batch would be as many as there are batches.
-    let reads = sum(&broker, "posthaste_disk_reads_total") - before;
-    let batches = f64::from(PARTITIONS) * ROUNDS as f64;
-    assert!(reads > 0.0 && reads < batches / 4.0, "{reads} reads for {batches} batches side by side");
+    let batches = f64::from(PARTITIONS) * rounds as f64;
+    assert!(cost.reads > 0.0 && cost.reads < batches / 4.0, "{} reads for {batches} batches side by side", cost.reads);
+}
+
+#[test]
+fn no_batch_is_read_that_does_not_fit_into_the_answer() {
+    let cost = read_everything(3, 300_000);
+    let times = cost.bytes / cost.delivered_bytes;
+    assert!(cost.bytes > 0.0 && times < 2.5, "{times} bytes were read for each that was given");
 }

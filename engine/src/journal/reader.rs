@@ -48,9 +48,19 @@ impl Plan {
     }
 }
 
-/// Runs for about `bytes_max` bytes of a log within `extents_max` extents (at least one run, if one is visible), from the first run that
-/// `goal` wants. The extents count, so that a sparse log cannot ask for a whole segment.
-pub fn plan(runs: &[Run], goal: Goal, visible: Range<Offset>, bytes_max: usize, extents_max: usize) -> Plan {
+/// How far a plan goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Reach {
+    /// Bytes of runs, about.
+    pub bytes_max: usize,
+    /// They count, so that a sparse log cannot ask for a whole segment.
+    pub extents_max: usize,
+    /// It ends before the first run that lies in none of its extents and in none beside them.
+    pub one_stretch: bool,
+}
+
+/// The runs of a log within `reach` (at least one run, if one is visible), from the first run that `goal` wants.
+pub fn plan(runs: &[Run], goal: Goal, visible: Range<Offset>, reach: Reach) -> Plan {
     let mut plan = Plan::default();
     let runs = &runs[runs.partition_point(|run| run.last_offset() < visible.start)..];
     let runs = &runs[..runs.partition_point(|run| run.base_offset < visible.end)];
@@ -64,7 +74,10 @@ pub fn plan(runs: &[Run], goal: Goal, visible: Range<Offset>, bytes_max: usize, 
         let blocks = blocks_of(run);
         let numbers = extents_of(&blocks);
         let more = numbers.clone().filter(|number| !plan.extents.contains_key(number)).count();
-        let is_enough = plan.bytes + run.length as usize > bytes_max || plan.extents.len() + more > extents_max;
+        let is_jump = plan.extents.last_key_value().is_some_and(|(last, _)| numbers.start > last + 1);
+        let is_enough = plan.bytes + run.length as usize > reach.bytes_max
+            || plan.extents.len() + more > reach.extents_max
+            || (reach.one_stretch && is_jump);
         if plan.bytes > 0 && is_enough {
             break;
         }
@@ -248,12 +261,16 @@ mod tests {
         (run, bytes)
     }
 
+    fn up_to(bytes_max: usize, extents_max: usize) -> Reach {
+        Reach { bytes_max, extents_max, one_stretch: false }
+    }
+
     fn wanted(goal: Goal, bytes_max: usize) -> Wanted {
         Wanted { goal, bytes_max, first_whole: true, visible: ALL }
     }
 
     fn read(run: Run, bytes: &[u8], wanted: &Wanted) -> Result<Vec<i64>, String> {
-        let plan = plan(&[run], wanted.goal, ALL, 1 << 20, 16);
+        let plan = plan(&[run], wanted.goal, ALL, up_to(1 << 20, 16));
         let mut file = vec![0; plan.extents.values().last().map_or(0, |range| range.end as usize)];
         file[run.place as usize..][..bytes.len()].copy_from_slice(bytes);
         let read = plan.extents.iter().map(|(number, range)| {
@@ -332,7 +349,7 @@ mod tests {
     fn what_lies_between_sparse_runs_counts() {
         // 100-byte batches 60 KiB apart once asked for a whole segment at once: 10,000 of them are less than a fetch.
         let runs: Vec<Run> = (0..2_000).map(|at| run_of(at * 2, 4096 + at as u32 * 60 * 1024, 1).0).collect();
-        let sparse = plan(&runs, Goal::Offset(Offset(0)), ALL, 1 << 20, 8);
+        let sparse = plan(&runs, Goal::Offset(Offset(0)), ALL, up_to(1 << 20, 8));
         assert_eq!(sparse.extents.len(), 8);
         assert!(sparse.is_sparse());
         assert!(sparse.extents.iter().all(|(number, range)| {
@@ -345,15 +362,29 @@ mod tests {
     fn a_run_larger_than_the_bound_is_planned_alone() {
         let (mut run, _) = run_of(0, 4096, 1);
         run.length = 3 << 20;
-        let planned = plan(&[run, Run { base_offset: Offset(9), ..run }], Goal::Offset(Offset(0)), ALL, 1, 2);
+        let runs = [run, Run { base_offset: Offset(9), ..run }];
+        let planned = plan(&runs, Goal::Offset(Offset(0)), ALL, up_to(1, 2));
         assert_eq!((planned.runs.len(), planned.extents.len()), (1, 13));
+    }
+
+    #[test]
+    fn one_stretch_ends_before_the_first_jump() {
+        // In the same extent, in the next one, and beyond one that is not used.
+        let places = [4096, 100 << 10, 300 << 10, 800 << 10];
+        let runs: Vec<Run> = places.iter().zip(0..).map(|(place, at)| run_of(at * 10, *place, 1).0).collect();
+        let count = |from: i64, one_stretch| {
+            let reach = Reach { one_stretch, ..up_to(1 << 20, 16) };
+            plan(&runs, Goal::Offset(Offset(from)), ALL, reach).runs.len()
+        };
+        assert_eq!((count(0, true), count(0, false)), (3, 4));
+        assert_eq!((count(20, true), count(30, true)), (1, 1), "what lies behind the jump is a stretch of its own");
     }
 
     #[test]
     fn runs_outside_of_what_is_visible_are_not_asked_for() {
         let runs: Vec<Run> = (0..4).map(|at| run_of(at * 10, 4096 + at as u32 * 4096, 5).0).collect();
         let planned = |visible| {
-            let planned = plan(&runs, Goal::Timestamp(0), visible, 1 << 20, 16);
+            let planned = plan(&runs, Goal::Timestamp(0), visible, up_to(1 << 20, 16));
             planned.runs.iter().map(|run| run.base_offset.0).collect::<Vec<_>>()
         };
         assert_eq!(planned(Offset(10)..Offset(30)), [10, 20]);

@@ -10,9 +10,8 @@ use crate::io::{Io, Op, Outcome};
 use crate::journal::index::SegmentIndex;
 use crate::journal::live_segments::SegmentName;
 use crate::journal::operations::Purpose;
-use crate::journal::reader::{Goal, Plan, plan};
+use crate::journal::reader::{Goal, Plan, Reach, plan};
 use crate::journal::segment::index_name;
-use crate::limits::READ_EXTENTS_MAX;
 use crate::offset::{LogId, Offset, SegmentSequence};
 
 /// Indexes of sealed segments, the most recently used ones.
@@ -72,7 +71,7 @@ impl<I: Io> Shard<I> {
         log: LogId,
         goal: Goal,
         visible: Range<Offset>,
-        bytes_max: usize,
+        reach: Reach,
     ) -> Option<Plan> {
         // The cleaner puts another segment in its place: a moment later that one is read.
         if self.is_being_swapped(segment) {
@@ -80,11 +79,11 @@ impl<I: Io> Shard<I> {
         }
         let known = self.journal.segments.get(segment).expect("a span names a known segment");
         if let Some(builder) = &known.index {
-            return Some(plan(builder.runs(log), goal, visible, bytes_max, READ_EXTENTS_MAX));
+            return Some(plan(builder.runs(log), goal, visible, reach));
         }
         if let Some(index) = self.indexes.get(segment) {
             self.reads.stats.index_hits += 1;
-            return Some(plan(index.runs(log), goal, visible, bytes_max, READ_EXTENTS_MAX));
+            return Some(plan(index.runs(log), goal, visible, reach));
         }
         let name = SegmentName { sequence: segment, generation: known.generation };
         if !self.reads.segments_asked.contains(&name) {

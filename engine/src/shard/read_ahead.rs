@@ -7,8 +7,8 @@ use super::reads::Reads;
 use super::state::Shard;
 use crate::io::Io;
 use crate::journal::index::Run;
-use crate::journal::reader::{ExtentKey, Goal};
-use crate::limits::{READ_AHEAD_DEPTH_BYTES_FIRST, READ_AHEAD_DEPTH_BYTES_MAX, READ_STREAMS_MAX};
+use crate::journal::reader::{ExtentKey, Goal, Reach};
+use crate::limits::{READ_AHEAD_DEPTH_BYTES_FIRST, READ_AHEAD_DEPTH_BYTES_MAX, READ_EXTENTS_MAX, READ_STREAMS_MAX};
 use crate::offset::{LogId, Offset};
 
 /// A reader's place in a log.
@@ -67,7 +67,8 @@ impl<I: Io> Shard<I> {
         while bytes_left > 0 && from < end {
             let goal = Goal::Offset(from);
             let Some(segment) = self.segment_for(log, goal, from) else { return };
-            let Some(plan) = self.plan_in(segment, log, goal, from..end, bytes_left) else { return };
+            let reach = Reach { bytes_max: bytes_left, extents_max: READ_EXTENTS_MAX, one_stretch: false };
+            let Some(plan) = self.plan_in(segment, log, goal, from..end, reach) else { return };
             if plan.is_sparse() && self.reads.shared != Some(segment) {
                 return;
             }

@@ -24,14 +24,37 @@ impl Core {
         first_whole: bool,
         isolation: Isolation,
     ) -> impl Future<Output = Result<ReadBatches, ReadError>> + 'static {
-        let request = ReadRequest { log: log.log, goal: Goal::Offset(offset), bytes_max, first_whole, isolation };
-        let answer = self.on(log.shard, move |core| async move { core.read_here(request).await });
+        let goal = Goal::Offset(offset);
+        self.read_as(
+            log.shard,
+            ReadRequest { log: log.log, goal, bytes_max, first_whole, one_stretch: false, isolation },
+        )
+    }
+
+    /// Reads as `request` says, on its log's shard.
+    pub fn read_as(
+        &self,
+        shard: ShardId,
+        request: ReadRequest,
+    ) -> impl Future<Output = Result<ReadBatches, ReadError>> + 'static {
+        let answer = self.on(shard, move |core| async move { core.read_here(request).await });
         async move { answer.await.unwrap_or(Err(ReadError::Stopping)) }
     }
 
     /// Whether a log of this shard gives all from `offset` on out of its tail: then a read waits for nothing and copies nothing.
     pub fn is_in_tail(&self, log: LogId, offset: Offset) -> bool {
         self.inner.shard.borrow().is_in_tail(log, offset)
+    }
+
+    /// See [`Shard::stretch_behind_tail`].
+    pub fn stretch_behind_tail(
+        &self,
+        log: LogId,
+        offset: Offset,
+        bytes_max: usize,
+        isolation: Isolation,
+    ) -> Option<usize> {
+        self.inner.shard.borrow_mut().stretch_behind_tail(log, offset, bytes_max, isolation)
     }
 
     async fn read_here(&self, request: ReadRequest) -> Result<ReadBatches, ReadError> {
@@ -54,10 +77,11 @@ impl Core {
         timestamp_ms: i64,
     ) -> impl Future<Output = Result<Option<Bytes>, ReadError>> + 'static {
         let (goal, isolation) = (Goal::Timestamp(timestamp_ms), Isolation::Uncommitted);
-        let request = ReadRequest { log: log.log, goal, bytes_max: 1, first_whole: true, isolation };
-        let answer = self.on(log.shard, move |core| async move { core.read_here(request).await });
+        let request =
+            ReadRequest { log: log.log, goal, bytes_max: 1, first_whole: true, one_stretch: false, isolation };
+        let answer = self.read_as(log.shard, request);
         async move {
-            let batches = answer.await.unwrap_or(Err(ReadError::Stopping))?;
+            let batches = answer.await?;
             Ok((batches.bytes > 0).then(|| Bytes::from(batches.slices.concat())))
         }
     }

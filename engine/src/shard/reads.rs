@@ -20,8 +20,8 @@ use crate::error::ReadError;
 use crate::io::{Io, Op, Outcome};
 use crate::journal::live_segments::SegmentName;
 use crate::journal::operations::Purpose;
-use crate::journal::reader::{ExtentKey, Goal, Plan, extent_range};
-use crate::limits::{DISK_READS_BESIDE_APPENDS_MAX, DISK_READS_IN_FLIGHT_MAX, DISK_READS_WAIT_MS};
+use crate::journal::reader::{ExtentKey, Goal, Plan, Reach, extent_range};
+use crate::limits::{DISK_READS_BESIDE_APPENDS_MAX, DISK_READS_IN_FLIGHT_MAX, DISK_READS_WAIT_MS, READ_EXTENTS_MAX};
 use crate::memory::ShardMemory;
 use crate::offset::{LogId, Offset, SegmentSequence};
 use crate::partition::transactions::{AbortedTransaction, Isolation};
@@ -37,6 +37,9 @@ pub struct ReadRequest {
     pub bytes_max: usize,
     /// The first batch is given even if it is larger.
     pub first_whole: bool,
+    /// Behind the tail it ends before the first jump in the journal: others who read beside it want what lies between, and each extent
+    /// is read once for all of them as long as nobody runs ahead.
+    pub one_stretch: bool,
     /// Where it ends.
     pub isolation: Isolation,
 }
@@ -179,6 +182,27 @@ impl<I: Io> Shard<I> {
         }
     }
 
+    /// Bytes that [`ReadRequest::one_stretch`] gives from `offset` on, of about `bytes_max`, at least those of one run. None if there is nothing
+    /// behind the tail. While the index of its segment is not known, which this call asks for, `bytes_max`.
+    pub fn stretch_behind_tail(
+        &mut self,
+        log: LogId,
+        offset: Offset,
+        bytes_max: usize,
+        isolation: Isolation,
+    ) -> Option<usize> {
+        let view = self.view(log)?;
+        let end = view.end_for(isolation);
+        if offset < view.start || offset >= end || self.is_in_tail(log, offset) {
+            return None;
+        }
+        let goal = Goal::Offset(offset);
+        let segment = self.segment_for(log, goal, offset)?;
+        let reach = Reach { bytes_max, extents_max: READ_EXTENTS_MAX, one_stretch: true };
+        let plan = self.plan_in(segment, log, goal, offset..end, reach);
+        Some(plan.map_or(bytes_max, |plan| plan.bytes))
+    }
+
     /// Reads that ended since the last call.
     pub fn take_finished_reads(&mut self) -> Vec<(ReadId, Result<ReadBatches, ReadError>)> {
         std::mem::take(&mut self.reads.finished)
@@ -249,7 +273,8 @@ impl<I: Io> Shard<I> {
         let Some(segment) = next else {
             return self.finish(id, Ok(()));
         };
-        let Some(plan) = self.plan_in(segment, request.log, goal, visible.clone(), bytes_max) else {
+        let reach = Reach { bytes_max, extents_max: READ_EXTENTS_MAX, one_stretch: request.one_stretch };
+        let Some(plan) = self.plan_in(segment, request.log, goal, visible.clone(), reach) else {
             return Begun::NoIndex;
         };
         let plan_end = plan.runs.last().map_or(visible.start, |run| run.last_offset().plus(1));

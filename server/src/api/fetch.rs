@@ -87,7 +87,7 @@ async fn read_with_memory(
         let Some(mut memory) = reserve(call, asked, first_batch_bytes).await else {
             return (read_all(call, wanted, Limit::NOTHING).await, None);
         };
-        let limit = Limit { bytes: memory.bytes(), first_whole: true };
+        let limit = Limit { bytes: memory.bytes(), disk_bytes: memory.bytes(), first_whole: true };
         let reads = read_all(call, wanted, limit).await;
         let bytes: usize = reads.iter().map(|read| read.bytes).sum();
         if bytes > memory.bytes() {
@@ -131,16 +131,19 @@ async fn reserve(call: &Call, asked: usize, least: usize) -> Option<AnswerMemory
 #[derive(Clone, Copy)]
 struct Limit {
     bytes: usize,
+    /// Of them from the disk: what does not fit into the answer would be read for nothing.
+    disk_bytes: usize,
     /// The first batch is given even if it is larger.
     first_whole: bool,
 }
 
 impl Limit {
     /// No records, only the ends.
-    const NOTHING: Limit = Limit { bytes: 0, first_whole: false };
+    const NOTHING: Limit = Limit { bytes: 0, disk_bytes: 0, first_whole: false };
 }
 
-/// Reads everything once. Every shard reads its part in order, all at the same time, each within the whole budget.
+/// Reads everything once. Every shard reads its part in order, all at the same time, each within the whole budget, and from the disk within a
+/// part of it.
 async fn read_all(call: &Call, wanted: &[Wanted], limit: Limit) -> Vec<Read> {
     let mut reads: Vec<Read> = Vec::with_capacity(wanted.len());
     let mut shards: BTreeMap<ShardId, Vec<(usize, Wanted, LogRef)>> = BTreeMap::new();
@@ -151,6 +154,7 @@ async fn read_all(call: &Call, wanted: &[Wanted], limit: Limit) -> Vec<Read> {
             shards.entry(log.shard).or_default().push((index, *wanted, log));
         }
     }
+    let limit = Limit { disk_bytes: limit.bytes / shards.len().max(1), ..limit };
     let here = call.broker.core.shard();
     let mut elsewhere = Vec::with_capacity(shards.len());
     let mut local = None;

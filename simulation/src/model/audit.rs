@@ -103,6 +103,7 @@ fn read_all(
             goal: Goal::Offset(Offset(offset)),
             bytes_max: READ_BYTES,
             first_whole: true,
+            one_stretch: false,
             isolation: Isolation::Uncommitted,
         };
         match machine.read_now(request) {
@@ -148,7 +149,8 @@ pub fn audit_decided(machine: &mut Machine, model: &Model) -> u64 {
         let (mut offset, end) = (view.start.0, view.last_stable_offset.0);
         while offset < end {
             let (goal, isolation) = (Goal::Offset(Offset(offset)), Isolation::Committed);
-            let request = ReadRequest { log, goal, bytes_max: READ_BYTES, first_whole: true, isolation };
+            let request =
+                ReadRequest { log, goal, bytes_max: READ_BYTES, first_whole: true, one_stretch: false, isolation };
             let answer = machine.read_now(request).expect("what was audited is readable");
             let batches = opened(&answer.slices.concat());
             told += known.check_decided(log, &batches, &answer.aborted, &view);

@@ -1,7 +1,9 @@
 //! One shard's part of a Fetch: its partitions in request order, within one budget.
 
 use engine::error::ReadError;
-use engine::shard::core::{Core, LogRef};
+use engine::journal::reader::Goal;
+use engine::shard::core::{Core, LogRef, ReadBatches};
+use engine::shard::reads::ReadRequest;
 use futures_util::future::join_all;
 use protocol::error_code::ErrorCode;
 
@@ -12,50 +14,98 @@ use crate::limits::FETCH_READS_AT_ONCE;
 /// A partition of the part, with its place in the request.
 pub(super) type Asked = (usize, Wanted, LogRef);
 
+/// What a read of one partition may give.
+#[derive(Clone, Copy)]
+enum Amount {
+    /// Only the ends.
+    Nothing,
+    /// All within so many bytes, wherever it lies.
+    Through(usize),
+    /// Within so many bytes what lies in one stretch of the journal.
+    Stretch(usize),
+}
+
 /// Reads the partitions in order: the first with records gives its first batch whole, the others what the budget leaves. Those behind the tail
-/// read at the same time, each a share of it: in a journal that many partitions fill at once their batches lie side by side, and so each stretch
-/// of the disk is read once for all. One after the other each would read through the same stretches alone.
+/// read at the same time, each its next stretch: in a journal that many partitions fill at once their batches lie side by side, and so each
+/// extent of the disk is read once for all. One after the other, or further ahead, each would read through the same stretches alone.
 pub(super) async fn read_part(core: &Core, part: Vec<Asked>, limit: Limit) -> Vec<(usize, Read)> {
     let mut reads = Vec::with_capacity(part.len());
     let mut bytes = 0;
+    let mut disk_left = limit.disk_bytes;
     let mut rest = part.as_slice();
     while let Some(next) = rest.first() {
         let left = limit.bytes.saturating_sub(bytes);
-        let is_behind = |(_, wanted, log): &&Asked| !core.is_in_tail(log.log, wanted.offset);
-        let beside = if bytes == 0 || left == 0 { 0 } else { FETCH_READS_AT_ONCE };
-        let behind = rest.iter().take(beside).take_while(is_behind).count();
-        let read = if behind < 2 {
-            let first_whole = limit.first_whole && bytes == 0;
-            vec![(next.0, read_one(core, *next, Limit { bytes: left, first_whole }).await)]
-        } else {
-            read_beside(core, &rest[..behind], left).await
+        let first_whole = limit.first_whole && bytes == 0;
+        let wave = wave(core, rest, left.min(disk_left));
+        let read = match wave.amounts.as_slice() {
+            [] if wave.is_behind && !first_whole => vec![read_one(core, *next, Amount::Nothing, false).await],
+            [_] if wave.is_cut => vec![read_one(core, *next, wave.amounts[0], first_whole).await],
+            [] | [_] => vec![read_one(core, *next, Amount::Through(left), first_whole).await],
+            amounts => {
+                let asked = rest.iter().zip(amounts).enumerate();
+                let reads = asked.map(|(at, (asked, amount))| read_one(core, *asked, *amount, first_whole && at == 0));
+                join_all(reads).await
+            }
         };
-        bytes += read.iter().map(|(_, read)| read.bytes).sum::<usize>();
+        let given = read.iter().map(|(_, read)| read.bytes).sum::<usize>();
+        bytes += given;
+        if wave.is_behind {
+            // What lies further on begins with the next fetch: here it would be read and not fit.
+            disk_left = if wave.is_cut { 0 } else { disk_left.saturating_sub(given) };
+        }
         rest = &rest[read.len()..];
         reads.extend(read);
     }
     reads
 }
 
-/// Reads behind the tail, at the same time, within `left` bytes. A batch that is larger than a share comes only where the others leave room.
-async fn read_beside(core: &Core, part: &[Asked], left: usize) -> Vec<(usize, Read)> {
-    let share = Limit { bytes: left / part.len(), first_whole: false };
-    let shares = join_all(part.iter().map(|asked| read_one(core, *asked, share))).await;
-    let mut left = left - shares.iter().map(|read| read.bytes).sum::<usize>();
-    let mut reads = Vec::with_capacity(part.len());
-    for (asked, mut read) in part.iter().zip(shares) {
-        if read.bytes == 0 && read.error.is_none() && left > share.bytes {
-            read = read_one(core, *asked, Limit { bytes: left, first_whole: false }).await;
-            left -= read.bytes;
-        }
-        reads.push((asked.0, read));
-    }
-    reads
+/// Partitions that read from the disk at the same time.
+struct Wave {
+    /// What each of them reads. None where the first is not behind the tail, or its stretch does not fit.
+    amounts: Vec<Amount>,
+    is_behind: bool,
+    /// The next stretch did not fit.
+    is_cut: bool,
 }
 
-async fn read_one(core: &Core, (_, wanted, log): Asked, limit: Limit) -> Read {
-    let bytes_max = wanted.bytes_max.min(limit.bytes);
-    match core.read(log, wanted.offset, bytes_max, limit.first_whole, wanted.isolation).await {
+/// The first of the partitions, as long as they are behind the tail and the stretches in which they begin fit.
+fn wave(core: &Core, part: &[Asked], bytes_max: usize) -> Wave {
+    let mut wave = Wave { amounts: Vec::new(), is_behind: false, is_cut: false };
+    let mut bytes = 0;
+    for (_, wanted, log) in part.iter().take(FETCH_READS_AT_ONCE) {
+        let Some(stretch) = core.stretch_behind_tail(log.log, wanted.offset, wanted.bytes_max, wanted.isolation) else {
+            break;
+        };
+        wave.is_behind = true;
+        bytes += stretch;
+        if bytes > bytes_max {
+            wave.is_cut = true;
+            break;
+        }
+        wave.amounts.push(Amount::Stretch(stretch));
+    }
+    wave
+}
+
+async fn read_one(core: &Core, (index, wanted, log): Asked, amount: Amount, first_whole: bool) -> (usize, Read) {
+    let (bytes_max, one_stretch) = match amount {
+        Amount::Nothing => (0, false),
+        Amount::Through(bytes) => (bytes, false),
+        Amount::Stretch(bytes) => (bytes, true),
+    };
+    let request = ReadRequest {
+        log: log.log,
+        goal: Goal::Offset(wanted.offset),
+        bytes_max: bytes_max.min(wanted.bytes_max),
+        first_whole,
+        one_stretch,
+        isolation: wanted.isolation,
+    };
+    (index, read_of(core, wanted, log, core.read_as(log.shard, request).await).await)
+}
+
+async fn read_of(core: &Core, wanted: Wanted, log: LogRef, outcome: Result<ReadBatches, ReadError>) -> Read {
+    match outcome {
         Ok(read) => {
             let epoch_error = error_map::leader_epoch(wanted.leader_epoch, read.view.leader_epoch);
             if epoch_error == ErrorCode::None {

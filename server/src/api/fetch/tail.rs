@@ -36,7 +36,8 @@ pub(super) async fn read(call: &Call, wanted: &[Wanted], patience: Patience) -> 
     let part = on_one_shard(call, wanted, patience)?;
     let shard = part[0].2.shard;
     let left = patience.deadline.saturating_duration_since(Instant::now());
-    let limit = Limit { bytes: patience.bytes_max.min(ANSWER_BYTES_AT_ONCE), first_whole: true };
+    let bytes = patience.bytes_max.min(ANSWER_BYTES_AT_ONCE);
+    let limit = Limit { bytes, disk_bytes: bytes, first_whole: true };
     let bytes_min = patience.bytes_min.min(limit.bytes);
     let waiting = call.broker.core.on(shard, move |core| async move {
         let reads = wait_and_read(&core, part, limit, bytes_min, left).await;
