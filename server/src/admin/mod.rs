@@ -22,7 +22,7 @@ use tokio::sync::{mpsc, oneshot};
 use self::capped::CappedListener;
 pub use self::shard::{Ask, answer_asks};
 use crate::limits::{LIVE_ANSWER_DEADLINE, METRICS_ANSWER_DEADLINE, READY_WRITE_DEADLINE};
-use crate::metrics::{self, ProcessSnapshot};
+use crate::metrics::{self, Allocations, ProcessSnapshot};
 
 /// What the page knows of the broker.
 pub struct Admin {
@@ -172,5 +172,6 @@ fn process_snapshot(data: &Path) -> ProcessSnapshot {
     ProcessSnapshot {
         resident_bytes: pages * rustix::param::page_size() as u64,
         disk_free_bytes: space.map(|space| space.f_bavail * space.f_frsize),
+        allocations: Allocations::now(),
     }
 }

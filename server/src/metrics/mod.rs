@@ -94,6 +94,31 @@ pub struct ProcessSnapshot {
     pub resident_bytes: u64,
     /// Room on the file system of its data directory; None if the file system does not say.
     pub disk_free_bytes: Option<u64>,
+    /// None where they are not counted.
+    pub allocations: Option<Allocations>,
+}
+
+/// Memory taken from the allocator since the start.
+#[derive(Clone, Copy, Debug)]
+pub struct Allocations {
+    /// Calls that gave memory, or gave more of it.
+    pub count: u64,
+    /// Bytes that they gave.
+    pub bytes: u64,
+}
+
+impl Allocations {
+    /// What was counted so far, by a build that counts.
+    pub fn now() -> Option<Allocations> {
+        #[cfg(feature = "allocation-counters")]
+        {
+            let stats = stats_alloc::INSTRUMENTED_SYSTEM.stats();
+            let count = (stats.allocations + stats.reallocations) as u64;
+            return Some(Allocations { count, bytes: stats.bytes_allocated as u64 });
+        }
+        #[cfg(not(feature = "allocation-counters"))]
+        None
+    }
 }
 
 /// Everything that one shard tells.

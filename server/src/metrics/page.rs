@@ -32,6 +32,18 @@ pub fn page(shards: usize, snapshots: &[ShardSnapshot], process: &ProcessSnapsho
         "Bytes that the file system of the data directory has for this process.",
         process.disk_free_bytes.into_iter().flat_map(unlabelled),
     );
+    text.numbers(
+        Kind::Counter,
+        "posthaste_allocations_total",
+        "Calls that took memory from the allocator.",
+        process.allocations.into_iter().flat_map(|taken| unlabelled(taken.count)),
+    );
+    text.numbers(
+        Kind::Counter,
+        "posthaste_allocated_bytes_total",
+        "Bytes that they took.",
+        process.allocations.into_iter().flat_map(|taken| unlabelled(taken.bytes)),
+    );
     served(&mut text, snapshots);
     journal(&mut text, snapshots);
     cleaner(&mut text, snapshots);
