@@ -46,6 +46,7 @@ impl StartReport<'_> {
         line("io_uring flags", self.ring.flags);
         disk_lines(&self.settings.data, &mut line);
         line("cores / shards", &format!("{cores} / {}", self.shards));
+        line("huge pages", huge_pages(std::fs::read_to_string(HUGE_PAGES).ok().as_deref()));
         for (name, value) in self.memory.lines() {
             line(name, &value);
         }
@@ -75,6 +76,18 @@ impl StartReport<'_> {
     }
 }
 
+/// Where the kernel says who gets huge pages: all choices, the one that holds in brackets.
+const HUGE_PAGES: &str = "/sys/kernel/mm/transparent_hugepage/enabled";
+
+/// What becomes of the buffers, which ask for huge pages by `madvise`.
+fn huge_pages(choices: Option<&str>) -> &'static str {
+    match choices {
+        Some(choices) if choices.contains("[never]") => "switched off: buffers have small pages, which cost some CPU",
+        Some(_) => "for buffers",
+        None => "this kernel has none",
+    }
+}
+
 fn disk_lines(data: &Path, line: &mut impl FnMut(&str, &str)) {
     line("data directory", &data.display().to_string());
     match file_system_report(data) {
@@ -93,6 +106,14 @@ fn disk_lines(data: &Path, line: &mut impl FnMut(&str, &str)) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn huge_pages_are_told_by_the_choice_in_brackets() {
+        assert_eq!(huge_pages(Some("always [madvise] never")), "for buffers");
+        assert_eq!(huge_pages(Some("[always] madvise never")), "for buffers");
+        assert!(huge_pages(Some("always madvise [never]")).contains("switched off"));
+        assert!(huge_pages(None).contains("none"));
+    }
 
     #[test]
     fn every_name_leaves_room_for_its_value_in_the_same_column() {
