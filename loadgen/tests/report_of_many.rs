@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use loadgen::compare::{Filter, Key, Layout};
-use loadgen::report::{html_report, html_report_by};
+use loadgen::report::{html_report, html_report_by, peers_picture};
 use loadgen::result::{Acks, Kind, RunResult, Verdict};
 use many::{comparison, curve, history, numbered, stretched};
 use sample::calm_run;
@@ -34,6 +34,34 @@ fn assert_in_order(page: &str, words: &[&str]) {
 
 fn headings(page: &str) -> Vec<&str> {
     page.split("<h2>").skip(1).filter_map(|rest| rest.split("</h2>").next()).collect()
+}
+
+#[test]
+fn a_picture_of_peers_has_a_bar_for_each_with_its_class_and_figure() {
+    let labelled = |label: &str, acks| {
+        let mut run = RunResult { label: Some(label.into()), ..calm_run() };
+        run.target.durability.acks = acks;
+        run
+    };
+    let runs = [labelled("ours", Acks::All), labelled("<theirs>", Acks::Leader)];
+    let cell = ("latency", runs.iter().collect::<Vec<_>>());
+    let picture = peers_picture("peers", &["ours", "<theirs>", "absent"], &[cell]).expect("a picture");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("many");
+    fs::create_dir_all(&folder).expect("the target directory is writable");
+    fs::write(folder.join("peers.svg"), &picture).expect("the target directory is writable");
+    assert_in_order(
+        &picture,
+        &[
+            runs[0].target.durability.label(),
+            runs[1].target.durability.label(),
+            "latency: 99th percentile of the answers to producers, less is better",
+            ">ours</text>",
+            "<line",
+            " ms</text>",
+            ">&lt;theirs&gt;</text>",
+        ],
+    );
+    assert!(!picture.contains("absent") && !picture.contains("NaN"));
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod measure;
 mod outcome;
 mod overview;
 mod page;
+mod peers_picture;
 mod percentile_chart;
 mod plot;
 mod rate_curve;
@@ -34,6 +35,7 @@ mod units;
 pub use columns::{Align, Table};
 pub use facts::facts_of;
 pub use html::{html_page, html_report, html_report_by};
+pub use peers_picture::peers_picture;
 pub use table::{Colour, terminal_table};
 pub use units::{binary_bytes, count, decimal, duration_ns, megabytes_per_s};
 

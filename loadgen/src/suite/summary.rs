@@ -9,7 +9,7 @@ use super::place::Place;
 use super::plan::Cell;
 use crate::compare::{Grid, Key, Layout, Settings, load, markdown};
 use crate::error::{Error, local};
-use crate::report::{decimal, duration_ns, html_report, write_whole};
+use crate::report::{decimal, duration_ns, html_report, peers_picture, write_whole};
 use crate::result::{Latency, RunResult};
 use crate::statistics::median;
 
@@ -30,7 +30,7 @@ const FIGURES: [Figure; 7] = [
     ("broker CPU s/GB", |run| run.resources.broker.as_ref()?.cpu_s_per_gb, decimal),
 ];
 
-/// Writes `summary.md` and `report.html` beside the results; their paths.
+/// Writes `summary.md`, `summary.svg` and `report.html` beside the results; their paths.
 pub fn write_summary(suite: &Suite, place: &Place, notes: &[String]) -> Result<Vec<PathBuf>, Error> {
     let cells: Vec<(&str, Vec<RunResult>)> = suite
         .cells
@@ -45,6 +45,9 @@ pub fn write_summary(suite: &Suite, place: &Place, notes: &[String]) -> Result<V
         Ok::<(), Error>(())
     };
     keep("summary.md", &summary(suite, place, notes, &cells))?;
+    if let Some(picture) = picture(suite, place, &cells) {
+        keep("summary.svg", &picture)?;
+    }
     let runs: Vec<RunResult> = cells.into_iter().flat_map(|(_, runs)| runs).collect();
     if !runs.is_empty() {
         keep("report.html", &html_report(&runs))?;
@@ -91,6 +94,12 @@ fn summary(suite: &Suite, place: &Place, notes: &[String], cells: &[(&str, Vec<R
         }
     }
     text
+}
+
+fn picture(suite: &Suite, place: &Place, cells: &[(&str, Vec<RunResult>)]) -> Option<String> {
+    let peers: Vec<&str> = suite.peers.iter().map(|peer| peer.name.as_str()).collect();
+    let samples = cells.iter().map(|(cell, runs)| (*cell, runs.iter().filter(|run| run.is_sample()).collect()));
+    peers_picture(&place.title(), &peers, &samples.collect::<Vec<_>>())
 }
 
 fn push_table(text: &mut String, suite: &Suite, runs: &[RunResult]) {
