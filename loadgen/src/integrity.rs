@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::payload::Stamp;
 
-/// Gaps remembered for each (partition, producer); more than this is a lost cause, counted but not told apart. Each aborted transaction
-/// leaves one, so there is room for hours of them.
+/// Gaps remembered for each (partition, producer). Each aborted transaction leaves one, so there is room for hours of them; what comes
+/// behind the last one cannot be told apart, and is not judged.
 const GAPS_MAX: usize = 1 << 20;
 
 /// Ascending, disjoint half-open ranges of sequence numbers.
@@ -125,6 +125,9 @@ pub struct AckLedger {
 pub struct Seen {
     next: u64,
     gaps: RangeSet,
+    /// Numbers of which nobody knows any more which were read: gaps among them were too many to remember.
+    #[serde(default)]
+    unknown: Option<(u64, u64)>,
     consumed: u64,
     duplicate: u64,
     out_of_order: u64,
@@ -142,9 +145,8 @@ impl Seen {
             Ordering::Greater => {
                 if self.gaps.ranges.len() < GAPS_MAX {
                     self.gaps.push(self.next, sequence);
-                } else if let Some(last) = self.gaps.ranges.last_mut() {
-                    // Blames the records in between too: too much is already lost for the count to matter.
-                    last.1 = sequence;
+                } else {
+                    self.unknown = Some((self.unknown.map_or(self.next, |unknown| unknown.0), sequence));
                 }
                 self.next = sequence.saturating_add(1);
             }
@@ -154,9 +156,18 @@ impl Seen {
                     self.late.push(sequence);
                 }
             }
+            Ordering::Less if self.is_unknown(sequence) => return true,
             Ordering::Less => self.duplicate += 1,
         }
         goes_forward
+    }
+
+    fn is_unknown(&self, sequence: u64) -> bool {
+        self.unknown.is_some_and(|(start, end)| (start..end).contains(&sequence))
+    }
+
+    fn unknown_count(&self) -> u64 {
+        self.unknown.map_or(0, |(start, end)| end - start)
     }
 }
 
@@ -322,6 +333,32 @@ mod tests {
         let mut seen = Seen::default();
         (0..1_000_000).map(|index| index * 2).for_each(|sequence| assert!(seen.note(sequence)));
         assert!(seen.gaps.ranges.len() <= GAPS_MAX);
+    }
+
+    #[test]
+    fn behind_more_gaps_than_are_remembered_nothing_is_judged() {
+        let aborted_after = |sequence: u64| 2 * sequence + 1;
+        let (mut ledger, mut seen) = (AckLedger::default(), PartitionSeen::new(&[9], 4, 1));
+        for sequence in 0..GAPS_MAX as u64 + 10 {
+            let committed = 2 * sequence;
+            ledger.acked.push(committed, committed + 1);
+            ledger.aborted.push(aborted_after(sequence), aborted_after(sequence) + 1);
+            assert!(seen.producers[0].note(committed));
+        }
+        ledger.produced = ledger.aborted.end();
+        let settle = |seen: &PartitionSeen| {
+            let mut tally = Tally::default();
+            tally.settle(&[&ledger], Some(seen));
+            tally
+        };
+        let faithful = settle(&seen);
+        assert_eq!((faithful.missing, faithful.aborted_seen, faithful.passes()), (0, 0, true));
+        assert_eq!(faithful.unjudged, 17, "from the first gap that was not remembered to the last one");
+        assert!(seen.producers[0].note(2 * GAPS_MAX as u64 + 3), "late or double: nobody knows");
+        assert!(settle(&seen).passes());
+        assert!(!seen.producers[0].note(0), "what was remembered is judged as ever");
+        let careless = settle(&seen);
+        assert_eq!((careless.duplicate, careless.passes()), (1, false));
     }
 
     #[test]

@@ -6,6 +6,8 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use loadgen::client::Client;
 use loadgen::cluster::{CALL_TIMEOUT, TOPIC_PREFIX};
@@ -13,6 +15,7 @@ use loadgen::report::{Colour, html_page, terminal_table};
 use loadgen::result::{RunResult, Verdict, decode_histogram, histogram_name};
 use protocol::messages::list_groups::{ListGroupsRequest, ListGroupsResponse};
 use real_broker::RealBroker;
+use rustix::process::{Pid, Signal, kill_process};
 
 /// Members look often whether they are to rebalance.
 const LOAD: &str = "run --quiet --ceiling off --rate 1000 --record-bytes 200 --warmup 200ms --partitions 5 --consumers 3 \
@@ -103,7 +106,35 @@ fn a_filled_topic_is_read_by_a_group_which_is_removed_behind_it() {
     let result = run(&format!("{options} --bootstrap {}", broker.address));
     assert_whole(&result);
     assert!(result.summary.backlog.is_some_and(|backlog| backlog.drained_secs.is_some()));
+    assert_eq!(groups_of_ours(&broker), Vec::<String>::new());
+}
+
+#[test]
+fn an_interrupted_run_takes_its_members_and_groups_along() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let broker = RealBroker::start();
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
+    command.args(LOAD.split_whitespace()).args(["--groups", "2", "--duration", "10m", "--bootstrap", &broker.address]);
+    let mut run = command.arg("--out").arg(directory.path()).stdin(Stdio::null()).spawn().expect("the program starts");
+    wait_until("both groups have members", || groups_of_ours(&broker) == ["Stable", "Stable"]);
+    kill_process(Pid::from_child(&run), Signal::INT).expect("interrupted");
+    let status = run.wait().expect("it ends");
+    assert_eq!((status.code(), groups_of_ours(&broker)), (Some(3), Vec::new()));
+}
+
+/// States of the groups that loadgen has there.
+fn groups_of_ours(broker: &RealBroker) -> Vec<String> {
     let mut client = Client::open(&broker.address, CALL_TIMEOUT).expect("it answers");
-    let left: ListGroupsResponse<'_> = client.call(&ListGroupsRequest::default()).expect("a list");
-    assert!(left.groups.iter().all(|group| !group.group_id.starts_with(TOPIC_PREFIX)), "{left:?}");
+    let there: ListGroupsResponse<'_> = client.call(&ListGroupsRequest::default()).expect("a list");
+    let ours = there.groups.iter().filter(|group| group.group_id.starts_with(TOPIC_PREFIX));
+    ours.map(|group| group.group_state.to_owned()).collect()
+}
+
+fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "{what}: not within a minute");
+        thread::sleep(Duration::from_millis(50));
+    }
 }

@@ -13,6 +13,8 @@ fn name_missing((partition, (producer, (start, end))): Missing) -> String {
     format!("the first that were not: partition {partition}, producer {producer}, records {start} to {}", end - 1)
 }
 
+const NOT_JUDGED: &str = "records could not be judged: they lie behind more gaps of one producer and partition than are remembered";
+
 /// Batches that cannot be where the broker said. Nothing is said of a run that checks nothing, nor of a broker that was harmed on purpose
 /// at an acks level that lets it forget what it has acknowledged, and give those offsets to others.
 fn wrong_offsets(evidence: &Evidence) -> u64 {
@@ -84,6 +86,7 @@ pub(super) fn integrity(evidence: &Evidence) -> Integrity {
         // Without the producers' last word a record may look like nobody's.
         (false, _, false) | (false, true, true) => Verdict::Fail,
         (_, _, true) => Verdict::Incomplete,
+        (true, true, false) if tally.unjudged > 0 => Verdict::Incomplete,
         (true, true, false) => Verdict::Pass,
         (true, false, false) => Verdict::NotChecked,
     };
@@ -117,6 +120,7 @@ pub(super) fn integrity(evidence: &Evidence) -> Integrity {
             .iter()
             .filter(|fault| fault.0 > 0)
             .map(|fault| format!("{} {}", fault.0, fault.1))
+            .chain((tally.unjudged > 0).then(|| format!("{} {NOT_JUDGED}", tally.unjudged)))
             .chain(missing_earlier)
             .chain(missing_first)
             .collect(),

@@ -143,6 +143,7 @@ pub fn exit_of(result: &RunResult) -> Exit {
     match result.integrity.verdict {
         Verdict::Fail => Exit::Regression,
         _ if result.error.is_some() => Exit::ToolError,
+        Verdict::Incomplete => Exit::InvalidRun,
         _ if failed_records => Exit::InvalidRun,
         _ if result.slo.iter().any(|goal| !goal.pass) => Exit::Regression,
         _ => Exit::Fine,

@@ -65,7 +65,7 @@ fn why_no_sample(run: &RunResult) -> Option<String> {
     match (run.integrity.verdict, &run.error) {
         (Verdict::Fail, _) => Some("records were lost, doubled, out of order or harmed".into()),
         (_, Some(error)) => Some(format!("ended early: {error}")),
-        (Verdict::Incomplete, None) => Some("ended before every record could be judged".into()),
+        (Verdict::Incomplete, None) => Some("not every record could be judged".into()),
         _ if run.tags.iter().any(|tag| tag == "retracted") => Some("retracted".into()),
         _ => None,
     }

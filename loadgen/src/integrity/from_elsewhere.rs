@@ -44,6 +44,7 @@ impl PartitionSeen {
                 && seen.late.len() as u64 <= seen.out_of_order
                 && seen.consumed <= SEQUENCE_MAX
                 && seen.gaps.end() <= seen.next
+                && seen.unknown.is_none_or(|(start, end)| seen.gaps.end() <= start && start < end && end <= seen.next)
         };
         (self.runs.as_slice(), self.partition) == (&[run][..], partition)
             && (self.producers_each, self.producers.len()) == (producers, producers)

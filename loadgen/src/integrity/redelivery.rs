@@ -5,7 +5,7 @@ use crate::payload::Stamp;
 
 impl Seen {
     fn knows(&self, sequence: u64) -> bool {
-        sequence < self.next && !self.gaps.contains(sequence)
+        sequence < self.next && !self.gaps.contains(sequence) && !self.is_unknown(sequence)
     }
 }
 

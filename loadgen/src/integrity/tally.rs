@@ -27,6 +27,8 @@ pub struct Tally {
     pub aborted_seen: u64,
     /// Of `out_of_order`, records never acknowledged: what a lost connection left behind may be carried out late.
     pub late_unacked: u64,
+    /// Numbers of which too little is remembered to judge them.
+    pub unjudged: u64,
 }
 
 impl Tally {
@@ -47,8 +49,10 @@ impl Tally {
             self.out_of_order += seen.out_of_order;
             self.late_unacked += seen.late.iter().filter(|&&sequence| !ledger.acked.contains(sequence)).count() as u64;
             self.phantom += phantom;
+            self.unjudged += seen.unknown_count();
             let aborted = &ledger.aborted;
-            let aborted_unseen = aborted.count_from(seen.next) + aborted.count_common(&seen.gaps);
+            let unknown: u64 = seen.unknown.map_or(0, |(start, end)| aborted.count_from(start) - aborted.count_from(end));
+            let aborted_unseen = aborted.count_from(seen.next) + aborted.count_common(&seen.gaps) + unknown;
             let aborted_seen = aborted.count() - aborted_unseen;
             self.aborted_seen += aborted_seen;
             self.unacked_seen += distinct.saturating_sub(acked - missing + aborted_seen);
@@ -72,6 +76,7 @@ impl Tally {
         self.unacked_seen += other.unacked_seen;
         self.late_unacked += other.late_unacked;
         self.aborted_seen += other.aborted_seen;
+        self.unjudged += other.unjudged;
     }
 
     /// What is missing first of a partition: the producer's place in `ledgers` and the range of its numbers.

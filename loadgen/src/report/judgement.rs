@@ -47,6 +47,9 @@ pub(super) fn verdict(result: &RunResult) -> Statement {
             ),
         ),
         Verdict::Fail => (Tone::Bad, "INTEGRITY FAILED", faults_in_words(result)),
+        Verdict::Incomplete if result.error.is_none() => {
+            (Tone::Bad, "INTEGRITY UNKNOWN", integrity.examples.join("; "))
+        }
         Verdict::Incomplete => (
             Tone::Bad,
             "INTEGRITY UNKNOWN",
