@@ -201,6 +201,8 @@ impl<Q> CoordinatorLink<Q> {
     /// Connects to where it led before.
     pub fn reopen(&mut self, registry: &Registry) -> Result<(), Error> {
         self.outage = Outage::default();
+        // A search that was broken off begins anew, with all of its time.
+        self.seeks_since_ns = None;
         connection::redirect(&mut self.sender, &mut self.receiver, &self.address, registry, self.token)
     }
 

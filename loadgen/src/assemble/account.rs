@@ -13,7 +13,8 @@ fn name_missing((partition, (producer, (start, end))): Missing) -> String {
     format!("the first that were not: partition {partition}, producer {producer}, records {start} to {}", end - 1)
 }
 
-const NOT_JUDGED: &str = "records could not be judged: they lie behind more gaps of one producer and partition than are remembered";
+const NOT_JUDGED: &str =
+    "records could not be judged: they lie behind more gaps of one producer and partition than are remembered";
 
 /// Batches that cannot be where the broker said. Nothing is said of a run that checks nothing, nor of a broker that was harmed on purpose
 /// at an acks level that lets it forget what it has acknowledged, and give those offsets to others.

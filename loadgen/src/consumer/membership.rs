@@ -124,12 +124,7 @@ impl Consumer {
             Change::Seek => membership.link.seek(now_ns),
             Change::Revoked => self.read(&[]),
             Change::Assigned(starts) => self.read(&starts),
-            Change::Dies | Change::Away => {
-                membership.is_away = true;
-                membership.link.close();
-                self.read(&[]);
-                self.links.iter_mut().for_each(|link| link.reading.hang_up());
-            }
+            Change::Dies | Change::Away => self.go_away(),
             Change::Returns => {
                 membership.is_away = false;
                 membership.link.reopen(registry)?;
@@ -141,6 +136,15 @@ impl Consumer {
             }
         }
         Ok(())
+    }
+
+    /// Closes every connection: it is no member now.
+    fn go_away(&mut self) {
+        let Some(membership) = &mut self.membership else { return };
+        membership.is_away = true;
+        membership.link.close();
+        self.read(&[]);
+        self.links.iter_mut().for_each(|link| link.reading.hang_up());
     }
 
     /// From now on these partitions are read and no others.
@@ -171,8 +175,9 @@ impl Consumer {
     /// The coordinator's connection is gone, and with it the answer to the open question.
     pub(super) fn lose_coordinator(&mut self, now_ns: u64) {
         let Some(membership) = self.membership.as_mut().filter(|membership| !membership.is_away) else { return };
-        if let Some(question) = membership.link.lose(now_ns) {
-            membership.member.note_lost(&question);
+        // Who wanted to leave has left, whether it was told so or not.
+        if membership.link.lose(now_ns).is_some_and(|question| membership.member.note_lost(&question)) {
+            self.go_away();
         }
     }
 }

@@ -220,9 +220,13 @@ impl Member {
         Ok(Change::None)
     }
 
-    /// The connection was lost before the answer.
-    pub fn note_lost(&mut self, question: &Question) -> Change {
-        if *question == Question::Leave { self.note_left() } else { Change::None }
+    /// The connection was lost before the answer; whether that makes it a member no more.
+    pub fn note_lost(&mut self, question: &Question) -> bool {
+        let has_left = *question == Question::Leave;
+        if has_left {
+            self.note_left();
+        }
+        has_left
     }
 
     fn take_success(&mut self, question: &Question, answer: Answer, now_ns: u64) -> Change {

@@ -51,7 +51,8 @@ impl Tally {
             self.phantom += phantom;
             self.unjudged += seen.unknown_count();
             let aborted = &ledger.aborted;
-            let unknown: u64 = seen.unknown.map_or(0, |(start, end)| aborted.count_from(start) - aborted.count_from(end));
+            let unknown: u64 =
+                seen.unknown.map_or(0, |(start, end)| aborted.count_from(start) - aborted.count_from(end));
             let aborted_unseen = aborted.count_from(seen.next) + aborted.count_common(&seen.gaps) + unknown;
             let aborted_seen = aborted.count() - aborted_unseen;
             self.aborted_seen += aborted_seen;

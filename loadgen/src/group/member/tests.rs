@@ -236,6 +236,20 @@ fn the_end_commits_and_leaves_for_good() {
 }
 
 #[test]
+fn who_asked_to_leave_and_lost_the_connection_has_left() {
+    let mut scene = Scene::new(settings());
+    scene.settle(1, -1);
+    scene.position = 200;
+    scene.member.end();
+    let commit = scene.asks();
+    assert!(!scene.member.note_lost(&commit), "a lost commit is asked again");
+    assert_eq!(scene.asks(), commit);
+    assert_eq!(scene.code(&commit, ErrorCode::None), Change::Revoked);
+    assert_eq!(scene.asks(), Question::Leave);
+    assert!(scene.member.note_lost(&Question::Leave) && scene.member.is_gone());
+}
+
+#[test]
 fn members_leave_or_die_by_plan_and_return() {
     let timeline = Timeline { start_ns: 0, measure_ns: 1, end_ns: 100 * SECOND_NS };
     for departure in [Departure::Leave, Departure::Die] {
