@@ -10,6 +10,8 @@ const PRODUCER_PERF: &[u8] = include_bytes!("samples/producer-perf.txt");
 const PRODUCER_PERF_WARMUP: &[u8] = include_bytes!("samples/producer-perf-warmup.txt");
 const RDKAFKA_PRODUCER: &[u8] = include_bytes!("samples/rdkafka-producer.txt");
 const RDKAFKA_CONSUMER: &[u8] = include_bytes!("samples/rdkafka-consumer.txt");
+const RDKAFKA_PRODUCER_LIVE: &[u8] = include_bytes!("samples/rdkafka-producer-live.txt");
+const RDKAFKA_CONSUMER_LIVE: &[u8] = include_bytes!("samples/rdkafka-consumer-live.txt");
 const IGGY: &[u8] = include_bytes!("samples/iggy.json");
 
 fn read(format: ImportFormat, bytes: &[u8]) -> RunResult {
@@ -84,6 +86,22 @@ fn rdkafkas_last_row_is_the_run() {
     let end_to_end = consume.latency.end_to_end.as_ref().expect("-l was on");
     assert_eq!((end_to_end.min_ns, end_to_end.max_ns, end_to_end.p50_ns), (Some(290_000), Some(15_040_000), None));
     assert_eq!(consume.latency.service, None, "a round trip of zero says that nobody measured it");
+}
+
+#[test]
+fn what_rdkafka_performance_really_prints_is_read() {
+    let result = read(ImportFormat::Rdkafka, RDKAFKA_PRODUCER_LIVE);
+    let produce = result.summary.produce.as_ref().expect("it produced");
+    assert_eq!((produce.records, produce.bytes, produce.goodput.records_per_s), (300_000, 30_000_000, 18_308.0));
+    let response = produce.latency.response.as_ref().expect("-l was on");
+    assert_eq!((response.mean_ns, response.min_ns, response.max_ns), (Some(3.48e6), Some(220_000), Some(20_530_000)));
+    assert_eq!(produce.latency.service, None, "its round trip was below a millisecond");
+
+    let result = read(ImportFormat::Rdkafka, RDKAFKA_CONSUMER_LIVE);
+    let consume = result.summary.consume.as_ref().expect("it consumed");
+    assert_eq!((consume.records, consume.goodput.records_per_s), (300_000, 1_330_140.0));
+    let end_to_end = consume.latency.end_to_end.as_ref().expect("-l was on");
+    assert_eq!((end_to_end.min_ns, end_to_end.max_ns), (Some(4_350_100_000), Some(20_508_560_000)));
 }
 
 #[test]

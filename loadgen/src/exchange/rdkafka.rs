@@ -38,6 +38,13 @@ fn produced(row: &Row, notes: &mut Vec<String>) -> Result<Value, Refusal> {
                 .into(),
         );
     }
+    if let Some(response) = of_records(row)? {
+        latencies.insert("response".into(), Value::Object(response));
+        notes.push(
+            "Response latency counts from the producer's call, which the tool puts off when its queue is full, not from an intended time."
+                .into(),
+        );
+    }
     let mut produce = stream(row.get("dr_m/s")?, row.get("dr_MB/s")? * BYTES_PER_MEGABYTE, &latencies.into())?;
     produce["records"] = json!(delivered as u64);
     if (sent - delivered).abs() < 0.5 {
@@ -48,18 +55,25 @@ fn produced(row: &Row, notes: &mut Vec<String>) -> Result<Value, Refusal> {
     if failed > 0.0 {
         produce["errors"] = json!({"delivery failed": failed as u64});
     }
-    notes.push("The table has no latency of records: it cannot tell what the load did to them.".into());
+    if !row.has("lat_hi") {
+        notes.push("The table has no latency of records (-l): it cannot tell what the load did to them.".into());
+    }
     Ok(produce)
+}
+
+/// Columns of `-l`; a highest of zero says that no record carried a time.
+fn of_records(row: &Row) -> Result<Option<Map<String, Value>>, Refusal> {
+    if !row.has("lat_hi") || row.get("lat_hi")? <= 0.0 {
+        return Ok(None);
+    }
+    let figures = [("mean_ns", row.get("lat_avg")?), ("min_ns", row.get("lat_lo")?), ("max_ns", row.get("lat_hi")?)];
+    let figures = figures.map(|(field, value)| (field, Some(value)));
+    latency("lat", NANOSECONDS_PER_MILLISECOND, None, &figures).map(Some)
 }
 
 fn consumed(row: &Row, notes: &mut Vec<String>) -> Result<Value, Refusal> {
     let mut latencies = Map::new();
-    // Columns of -l; a highest of zero says that no record carried a time.
-    if row.has("lat_hi") && row.get("lat_hi")? > 0.0 {
-        let figures =
-            [("mean_ns", row.get("lat_avg")?), ("min_ns", row.get("lat_lo")?), ("max_ns", row.get("lat_hi")?)];
-        let figures = figures.map(|(field, value)| (field, Some(value)));
-        let end_to_end = latency("lat", NANOSECONDS_PER_MILLISECOND, None, &figures)?;
+    if let Some(end_to_end) = of_records(row)? {
         latencies.insert("end_to_end".into(), Value::Object(end_to_end));
         notes.push(
             "End to end counts from the producer's call by the wall clocks of both sides, whose offset is unknown."
