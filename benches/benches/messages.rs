@@ -68,7 +68,7 @@ fn fetch_encode(criterion: &mut Criterion) {
             bencher.iter(|| {
                 let partitions = (0..partitions).map(|index| partition(index, vec![batch.clone()])).collect();
                 let response = FetchResponse {
-                    responses: vec![FetchableTopicResponse { topic: "orders", partitions }],
+                    responses: vec![FetchableTopicResponse { topic: "orders", partitions, ..Default::default() }],
                     ..Default::default()
                 };
                 let mut writer = Writer::new();

@@ -266,7 +266,11 @@ impl Reading {
             min_bytes: FETCH_MIN_BYTES as i32,
             max_bytes: FETCH_BYTES_MAX as i32,
             isolation_level: i8::from(settings.isolation == Isolation::ReadCommitted),
-            topics: vec![FetchTopic { topic: &settings.topic.name, partitions: partitions.collect() }],
+            topics: vec![FetchTopic {
+                topic: &settings.topic.name,
+                partitions: partitions.collect(),
+                ..Default::default()
+            }],
             ..FetchRequest::default()
         };
         self.correlation_id = self.correlation_id.wrapping_add(1);

@@ -173,6 +173,7 @@ impl<L: Log> Shared<L> {
             let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
             let topics = request.topics.iter().map(|topic| FetchableTopicResponse {
                 topic: topic.topic,
+                topic_id: topic.topic_id,
                 partitions: topic
                     .partitions
                     .iter()

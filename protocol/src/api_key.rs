@@ -10,9 +10,9 @@ macro_rules! for_each_api {
     ($callback:ident) => {
         $callback! {
             Produce = 0, 3..=11, 9, produce ProduceRequest ProduceResponse;
-            Fetch = 1, 4..=12, 12, fetch FetchRequest FetchResponse;
-            ListOffsets = 2, 1..=7, 6, list_offsets ListOffsetsRequest ListOffsetsResponse;
-            Metadata = 3, 0..=12, 9, metadata MetadataRequest MetadataResponse;
+            Fetch = 1, 4..=17, 12, fetch FetchRequest FetchResponse;
+            ListOffsets = 2, 1..=10, 6, list_offsets ListOffsetsRequest ListOffsetsResponse;
+            Metadata = 3, 0..=13, 9, metadata MetadataRequest MetadataResponse;
             OffsetCommit = 8, 1..=9, 8, offset_commit OffsetCommitRequest OffsetCommitResponse;
             OffsetFetch = 9, 1..=9, 6, offset_fetch OffsetFetchRequest OffsetFetchResponse;
             FindCoordinator = 10, 0..=5, 3, find_coordinator FindCoordinatorRequest FindCoordinatorResponse;
@@ -35,10 +35,13 @@ macro_rules! for_each_api {
             TxnOffsetCommit = 28, 0..=4, 3, txn_offset_commit TxnOffsetCommitRequest TxnOffsetCommitResponse;
             DescribeConfigs = 32, 1..=4, 4, describe_configs DescribeConfigsRequest DescribeConfigsResponse;
             AlterConfigs = 33, 0..=2, 2, alter_configs AlterConfigsRequest AlterConfigsResponse;
+            DescribeLogDirs = 35, 1..=4, 2, describe_log_dirs DescribeLogDirsRequest DescribeLogDirsResponse;
             CreatePartitions = 37, 0..=3, 2, create_partitions CreatePartitionsRequest CreatePartitionsResponse;
             DeleteGroups = 42, 0..=2, 2, delete_groups DeleteGroupsRequest DeleteGroupsResponse;
             IncrementalAlterConfigs = 44, 0..=1, 1,
                 incremental_alter_configs IncrementalAlterConfigsRequest IncrementalAlterConfigsResponse;
+            // No version of it is flexible.
+            OffsetDelete = 47, 0..=0, 1, offset_delete OffsetDeleteRequest OffsetDeleteResponse;
             DescribeCluster = 60, 0..=2, 0, describe_cluster DescribeClusterRequest DescribeClusterResponse;
             DescribeProducers = 61, 0..=0, 0, describe_producers DescribeProducersRequest DescribeProducersResponse;
             DescribeTransactions = 65, 0..=0, 0,

@@ -147,9 +147,8 @@ impl Broker {
     /// The topic and log of a partition that this shard's node leads.
     pub fn partition(&self, topic: &str, partition: i32) -> Result<(Arc<Topic>, LogRef), ErrorCode> {
         let catalog = self.catalog.borrow();
-        let found = catalog.topic(topic).and_then(|topic| Some((Arc::clone(topic), topic.log(partition)?)));
-        let (topic, log) = found.ok_or(ErrorCode::UnknownTopicOrPartition)?;
-        if self.leads(log) { Ok((topic, log)) } else { Err(ErrorCode::NotLeaderOrFollower) }
+        let topic = catalog.topic(topic).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+        Ok((Arc::clone(topic), self.led_log_in(topic, partition)?))
     }
 
     /// The log of a partition, wherever it lives.
@@ -169,6 +168,12 @@ impl Broker {
     /// The log of a partition that this shard's node leads.
     pub fn led_log(&self, topic: &str, partition: i32) -> Result<LogRef, ErrorCode> {
         self.partition(topic, partition).map(|(_, log)| log)
+    }
+
+    /// The same of a topic that was found before.
+    pub fn led_log_in(&self, topic: &Topic, partition: i32) -> Result<LogRef, ErrorCode> {
+        let log = topic.log(partition).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+        if self.leads(log) { Ok(log) } else { Err(ErrorCode::NotLeaderOrFollower) }
     }
 
     /// The node that this shard is, or belongs to.

@@ -22,7 +22,7 @@ fn request(next: &[i64]) -> FetchRequest<'static> {
     });
     FetchRequest {
         max_bytes: 50 << 20,
-        topics: vec![FetchTopic { topic: "t", partitions: partitions.collect() }],
+        topics: vec![FetchTopic { topic: "t", partitions: partitions.collect(), ..Default::default() }],
         ..Default::default()
     }
 }

@@ -35,7 +35,7 @@ fn named(of: &[(i64, &str)]) -> Vec<(i64, String)> {
 fn latest(client: &mut broker::Client, topic: &str, isolation_level: i8, timestamp: i64) -> i64 {
     let partitions = vec![ListOffsetsPartition { partition_index: 0, current_leader_epoch: -1, timestamp }];
     let topics = vec![ListOffsetsTopic { name: topic, partitions }];
-    let frame = client.call(7, &ListOffsetsRequest { replica_id: -1, isolation_level, topics });
+    let frame = client.call(7, &ListOffsetsRequest { replica_id: -1, isolation_level, topics, ..Default::default() });
     let response: ListOffsetsResponse<'_> = answer(&frame, 7);
     response.topics[0].partitions[0].offset
 }

@@ -1,5 +1,7 @@
 //! `Fetch`: reads record batches from partitions.
 
+use uuid::Uuid;
+
 use crate::Records;
 
 message! {
@@ -8,6 +10,7 @@ message! {
         cluster_id: Option<&'a str>, 12.., tag 0;
         /// -1 for a consumer.
         replica_id: i32, 0..=14, default -1;
+        replica_state: ReplicaState, 15.., tag 1;
         max_wait_ms: i32, 0..;
         min_bytes: i32, 0..;
         max_bytes: i32, 3.., default i32::MAX;
@@ -20,9 +23,17 @@ message! {
         rack_id: &'a str, 11..;
     }
 
+    /// Which replica asks.
+    pub struct ReplicaState {
+        /// -1 for a consumer.
+        replica_id: i32, 15.., default -1;
+        replica_epoch: i64, 15.., default -1;
+    }
+
     /// What to read of one topic.
     pub struct FetchTopic<'a> {
         topic: &'a str, 0..=12;
+        topic_id: Uuid, 13..;
         partitions: Vec<FetchPartition>, 0..;
     }
 
@@ -34,11 +45,14 @@ message! {
         last_fetched_epoch: i32, 12.., default -1;
         log_start_offset: i64, 5.., default -1;
         partition_max_bytes: i32, 0..;
+        /// Where a follower keeps it.
+        replica_directory_id: Uuid, 17.., tag 0;
     }
 
     /// Partitions to take out of the session.
     pub struct ForgottenTopic<'a> {
         topic: &'a str, 7..=12;
+        topic_id: Uuid, 13..;
         partitions: Vec<i32>, 7..;
     }
 
@@ -48,11 +62,21 @@ message! {
         error_code: i16, 7..;
         session_id: i32, 7..;
         responses: Vec<FetchableTopicResponse<'a>>, 0..;
+        node_endpoints: Vec<NodeEndpoint<'a>>, 16.., tag 0;
+    }
+
+    /// Where a leader listens that the answer names.
+    pub struct NodeEndpoint<'a> {
+        node_id: i32, 16..;
+        host: &'a str, 16..;
+        port: i32, 16..;
+        rack: Option<&'a str>, 16..;
     }
 
     /// What was read of one topic.
     pub struct FetchableTopicResponse<'a> {
         topic: &'a str, 0..=12;
+        topic_id: Uuid, 13..;
         partitions: Vec<PartitionData<'a>>, 0..;
     }
 

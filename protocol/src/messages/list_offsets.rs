@@ -8,6 +8,8 @@ message! {
         /// 0: read uncommitted; 1: read committed.
         isolation_level: i8, 2..;
         topics: Vec<ListOffsetsTopic<'a>>, 0..;
+        /// For brokers that must ask a store elsewhere.
+        timeout_ms: i32, 10..;
     }
 
     /// What to find in one topic.
@@ -20,7 +22,8 @@ message! {
     pub struct ListOffsetsPartition {
         partition_index: i32, 0..;
         current_leader_epoch: i32, 4.., default -1;
-        /// -1: the end; -2: the start; -3: the record with the largest timestamp (version 7).
+        /// -1: the end; -2: the start; -3: the record with the largest timestamp (version 7); -4: the start on the broker's own disk
+        /// (version 8); -5: the end of what was moved to a store elsewhere (version 9).
         timestamp: i64, 0..;
     }
 

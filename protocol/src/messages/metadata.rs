@@ -26,6 +26,7 @@ message! {
         controller_id: i32, 1.., default -1;
         topics: Vec<MetadataResponseTopic<'a>>, 0..;
         cluster_authorized_operations: i32, 8..=10, default i32::MIN;
+        error_code: i16, 13..;
     }
 
     /// A broker and where it listens.

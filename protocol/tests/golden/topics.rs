@@ -117,7 +117,7 @@ fn fetch_requests_of_a_consumer() {
         max_wait_ms: 500,
         min_bytes: 1,
         max_bytes: 0x0320_0000,
-        topics: vec![fetch::FetchTopic { topic: "t", partitions: vec![partition] }],
+        topics: vec![fetch::FetchTopic { topic: "t", partitions: vec![partition], ..Default::default() }],
         ..Default::default()
     };
     assert_golden!(
@@ -146,7 +146,11 @@ fn fetch_answers_send_shared_records_without_a_copy() {
         ..Default::default()
     };
     let response = fetch::FetchResponse {
-        responses: vec![fetch::FetchableTopicResponse { topic: "t", partitions: vec![partition] }],
+        responses: vec![fetch::FetchableTopicResponse {
+            topic: "t",
+            partitions: vec![partition],
+            ..Default::default()
+        }],
         ..Default::default()
     };
     let pieces = frame::encode_response(5, ApiKey::Fetch, 4, &response);

@@ -5,6 +5,7 @@ mod part;
 mod tail;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,14 +14,18 @@ use engine::shard::core::{AbortedTransaction, Isolation, LogRef};
 use engine::shard::state::LogView;
 use protocol::Records;
 use protocol::error_code::ErrorCode;
-use protocol::messages::fetch::{self, FetchRequest, FetchResponse, FetchableTopicResponse, PartitionData};
+use protocol::messages::fetch::{self, FetchRequest, FetchResponse, FetchTopic, FetchableTopicResponse, PartitionData};
 use tokio::time::Instant;
 
 use self::part::read_part;
 use super::error_map;
 use crate::answer_budget::AnswerMemory;
+use crate::catalog::Topic;
 use crate::limits::{ANSWER_MEMORY_WAIT_MAX, FETCH_WAIT_MAX};
 use crate::request::{Answer, Call};
+
+/// Earlier ones name topics.
+const FIRST_VERSION_WITH_IDS: i16 = 13;
 
 /// One partition of the request.
 #[derive(Clone, Copy)]
@@ -107,17 +112,28 @@ async fn read_with_memory(
 
 fn wanted(call: &Call, request: &FetchRequest<'_>) -> Vec<Wanted> {
     let isolation = error_map::isolation(request.isolation_level);
-    let partitions =
-        request.topics.iter().flat_map(|topic| topic.partitions.iter().map(|partition| (topic.topic, partition)));
+    let partitions = request.topics.iter().flat_map(|asked| {
+        let topic = find_topic(call, asked);
+        asked.partitions.iter().map(move |partition| (topic.clone(), partition))
+    });
     partitions
         .map(|(topic, partition)| Wanted {
-            log: call.broker.led_log(topic, partition.partition),
+            log: topic.and_then(|topic| call.broker.led_log_in(&topic, partition.partition)),
             offset: Offset(partition.fetch_offset),
             bytes_max: clamp(partition.partition_max_bytes),
             leader_epoch: partition.current_leader_epoch,
             isolation,
         })
         .collect()
+}
+
+/// By name or by id. A topic that was deleted and made again has another id, so that a reader of the old one notices.
+fn find_topic(call: &Call, asked: &FetchTopic<'_>) -> Result<Arc<Topic>, ErrorCode> {
+    let catalog = call.broker.catalog();
+    if call.version < FIRST_VERSION_WITH_IDS {
+        return catalog.topic(asked.topic).cloned().ok_or(ErrorCode::UnknownTopicOrPartition);
+    }
+    catalog.topic_by_id(asked.topic_id).cloned().ok_or(ErrorCode::UnknownTopicId)
 }
 
 /// Takes memory for the records before they are read: when slow readers hold the budget, answers become small, at last they wait. None after a
@@ -232,6 +248,7 @@ fn response<'a>(request: &FetchRequest<'a>, reads: Vec<Read>) -> FetchResponse<'
         .iter()
         .map(|topic| FetchableTopicResponse {
             topic: topic.topic,
+            topic_id: topic.topic_id,
             partitions: topic
                 .partitions
                 .iter()

@@ -18,6 +18,8 @@ use crate::request::{Answer, Call};
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
 const MAX_TIMESTAMP: i64 = -3;
+const EARLIEST_LOCAL: i64 = -4;
+const LATEST_TIERED: i64 = -5;
 
 /// An offset and its record's timestamp; -1 where there is none.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,25 +63,40 @@ async fn find(
     if epoch_error != ErrorCode::None {
         return failed(epoch_error);
     }
+    if partition.timestamp < 0 && !knows(call.version, partition.timestamp) {
+        return failed(ErrorCode::UnsupportedVersion);
+    }
     let found = match partition.timestamp {
         LATEST => Ok(Found { offset: view.end_for(isolation).0, timestamp: -1 }),
-        EARLIEST => Ok(Found { offset: view.start.0, timestamp: -1 }),
+        // All of a log is on the broker's own disk.
+        EARLIEST | EARLIEST_LOCAL => Ok(Found { offset: view.start.0, timestamp: -1 }),
+        LATEST_TIERED => Ok(NOTHING),
         MAX_TIMESTAMP => newest_timestamp(call, log, view).await,
-        timestamp if timestamp >= 0 => at_timestamp(call, log, view, timestamp).await,
-        _ => Err(ErrorCode::UnsupportedVersion),
+        timestamp => at_timestamp(call, log, view, timestamp).await,
     };
     // A record that may still be aborted is none for whoever reads what is decided.
-    let is_seen =
-        |found: &Found| matches!(partition.timestamp, LATEST | EARLIEST) || found.offset < view.end_for(isolation).0;
+    let is_end = partition.timestamp < 0 && partition.timestamp != MAX_TIMESTAMP;
+    let is_seen = |found: &Found| is_end || found.offset < view.end_for(isolation).0;
     match found.map(|found| Some(found).filter(is_seen).unwrap_or(NOTHING)) {
         Ok(found) => ListOffsetsPartitionResponse {
             partition_index: partition.partition_index,
             error_code: ErrorCode::None.code(),
             timestamp: found.timestamp,
             offset: found.offset,
-            leader_epoch: view.leader_epoch,
+            leader_epoch: if found == NOTHING { -1 } else { view.leader_epoch },
         },
         Err(error) => failed(error),
+    }
+}
+
+/// Whether a version has that special timestamp.
+fn knows(version: i16, timestamp: i64) -> bool {
+    match timestamp {
+        LATEST | EARLIEST => true,
+        MAX_TIMESTAMP => version >= 7,
+        EARLIEST_LOCAL => version >= 8,
+        LATEST_TIERED => version >= 9,
+        _ => false,
     }
 }
 

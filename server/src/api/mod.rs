@@ -12,6 +12,7 @@ mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
 mod describe_groups;
+mod describe_log_dirs;
 mod describe_producers;
 mod describe_transactions;
 mod end_txn;
@@ -28,6 +29,7 @@ mod list_offsets;
 mod list_transactions;
 mod metadata;
 mod offset_commit;
+mod offset_delete;
 mod offset_fetch;
 mod offset_for_leader_epoch;
 mod produce;
@@ -132,9 +134,11 @@ const APIS: &[Api] = &[
     serial!(TxnOffsetCommit, txn_offset_commit),
     at_once!(DescribeConfigs, describe_configs),
     serial!(AlterConfigs, alter_configs),
+    serial!(DescribeLogDirs, describe_log_dirs),
     serial!(CreatePartitions, create_partitions),
     serial!(DeleteGroups, delete_groups),
     serial!(IncrementalAlterConfigs, incremental_alter_configs),
+    serial!(OffsetDelete, offset_delete),
     at_once!(DescribeCluster, describe_cluster),
     serial!(DescribeProducers, describe_producers),
     serial!(DescribeTransactions, describe_transactions),

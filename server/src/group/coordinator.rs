@@ -12,7 +12,7 @@ use super::refusal::refuse;
 use super::{
     CommitRequest, CommitResponse, EndedTransaction, Group, GroupConfig, GroupEffect, GroupError, GroupEvent,
     GroupMetadata, HeartbeatRequest, JoinRequest, JoinResponse, LeaveRequest, OffsetFetchRequest, Offsets,
-    OffsetsRecord, Persisting, ReplyToken, Response, SyncRequest, TransactionalCommitRequest,
+    OffsetsRecord, Persisting, ReplyToken, Response, SyncRequest, TopicPartitions, TransactionalCommitRequest,
 };
 use crate::limits::GROUPS_PER_COORDINATOR_MAX;
 
@@ -50,6 +50,8 @@ pub enum Event {
     List(ReplyToken),
     /// `DeleteGroups`, one group.
     Delete(ReplyToken, String),
+    /// `OffsetDelete`: partitions that are there.
+    DeleteOffsets(ReplyToken, String, Vec<TopicPartitions<i32>>),
     /// These topics are gone, and what was committed for them means nothing any more.
     TopicsDeleted(Vec<String>),
     /// An append is durable.
@@ -98,6 +100,7 @@ pub(super) enum Then {
     Group(Persisting),
     Forgotten,
     Deleted(ReplyToken),
+    OffsetsDeleted(ReplyToken, CommitResponse),
 }
 
 /// The last group record that was sent to the log.
@@ -198,6 +201,7 @@ impl Coordinator {
             Event::Describe(token, group_id) => self.describe(token, group_id),
             Event::List(token) => self.list(token),
             Event::Delete(token, group_id) => self.delete_group(token, &group_id, now_ms),
+            Event::DeleteOffsets(token, group_id, asked) => self.delete_offsets(token, &group_id, &asked, now_ms),
             Event::TopicsDeleted(topics) => self.topics_deleted(&topics, now_ms),
             Event::Appended(id) => self.appended(id, now_ms),
             Event::AppendFailed(id) => self.append_failed(id, GroupError::CoordinatorNotAvailable, now_ms),
@@ -293,6 +297,9 @@ impl Coordinator {
             }
             Then::Group(then) => self.group_event(&group_id, GroupEvent::Persisted { then, durable: true }, now_ms),
             Then::Deleted(token) => self.reply(token, Response::Delete(Ok(()))),
+            Then::OffsetsDeleted(token, outcomes) => {
+                self.reply(token, Response::DeleteOffsets(Ok(outcomes)));
+            }
             Then::Forgotten => {}
         }
         self.reschedule(&group_id);
@@ -311,6 +318,7 @@ impl Coordinator {
             }
             Then::Group(then) => self.group_event(&group_id, GroupEvent::Persisted { then, durable: false }, now_ms),
             Then::Deleted(token) => self.reply(token, Response::Delete(Err(error))),
+            Then::OffsetsDeleted(token, _) => self.reply(token, Response::DeleteOffsets(Err(error))),
             // The next check, or the next load, finds the same offsets.
             Then::Forgotten => {}
         }

@@ -62,6 +62,9 @@ pub enum GroupError {
     /// Only a group without members can be deleted.
     #[error("group has members")]
     NonEmptyGroup,
+    /// A member reads the topic whose offsets were to be forgotten.
+    #[error("group reads the topic")]
+    GroupSubscribedToTopic,
 }
 
 impl GroupError {
@@ -87,6 +90,7 @@ impl GroupError {
             Self::InvalidTxnState => ErrorCode::InvalidTxnState,
             Self::GroupIdNotFound => ErrorCode::GroupIdNotFound,
             Self::NonEmptyGroup => ErrorCode::NonEmptyGroup,
+            Self::GroupSubscribedToTopic => ErrorCode::GroupSubscribedToTopic,
         }
     }
 }

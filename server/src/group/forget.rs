@@ -71,7 +71,7 @@ impl Coordinator {
     }
 
     /// Writes the tombstones; `then` follows the last.
-    fn forget(
+    pub(super) fn forget(
         &mut self,
         group_id: &str,
         offsets: BTreeSet<(String, i32)>,
@@ -97,7 +97,7 @@ impl Coordinator {
 }
 
 /// Group, topic and partition of the offsets among records.
-fn offsets<'a>(
+pub(super) fn offsets<'a>(
     records: impl Iterator<Item = (u64, &'a OffsetsRecord)>,
 ) -> impl Iterator<Item = (&'a str, &'a str, i32)> {
     records.filter_map(|(_, record)| match record {

@@ -7,6 +7,7 @@
 mod commit;
 mod config;
 mod coordinator;
+mod delete_offsets;
 mod error;
 mod forget;
 mod heartbeat;

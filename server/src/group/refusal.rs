@@ -19,6 +19,7 @@ pub(super) fn refuse(event: Event, error: GroupError) -> Option<Effect> {
         Event::Describe(token, _) => (token, Response::Describe(Err(error))),
         Event::List(token) => (token, Response::List(Err(error))),
         Event::Delete(token, _) => (token, Response::Delete(Err(error))),
+        Event::DeleteOffsets(token, ..) => (token, Response::DeleteOffsets(Err(error))),
         Event::TopicsDeleted(_)
         | Event::Appended(_)
         | Event::AppendFailed(_)

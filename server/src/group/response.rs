@@ -25,6 +25,8 @@ pub enum Response {
     List(Result<Vec<GroupListing>, GroupError>),
     /// To `DeleteGroups`, one group.
     Delete(Result<(), GroupError>),
+    /// To `OffsetDelete`: partition and outcome, in the order of the request.
+    DeleteOffsets(Result<CommitResponse, GroupError>),
     /// Which markers were taken.
     Markers(Result<MarkersSeen, GroupError>),
     /// To the coordinator of a transaction that ended.

@@ -250,6 +250,10 @@ impl Group {
         (self.phase == Phase::Empty && self.pending_members.is_empty()).then_some(self.state_since_ms)
     }
 
+    pub(super) fn members(&self) -> impl Iterator<Item = &Member> {
+        self.members.values()
+    }
+
     /// The administrator's view.
     pub fn describe(&self) -> GroupDescription {
         let stable = self.phase == Phase::Stable;

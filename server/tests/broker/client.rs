@@ -153,7 +153,7 @@ pub fn fetch_request(topic: &str, partition: i32, offset: i64, max_wait_ms: i32)
         max_wait_ms,
         min_bytes: 1,
         max_bytes: 10 << 20,
-        topics: vec![FetchTopic { topic, partitions }],
+        topics: vec![FetchTopic { topic, partitions, ..Default::default() }],
         ..Default::default()
     }
 }

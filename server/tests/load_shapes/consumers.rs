@@ -17,7 +17,7 @@ fn large_fetch() -> Vec<u8> {
     let request = FetchRequest {
         min_bytes: 1,
         max_bytes: ASKED_BYTES,
-        topics: vec![FetchTopic { topic: "t", partitions }],
+        topics: vec![FetchTopic { topic: "t", partitions, ..Default::default() }],
         ..Default::default()
     };
     let header =

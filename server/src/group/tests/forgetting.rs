@@ -115,3 +115,63 @@ fn a_snapshot_holds_a_group_that_was_made_anew_behind_its_deletion() {
     let mut loaded = Broker::loaded_from(&snapshot, config(0), broker.now_ms);
     assert_eq!(loaded.heartbeat(&joined.member_id, joined.generation_id), Ok(()));
 }
+
+fn delete_offsets(broker: &mut Broker, topic: &str, partitions: Vec<i32>) -> ReplyToken {
+    let asked = vec![TopicPartitions { topic: topic.to_owned(), partitions }];
+    broker.send(|token| Event::DeleteOffsets(token, GROUP.to_owned(), asked))
+}
+
+type Outcomes = Vec<(i32, Result<(), GroupError>)>;
+
+fn offsets_deleted(broker: &mut Broker, token: ReplyToken) -> Result<Outcomes, GroupError> {
+    match broker.answer(token) {
+        Some(Response::DeleteOffsets(outcome)) => outcome.map(|outcomes| outcomes.topics[0].partitions.clone()),
+        other => panic!("no answer: {other:?}"),
+    }
+}
+
+#[test]
+fn single_offsets_are_forgotten_once_that_is_durable_and_the_group_stays() {
+    let mut broker = Broker::new(0);
+    broker.commit(commit("", -1, 7));
+    broker.persist();
+    let token = delete_offsets(&mut broker, "topic", vec![0, 5]);
+    assert_eq!((broker.answer(token), broker.fetched().offset), (None, 7), "not before it is durable");
+    broker.persist();
+    assert_eq!(offsets_deleted(&mut broker, token), Ok(vec![(0, Ok(())), (5, Ok(()))]));
+    assert_eq!(broker.fetched().offset, -1);
+    assert_eq!(broker.restarted().fetched().offset, -1);
+    let token = delete_offsets(&mut broker, "topic", vec![0]);
+    assert_eq!(offsets_deleted(&mut broker, token), Err(GroupError::GroupIdNotFound), "nothing was left of it");
+}
+
+#[test]
+fn a_commit_on_its_way_is_forgotten_and_a_forgetting_that_fails_says_so() {
+    let mut broker = Broker::new(0);
+    broker.commit(commit("", -1, 7));
+    let token = delete_offsets(&mut broker, "topic", vec![0]);
+    broker.persist();
+    assert_eq!(offsets_deleted(&mut broker, token), Ok(vec![(0, Ok(()))]));
+    assert_eq!(broker.fetched().offset, -1);
+    broker.commit(commit("", -1, 8));
+    broker.persist();
+    let token = delete_offsets(&mut broker, "topic", vec![0]);
+    broker.fail_appends();
+    assert_eq!(offsets_deleted(&mut broker, token), Err(GroupError::CoordinatorNotAvailable));
+    assert_eq!(broker.fetched().offset, 8);
+}
+
+#[test]
+fn offsets_of_a_topic_that_a_member_may_read_stay() {
+    let (mut broker, ids, generation_id) = Broker::stable(1);
+    broker.commit(commit(&ids[0], generation_id, 7));
+    broker.persist();
+    // Its metadata says nothing that could be read.
+    let token = delete_offsets(&mut broker, "topic", vec![0]);
+    assert_eq!(offsets_deleted(&mut broker, token), Ok(vec![(0, Err(GroupError::GroupSubscribedToTopic))]));
+    assert_eq!(broker.fetched().offset, 7);
+    let mut connect = Broker::new(0);
+    connect.join(JoinRequest { protocol_type: "connect".to_owned(), ..join("") });
+    let token = delete_offsets(&mut connect, "topic", vec![0]);
+    assert_eq!(offsets_deleted(&mut connect, token), Err(GroupError::NonEmptyGroup));
+}

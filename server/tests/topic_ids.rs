@@ -1,0 +1,48 @@
+//! Fetch by topic id: a reader of a topic that was deleted and made again notices, and gets no record of the new one for its old place.
+
+mod broker;
+
+use broker::requests::{delete_topic, topics};
+use broker::{Broker, Client, batch, values};
+use protocol::api_key::ApiKey;
+use protocol::error_code::ErrorCode;
+use protocol::frame::decode_response;
+use protocol::messages::fetch::{FetchPartition, FetchRequest, FetchResponse, FetchTopic};
+use uuid::Uuid;
+
+fn id_of(client: &mut Client, name: &str) -> Uuid {
+    let found = topics(client).into_iter().find(|topic| topic.0 == name).expect("it is there");
+    found.1.parse().expect("an id")
+}
+
+/// Error and values of partition 0; the answer names the topic as it was asked for.
+fn fetch(client: &mut Client, version: i16, topic_id: Uuid) -> (i16, Vec<(i64, String)>) {
+    let partition = FetchPartition { partition_max_bytes: 1 << 20, ..Default::default() };
+    let topic = FetchTopic { topic_id, partitions: vec![partition], ..Default::default() };
+    let frame = client.call(version, &FetchRequest { topics: vec![topic], ..Default::default() });
+    let (_, response): (_, FetchResponse<'_>) = decode_response(&frame, ApiKey::Fetch, version).expect("an answer");
+    assert_eq!((response.error_code, response.responses[0].topic_id), (0, topic_id));
+    let partition = &response.responses[0].partitions[0];
+    let bytes = partition.records.as_ref().map(|records| records.slices().collect::<Vec<_>>().concat());
+    (partition.error_code, values(&bytes.unwrap_or_default()))
+}
+
+#[test]
+fn records_are_read_by_the_id_of_their_topic_and_by_no_other() {
+    let broker = Broker::start(&[]);
+    let mut client = broker.connect();
+    assert_eq!(client.create_topic("t", 1, &[]), 0);
+    assert_eq!(client.produce("t", 0, &batch(&["old"])).0, 0);
+    let old = id_of(&mut client, "t");
+    for version in 13..=17 {
+        assert_eq!(fetch(&mut client, version, old), (0, vec![(0, "old".to_owned())]), "version {version}");
+    }
+    let unknown = (ErrorCode::UnknownTopicId.code(), vec![]);
+    assert_eq!(fetch(&mut client, 17, Uuid::nil()), unknown);
+    assert_eq!(delete_topic(&mut client, "t"), 0);
+    assert_eq!(client.create_topic("t", 1, &[]), 0);
+    assert_eq!(client.produce("t", 0, &batch(&["new"])).0, 0);
+    assert_eq!(fetch(&mut client, 17, old), unknown);
+    let new = id_of(&mut client, "t");
+    assert_eq!(fetch(&mut client, 17, new), (0, vec![(0, "new".to_owned())]));
+}
