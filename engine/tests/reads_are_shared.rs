@@ -59,7 +59,7 @@ fn request(log: u64, offset: i64, bytes_max: usize) -> ReadRequest {
         goal: Goal::Offset(Offset(offset)),
         bytes_max,
         first_whole: true,
-        one_stretch: false,
+        stretches_max: None,
         isolation: Isolation::Uncommitted,
     }
 }

@@ -9,7 +9,8 @@ use tokio::sync::oneshot;
 use super::core::{Core, LogRef, ReadBatches};
 use super::reads::{ReadRequest, ReadStart};
 use crate::error::ReadError;
-use crate::journal::reader::Goal;
+use crate::journal::reader::{Goal, Reach};
+use crate::limits::READ_EXTENTS_MAX;
 use crate::offset::{LogId, Offset, ShardId};
 use crate::partition::transactions::Isolation;
 
@@ -27,7 +28,7 @@ impl Core {
         let goal = Goal::Offset(offset);
         self.read_as(
             log.shard,
-            ReadRequest { log: log.log, goal, bytes_max, first_whole, one_stretch: false, isolation },
+            ReadRequest { log: log.log, goal, bytes_max, first_whole, stretches_max: None, isolation },
         )
     }
 
@@ -46,15 +47,13 @@ impl Core {
         self.inner.shard.borrow().is_in_tail(log, offset)
     }
 
-    /// See [`Shard::stretch_behind_tail`].
-    pub fn stretch_behind_tail(
-        &self,
-        log: LogId,
-        offset: Offset,
-        bytes_max: usize,
-        isolation: Isolation,
-    ) -> Option<usize> {
-        self.inner.shard.borrow_mut().stretch_behind_tail(log, offset, bytes_max, isolation)
+    /// Bytes that a read with these bounds gives from the disk; None if it would read nothing there. See [`Shard::step_behind_tail`].
+    pub fn step_behind_tail(&self, request: &ReadRequest) -> Option<usize> {
+        let ReadRequest { log, goal: Goal::Offset(offset), bytes_max, stretches_max, isolation, .. } = *request else {
+            return None;
+        };
+        let reach = Reach { bytes_max, extents_max: READ_EXTENTS_MAX, stretches_max };
+        self.inner.shard.borrow_mut().step_behind_tail(log, offset, reach, isolation)
     }
 
     async fn read_here(&self, request: ReadRequest) -> Result<ReadBatches, ReadError> {
@@ -78,7 +77,7 @@ impl Core {
     ) -> impl Future<Output = Result<Option<Bytes>, ReadError>> + 'static {
         let (goal, isolation) = (Goal::Timestamp(timestamp_ms), Isolation::Uncommitted);
         let request =
-            ReadRequest { log: log.log, goal, bytes_max: 1, first_whole: true, one_stretch: false, isolation };
+            ReadRequest { log: log.log, goal, bytes_max: 1, first_whole: true, stretches_max: None, isolation };
         let answer = self.read_as(log.shard, request);
         async move {
             let batches = answer.await?;

@@ -37,9 +37,9 @@ pub struct ReadRequest {
     pub bytes_max: usize,
     /// The first batch is given even if it is larger.
     pub first_whole: bool,
-    /// Behind the tail it ends before the first jump in the journal: others who read beside it want what lies between, and each extent
-    /// is read once for all of them as long as nobody runs ahead.
-    pub one_stretch: bool,
+    /// Behind the tail it takes one step with at most so many stretches of the journal: others who read beside it want what lies between, and
+    /// each extent is read once for all of them as long as nobody runs ahead. None: it goes on until it has what was asked for.
+    pub stretches_max: Option<usize>,
     /// Where it ends.
     pub isolation: Isolation,
 }
@@ -182,13 +182,13 @@ impl<I: Io> Shard<I> {
         }
     }
 
-    /// Bytes that [`ReadRequest::one_stretch`] gives from `offset` on, of about `bytes_max`, at least those of one run. None if there is nothing
-    /// behind the tail. While the index of its segment is not known, which this call asks for, `bytes_max`.
-    pub fn stretch_behind_tail(
+    /// Bytes that a read from `offset` on gives which takes one step of `reach`, at least those of one run. None if there is nothing behind
+    /// the tail. While the index of its segment is not known, which this call asks for, `reach.bytes_max`.
+    pub fn step_behind_tail(
         &mut self,
         log: LogId,
         offset: Offset,
-        bytes_max: usize,
+        reach: Reach,
         isolation: Isolation,
     ) -> Option<usize> {
         let view = self.view(log)?;
@@ -198,9 +198,8 @@ impl<I: Io> Shard<I> {
         }
         let goal = Goal::Offset(offset);
         let segment = self.segment_for(log, goal, offset)?;
-        let reach = Reach { bytes_max, extents_max: READ_EXTENTS_MAX, one_stretch: true };
         let plan = self.plan_in(segment, log, goal, offset..end, reach);
-        Some(plan.map_or(bytes_max, |plan| plan.bytes))
+        Some(plan.map_or(reach.bytes_max, |plan| plan.bytes))
     }
 
     /// Reads that ended since the last call.
@@ -273,7 +272,7 @@ impl<I: Io> Shard<I> {
         let Some(segment) = next else {
             return self.finish(id, Ok(()));
         };
-        let reach = Reach { bytes_max, extents_max: READ_EXTENTS_MAX, one_stretch: request.one_stretch };
+        let reach = Reach { bytes_max, extents_max: READ_EXTENTS_MAX, stretches_max: request.stretches_max };
         let Some(plan) = self.plan_in(segment, request.log, goal, visible.clone(), reach) else {
             return Begun::NoIndex;
         };

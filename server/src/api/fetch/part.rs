@@ -16,13 +16,17 @@ pub(super) type Asked = (usize, Wanted, LogRef);
 
 /// What a read of one partition may give.
 #[derive(Clone, Copy)]
-enum Amount {
+struct Amount {
+    bytes: usize,
+    /// The first batch is given even if it is larger.
+    first_whole: bool,
+    /// See [`ReadRequest::stretches_max`].
+    stretches_max: Option<usize>,
+}
+
+impl Amount {
     /// Only the ends.
-    Nothing,
-    /// All within so many bytes, wherever it lies.
-    Through(usize),
-    /// Within so many bytes what lies in one stretch of the journal.
-    Stretch(usize),
+    const NOTHING: Amount = Amount { bytes: 0, first_whole: false, stretches_max: None };
 }
 
 /// Reads the partitions in order: the first with records gives its first batch whole, the others what the budget leaves. Those behind the tail
@@ -36,15 +40,15 @@ pub(super) async fn read_part(core: &Core, part: Vec<Asked>, limit: Limit) -> Ve
     while let Some(next) = rest.first() {
         let left = limit.bytes.saturating_sub(bytes);
         let first_whole = limit.first_whole && bytes == 0;
-        let wave = wave(core, rest, left.min(disk_left));
+        let through = Amount { bytes: left, first_whole, stretches_max: None };
+        let wave = wave(core, rest, left.min(disk_left), first_whole);
         let read = match wave.amounts.as_slice() {
-            [] if wave.is_behind && !first_whole => vec![read_one(core, *next, Amount::Nothing, false).await],
-            [_] if wave.is_cut => vec![read_one(core, *next, wave.amounts[0], first_whole).await],
-            [] | [_] => vec![read_one(core, *next, Amount::Through(left), first_whole).await],
+            [] if wave.is_behind && !first_whole => vec![read_one(core, *next, Amount::NOTHING).await],
+            [amount] if wave.is_cut => vec![read_one(core, *next, *amount).await],
+            [] | [_] => vec![read_one(core, *next, through).await],
             amounts => {
-                let asked = rest.iter().zip(amounts).enumerate();
-                let reads = asked.map(|(at, (asked, amount))| read_one(core, *asked, *amount, first_whole && at == 0));
-                join_all(reads).await
+                let asked = rest.iter().zip(amounts);
+                join_all(asked.map(|(asked, amount)| read_one(core, *asked, *amount))).await
             }
         };
         let given = read.iter().map(|(_, read)| read.bytes).sum::<usize>();
@@ -61,47 +65,49 @@ pub(super) async fn read_part(core: &Core, part: Vec<Asked>, limit: Limit) -> Ve
 
 /// Partitions that read from the disk at the same time.
 struct Wave {
-    /// What each of them reads. None where the first is not behind the tail, or its stretch does not fit.
+    /// What each of them reads. None where the first is not behind the tail, or what it would read does not fit.
     amounts: Vec<Amount>,
     is_behind: bool,
-    /// The next stretch did not fit.
+    /// What the next one would read did not fit.
     is_cut: bool,
 }
 
-/// The first of the partitions, as long as they are behind the tail and the stretches in which they begin fit.
-fn wave(core: &Core, part: &[Asked], bytes_max: usize) -> Wave {
+/// The first of the partitions, as long as they are behind the tail and what they read in one step fits. The fewer they are, the more stretches
+/// each may take.
+fn wave(core: &Core, part: &[Asked], bytes_max: usize, first_whole: bool) -> Wave {
     let mut wave = Wave { amounts: Vec::new(), is_behind: false, is_cut: false };
+    let stretches_max = Some((FETCH_READS_AT_ONCE / part.len()).max(1));
     let mut bytes = 0;
-    for (_, wanted, log) in part.iter().take(FETCH_READS_AT_ONCE) {
-        let Some(stretch) = core.stretch_behind_tail(log.log, wanted.offset, wanted.bytes_max, wanted.isolation) else {
-            break;
-        };
+    for asked in part.iter().take(FETCH_READS_AT_ONCE) {
+        let first_whole = first_whole && wave.amounts.is_empty();
+        let all = Amount { bytes: usize::MAX, first_whole, stretches_max };
+        let Some(step_bytes) = core.step_behind_tail(&request(asked, all)) else { break };
         wave.is_behind = true;
-        bytes += stretch;
+        bytes += step_bytes;
         if bytes > bytes_max {
             wave.is_cut = true;
             break;
         }
-        wave.amounts.push(Amount::Stretch(stretch));
+        wave.amounts.push(Amount { bytes: step_bytes, ..all });
     }
     wave
 }
 
-async fn read_one(core: &Core, (index, wanted, log): Asked, amount: Amount, first_whole: bool) -> (usize, Read) {
-    let (bytes_max, one_stretch) = match amount {
-        Amount::Nothing => (0, false),
-        Amount::Through(bytes) => (bytes, false),
-        Amount::Stretch(bytes) => (bytes, true),
-    };
-    let request = ReadRequest {
+fn request((_, wanted, log): &Asked, amount: Amount) -> ReadRequest {
+    ReadRequest {
         log: log.log,
         goal: Goal::Offset(wanted.offset),
-        bytes_max: bytes_max.min(wanted.bytes_max),
-        first_whole,
-        one_stretch,
+        bytes_max: amount.bytes.min(wanted.bytes_max),
+        first_whole: amount.first_whole,
+        stretches_max: amount.stretches_max,
         isolation: wanted.isolation,
-    };
-    (index, read_of(core, wanted, log, core.read_as(log.shard, request).await).await)
+    }
+}
+
+async fn read_one(core: &Core, asked: Asked, amount: Amount) -> (usize, Read) {
+    let (index, wanted, log) = asked;
+    let outcome = core.read_as(log.shard, request(&asked, amount)).await;
+    (index, read_of(core, wanted, log, outcome).await)
 }
 
 async fn read_of(core: &Core, wanted: Wanted, log: LogRef, outcome: Result<ReadBatches, ReadError>) -> Read {
