@@ -68,6 +68,16 @@ pub struct Settings {
     pub log_retention_check_interval_ms: u64,
     /// `log.cleanup.policy`.
     pub log_cleanup_policy: String,
+    /// `log.message.timestamp.type`.
+    pub log_message_timestamp_type: String,
+    /// `log.message.timestamp.before.max.ms`.
+    pub log_message_timestamp_before_max_ms: i64,
+    /// `log.message.timestamp.after.max.ms`.
+    pub log_message_timestamp_after_max_ms: i64,
+    /// `min.insync.replicas`.
+    pub min_insync_replicas: i64,
+    /// `posthaste.replication.factor.max`: topics that ask for so many replicas are made, with the one that there is.
+    pub replication_factor_max: i16,
     /// `log.cleaner.min.cleanable.ratio`.
     pub log_cleaner_min_cleanable_ratio: f64,
     /// `log.cleaner.delete.retention.ms`.
@@ -142,6 +152,11 @@ impl Default for Settings {
             log_retention_hours: 168,
             log_retention_check_interval_ms: 300_000,
             log_cleanup_policy: "delete".to_owned(),
+            log_message_timestamp_type: "CreateTime".to_owned(),
+            log_message_timestamp_before_max_ms: i64::MAX,
+            log_message_timestamp_after_max_ms: 60 * 60 * 1000,
+            min_insync_replicas: 1,
+            replication_factor_max: 1,
             log_cleaner_min_cleanable_ratio: 0.5,
             log_cleaner_delete_retention_ms: 24 * 60 * 60 * 1000,
             log_cleaner_min_compaction_lag_ms: 0,

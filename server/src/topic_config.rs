@@ -112,7 +112,7 @@ pub const TOPIC_KEYS: &[TopicKey] = {
         key("message.timestamp.type", String, true, "CreateTime", C::OneOf(&["CreateTime", "LogAppendTime"])),
         key("min.cleanable.dirty.ratio", Double, true, "0.5", C::Fraction),
         key("min.compaction.lag.ms", Long, true, "0", C::Integer(0, i64::MAX)),
-        key("min.insync.replicas", Int, false, "1", C::Integer(1, INT_MAX)),
+        key("min.insync.replicas", Int, true, "1", C::Integer(1, INT_MAX)),
         key("preallocate", Boolean, false, "false", C::Boolean),
         key("remote.log.copy.disable", Boolean, false, "false", C::Boolean),
         key("remote.log.delete.on.disable", Boolean, false, "false", C::Boolean),
@@ -153,7 +153,11 @@ impl TopicKey {
             "max.compaction.lag.ms" => Some("log.cleaner.max.compaction.lag.ms"),
             "max.message.bytes" => Some("message.max.bytes"),
             "min.cleanable.dirty.ratio" => Some("log.cleaner.min.cleanable.ratio"),
+            "message.timestamp.after.max.ms" => Some("log.message.timestamp.after.max.ms"),
+            "message.timestamp.before.max.ms" => Some("log.message.timestamp.before.max.ms"),
+            "message.timestamp.type" => Some("log.message.timestamp.type"),
             "min.compaction.lag.ms" => Some("log.cleaner.min.compaction.lag.ms"),
+            "min.insync.replicas" => Some("min.insync.replicas"),
             "retention.bytes" => Some("log.retention.bytes"),
             "retention.ms" => Some("log.retention.ms"),
             _ => None,
@@ -168,7 +172,11 @@ impl TopicKey {
             "max.compaction.lag.ms" => settings.log_cleaner_max_compaction_lag_ms.to_string(),
             "max.message.bytes" => settings.message_max_bytes.to_string(),
             "min.cleanable.dirty.ratio" => settings.log_cleaner_min_cleanable_ratio.to_string(),
+            "message.timestamp.after.max.ms" => settings.log_message_timestamp_after_max_ms.to_string(),
+            "message.timestamp.before.max.ms" => settings.log_message_timestamp_before_max_ms.to_string(),
+            "message.timestamp.type" => settings.log_message_timestamp_type.clone(),
             "min.compaction.lag.ms" => settings.log_cleaner_min_compaction_lag_ms.to_string(),
+            "min.insync.replicas" => settings.min_insync_replicas.to_string(),
             "retention.bytes" => settings.log_retention_bytes.to_string(),
             "retention.ms" => settings.retention_ms().to_string(),
             _ => self.default.to_owned(),
@@ -239,6 +247,12 @@ pub fn is_compacted(configs: &TopicConfigs, settings: &Settings) -> bool {
     has_cleanup_policy(configs, settings, "compact")
 }
 
+/// Whether acks=all wants more replicas than the one that there is.
+pub fn lacks_replicas(configs: &TopicConfigs, settings: &Settings) -> bool {
+    let set = configs.get("min.insync.replicas").and_then(|value| value.parse().ok());
+    set.unwrap_or(settings.min_insync_replicas) > 1
+}
+
 fn has_cleanup_policy(configs: &TopicConfigs, settings: &Settings, policy: &str) -> bool {
     let policies = configs.get("cleanup.policy").unwrap_or(&settings.log_cleanup_policy);
     policies.split(',').any(|part| part.trim() == policy)
@@ -264,9 +278,13 @@ pub fn log_config(topic: &Topic, settings: &Settings) -> LogConfig {
         message_bytes_max: usize::try_from(number("max.message.bytes", settings.message_max_bytes))
             .unwrap_or(0)
             .min(engine::limits::BATCH_BYTES_MAX),
-        log_append_time: text("message.timestamp.type") == Some("LogAppendTime"),
-        timestamp_before_max_ms: number("message.timestamp.before.max.ms", i64::MAX),
-        timestamp_after_max_ms: number("message.timestamp.after.max.ms", 3_600_000),
+        log_append_time: text("message.timestamp.type").unwrap_or(&settings.log_message_timestamp_type)
+            == "LogAppendTime",
+        timestamp_before_max_ms: number(
+            "message.timestamp.before.max.ms",
+            settings.log_message_timestamp_before_max_ms,
+        ),
+        timestamp_after_max_ms: number("message.timestamp.after.max.ms", settings.log_message_timestamp_after_max_ms),
         written_is_enough: text("posthaste.durability") == Some("written"),
         uses_reserve: topic.internal,
     }

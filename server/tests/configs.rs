@@ -2,7 +2,7 @@
 
 mod broker;
 
-use broker::requests::{delete_topic, earliest};
+use broker::requests::{delete_topic, earliest, find_offset};
 use broker::{Broker, Client, FETCH, batch, fetch_request, fetched};
 use protocol::api_key::ApiKey;
 use protocol::error_code::ErrorCode;
@@ -174,6 +174,22 @@ fn wrong_edits_change_nothing() {
     assert_eq!(refused(BROKER, "", &[("message.max.bytes", SET, Some("-5"))]), config);
     assert_eq!(refused(16, "t", &[("retention.ms", SET, Some("5"))]), request);
     assert_eq!(described(&mut client, TOPIC, "t", "retention.ms").1, 5, "still the default");
+}
+
+#[test]
+fn the_brokers_kind_of_timestamp_is_that_of_topics_which_set_none() {
+    let mut broker = Broker::start(&["log.message.timestamp.after.max.ms=1000"]);
+    let mut client = broker.connect();
+    assert_eq!(client.create_topic("t", 1, &[]), 0);
+    let newest_ms = |client: &mut Client| find_offset(client, "t", 0, -3).1;
+    assert_eq!(client.produce("t", 0, &batch(&["early"])).0, 0);
+    let written_ms = newest_ms(&mut client);
+    let edit = ("log.message.timestamp.type", SET, Some("LogAppendTime"));
+    assert_eq!(alter(&mut client, BROKER, "", &[edit], false), 0);
+    broker.kill_and_restart();
+    let mut client = broker.connect();
+    assert_eq!(client.produce("t", 0, &batch(&["late"])).0, 0);
+    assert!(newest_ms(&mut client) > written_ms, "the broker's clock, not the batch's fixed time");
 }
 
 #[test]

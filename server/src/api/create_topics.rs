@@ -65,11 +65,16 @@ async fn create(call: &Call, topic: &CreatableTopic<'_>, validate_only: bool) ->
         );
     }
     let partitions = partition_count(call, topic)?;
-    if !matches!(topic.replication_factor, -1 | 1) {
+    let replicas_max = call.broker.settings.replication_factor_max;
+    if !matches!(topic.replication_factor, -1 | 1..) || topic.replication_factor > replicas_max {
         return refuse(
             ErrorCode::InvalidReplicationFactor,
-            "Replication factor: this broker is a single node; use 1 or -1.",
+            "Replication factor: this broker is a single node and keeps one replica; use 1 or -1, or let it take more with \
+             posthaste.replication.factor.max.",
         );
+    }
+    if topic.replication_factor > 1 {
+        tracing::warn!(topic = topic.name, asked = topic.replication_factor, "one replica is kept, whatever is asked");
     }
     let configs = topic_config::validate(topic.name, topic.configs.iter().map(|config| (config.name, config.value)))
         .map_err(|error| Refusal { code: ErrorCode::InvalidConfig, message: error.to_string() })?;

@@ -96,7 +96,7 @@ fn broker_settings(call: &Call, name: &str) -> Result<Vec<Setting>, (ErrorCode, 
         Setting { name, places, kind, read_only: !DYNAMIC_KEYS.contains(&name) }
     });
     // What admin tools read of every broker although it is a matter of course here.
-    let expected = [("default.replication.factor", "1"), ("min.insync.replicas", "1"), ("delete.topic.enable", "true")]
+    let expected = [("default.replication.factor", "1"), ("delete.topic.enable", "true")]
         .map(|(name, value)| Setting { name, places: vec![place(name, value, SOURCE_DEFAULT)], kind, read_only: true });
     Ok(resolved.chain(expected).collect())
 }

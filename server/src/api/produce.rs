@@ -92,7 +92,12 @@ fn append(
         return Outcome::Refused(Refusal::new(ErrorCode::InvalidTopicException, reason));
     }
     let bytes = partition.records.as_ref().and_then(protocol::Records::as_borrowed).unwrap_or_default();
-    let is_compacted = topic_config::is_compacted(&topic.configs, &call.broker.effective_settings());
+    let settings = call.broker.effective_settings();
+    if acks == Acks::Durable && topic_config::lacks_replicas(&topic.configs, &settings) {
+        let reason = "min.insync.replicas asks for more replicas than the one that there is";
+        return Outcome::Refused(Refusal::new(ErrorCode::NotEnoughReplicas, reason));
+    }
+    let is_compacted = topic_config::is_compacted(&topic.configs, &settings);
     let checked = check_batch(bytes, call.version, is_compacted);
     match checked.and_then(|()| check_transaction(bytes, is_transactional)) {
         Ok(()) => {

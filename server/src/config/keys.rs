@@ -154,6 +154,14 @@ pub const BROKER_KEYS: &[BrokerKey] = &[
     acts!("log.retention.hours", log_retention_hours, |key| key.integer(-1, MS_MAX)),
     acts!("log.retention.check.interval.ms", log_retention_check_interval_ms, KeyValue::milliseconds),
     acts!("log.cleanup.policy", log_cleanup_policy, |key| key.of_topic("cleanup.policy")),
+    acts!("log.message.timestamp.type", log_message_timestamp_type, |key| key.of_topic("message.timestamp.type")),
+    acts!("log.message.timestamp.before.max.ms", log_message_timestamp_before_max_ms, |key| {
+        key.of_topic("message.timestamp.before.max.ms")
+    }),
+    acts!("log.message.timestamp.after.max.ms", log_message_timestamp_after_max_ms, |key| {
+        key.of_topic("message.timestamp.after.max.ms")
+    }),
+    acts!("min.insync.replicas", min_insync_replicas, |key| key.of_topic("min.insync.replicas")),
     acts!("log.cleaner.min.cleanable.ratio", log_cleaner_min_cleanable_ratio, |key| {
         key.of_topic("min.cleanable.dirty.ratio")
     }),
@@ -185,6 +193,9 @@ pub const BROKER_KEYS: &[BrokerKey] = &[
     acts!("posthaste.frame.deadline.ms", frame_deadline_ms, KeyValue::milliseconds),
     acts!("posthaste.write.stall.deadline.ms", write_stall_deadline_ms, KeyValue::milliseconds),
     acts!("posthaste.snapshot.check.interval.ms", snapshot_check_interval_ms, KeyValue::milliseconds),
+    acts!("posthaste.replication.factor.max", replication_factor_max, |key| Ok(
+        key.integer(1, i64::from(i16::MAX))? as i16
+    )),
     acts!("posthaste.topics.max", topics_max, |key| key.bytes(1, limits::TOPICS_MAX as i64)),
     acts!("posthaste.partitions.max", partitions_max, |key| key.bytes(1, limits::PARTITIONS_MAX as i64)),
     refused("broker.id", "use node.id"),
@@ -216,13 +227,9 @@ pub const BROKER_KEYS: &[BrokerKey] = &[
     not_yet("log.cleaner.threads"),
     not_yet("log.flush.interval.messages"),
     not_yet("log.flush.interval.ms"),
-    not_yet("log.message.timestamp.after.max.ms"),
-    not_yet("log.message.timestamp.before.max.ms"),
-    not_yet("log.message.timestamp.type"),
     not_yet("log.roll.hours"),
     not_yet("log.roll.ms"),
     not_yet("log.segment.bytes"),
-    not_yet("min.insync.replicas"),
     not_yet("num.io.threads"),
     not_yet("num.network.threads"),
     not_yet("num.recovery.threads.per.data.dir"),
@@ -280,9 +287,13 @@ pub const DYNAMIC_KEYS: &[&str] = &[
     "log.cleaner.min.cleanable.ratio",
     "log.cleaner.min.compaction.lag.ms",
     "log.cleanup.policy",
+    "log.message.timestamp.after.max.ms",
+    "log.message.timestamp.before.max.ms",
+    "log.message.timestamp.type",
     "log.retention.bytes",
     "log.retention.ms",
     "message.max.bytes",
+    "min.insync.replicas",
 ];
 
 /// Applies one key to the settings.
