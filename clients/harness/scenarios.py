@@ -107,12 +107,13 @@ def run_one(one, broker, directory, tier):
 
 
 def run_all(scenarios, broker, directory, tier, out=sys.stdout):
-    """Runs them in order, prints a line for each and the totals; the number of failures."""
-    passed, failures = 0, []
+    """Runs them in order, prints a line for each and the totals; outcome and explanation of each."""
+    passed, failures, outcomes = 0, [], []
     for one in scenarios:
         started = time.monotonic()
         outcome, why = run_one(one, broker, directory / re.sub(r"\W+", "_", f"{one.client}_{one.name}"), tier)
         seconds = time.monotonic() - started
+        outcomes.append((one, outcome, why))
         note = f"  ({why})" if outcome == "skipped" else ""
         print(f"{one.client:<11} {one.name:<58} {outcome:<8} {seconds:6.1f} s{note}", file=out, flush=True)
         if outcome == "ok":
@@ -123,4 +124,16 @@ def run_all(scenarios, broker, directory, tier, out=sys.stdout):
     for one in failures:
         print(f"failed: {one.client} {one.name}", file=out)
     print(f"{passed} passed, {len(failures)} failed", file=out, flush=True)
-    return len(failures)
+    return outcomes
+
+
+def table(outcomes):
+    """Scenario by client, as Markdown: ok, FAILED, why it was skipped, or - where a client has no such scenario."""
+    clients = list(dict.fromkeys(one.client for one, *_ in outcomes))
+    rows = {}
+    for one, outcome, why in outcomes:
+        rows.setdefault(one.name, {})[one.client] = outcome if outcome != "skipped" else f"skipped: {why}"
+    lines = ["| scenario | " + " | ".join(clients) + " |", "|---|" + "---|" * len(clients)]
+    for name, cells in rows.items():
+        lines.append(f"| {name.replace('_', ' ')} | " + " | ".join(cells.get(client, "-") for client in clients) + " |")
+    return "\n".join(lines) + "\n"

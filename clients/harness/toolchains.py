@@ -1,6 +1,7 @@
-"""Prepares what the foreign clients need, once: a Python environment, Maven builds. Redone when their sources change."""
+"""Prepares what the foreign clients need, once: Python environments, builds of Maven, npm and Go. Redone when their sources change."""
 
 import hashlib
+import shutil
 import subprocess
 import sys
 
@@ -30,15 +31,7 @@ def once(stamp, sources, build):
 
 def build_venv():
     """The interpreter of an environment that has confluent-kafka."""
-    python = VENV / "bin" / "python"
-
-    def build():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-                        "-r", str(REQUIREMENTS)], check=True)
-
-    once(TARGET / "venv.stamp", [REQUIREMENTS], build)
-    return python
+    return build_python(VENV, REQUIREMENTS)
 
 
 def build_maven(project, jars):
@@ -54,3 +47,43 @@ def build_maven(project, jars):
                        stdout=sys.stderr)
 
     once(TARGET / f"{project.name}.stamp", sources, build)
+
+
+def build_python(directory, requirements):
+    """The interpreter of an environment with these packages."""
+    python = directory / "bin" / "python"
+
+    def build():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(directory)], check=True)
+        subprocess.run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(requirements)], check=True)
+
+    once(TARGET / f"{directory.name}.stamp", [requirements], build)
+    return python
+
+
+def build_node(project):
+    """Installs a project's packages into a copy of it; the folder of the copy."""
+    copy = TARGET / project.name
+    sources = [one for one in project.iterdir() if one.suffix in (".js", ".json")]
+
+    def build():
+        shutil.rmtree(copy, ignore_errors=True)
+        copy.mkdir(parents=True)
+        for source in sources:
+            shutil.copy(source, copy)
+        subprocess.run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=copy, check=True, stdout=sys.stderr)
+
+    once(TARGET / f"{project.name}.stamp", sources, build)
+    return copy
+
+
+def build_go(project):
+    """Compiles a project; the program."""
+    program = TARGET / f"{project.name}-program"
+    sources = [one for one in project.iterdir() if one.suffix == ".go" or one.name in ("go.mod", "go.sum")]
+
+    def build():
+        subprocess.run(["go", "build", "-o", str(program), "."], cwd=project, check=True, stdout=sys.stderr)
+
+    once(TARGET / f"{project.name}.stamp", sources, build)
+    return program
