@@ -12,7 +12,7 @@ const BAR_LEFT: f64 = 190.0;
 const BAR_WIDTH: f64 = 470.0;
 const BAR_HEIGHT: f64 = 14.0;
 const ROW: f64 = 20.0;
-const HEAD: f64 = 34.0;
+const HEAD: f64 = 42.0;
 /// Of classes in the order in which they appear; told apart by the colour-blind too (Okabe and Ito).
 const COLOURS: [&str; 6] = ["#0072b2", "#e69f00", "#cc79a7", "#009e73", "#d55e00", "#7a8593"];
 
@@ -86,7 +86,7 @@ pub fn peers_picture(title: &str, peers: &[&str], cells: &[(&str, Vec<&RunResult
     }
     for (cell, figure, bars) in &panels {
         y += HEAD;
-        text(&mut svg, 16.0, y - 12.0, "14", &format!("{cell}: {}", figure.caption));
+        text(&mut svg, 16.0, y - 20.0, "14", &format!("{cell}: {}", figure.caption));
         let most = bars.iter().map(|bar| bar.high).fold(f64::MIN_POSITIVE, f64::max);
         for bar in bars {
             let class = classes.iter().position(|class| *class == bar.class).unwrap_or_default();
