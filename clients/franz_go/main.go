@@ -274,19 +274,24 @@ func seeksAndTimes(ctx context.Context) error {
 	if err := create(ctx, 1); err != nil {
 		return err
 	}
-	cl, err := client(kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: kgo.NewOffset().At(90)}}))
+	sender, err := client()
 	if err != nil {
 		return err
 	}
-	defer cl.Close()
+	defer sender.Close()
 	base := time.UnixMilli(1_700_000_000_000)
 	var records []*kgo.Record
 	for number := range 100 {
 		records = append(records, &kgo.Record{Topic: topic, Value: []byte(strconv.Itoa(number)), Timestamp: base.Add(time.Duration(number) * time.Second)})
 	}
-	if err := cl.ProduceSync(ctx, records...).FirstErr(); err != nil {
+	if err := sender.ProduceSync(ctx, records...).FirstErr(); err != nil {
 		return err
 	}
+	cl, err := client(kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: kgo.NewOffset().At(90)}}))
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
 	listed, err := kadm.NewClient(cl).ListOffsetsAfterMilli(ctx, base.UnixMilli()+41_500, topic)
 	if err != nil {
 		return err
@@ -351,12 +356,10 @@ func topics(ctx context.Context) error {
 		return err
 	}
 	described := 0
-	logs.EachError(func(dir kadm.DescribedLogDir) { err = dir.Err })
-	for _, dirs := range logs {
-		for _, dir := range dirs {
-			dir.Topics.Each(func(kadm.DescribedLogDirPartition) { described++ })
-		}
-	}
+	logs.Each(func(dir kadm.DescribedLogDir) {
+		err = errors.Join(err, dir.Err)
+		dir.Topics.Each(func(kadm.DescribedLogDirPartition) { described++ })
+	})
 	if err != nil || described != 3 {
 		return fmt.Errorf("%d partitions in log dirs, %w", described, err)
 	}

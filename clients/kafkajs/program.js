@@ -116,12 +116,17 @@ const claims = {
     const one = await member(group);
     await until("everything", () => one.records.length >= 100);
     one.consumer.pause([{ topic }]);
+    await pause(500);
     one.records.length = 0;
-    one.consumer.seek({ topic, partition: 0, offset: "90" });
+    await withProducer({}, (producer) => producer.send({ topic, messages: numbered(5, 1) }));
     await pause(500);
     assert.equal(one.records.length, 0, "paused");
     one.consumer.resume([{ topic }]);
-    await until("ten again", () => one.records.length >= 10);
+    await until("the new ones", () => one.records.length >= 5);
+    assert.equal(one.records[0].offset, "100");
+    one.records.length = 0;
+    one.consumer.seek({ topic, partition: 0, offset: "90" });
+    await until("fifteen again", () => one.records.length >= 15);
     assert.equal(one.records[0].offset, "90");
     await one.consumer.disconnect();
   },

@@ -1,4 +1,5 @@
-//! Fetch by topic id: a reader of a topic that was deleted and made again notices, and gets no record of the new one for its old place.
+//! Fetch by topic id: a reader of a topic that was deleted and made again notices, and gets no record of the new one for its old place. And
+//! of sessions, which this broker does not give.
 
 mod broker;
 
@@ -45,4 +46,23 @@ fn records_are_read_by_the_id_of_their_topic_and_by_no_other() {
     assert_eq!(fetch(&mut client, 17, old), unknown);
     let new = id_of(&mut client, "t");
     assert_eq!(fetch(&mut client, 17, new), (0, vec![(0, "new".to_owned())]));
+}
+
+#[test]
+fn a_request_that_names_all_is_served_and_one_that_goes_on_with_a_session_is_sent_back() {
+    let broker = Broker::start(&[]);
+    let mut client = broker.connect();
+    assert_eq!(client.create_topic("t", 1, &[]), 0);
+    assert_eq!(client.produce("t", 0, &batch(&["one"])).0, 0);
+    let topic_id = id_of(&mut client, "t");
+    let mut ask = |session_id, session_epoch| {
+        let partition = FetchPartition { partition_max_bytes: 1 << 20, ..Default::default() };
+        let topics = vec![FetchTopic { topic_id, partitions: vec![partition], ..Default::default() }];
+        let frame = client.call(17, &FetchRequest { session_id, session_epoch, topics, ..Default::default() });
+        let (_, response): (_, FetchResponse<'_>) = decode_response(&frame, ApiKey::Fetch, 17).expect("an answer");
+        (response.error_code, response.session_id, response.responses.len())
+    };
+    assert_eq!([ask(0, -1), ask(0, 0), ask(7, 0), ask(7, -1)], [(0, 0, 1); 4]);
+    let unknown = ErrorCode::FetchSessionIdNotFound.code();
+    assert_eq!([ask(7, 1), ask(0, 5)], [(unknown, 0, 0); 2]);
 }

@@ -27,6 +27,10 @@ use crate::request::{Answer, Call};
 /// Earlier ones name topics.
 const FIRST_VERSION_WITH_IDS: i16 = 13;
 
+/// Epochs of a request that names all that it wants.
+const SESSIONLESS: i32 = -1;
+const NEW_SESSION: i32 = 0;
+
 /// One partition of the request.
 #[derive(Clone, Copy)]
 struct Wanted {
@@ -55,8 +59,8 @@ impl Read {
 }
 
 pub async fn handle(call: &Call, request: FetchRequest<'_>) -> Answer {
-    if request.session_id != 0 {
-        // No session of ours: the client forgets it and asks in full.
+    if !matches!(request.session_epoch, SESSIONLESS | NEW_SESSION) {
+        // It goes on with a session, and none is ours: the client forgets it and asks in full.
         return call
             .answer(&FetchResponse { error_code: ErrorCode::FetchSessionIdNotFound.code(), ..Default::default() });
     }

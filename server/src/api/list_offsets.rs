@@ -54,6 +54,9 @@ async fn find(
         error_code: error.code(),
         ..Default::default()
     };
+    if partition.timestamp < 0 && !knows(call.version, partition.timestamp) {
+        return failed(ErrorCode::UnsupportedVersion);
+    }
     let log = match call.broker.led_log(topic, partition.partition_index) {
         Ok(log) => log,
         Err(error) => return failed(error),
@@ -62,9 +65,6 @@ async fn find(
     let epoch_error = error_map::leader_epoch(partition.current_leader_epoch, view.leader_epoch);
     if epoch_error != ErrorCode::None {
         return failed(epoch_error);
-    }
-    if partition.timestamp < 0 && !knows(call.version, partition.timestamp) {
-        return failed(ErrorCode::UnsupportedVersion);
     }
     let found = match partition.timestamp {
         LATEST => Ok(Found { offset: view.end_for(isolation).0, timestamp: -1 }),

@@ -1,12 +1,14 @@
 //! `OffsetDelete`: forgets what a group has committed for partitions that none of its members reads.
 
+use std::collections::HashMap;
+
 use protocol::error_code::ErrorCode;
 use protocol::messages::offset_delete::{
     OffsetDeleteRequest, OffsetDeleteResponse, OffsetDeleteResponsePartition, OffsetDeleteResponseTopic,
 };
 
 use super::error_map;
-use crate::group::{Event, Response, TopicPartitions};
+use crate::group::{Event, GroupError, Response, TopicPartitions};
 use crate::request::{Answer, Call};
 
 pub async fn handle(call: &Call, request: OffsetDeleteRequest<'_>) -> Answer {
@@ -28,21 +30,16 @@ pub async fn handle(call: &Call, request: OffsetDeleteRequest<'_>) -> Answer {
         Ok(Response::DeleteOffsets(Err(error))) | Err(error) => return failed(call, error_map::group(error)),
         Ok(_) => return failed(call, ErrorCode::UnknownServerError.code()),
     };
-    let topics = request.topics.iter().zip(&outcomes.topics).map(|(topic, outcomes)| OffsetDeleteResponseTopic {
-        name: topic.name,
-        partitions: topic
-            .partitions
-            .iter()
-            .map(|partition| {
-                let index = partition.partition_index;
-                let outcome = outcomes.partitions.iter().find(|(partition, _)| *partition == index);
-                let error_code = match outcome {
-                    None => ErrorCode::UnknownTopicOrPartition.code(),
-                    Some((_, outcome)) => outcome.map_or_else(error_map::group, |()| ErrorCode::None.code()),
-                };
-                OffsetDeleteResponsePartition { partition_index: index, error_code }
-            })
-            .collect(),
+    let topics = request.topics.iter().zip(outcomes.topics).map(|(topic, outcomes)| {
+        let outcomes: HashMap<i32, Result<(), GroupError>> = outcomes.partitions.into_iter().collect();
+        let code = |partition: i32| match outcomes.get(&partition) {
+            None => ErrorCode::UnknownTopicOrPartition.code(),
+            Some(outcome) => outcome.map_or_else(error_map::group, |()| ErrorCode::None.code()),
+        };
+        let indexes = topic.partitions.iter().map(|partition| partition.partition_index);
+        let partitions =
+            indexes.map(|index| OffsetDeleteResponsePartition { partition_index: index, error_code: code(index) });
+        OffsetDeleteResponseTopic { name: topic.name, partitions: partitions.collect() }
     });
     call.answer(&OffsetDeleteResponse { topics: topics.collect(), ..Default::default() })
 }
