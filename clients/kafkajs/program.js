@@ -43,7 +43,7 @@ async function withProducer(options, work) {
 
 // A member of a group that keeps what it was given.
 async function member(groupId, options = {}) {
-  const consumer = kafka.consumer({ groupId, heartbeatInterval: 300, rebalanceTimeout: 10_000, sessionTimeout: 10_000, ...options });
+  const consumer = kafka.consumer({ groupId, heartbeatInterval: 300, rebalanceTimeout: 10_000, sessionTimeout: 10_000, maxWaitTimeInMs: 300, ...options });
   const one = { consumer, records: [], partitions: [] };
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => { one.partitions = payload.memberAssignment[topic] ?? []; });
   await consumer.connect();
