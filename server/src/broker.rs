@@ -1,10 +1,13 @@
 //! `Broker`: what one shard's thread knows: its core, the settings, the newest catalog, memory budgets, and its groups. Local to the thread.
 
 use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use engine::offset::ShardId;
 use engine::shard::core::{Core, LogRef, ShardGone};
+use engine::shard::state::LogView;
 use protocol::error_code::ErrorCode;
 use tokio::sync::watch;
 
@@ -174,6 +177,27 @@ impl Broker {
     pub fn led_log_in(&self, topic: &Topic, partition: i32) -> Result<LogRef, ErrorCode> {
         let log = topic.log(partition).ok_or(ErrorCode::UnknownTopicOrPartition)?;
         if self.leads(log) { Ok(log) } else { Err(ErrorCode::NotLeaderOrFollower) }
+    }
+
+    /// The ends of logs, each shard asked once; those of a shard that is gone are missing.
+    pub async fn views(&self, logs: impl Iterator<Item = LogRef>) -> HashMap<LogRef, LogView> {
+        let mut shards: BTreeMap<ShardId, Vec<LogRef>> = BTreeMap::new();
+        logs.for_each(|log| shards.entry(log.shard).or_default().push(log));
+        let ask = |(shard, logs): (ShardId, Vec<LogRef>)| {
+            self.core.on(shard, move |core| async move {
+                let mut views = Vec::with_capacity(logs.len());
+                for log in logs {
+                    views.extend(core.view(log).await.map(|view| (log, view)));
+                }
+                views
+            })
+        };
+        let pending: Vec<_> = shards.into_iter().map(ask).collect();
+        let mut views = HashMap::new();
+        for part in pending {
+            views.extend(part.await.unwrap_or_default());
+        }
+        views
     }
 
     /// The node that this shard is, or belongs to.

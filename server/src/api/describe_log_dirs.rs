@@ -1,7 +1,7 @@
 //! `DescribeLogDirs`: the bytes of batches that each partition of this node holds, in its one data directory, and what the disk has left. A
 //! partition that is named twice is answered once.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use engine::shard::core::LogRef;
@@ -19,14 +19,14 @@ pub async fn handle(call: &Call, request: DescribeLogDirsRequest<'_>) -> Answer 
         None => everything(call),
         Some(topics) => named(call, topics),
     };
-    let sizes = sizes(call, &asked).await;
+    let views = call.broker.views(asked.iter().flat_map(|(_, logs)| logs.values().copied())).await;
     let topics = asked.iter().map(|(topic, partitions)| DescribeLogDirsTopic {
         name: &topic.name,
         partitions: partitions
             .iter()
             .map(|(&partition_index, log)| DescribeLogDirsPartition {
                 partition_index,
-                partition_size: sizes.get(log).map_or(0, |&bytes| bytes.cast_signed()),
+                partition_size: views.get(log).map_or(0, |view| view.bytes.cast_signed()),
                 ..Default::default()
             })
             .collect(),
@@ -76,31 +76,4 @@ fn named(call: &Call, topics: &[DescribableLogDirTopic<'_>]) -> Asked {
         }
     }
     found
-}
-
-/// Bytes of batches by log; each shard is asked once.
-async fn sizes(call: &Call, asked: &Asked) -> HashMap<LogRef, u64> {
-    let mut shards: BTreeMap<_, Vec<LogRef>> = BTreeMap::new();
-    for log in asked.iter().flat_map(|(_, logs)| logs.values()) {
-        shards.entry(log.shard).or_default().push(*log);
-    }
-    let pending: Vec<_> = shards
-        .into_iter()
-        .map(|(shard, logs)| {
-            call.broker.core.on(shard, move |core| async move {
-                let mut sizes = Vec::with_capacity(logs.len());
-                for log in logs {
-                    if let Some(view) = core.view(log).await {
-                        sizes.push((log, view.bytes));
-                    }
-                }
-                sizes
-            })
-        })
-        .collect();
-    let mut sizes = HashMap::new();
-    for part in pending {
-        sizes.extend(part.await.unwrap_or_default());
-    }
-    sizes
 }

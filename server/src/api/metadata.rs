@@ -1,8 +1,9 @@
 //! Metadata: brokers and topics. Topics that are asked for by name and missing are made where both sides allow it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use engine::offset::ShardId;
+use engine::shard::core::LogRef;
 use protocol::error_code::ErrorCode;
 use protocol::messages::metadata::{
     MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataResponseBroker, MetadataResponsePartition,
@@ -29,7 +30,7 @@ pub async fn handle(call: &Call, request: MetadataRequest<'_>) -> Answer {
             found
         }
     };
-    let epochs = LeaderEpochs::of(call, &found).await;
+    let epochs = leader_epochs(call, &found).await;
     let topics = found.iter().map(|found| topic_response(found, &call.client.nodes, &epochs)).collect();
     let catalog = call.broker.catalog();
     call.answer(&MetadataResponse {
@@ -104,40 +105,19 @@ async fn create(call: &Call, name: &str) -> Result<Arc<Topic>, CatalogError> {
     }
 }
 
-/// The leader epochs of the topics that are answered, asked of each shard once.
-struct LeaderEpochs(std::collections::HashMap<u64, i32>);
+/// The leader epochs of the topics that are answered.
+type LeaderEpochs = HashMap<LogRef, i32>;
 
-impl LeaderEpochs {
-    async fn of(call: &Call, found: &[Found<'_>]) -> LeaderEpochs {
-        let mut epochs = std::collections::HashMap::new();
-        if call.version < FIRST_VERSION_WITH_EPOCHS {
-            return LeaderEpochs(epochs);
-        }
-        let mut shards: std::collections::BTreeMap<_, Vec<_>> = std::collections::BTreeMap::new();
-        for found in found {
-            if let Found::Topic(topic) = found {
-                topic.logs().for_each(|log| shards.entry(log.shard).or_default().push(log));
-            }
-        }
-        let pending: Vec<_> = shards
-            .into_iter()
-            .map(|(shard, logs)| {
-                call.broker.core.on(shard, move |core| async move {
-                    let mut epochs = Vec::with_capacity(logs.len());
-                    for log in logs {
-                        if let Some(view) = core.view(log).await {
-                            epochs.push((log.log.0, view.leader_epoch));
-                        }
-                    }
-                    epochs
-                })
-            })
-            .collect();
-        for part in pending {
-            epochs.extend(part.await.unwrap_or_default());
-        }
-        LeaderEpochs(epochs)
+async fn leader_epochs(call: &Call, found: &[Found<'_>]) -> LeaderEpochs {
+    if call.version < FIRST_VERSION_WITH_EPOCHS {
+        return LeaderEpochs::new();
     }
+    let topics = found.iter().filter_map(|found| match found {
+        Found::Topic(topic) => Some(topic),
+        Found::Missing(..) => None,
+    });
+    let views = call.broker.views(topics.flat_map(|topic| topic.logs())).await;
+    views.into_iter().map(|(log, view)| (log, view.leader_epoch)).collect()
 }
 
 const FIRST_VERSION_WITH_EPOCHS: i16 = 7;
@@ -156,14 +136,14 @@ fn topic_response<'a>(found: &'a Found<'a>, nodes: &Nodes, epochs: &LeaderEpochs
             topic_id: topic.id,
             is_internal: topic.internal,
             partitions: (0..)
-                .zip(&topic.partitions)
-                .map(|(partition_index, placement)| {
-                    let leader_id = nodes.of_shard(ShardId(placement.shard)).id;
+                .zip(topic.logs())
+                .map(|(partition_index, log)| {
+                    let leader_id = nodes.of_shard(log.shard).id;
                     MetadataResponsePartition {
                         error_code: ErrorCode::None.code(),
                         partition_index,
                         leader_id,
-                        leader_epoch: epochs.0.get(&placement.log).copied().unwrap_or(-1),
+                        leader_epoch: epochs.get(&log).copied().unwrap_or(-1),
                         replica_nodes: vec![leader_id],
                         isr_nodes: vec![leader_id],
                         offline_replicas: Vec::new(),
