@@ -10,7 +10,7 @@ const CRATES: [(&str, &[&str]); 7] = [
     ("server", &["engine", "protocol"]),
     ("simulation", &["engine", "protocol", "server"]),
     ("loadgen", &["protocol", "server"]),
-    ("benches", &["engine", "loadgen", "protocol"]),
+    ("benches", &["engine", "loadgen", "protocol", "server"]),
     ("tidy", &[]),
 ];
 

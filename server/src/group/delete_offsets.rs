@@ -15,7 +15,7 @@ use super::{CommitResponse, Group, GroupError, ReplyToken, Response, TopicPartit
 const CONSUMERS: &str = "consumer";
 
 /// Later versions of a subscription only add fields behind those of this one.
-const SUBSCRIPTION_VERSION_MAX: i16 = 1;
+const SUBSCRIPTION_VERSION: i16 = 1;
 
 impl Coordinator {
     /// Partitions without a commit are forgotten already.
@@ -80,7 +80,7 @@ impl Member {
     fn reads(&self, topic: &str) -> bool {
         let says_no = |metadata: &[u8]| {
             let mut reader = Reader::new(metadata);
-            let version = reader.read_i16().ok()?.clamp(0, SUBSCRIPTION_VERSION_MAX);
+            let version = reader.read_i16().ok()?.clamp(0, SUBSCRIPTION_VERSION);
             let subscription = ConsumerProtocolSubscription::decode(&mut reader, version).ok()?;
             Some(!subscription.topics.contains(&topic))
         };
