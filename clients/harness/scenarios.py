@@ -133,7 +133,8 @@ def table(outcomes):
     rows = {}
     for one, outcome, why in outcomes:
         rows.setdefault(one.name, {})[one.client] = outcome if outcome != "skipped" else f"skipped: {why}"
-    lines = ["| scenario | " + " | ".join(clients) + " |", "|---|" + "---|" * len(clients)]
+    lines = ["# Scenarios by client", "", "Written by `clients/run --table`; `-` where a client has no such scenario.", ""]
+    lines += ["| scenario | " + " | ".join(clients) + " |", "|---|" + "---|" * len(clients)]
     for name, cells in rows.items():
         lines.append(f"| {name.replace('_', ' ')} | " + " | ".join(cells.get(client, "-") for client in clients) + " |")
     return "\n".join(lines) + "\n"
