@@ -1,8 +1,8 @@
 //! Decompresses a batch body under a hard cap on its output, so that no bomb gets more memory than the caller granted, and compresses
-//! what is left of a batch after compaction.
+//! what is left of a batch after compaction, or what a topic wants in a codec of its own.
 //!
-//! Only the search for a timestamp inside a batch, compacted topics and their cleaner come here; produce and fetch keep the producer's
-//! bytes as they are. So pure and bounded decoders were chosen over fast ones.
+//! Only the search for a timestamp inside a batch, compacted topics and their cleaner, and topics with a `compression.type` come here; any other
+//! produce and fetch keeps the producer's bytes as they are. So pure and bounded decoders were chosen over fast ones.
 
 mod compress;
 mod timestamp_search;
@@ -12,7 +12,7 @@ use std::io::{self, Read};
 
 use crate::record_batch::{BatchError, Compression};
 
-pub use compress::compress;
+pub use compress::{compress, compress_at};
 pub use timestamp_search::first_record_at_or_after;
 
 /// Zstandard windows up to this size are accepted even when less output is (RFC 8878 asks decoders for 8 MiB, and

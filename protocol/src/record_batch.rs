@@ -5,6 +5,7 @@
 
 mod builder;
 mod header;
+mod recompress;
 mod record;
 mod retain;
 mod varint;
@@ -15,6 +16,7 @@ pub use header::{
     CRC_COVERS_FROM, Compression, HEADER_BYTES, LAST_OFFSET_DELTA_AT, LENGTH_PREFIX_BYTES, MAGIC_AT, MAGIC_V2,
     MAX_TIMESTAMP_AT, PARTITION_LEADER_EPOCH_AT, PRODUCER_EPOCH_AT, PRODUCER_ID_AT, RECORD_COUNT_AT,
 };
+pub use recompress::{Recompressed, recompress};
 pub use record::{InvalidHeader, Record, RecordHeaders, Records, records};
 pub use retain::{Retained, retain, visit};
 

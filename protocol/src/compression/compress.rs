@@ -1,4 +1,4 @@
-//! Compresses the body of a batch that compaction rewrote, in the form that every client reads.
+//! Compresses the body of a batch that the broker rewrote, in the form that every client reads.
 
 use std::io::Write;
 
@@ -10,15 +10,24 @@ const XERIAL_BLOCK_BYTES: usize = 32 * 1024;
 /// Version and lowest compatible version of a xerial stream.
 const XERIAL_VERSIONS: [u8; XERIAL_HEADER_BYTES - XERIAL_MAGIC.len()] = [0, 0, 0, 1, 0, 0, 0, 1];
 
-/// The compressed form of `body`; what it takes is bounded by the body, of at most a batch's size.
-///
-/// Each encoder runs at its library's default level. Zstandard comes from the reference library: the pure encoder of the decoder's crate
-/// can be made to panic by crafted input, and what is compressed here came from clients.
+/// Levels above it are carried out at this one: their windows and tables take half a gigabyte for a body of 64 MiB.
+const ZSTD_LEVEL_MAX: i32 = 19;
+
+/// The compressed form of `body` at the codec's default level.
 pub fn compress(codec: Compression, body: &[u8]) -> Vec<u8> {
+    compress_at(codec, None, body)
+}
+
+/// The compressed form of `body`; what it takes is bounded by the body, whose size the caller has bounded.
+///
+/// Levels are Kafka's, which are those of the libraries: gzip 1 to 9, zstd up to 22; -1 is gzip's default. Snappy has none, and the LZ4 encoder
+/// knows one only. Zstandard comes from the reference library: the pure encoder of the decoder's crate
+/// can be made to panic by crafted input, and what is compressed here came from clients.
+pub fn compress_at(codec: Compression, level: Option<i32>, body: &[u8]) -> Vec<u8> {
     match codec {
         Compression::None => body.to_vec(),
         Compression::Gzip => {
-            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), gzip_level(level));
             encoder.write_all(body).and_then(|()| encoder.finish()).expect("a vector takes all")
         }
         Compression::Snappy => xerial(body),
@@ -31,9 +40,20 @@ pub fn compress(codec: Compression, body: &[u8]) -> Vec<u8> {
             encoder.write_all(body).expect("a vector takes all");
             encoder.finish().expect("a vector takes all")
         }
-        Compression::Zstd => zstd::bulk::compress(body, zstd::DEFAULT_COMPRESSION_LEVEL)
+        Compression::Zstd => zstd::bulk::compress(body, zstd_level(level))
             .expect("the library states the size of the output that it needs"),
     }
+}
+
+fn gzip_level(level: Option<i32>) -> flate2::Compression {
+    match level {
+        Some(level @ 0..=9) => flate2::Compression::new(level.unsigned_abs()),
+        _ => flate2::Compression::default(),
+    }
+}
+
+fn zstd_level(level: Option<i32>) -> i32 {
+    level.unwrap_or(zstd::DEFAULT_COMPRESSION_LEVEL).min(ZSTD_LEVEL_MAX)
 }
 
 /// In frames, not raw: Java reads both, and older clients only these.

@@ -158,6 +158,11 @@ impl BatchHeader {
         }
     }
 
+    /// Says that the records are compressed so.
+    pub(super) fn set_compression(&mut self, codec: Compression) {
+        self.attributes = self.attributes & !COMPRESSION_MASK | codec as i16;
+    }
+
     /// Whether the batch holds a transaction marker instead of user records.
     pub fn is_control(&self) -> bool {
         self.attributes & CONTROL_BIT != 0

@@ -90,7 +90,7 @@ pub fn retain(
     assemble(header, &compress(codec, &new_body)).map(Retained::Rewritten)
 }
 
-fn split(batch: &[u8]) -> Result<(BatchHeader, &[u8]), BatchError> {
+pub(super) fn split(batch: &[u8]) -> Result<(BatchHeader, &[u8]), BatchError> {
     let header = BatchHeader::parse(batch)?;
     let body = batch
         .get(HEADER_BYTES..header.total_bytes())
@@ -116,7 +116,7 @@ fn ordered_records<'a>(
 }
 
 /// A batch of these fields and this body, with its length and CRC.
-fn assemble(mut header: BatchHeader, body: &[u8]) -> Result<Vec<u8>, CompressionError> {
+pub(super) fn assemble(mut header: BatchHeader, body: &[u8]) -> Result<Vec<u8>, CompressionError> {
     let batch_bytes = HEADER_BYTES + body.len();
     header.batch_length = i32::try_from(batch_bytes - LENGTH_PREFIX_BYTES)
         .map_err(|_| CompressionError::OutputTooLarge { output_bytes_max: i32::MAX as usize })?;
