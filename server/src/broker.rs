@@ -116,7 +116,7 @@ impl Broker {
 
     /// Takes over a newer view.
     pub fn set_catalog(&self, catalog: &Arc<Catalog>) {
-        self.effective_settings.replace(self.settings.overlaid(catalog.broker_configs()));
+        self.effective_settings.replace(self.settings.overlaid(&catalog.dynamic_configs()));
         let old = self.catalog.replace(Arc::clone(catalog));
         self.groups.topics_changed(&old, catalog);
         self.transactions.topics_changed(catalog);

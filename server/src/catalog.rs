@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use self::change::Change;
+pub use self::configs::ConfigScope;
 pub use self::owner::{CATALOG_SHARD, CatalogError, CatalogOwner, NewTopic, check_topic_name};
 use crate::config_edits::StoredConfigs;
 use crate::topic_config::TopicConfigs;
@@ -80,6 +81,7 @@ pub struct Catalog {
     topics_by_id: HashMap<Uuid, Arc<Topic>>,
     partitions: usize,
     broker_configs: StoredConfigs,
+    cluster_configs: StoredConfigs,
     node_per_shard: bool,
     next_log_id: u64,
     next_producer_id: i64,
@@ -93,6 +95,7 @@ impl Default for Catalog {
             topics_by_id: HashMap::new(),
             partitions: 0,
             broker_configs: StoredConfigs::new(),
+            cluster_configs: StoredConfigs::new(),
             node_per_shard: false,
             // Log 0 is the catalog's own.
             next_log_id: engine::offset::CATALOG_LOG.0 + 1,
@@ -142,6 +145,17 @@ impl Catalog {
         &self.broker_configs
     }
 
+    /// The same of all brokers of the cluster.
+    pub fn cluster_configs(&self) -> &StoredConfigs {
+        &self.cluster_configs
+    }
+
+    /// The dynamic configuration that counts: the cluster's, and the broker's before it.
+    pub fn dynamic_configs(&self) -> StoredConfigs {
+        let broker = self.broker_configs.iter().map(|(name, value)| (name.clone(), value.clone()));
+        self.cluster_configs.clone().into_iter().chain(broker).collect()
+    }
+
     /// Whether each shard was a node of its own when partitions last got their leaders.
     pub fn node_per_shard(&self) -> bool {
         self.node_per_shard
@@ -165,6 +179,7 @@ impl Catalog {
             Change::NextLogId { next } => self.next_log_id = self.next_log_id.max(next),
             Change::NextProducerId { next } => self.next_producer_id = self.next_producer_id.max(next),
             Change::BrokerConfigs { configs } => self.broker_configs = configs,
+            Change::ClusterConfigs { configs } => self.cluster_configs = configs,
             Change::Topic(topic) => self.put_topic(topic),
             Change::DeleteTopic { id } => self.remove_topic(id),
         }
@@ -178,11 +193,13 @@ impl Catalog {
             Change::NextProducerId { next: self.next_producer_id },
         ];
         // A catalog without dynamic configuration, or without a node a shard, stays readable to releases that know none.
-        let configs = Some(self.broker_configs.clone()).filter(|configs| !configs.is_empty());
-        let configs = configs.map(|configs| Change::BrokerConfigs { configs });
+        let set = |configs: &StoredConfigs| Some(configs.clone()).filter(|configs| !configs.is_empty());
+        let of_broker = set(&self.broker_configs).map(|configs| Change::BrokerConfigs { configs });
+        let of_cluster = set(&self.cluster_configs).map(|configs| Change::ClusterConfigs { configs });
         let nodes = self.node_per_shard.then_some(Change::NodePerShard { enabled: true });
         ids.into_iter()
-            .chain(configs)
+            .chain(of_broker)
+            .chain(of_cluster)
             .chain(nodes)
             .chain(self.topics.values().map(|topic| Change::Topic(Topic::clone(topic))))
             .collect()
@@ -198,7 +215,7 @@ impl Catalog {
             let places = size_of::<Topic>() + 2 * (size_of::<Uuid>() + size_of::<Arc<Topic>>()) + 2 * topic.name.len();
             places + topic.partitions.len() * size_of::<Placement>() + configs(&topic.configs)
         });
-        topics.sum::<usize>() + configs(&self.broker_configs)
+        topics.sum::<usize>() + configs(&self.broker_configs) + configs(&self.cluster_configs)
     }
 
     fn put_topic(&mut self, topic: Topic) {
@@ -239,6 +256,7 @@ mod tests {
             Change::Topic(topic("a", 1, 1..3)),
             Change::NextProducerId { next: 1000 },
             Change::BrokerConfigs { configs: StoredConfigs::from([("log.retention.ms".into(), "5".into())]) },
+            Change::ClusterConfigs { configs: StoredConfigs::from([("log.retention.ms".into(), "6".into())]) },
             Change::NodePerShard { enabled: true },
             Change::Topic(topic("b", 2, 3..7)),
             Change::DeleteTopic { id: Uuid::from_u128(1) },

@@ -1,16 +1,21 @@
 //! `Settings`: the resolved configuration of a broker, from defaults, a TOML file with Kafka's own names, and the command line, in that order.
 
+mod acting_keys;
 mod address;
+mod dynamic_keys;
+mod file;
+mod inert_keys;
 mod keys;
 mod listener_mode;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use thiserror::Error;
 
-pub use self::address::{AddressLimits, Endpoint, HostPort, check_advertised};
-pub use self::keys::{BROKER_KEYS, BrokerKey, DYNAMIC_KEYS, Effect, KeyValue, Shards, UnlessUnset};
+pub use self::address::{AddressLimits, Endpoint, HostPort, check_advertised, check_protocols};
+pub use self::file::{read_file, read_pair};
+pub use self::keys::{BrokerKey, Effect, KeyValue, Shards, UnlessUnset, broker_key, broker_keys};
 pub use self::listener_mode::ListenerMode;
 use crate::config_edits::StoredConfigs;
 use crate::limits;
@@ -120,8 +125,8 @@ pub struct Settings {
     pub topics_max: usize,
     /// `posthaste.partitions.max`.
     pub partitions_max: usize,
-    /// Known keys of Kafka that were set and do nothing here yet.
-    pub not_acting: Vec<String>,
+    /// Every key that was set, by name, as it was written last.
+    pub given: StoredConfigs,
 }
 
 impl Default for Settings {
@@ -178,7 +183,7 @@ impl Default for Settings {
             snapshot_check_interval_ms: limits::SNAPSHOT_CHECK_INTERVAL_MS,
             topics_max: limits::TOPICS_MAX,
             partitions_max: limits::PARTITIONS_MAX,
-            not_acting: Vec::new(),
+            given: StoredConfigs::new(),
         }
     }
 }
@@ -284,52 +289,18 @@ impl Settings {
                 "group.min.session.timeout.ms is above group.max.session.timeout.ms",
             ));
         }
+        check_protocols(&self.listeners, self.given.get("listener.security.protocol.map"))?;
         check_advertised(&self.listeners, &self.advertised_listeners)
     }
 
-    /// Every acting key with its resolved value, for the start block and `DescribeConfigs`.
+    /// Every acting key with its resolved value, for the start block.
     pub fn resolved(&self) -> impl Iterator<Item = (&'static str, String)> {
-        BROKER_KEYS.iter().filter_map(|key| match key.effect {
-            Effect::Acts(_, show) => Some((key.name, show(self))),
-            Effect::NotYet | Effect::Refused(_) => None,
-        })
+        broker_keys().filter(|key| key.acts()).map(|key| (key.name, key.value(self).unwrap_or_default()))
     }
-}
 
-/// Reads a TOML file to keys: `a.b = 1`, `"a.b" = 1` and tables mean the same, arrays become lists with commas.
-pub fn read_file(path: &Path) -> Result<Vec<KeyValue>, ConfigError> {
-    let text = std::fs::read_to_string(path).map_err(|error| ConfigError::File { path: path.to_owned(), error })?;
-    let table: toml::Table =
-        text.parse().map_err(|error| ConfigError::Syntax { path: path.to_owned(), error: Box::new(error) })?;
-    let mut keys = Vec::new();
-    flatten("", &table, &mut keys);
-    Ok(keys)
-}
-
-/// Reads `key=value` of the command line.
-pub fn read_pair(pair: &str) -> Result<KeyValue, ConfigError> {
-    let (name, value) = pair.split_once('=').ok_or_else(|| ConfigError::Pair(pair.to_owned()))?;
-    Ok(KeyValue { name: name.trim().to_owned(), value: value.trim().to_owned() })
-}
-
-fn flatten(prefix: &str, table: &toml::Table, keys: &mut Vec<KeyValue>) {
-    for (name, value) in table {
-        let name = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
-        match value {
-            toml::Value::Table(inner) => flatten(&name, inner, keys),
-            toml::Value::Array(items) => {
-                let value = items.iter().map(plain_text).collect::<Vec<_>>().join(",");
-                keys.push(KeyValue { name, value });
-            }
-            single => keys.push(KeyValue { name, value: plain_text(single) }),
-        }
-    }
-}
-
-fn plain_text(value: &toml::Value) -> String {
-    match value {
-        toml::Value::String(text) => text.clone(),
-        other => other.to_string(),
+    /// Kafka's keys that were set and do nothing here.
+    pub fn not_acting(&self) -> impl Iterator<Item = &str> {
+        self.given.keys().map(String::as_str).filter(|name| broker_key(name).is_some_and(|key| !key.acts()))
     }
 }
 
@@ -369,7 +340,11 @@ mod tests {
     #[test]
     fn keys_without_effect_are_named_and_dangerous_ones_refused() {
         let settings = from_toml("listeners = \":1\"\nnum.io.threads = 8").unwrap();
-        assert_eq!(settings.not_acting, ["num.io.threads"]);
+        assert_eq!(settings.not_acting().collect::<Vec<_>>(), ["num.io.threads"]);
+        assert!(
+            from_toml("listeners = \":1\"\nnum.io.threads = \"many\"").is_err(),
+            "its type is checked all the same"
+        );
         assert!(from_toml("listeners = \":1\"\n\"log.dirs\" = \"/x\"").is_err());
         assert!(from_toml("listeners = \":1\"\nauthorizer.class.name = \"x\"").is_err());
     }
@@ -389,8 +364,16 @@ mod tests {
 
     #[test]
     fn every_key_is_in_the_table_once() {
-        for (at, key) in BROKER_KEYS.iter().enumerate() {
-            assert!(BROKER_KEYS[at + 1..].iter().all(|other| other.name != key.name), "{}", key.name);
-        }
+        let mut names: Vec<&str> = broker_keys().map(|key| key.name).collect();
+        names.sort_unstable();
+        assert!(names.windows(2).all(|pair| pair[0] != pair[1]));
+    }
+
+    #[test]
+    fn a_listener_that_is_mapped_to_another_protocol_is_refused() {
+        let with =
+            |map: &str| from_toml(&format!("listeners = \"OUTSIDE://:1\"\nlistener.security.protocol.map = \"{map}\""));
+        assert!(with("OUTSIDE:PLAINTEXT,SSL:SSL").is_ok());
+        assert!(with("OUTSIDE:SASL_SSL").is_err());
     }
 }

@@ -17,6 +17,7 @@ pub mod clock;
 pub mod compaction;
 pub mod config;
 pub mod config_edits;
+pub mod config_type;
 pub mod connection;
 pub mod connection_caps;
 mod dump;

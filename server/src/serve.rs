@@ -48,8 +48,8 @@ pub fn serve(settings: Settings) -> ExitCode {
 
 fn run(settings: Settings) -> Result<(), Failure> {
     settings.check().map_err(|error| Failure { code: exit::CONFIGURATION, line: error.to_string() })?;
-    for name in &settings.not_acting {
-        tracing::warn!(setting = name, "a setting of Kafka is accepted but does not act yet");
+    for name in settings.not_acting() {
+        tracing::warn!(setting = name, "a setting of Kafka is accepted but does not act");
     }
     let ring = probe().map_err(|refused| Failure { code: exit::IO_URING, line: refused.to_string() })?;
     let (_, descriptors_max) = raise_file_descriptor_limit();

@@ -2,6 +2,7 @@
 
 mod broker;
 
+use broker::configs::{APPEND, BROKER, DELETE, SET, SUBTRACT, TOPIC, alter, described};
 use broker::requests::{delete_topic, earliest, find_offset};
 use broker::{Broker, Client, FETCH, batch, fetch_request, fetched};
 use protocol::api_key::ApiKey;
@@ -13,19 +14,6 @@ use protocol::messages::alter_configs::{
 use protocol::messages::delete_records::{
     DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsResponse, DeleteRecordsTopic,
 };
-use protocol::messages::describe_configs::{DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResponse};
-use protocol::messages::incremental_alter_configs::{
-    IncrementalAlterConfigsRequest, IncrementalAlterConfigsResource, IncrementalAlterConfigsResponse,
-    IncrementalAlterableConfig,
-};
-
-const TOPIC: i8 = 2;
-const BROKER: i8 = 4;
-const SET: i8 = 0;
-const DELETE: i8 = 1;
-const APPEND: i8 = 2;
-const SUBTRACT: i8 = 3;
-
 /// Deletes below an offset; gives the error code and the low watermark.
 fn delete_records(client: &mut Client, topic: &str, partition: i32, offset: i64) -> (i16, i64) {
     let partitions = vec![DeleteRecordsPartition { partition_index: partition, offset }];
@@ -37,19 +25,6 @@ fn delete_records(client: &mut Client, topic: &str, partition: i32, offset: i64)
     (found.error_code, found.low_watermark)
 }
 
-/// Single edits of one resource; gives the error code.
-fn alter(client: &mut Client, kind: i8, name: &str, edits: &[(&str, i8, Option<&str>)], validate_only: bool) -> i16 {
-    let configs = edits
-        .iter()
-        .map(|&(name, config_operation, value)| IncrementalAlterableConfig { name, config_operation, value })
-        .collect();
-    let resource = IncrementalAlterConfigsResource { resource_type: kind, resource_name: name, configs };
-    let frame = client.call(1, &IncrementalAlterConfigsRequest { resources: vec![resource], validate_only });
-    let (_, response): (_, IncrementalAlterConfigsResponse<'_>) =
-        decode_response(&frame, ApiKey::IncrementalAlterConfigs, 1).expect("an answer");
-    response.responses[0].error_code
-}
-
 fn replace_all(client: &mut Client, topic: &str, configs: &[(&str, &str)]) -> i16 {
     let configs = configs.iter().map(|(name, value)| AlterableConfig { name, value: Some(value) }).collect();
     let resource = AlterConfigsResource { resource_type: TOPIC, resource_name: topic, configs };
@@ -57,20 +32,6 @@ fn replace_all(client: &mut Client, topic: &str, configs: &[(&str, &str)]) -> i1
     let (_, response): (_, AlterConfigsResponse<'_>) =
         decode_response(&frame, ApiKey::AlterConfigs, 2).expect("an answer");
     response.responses[0].error_code
-}
-
-/// Value, source, and (name, source) of every synonym of one setting.
-fn described(client: &mut Client, kind: i8, name: &str, key: &str) -> (String, i8, Vec<(String, i8)>) {
-    let resource =
-        DescribeConfigsResource { resource_type: kind, resource_name: name, configuration_keys: Some(vec![key]) };
-    let request =
-        DescribeConfigsRequest { resources: vec![resource], include_synonyms: true, include_documentation: false };
-    let frame = client.call(4, &request);
-    let (_, response): (_, DescribeConfigsResponse<'_>) =
-        decode_response(&frame, ApiKey::DescribeConfigs, 4).expect("an answer");
-    let found = &response.results[0].configs[0];
-    let synonyms = found.synonyms.iter().map(|synonym| (synonym.name.to_owned(), synonym.source)).collect();
-    (found.value.unwrap_or_default().to_owned(), found.config_source, synonyms)
 }
 
 #[test]
@@ -172,8 +133,13 @@ fn wrong_edits_change_nothing() {
     assert_eq!(refused(BROKER, "77", &[("log.retention.ms", SET, Some("5"))]), request);
     assert_eq!(refused(BROKER, "", &[("node.id", SET, Some("5"))]), request);
     assert_eq!(refused(BROKER, "", &[("message.max.bytes", SET, Some("-5"))]), config);
+    assert_eq!(refused(BROKER, "one", &[("log.retention.ms", SET, Some("5"))]), request);
+    assert_eq!(refused(BROKER, "1", &[("log.segment.bytes", SET, Some("5"))]), config);
+    assert_eq!(refused(BROKER, "1", &[("num.io.threads", SET, Some("many"))]), config);
+    let lags = [("min.compaction.lag.ms", SET, Some("9")), ("max.compaction.lag.ms", SET, Some("8"))];
+    assert_eq!(refused(TOPIC, "t", &lags), config);
     assert_eq!(refused(16, "t", &[("retention.ms", SET, Some("5"))]), request);
-    assert_eq!(described(&mut client, TOPIC, "t", "retention.ms").1, 5, "still the default");
+    assert_eq!(described(&mut client, TOPIC, "t", "retention.ms").1, 4, "still what the broker was started with");
 }
 
 #[test]
@@ -210,7 +176,7 @@ fn dynamic_broker_configs_are_the_defaults_of_topics_at_once_and_after_a_restart
         let (value, source, _) = described(&mut client, BROKER, "1", "message.max.bytes");
         assert_eq!((value.as_str(), source), ("1000", 2));
     }
-    assert_eq!(alter(&mut client, BROKER, "", &[("message.max.bytes", DELETE, None)], false), 0);
+    assert_eq!(alter(&mut client, BROKER, "1", &[("message.max.bytes", DELETE, None)], false), 0);
     assert_eq!(client.produce("t", 0, &large).0, 0);
 }
 

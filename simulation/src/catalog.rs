@@ -103,6 +103,7 @@ impl World {
             Change::Cluster { .. }
             | Change::NextLogId { .. }
             | Change::BrokerConfigs { .. }
+            | Change::ClusterConfigs { .. }
             | Change::NodePerShard { .. } => {}
         }
     }

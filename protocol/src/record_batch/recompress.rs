@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn a_level_that_tries_harder_makes_less() {
         let mut builder = BatchBuilder::new(Vec::new(), 1, ProducerFields::NONE);
-        let text: String = (0..3_000).map(|at| format!("{} ", at * at % 7_919)).collect();
+        let text = (0..3_000).map(|at| (at * at % 7_919).to_string()).collect::<Vec<_>>().join(" ");
         builder.append_payload(1, None, text.as_bytes());
         let plain = builder.finish();
         let bytes = |codec, level| recompress(&plain, codec, Some(level), CAP).expect("well formed").batch.len();

@@ -4,15 +4,16 @@ use protocol::messages::alter_configs::{
     AlterConfigsRequest, AlterConfigsResource, AlterConfigsResourceResponse, AlterConfigsResponse,
 };
 
-use super::resource_configs::{Refusal, alter, null_value};
+use super::resource_configs::{Refusal, alter, null_value, repeated};
 use crate::config_edits::{ConfigEdits, Edit};
 use crate::request::{Answer, Call};
 
 pub async fn handle(call: &Call, request: AlterConfigsRequest<'_>) -> Answer {
+    let repeated = repeated(request.resources.iter().map(|resource| (resource.resource_type, resource.resource_name)));
     let mut outcomes = Vec::with_capacity(request.resources.len());
     for resource in &request.resources {
-        let (kind, name) = (resource.resource_type, resource.resource_name);
-        outcomes.push(alter(call, kind, name, edits(resource), request.validate_only).await);
+        let named = (resource.resource_type, resource.resource_name);
+        outcomes.push(alter(call, named, &repeated, edits(resource), request.validate_only).await);
     }
     let responses = request.resources.iter().zip(&outcomes).map(|(resource, outcome)| AlterConfigsResourceResponse {
         error_code: outcome.as_ref().err().map_or(0, |(code, _)| code.code()),

@@ -13,7 +13,7 @@ use crate::catalog::{CatalogError, NewTopic, Topic};
 use crate::config::ListenerMode;
 use crate::internal_topics::is_reserved;
 use crate::request::{Answer, Call};
-use crate::topic_config::{self, TOPIC_KEYS};
+use crate::topic_config::{self, TOPIC_KEYS, TopicConfigError};
 
 const BROKER_DEFAULT: i32 = -1;
 const SOURCE_TOPIC: i8 = 1;
@@ -76,8 +76,10 @@ async fn create(call: &Call, topic: &CreatableTopic<'_>, validate_only: bool) ->
     if topic.replication_factor > 1 {
         tracing::warn!(topic = topic.name, asked = topic.replication_factor, "one replica is kept, whatever is asked");
     }
+    let invalid = |error: TopicConfigError| Refusal { code: ErrorCode::InvalidConfig, message: error.to_string() };
     let configs = topic_config::validate(topic.name, topic.configs.iter().map(|config| (config.name, config.value)))
-        .map_err(|error| Refusal { code: ErrorCode::InvalidConfig, message: error.to_string() })?;
+        .map_err(invalid)?;
+    topic_config::check_together(&configs, &call.broker.effective_settings()).map_err(invalid)?;
     let new = NewTopic { name: topic.name.to_owned(), partitions, configs, internal: false };
     let created =
         call.broker.with_owner(move |owner| async move { owner.create_topic(new, validate_only).await }).await;

@@ -1,4 +1,4 @@
-//! `DescribeConfigs`: every key of a topic or of this broker, with its value, where it comes from, and its type.
+//! `DescribeConfigs`: every key of a topic or of this broker, with its value, all places that say one, its type, and what it does.
 
 use protocol::error_code::ErrorCode;
 use protocol::messages::describe_configs::{
@@ -6,23 +6,28 @@ use protocol::messages::describe_configs::{
     DescribeConfigsResult, DescribeConfigsSynonym,
 };
 
-use super::resource_configs::{BROKER, TOPIC, is_this_broker};
-use crate::config::DYNAMIC_KEYS;
+use super::resource_configs::{BROKER, Refusal, TOPIC, check_broker, unsupported};
+use crate::catalog::{Catalog, Topic};
+use crate::config::{BrokerKey, Effect, Settings, broker_key, broker_keys};
+use crate::config_type::ConfigType;
 use crate::request::{Answer, Call};
-use crate::topic_config::{ConfigType, TOPIC_KEYS, TopicKey};
+use crate::topic_config::{TOPIC_KEYS, TopicKey};
 
 const SOURCE_TOPIC: i8 = 1;
 const SOURCE_DYNAMIC_BROKER: i8 = 2;
+const SOURCE_DYNAMIC_CLUSTER: i8 = 3;
 const SOURCE_STATIC_BROKER: i8 = 4;
 const SOURCE_DEFAULT: i8 = 5;
 
 /// One setting, ready to be answered.
 struct Setting {
     name: &'static str,
+    value: Option<String>,
     /// Where a value is said, the one that counts first.
     places: Vec<Place>,
-    kind: i8,
+    kind: ConfigType,
     read_only: bool,
+    documentation: &'static str,
 }
 
 /// One place that says a value.
@@ -41,25 +46,39 @@ pub fn handle(call: &Call, request: &DescribeConfigsRequest<'_>) -> Answer {
         .map(|(resource, outcome)| {
             let (error, message, settings) = match outcome {
                 Ok(settings) => (ErrorCode::None, None, settings.as_slice()),
-                Err((error, message)) => (*error, Some(*message), [].as_slice()),
+                Err((error, message)) => (*error, Some(message.as_str()), [].as_slice()),
             };
             DescribeConfigsResult {
                 error_code: error.code(),
                 error_message: message,
                 resource_type: resource.resource_type,
                 resource_name: resource.resource_name,
-                configs: settings.iter().map(|setting| config(setting, request.include_synonyms)).collect(),
+                configs: settings.iter().map(|setting| config(setting, request)).collect(),
             }
         })
         .collect();
     call.answer(&DescribeConfigsResponse { results, ..Default::default() })
 }
 
-fn settings_of(call: &Call, resource: &DescribeConfigsResource<'_>) -> Result<Vec<Setting>, (ErrorCode, &'static str)> {
-    let mut settings = match resource.resource_type {
-        TOPIC => topic_settings(call, resource.resource_name)?,
-        BROKER => broker_settings(call, resource.resource_name)?,
-        _ => return Err((ErrorCode::InvalidRequest, "only topics and brokers have settings here")),
+fn settings_of(call: &Call, resource: &DescribeConfigsResource<'_>) -> Result<Vec<Setting>, Refusal> {
+    let catalog = call.broker.catalog();
+    let fixed = &call.broker.settings;
+    let mut settings: Vec<Setting> = match resource.resource_type {
+        TOPIC => {
+            let refusal = || (ErrorCode::UnknownTopicOrPartition, "there is no such topic".to_owned());
+            let topic = catalog.topic(resource.resource_name).ok_or_else(refusal)?;
+            let effective = call.broker.effective_settings();
+            TOPIC_KEYS.iter().map(|key| of_topic(key, topic, &catalog, fixed, &effective)).collect()
+        }
+        BROKER => {
+            check_broker(call, resource.resource_name)?;
+            let is_cluster = resource.resource_name.is_empty();
+            let keys = broker_keys().filter(|key| !matches!(key.effect, Effect::Refused(_)));
+            let described = keys.map(|key| of_broker(key, &catalog, fixed, is_cluster));
+            // Of the whole cluster there is only what was changed for all of its brokers.
+            described.filter(|setting| !is_cluster || catalog.cluster_configs().contains_key(setting.name)).collect()
+        }
+        other => return Err(unsupported(other)),
     };
     // Null asks for all, and so do older clients with an empty list.
     if let Some(keys) = resource.configuration_keys.as_ref().filter(|keys| !keys.is_empty()) {
@@ -68,69 +87,64 @@ fn settings_of(call: &Call, resource: &DescribeConfigsResource<'_>) -> Result<Ve
     Ok(settings)
 }
 
-fn topic_settings(call: &Call, name: &str) -> Result<Vec<Setting>, (ErrorCode, &'static str)> {
-    let catalog = call.broker.catalog();
-    let topic = catalog.topic(name).ok_or((ErrorCode::UnknownTopicOrPartition, "there is no such topic"))?;
-    let fixed = &call.broker.settings;
-    let setting = |key: &TopicKey| {
-        let of_topic = topic.configs.get(key.name).map(|value| place(key.name, value, SOURCE_TOPIC));
-        let of_broker = key
-            .broker_key()
-            .and_then(|name| catalog.broker_configs().get(name).map(|value| place(name, value, SOURCE_DYNAMIC_BROKER)));
-        let default = place(key.broker_key().unwrap_or(key.name), &key.default_value(fixed), SOURCE_DEFAULT);
-        let places = of_topic.into_iter().chain(of_broker).chain([default]).collect();
-        Setting { name: key.name, places, kind: wire_type(key.kind), read_only: false }
-    };
-    Ok(TOPIC_KEYS.iter().map(setting).collect())
+fn of_topic(key: &TopicKey, topic: &Topic, catalog: &Catalog, fixed: &Settings, effective: &Settings) -> Setting {
+    let set = topic.configs.get(key.name);
+    let mut places: Vec<Place> = set.map(|value| place(key.name, value, SOURCE_TOPIC)).into_iter().collect();
+    places.extend(broker_places(key.broker_keys, catalog, fixed, false));
+    if key.broker_keys.is_empty() {
+        places.push(place(key.name, key.default, SOURCE_DEFAULT));
+    }
+    let value = set.cloned().unwrap_or_else(|| key.default_value(effective));
+    let (kind, documentation) = (key.kind, key.documentation);
+    Setting { name: key.name, value: Some(value), places, kind, read_only: false, documentation }
 }
 
-fn broker_settings(call: &Call, name: &str) -> Result<Vec<Setting>, (ErrorCode, &'static str)> {
-    if !is_this_broker(call, name) {
-        return Err((ErrorCode::InvalidRequest, "the resource name is not this node's id"));
+fn of_broker(key: &BrokerKey, catalog: &Catalog, fixed: &Settings, is_cluster: bool) -> Setting {
+    let places = broker_places(&[key.name], catalog, fixed, is_cluster);
+    let value = places.first().map(|place| place.value.clone());
+    let (name, kind, documentation) = (key.name, key.kind, key.documentation);
+    Setting { name, value, places, kind, read_only: !key.is_dynamic(), documentation }
+}
+
+/// What the broker says under these names: changed for this broker, for all, in its file or on its command line, or by default.
+fn broker_places(names: &[&'static str], catalog: &Catalog, fixed: &Settings, is_cluster: bool) -> Vec<Place> {
+    let nothing = Settings::default();
+    let sources = [
+        (SOURCE_DYNAMIC_BROKER, Some(catalog.broker_configs()).filter(|_| !is_cluster)),
+        (SOURCE_DYNAMIC_CLUSTER, Some(catalog.cluster_configs())),
+        (SOURCE_STATIC_BROKER, Some(&fixed.given)),
+    ];
+    let mut places = Vec::new();
+    for (source, configs) in sources {
+        let said = names.iter().filter_map(|name| Some(place(name, configs?.get(*name)?, source)));
+        places.extend(said);
     }
-    let catalog = call.broker.catalog();
-    let kind = wire_type(ConfigType::String);
-    let resolved = call.broker.settings.resolved().map(|(name, value)| {
-        let dynamic = catalog.broker_configs().get(name).map(|value| place(name, value, SOURCE_DYNAMIC_BROKER));
-        let places = dynamic.into_iter().chain([place(name, &value, SOURCE_STATIC_BROKER)]).collect();
-        Setting { name, places, kind, read_only: !DYNAMIC_KEYS.contains(&name) }
-    });
-    // What admin tools read of every broker although it is a matter of course here.
-    let expected = [("default.replication.factor", "1"), ("delete.topic.enable", "true")]
-        .map(|(name, value)| Setting { name, places: vec![place(name, value, SOURCE_DEFAULT)], kind, read_only: true });
-    Ok(resolved.chain(expected).collect())
+    let defaults =
+        names.iter().filter_map(|name| Some(place(name, &broker_key(name)?.value(&nothing)?, SOURCE_DEFAULT)));
+    places.extend(defaults);
+    places
 }
 
 fn place(name: &'static str, value: &str, source: i8) -> Place {
     Place { name, value: value.to_owned(), source }
 }
 
-fn config(setting: &Setting, include_synonyms: bool) -> DescribeConfigsResourceResult<'_> {
-    let synonyms = setting.places.iter().filter(|_| include_synonyms).map(|place| DescribeConfigsSynonym {
+fn config<'a>(setting: &'a Setting, request: &DescribeConfigsRequest<'_>) -> DescribeConfigsResourceResult<'a> {
+    let is_sensitive = setting.kind == ConfigType::Password;
+    let shown = |value: &'a str| (!is_sensitive).then_some(value);
+    let synonyms = setting.places.iter().filter(|_| request.include_synonyms).map(|place| DescribeConfigsSynonym {
         name: place.name,
-        value: Some(&place.value),
+        value: shown(&place.value),
         source: place.source,
     });
-    let first = &setting.places[0];
     DescribeConfigsResourceResult {
         name: setting.name,
-        value: Some(&first.value),
+        value: setting.value.as_deref().and_then(shown),
         read_only: setting.read_only,
-        config_source: first.source,
-        is_sensitive: false,
+        config_source: setting.places.first().map_or(SOURCE_DEFAULT, |place| place.source),
+        is_sensitive,
         synonyms: synonyms.collect(),
-        config_type: setting.kind,
-        documentation: None,
-    }
-}
-
-fn wire_type(kind: ConfigType) -> i8 {
-    match kind {
-        ConfigType::Boolean => 1,
-        ConfigType::String => 2,
-        ConfigType::Int => 3,
-        ConfigType::Long => 5,
-        ConfigType::Double => 6,
-        ConfigType::List => 7,
+        config_type: setting.kind.wire(),
+        documentation: request.include_documentation.then_some(setting.documentation),
     }
 }

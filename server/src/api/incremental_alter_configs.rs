@@ -6,7 +6,7 @@ use protocol::messages::incremental_alter_configs::{
     IncrementalAlterConfigsResponse,
 };
 
-use super::resource_configs::{Refusal, alter, null_value};
+use super::resource_configs::{Refusal, alter, null_value, repeated};
 use crate::config_edits::{ConfigEdits, Edit};
 use crate::request::{Answer, Call};
 
@@ -16,10 +16,11 @@ const APPEND: i8 = 2;
 const SUBTRACT: i8 = 3;
 
 pub async fn handle(call: &Call, request: IncrementalAlterConfigsRequest<'_>) -> Answer {
+    let repeated = repeated(request.resources.iter().map(|resource| (resource.resource_type, resource.resource_name)));
     let mut outcomes = Vec::with_capacity(request.resources.len());
     for resource in &request.resources {
-        let (kind, name) = (resource.resource_type, resource.resource_name);
-        outcomes.push(alter(call, kind, name, edits(resource), request.validate_only).await);
+        let named = (resource.resource_type, resource.resource_name);
+        outcomes.push(alter(call, named, &repeated, edits(resource), request.validate_only).await);
     }
     let responses =
         request.resources.iter().zip(&outcomes).map(|(resource, outcome)| IncrementalAlterConfigsResourceResponse {

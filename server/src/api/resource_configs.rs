@@ -1,9 +1,12 @@
-//! What `AlterConfigs` and `IncrementalAlterConfigs` share: the edits of one resource go to the catalog's owner.
+//! What the requests for configurations share: which resources have some, and how the edits of one go to the catalog's owner.
+
+use std::collections::HashSet;
+use std::rc::Rc;
 
 use protocol::error_code::ErrorCode;
 
 use super::error_map;
-use crate::catalog::CatalogError;
+use crate::catalog::{CatalogError, CatalogOwner, ConfigScope};
 use crate::config_edits::ConfigEdits;
 use crate::request::Call;
 
@@ -16,35 +19,60 @@ pub const BROKER: i8 = 4;
 pub type Refusal = (ErrorCode, String);
 
 /// Whether a broker resource means this broker: its node id, or empty for all brokers of the cluster.
-pub fn is_this_broker(call: &Call, name: &str) -> bool {
-    name.is_empty() || name == call.broker.node_id().to_string()
+pub fn check_broker(call: &Call, name: &str) -> Result<(), Refusal> {
+    let node_id = call.broker.node_id();
+    if name.is_empty() || name == node_id.to_string() {
+        return Ok(());
+    }
+    let name: String = name.chars().take(100).collect();
+    let message = match name.parse::<i32>() {
+        Ok(other) => format!("Unexpected broker id, expected {node_id} or empty string, but received {other}"),
+        Err(_) => format!("Broker id must be an integer, but it is: {name}"),
+    };
+    Err((ErrorCode::InvalidRequest, message))
+}
+
+/// Kafka's answer for a kind of resource that has no configuration here: loggers, client metrics and groups among them.
+pub fn unsupported(resource_type: i8) -> Refusal {
+    (
+        ErrorCode::InvalidRequest,
+        format!("Unsupported resource type: {resource_type}; topics (2) and brokers (4) have settings here"),
+    )
+}
+
+/// Resources that a request names more than once: Kafka changes none of them.
+pub fn repeated<'a>(resources: impl Iterator<Item = (i8, &'a str)>) -> HashSet<(i8, &'a str)> {
+    let mut seen = HashSet::new();
+    resources.filter(|resource| !seen.insert(*resource)).collect()
 }
 
 /// Carries out the edits of one resource.
 pub async fn alter(
     call: &Call,
-    resource_type: i8,
-    name: &str,
+    (resource_type, name): (i8, &str),
+    repeated: &HashSet<(i8, &str)>,
     edits: Result<ConfigEdits, Refusal>,
     validate_only: bool,
 ) -> Result<(), Refusal> {
+    if repeated.contains(&(resource_type, name)) {
+        return Err((ErrorCode::InvalidRequest, "Each resource must appear at most once.".into()));
+    }
     let edits = edits?;
     let altered = match resource_type {
         TOPIC => {
             let name = name.to_owned();
-            let alter = move |owner: std::rc::Rc<crate::catalog::CatalogOwner>| async move {
-                owner.alter_topic(&name, &edits, validate_only).await
-            };
+            let alter =
+                move |owner: Rc<CatalogOwner>| async move { owner.alter_topic(&name, &edits, validate_only).await };
             call.broker.with_owner(alter).await
         }
-        BROKER if is_this_broker(call, name) => {
-            let alter = move |owner: std::rc::Rc<crate::catalog::CatalogOwner>| async move {
-                owner.alter_broker(&edits, validate_only).await
-            };
+        BROKER => {
+            check_broker(call, name)?;
+            let scope = if name.is_empty() { ConfigScope::Cluster } else { ConfigScope::Broker };
+            let alter =
+                move |owner: Rc<CatalogOwner>| async move { owner.alter_broker(scope, &edits, validate_only).await };
             call.broker.with_owner(alter).await
         }
-        BROKER => return Err((ErrorCode::InvalidRequest, format!("{name} is not this node's id"))),
-        _ => return Err((ErrorCode::InvalidRequest, "only topics and brokers have settings here".into())),
+        other => return Err(unsupported(other)),
     };
     altered.unwrap_or(Err(CatalogError::Stopping)).map_err(|error| (error_map::catalog(&error), error.to_string()))
 }

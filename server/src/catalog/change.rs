@@ -23,7 +23,12 @@ pub enum Change {
         /// Its id.
         id: Uuid,
     },
-    /// The broker's dynamic configuration is this.
+    /// The dynamic configuration of all brokers of the cluster is this.
+    ClusterConfigs {
+        /// Values by name.
+        configs: StoredConfigs,
+    },
+    /// The broker's dynamic configuration is this; it goes before the cluster's.
     BrokerConfigs {
         /// Values by name.
         configs: StoredConfigs,

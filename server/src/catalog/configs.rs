@@ -5,10 +5,36 @@ use std::sync::Arc;
 use engine::error::AppendError;
 
 use super::owner::{CatalogError, CatalogOwner};
-use super::{Change, Topic};
-use crate::config::{DYNAMIC_KEYS, Settings};
-use crate::config_edits::{ConfigEdits, EditError};
+use super::{Catalog, Change, Topic};
+use crate::config::{BrokerKey, Settings, broker_key};
+use crate::config_edits::{ConfigEdits, EditError, StoredConfigs};
+use crate::config_type::ConfigType;
 use crate::topic_config::{self, TopicConfigError};
+
+/// Whom a dynamic configuration of brokers is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ConfigScope {
+    /// All brokers of the cluster: what holds where nothing is said for the broker.
+    Cluster,
+    /// This broker.
+    Broker,
+}
+
+impl ConfigScope {
+    fn of(self, catalog: &Catalog) -> &StoredConfigs {
+        match self {
+            ConfigScope::Cluster => catalog.cluster_configs(),
+            ConfigScope::Broker => catalog.broker_configs(),
+        }
+    }
+
+    fn change(self, configs: StoredConfigs) -> Change {
+        match self {
+            ConfigScope::Cluster => Change::ClusterConfigs { configs },
+            ConfigScope::Broker => Change::BrokerConfigs { configs },
+        }
+    }
+}
 
 impl CatalogOwner {
     /// Changes the configuration of a topic, or only says whether it could be changed.
@@ -23,6 +49,7 @@ impl CatalogOwner {
         let changed = edited.iter().filter(|(key, value)| current.configs.get(*key) != Some(value));
         topic_config::validate(name, changed.map(|(key, value)| (key.as_str(), Some(value.as_str()))))
             .map_err(|error| invalid(&error))?;
+        topic_config::check_together(&edited, &settings).map_err(|error| invalid(&error))?;
         for (key, _) in &edits.edits {
             topic_config::topic_key(key).ok_or_else(|| invalid(&TopicConfigError::Unknown(key.clone())))?;
         }
@@ -38,30 +65,41 @@ impl CatalogOwner {
         Ok(())
     }
 
-    /// Changes the broker's dynamic configuration, or only says whether it could be changed.
-    pub async fn alter_broker(&self, edits: &ConfigEdits, validate_only: bool) -> Result<(), CatalogError> {
+    /// Changes the dynamic configuration of the broker or the cluster, or only says whether it could be changed.
+    pub async fn alter_broker(
+        &self,
+        scope: ConfigScope,
+        edits: &ConfigEdits,
+        validate_only: bool,
+    ) -> Result<(), CatalogError> {
         let _writing = self.writing.lock().await;
         let state = self.state();
-        let fixed: Vec<&str> =
-            edits.edits.iter().map(|(key, _)| key.as_str()).filter(|key| !DYNAMIC_KEYS.contains(key)).collect();
+        let is_dynamic = |name: &str| broker_key(name).is_some_and(BrokerKey::is_dynamic);
+        let fixed: Vec<&str> = edits.edits.iter().map(|(key, _)| key.as_str()).filter(|key| !is_dynamic(key)).collect();
         if !fixed.is_empty() {
             return Err(EditError::NotDynamic(fixed.join(", ")).into());
         }
-        let edited = edits.applied_to(state.broker_configs(), |_| None)?;
+        let current = scope.of(&state);
+        let edited = edits.applied_to(current, |name| self.list_default(name))?;
         self.settings.with_dynamic(&edited).map_err(|error| EditError::Invalid(error.to_string()))?;
-        if validate_only || edited == *state.broker_configs() {
+        if validate_only || edited == *current {
             return Ok(());
         }
-        tracing::info!(configs = ?edited, "dynamic broker configuration changed");
-        self.append(Change::BrokerConfigs { configs: edited }).await?;
+        tracing::info!(?scope, configs = ?edited, "dynamic configuration changed");
+        self.append(scope.change(edited)).await?;
         self.broadcast().await;
         self.configure_all().await?;
         Ok(())
     }
 
+    fn list_default(&self, name: &str) -> Option<String> {
+        let key = broker_key(name).filter(|key| key.kind == ConfigType::List)?;
+        Some(key.value(&self.settings).unwrap_or_default())
+    }
+
     /// The settings of the start, overlaid by what was changed since.
     pub(super) fn effective_settings(&self) -> Arc<Settings> {
-        self.settings.overlaid(self.state().broker_configs())
+        self.settings.overlaid(&self.state().dynamic_configs())
     }
 
     /// Gives every log the configuration that it has now.

@@ -115,6 +115,19 @@ pub fn check_advertised(listeners: &[Endpoint], advertised: &[Endpoint]) -> Resu
     Ok(())
 }
 
+/// Checks that no listener is mapped (`NAME:PROTOCOL` with commas between) to what this broker does not speak: its clients would be served in the
+/// clear.
+pub fn check_protocols(listeners: &[Endpoint], map: Option<&String>) -> Result<(), ConfigError> {
+    let pairs = map.map_or("", String::as_str).split(',').filter_map(|pair| pair.trim().split_once(':'));
+    for (name, protocol) in pairs {
+        if let Some(listener) = listeners.iter().find(|listener| listener.name == name && protocol != "PLAINTEXT") {
+            let reason = format!("it is mapped to {protocol}, and only PLAINTEXT exists yet");
+            return Err(ConfigError::Address { address: listener.to_string(), reason });
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

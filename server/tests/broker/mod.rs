@@ -3,6 +3,7 @@
 
 mod admin;
 mod client;
+pub mod configs;
 pub mod requests;
 pub mod transactions;
 
