@@ -19,6 +19,7 @@ use crate::group_edge::GroupEdge;
 use crate::memory_plan::ShardPlan;
 use crate::metrics::{MemoryUse, Metrics};
 use crate::producer_ids::ProducerIds;
+use crate::recompression::Recompression;
 use crate::tables::TableWatch;
 use crate::transaction_edge::TransactionEdge;
 
@@ -43,6 +44,8 @@ pub struct Broker {
     pub tables: TableWatch,
     /// This shard's block of producer ids.
     pub producer_ids: ProducerIds,
+    /// Large batches that are put into another codec.
+    pub recompression: Recompression,
     /// What was served.
     pub metrics: Metrics,
     /// The groups whose offsets partitions live on this shard.
@@ -73,6 +76,7 @@ impl Broker {
             frame_budget: Rc::new(FrameBudget::new(memory.frame_bytes)),
             answers: AnswerBudget::new(memory.answer_bytes),
             memory,
+            recompression: Recompression::default(),
             metrics: Metrics::default(),
             producer_ids: ProducerIds::default(),
             tables: TableWatch::default(),

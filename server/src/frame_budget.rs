@@ -35,6 +35,12 @@ impl FrameBudget {
         self.bytes_max - self.bytes.available_permits()
     }
 
+    /// Memory for so many bytes, if there is some now.
+    pub fn try_take(&self, bytes: usize) -> Option<FrameMemory> {
+        let counted = Arc::clone(&self.bytes).try_acquire_many_owned(u32::try_from(bytes).ok()?).ok()?;
+        Some(FrameMemory { counted: Some(counted), overdraft: None })
+    }
+
     /// Waits until `memory` covers a buffer of `bytes`. The client waits upstream: what it sends stays in the kernel.
     pub async fn grow(&self, memory: &mut FrameMemory, bytes: usize) {
         let counted = memory.counted.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);

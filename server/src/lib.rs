@@ -33,6 +33,7 @@ pub mod memory_plan;
 pub mod metrics;
 pub mod nodes;
 pub mod producer_ids;
+pub mod recompression;
 pub mod request;
 mod serve;
 pub mod shard_service;

@@ -90,6 +90,12 @@ pub const FETCH_WAIT_MAX: Duration = Duration::from_secs(300);
 /// Output of one decompressed batch in a search by timestamp, at a produce to a compacted topic, and in its cleaner: bounds a decompression
 /// bomb.
 pub const DECOMPRESSED_BYTES_MAX: usize = 64 << 20;
+/// Records of one request that are put into another codec (`compression.type`) on the shard's thread: the fast ones take half a millisecond for it.
+pub const RECOMPRESSED_AT_ONCE_BYTES_MAX: usize = 64 << 10;
+/// Larger batches that a shard has in work, each on a thread of its own and with up to [`DECOMPRESSED_BYTES_MAX`] of memory.
+pub const RECOMPRESSIONS_AT_ONCE_MAX: usize = 1;
+/// How long what came out waits for memory of its own: the request keeps that of its frame meanwhile, so that it may not wait for ever.
+pub const RECOMPRESSED_MEMORY_WAIT_MAX: Duration = Duration::from_secs(10);
 /// Records that one answer names as the reason of a refused batch; a client needs one to know what is wrong.
 pub const RECORD_ERRORS_MAX: usize = 100;
 

@@ -106,7 +106,7 @@ macro_rules! at_once {
 
 /// Every API that works. Versions are the codec's: it knows no version that is not served.
 const APIS: &[Api] = &[
-    Api { key: ApiKey::Produce, begin: |call| produce::begin(call).map(Begun::Produce) },
+    Api { key: ApiKey::Produce, begin: produce::begin },
     serial!(Fetch, fetch),
     serial!(ListOffsets, list_offsets),
     serial!(Metadata, metadata),

@@ -5,8 +5,9 @@ mod batch_check;
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
+use bytes::Bytes;
 use engine::error::AppendError;
-use engine::shard::core::Acks;
+use engine::shard::core::{Acks, LogRef};
 use engine::shard::state::Appended;
 use protocol::error_code::ErrorCode;
 use protocol::messages::produce::{
@@ -16,17 +17,28 @@ use protocol::messages::produce::{
 
 use tokio::time::{Instant, sleep_until};
 
-use self::batch_check::{Refusal, check_batch, check_transaction};
-use super::error_map;
+use self::batch_check::{Refusal, check_batch, check_size, check_transaction, unrecompressed};
+use super::{Begun, error_map};
+use crate::limits::RECOMPRESSED_AT_ONCE_BYTES_MAX;
+use crate::recompression::{at_once, wants};
 use crate::request::{Answer, Call, Refused};
-use crate::topic_config;
+use crate::topic_config::{self, Codec};
 
 type Appending = Pin<Box<dyn Future<Output = Result<Appended, AppendError>>>>;
 
-/// What became of one partition: known at once, or when its append ends.
+/// What became of one partition: known at once, when its append ends, or when its batch has its topic's codec.
 enum Outcome {
     Refused(Refusal),
     Appending(Appending),
+    Recompressing(Recompressing),
+}
+
+/// A batch that is too large to be compressed on the shard's thread.
+struct Recompressing {
+    log: LogRef,
+    batch: Bytes,
+    codec: Codec,
+    acks: Acks,
 }
 
 struct Topic {
@@ -34,8 +46,9 @@ struct Topic {
     partitions: Vec<(i32, Outcome)>,
 }
 
-/// Queues all batches during the call, so that requests of a connection keep their order.
-pub fn begin(mut call: Call) -> Result<Pin<Box<dyn Future<Output = Answer>>>, Refused> {
+/// Queues all batches during the call, so that requests of a connection keep their order. Where one has to be compressed first, the request is
+/// one that the next one waits for.
+pub fn begin(mut call: Call) -> Result<Begun, Refused> {
     let request: ProduceRequest<'_> = call.decode()?;
     let answered = request.acks != 0;
     let deadline = answer_deadline(request.acks, request.timeout_ms);
@@ -46,27 +59,32 @@ pub fn begin(mut call: Call) -> Result<Pin<Box<dyn Future<Output = Answer>>>, Re
         _ => Err(ErrorCode::InvalidRequiredAcks),
     };
     let is_transactional = request.transactional_id.is_some();
-    let topics: Vec<Topic> = request
-        .topic_data
-        .iter()
-        .map(|topic| Topic {
-            name: topic.name.to_owned(),
-            partitions: topic
-                .partition_data
-                .iter()
-                .map(|partition| {
-                    let outcome = match request_error {
-                        Ok(acks) => append(&call, topic.name, partition, acks, is_transactional),
-                        Err(code) => Outcome::Refused(Refusal::new(code, "")),
-                    };
-                    (partition.index, outcome)
-                })
-                .collect(),
-        })
-        .collect();
+    let mut plain_bytes_left = RECOMPRESSED_AT_ONCE_BYTES_MAX;
+    let mut topics = Vec::with_capacity(request.topic_data.len());
+    for topic in &request.topic_data {
+        let mut partitions = Vec::with_capacity(topic.partition_data.len());
+        for partition in &topic.partition_data {
+            let outcome = request_error
+                .map_err(|code| Refusal::new(code, ""))
+                .and_then(|acks| append(&call, topic.name, partition, acks, is_transactional, &mut plain_bytes_left));
+            partitions.push((partition.index, outcome.unwrap_or_else(Outcome::Refused)));
+        }
+        topics.push(Topic { name: topic.name.to_owned(), partitions });
+    }
     // What waits for room in a journal has its own part of the frame.
     call.forget_frame();
-    Ok(Box::pin(finish(call, topics, answered, deadline)))
+    let is_at_once = |topic: &Topic| topic.partitions.iter().all(|(_, one)| !matches!(one, Outcome::Recompressing(_)));
+    if topics.iter().all(is_at_once) {
+        return Ok(Begun::Produce(Box::pin(async move {
+            let answer = finish(&call, topics, answered, deadline).await;
+            call.broker.metrics.request_ended(call.api, call.began.elapsed());
+            answer
+        })));
+    }
+    Ok(Begun::Serial(Box::pin(async move {
+        append_recompressed(&call, &mut topics).await;
+        Ok(finish(&call, topics, answered, deadline).await)
+    })))
 }
 
 /// Kafka's time-out is about replicas, so only acks=all has one. A time that is none means no deadline: clients that send it get from Kafka
@@ -82,32 +100,47 @@ fn append(
     partition: &PartitionProduceData<'_>,
     acks: Acks,
     is_transactional: bool,
-) -> Outcome {
-    let (topic, log) = match call.broker.partition(topic, partition.index) {
-        Ok(found) => found,
-        Err(code) => return Outcome::Refused(Refusal::new(code, "")),
-    };
+    plain_bytes_left: &mut usize,
+) -> Result<Outcome, Refusal> {
+    let (topic, log) = call.broker.partition(topic, partition.index).map_err(|code| Refusal::new(code, ""))?;
     if topic.internal {
         let reason = "clients may not write an internal topic";
-        return Outcome::Refused(Refusal::new(ErrorCode::InvalidTopicException, reason));
+        return Err(Refusal::new(ErrorCode::InvalidTopicException, reason));
     }
     let bytes = partition.records.as_ref().and_then(protocol::Records::as_borrowed).unwrap_or_default();
     let settings = call.broker.effective_settings();
     if acks == Acks::Durable && topic_config::lacks_replicas(&topic.configs, &settings) {
         let reason = "min.insync.replicas asks for more replicas than the one that there is";
-        return Outcome::Refused(Refusal::new(ErrorCode::NotEnoughReplicas, reason));
+        return Err(Refusal::new(ErrorCode::NotEnoughReplicas, reason));
     }
-    let is_compacted = topic_config::is_compacted(&topic.configs, &settings);
-    let checked = check_batch(bytes, call.version, is_compacted);
-    match checked.and_then(|()| check_transaction(bytes, is_transactional)) {
-        Ok(()) => {
-            Outcome::Appending(Box::pin(call.broker.core.append(call.client.source, log, call.share(bytes), acks)))
+    let header = check_batch(bytes, call.version, topic_config::is_compacted(&topic.configs, &settings))?;
+    check_transaction(&header, is_transactional)?;
+    let mut batch = call.share(bytes);
+    if let Some(codec) = topic_config::codec(&topic.configs, &settings).filter(|codec| wants(&header, *codec)) {
+        // The engine sees what comes out alone.
+        check_size(&batch, topic_config::message_bytes_max(&topic.configs, &settings))?;
+        match at_once(&call.broker.frame_budget, bytes, codec, plain_bytes_left) {
+            None => return Ok(Outcome::Recompressing(Recompressing { log, batch, codec, acks })),
+            Some(done) => batch = done.map_err(|error| unrecompressed(&error))?,
         }
-        Err(refusal) => Outcome::Refused(refusal),
+    }
+    Ok(Outcome::Appending(Box::pin(call.broker.core.append(call.client.source, log, batch, acks))))
+}
+
+/// Appends what had to be compressed first, in the order of the request.
+async fn append_recompressed(call: &Call, topics: &mut [Topic]) {
+    let broker = &call.broker;
+    for (_, outcome) in topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
+        let Outcome::Recompressing(Recompressing { log, batch, codec, acks }) = outcome else { continue };
+        let batch = std::mem::take(batch);
+        *outcome = match broker.recompression.at_leisure(&broker.frame_budget, batch, *codec).await {
+            Ok(batch) => Outcome::Appending(Box::pin(broker.core.append(call.client.source, *log, batch, *acks))),
+            Err(error) => Outcome::Refused(unrecompressed(&error)),
+        };
     }
 }
 
-async fn finish(call: Call, topics: Vec<Topic>, answered: bool, deadline: Option<Instant>) -> Answer {
+async fn finish(call: &Call, topics: Vec<Topic>, answered: bool, deadline: Option<Instant>) -> Answer {
     let finished = outcomes(topics, deadline).await;
     let mut failed = false;
     for (topic, partitions) in &finished {
@@ -119,7 +152,6 @@ async fn finish(call: Call, topics: Vec<Topic>, answered: bool, deadline: Option
             }
         }
     }
-    call.broker.metrics.request_ended(call.api, call.began.elapsed());
     if answered {
         return call.answer(&ProduceResponse {
             responses: finished.iter().map(topic_response).collect(),
@@ -153,6 +185,7 @@ async fn outcomes(topics: Vec<Topic>, deadline: Option<Instant>) -> Vec<Finished
                     continue;
                 }
                 Outcome::Appending(appending) => appending,
+                Outcome::Recompressing(_) => unreachable!("it is appended before anybody waits"),
             };
             let appended = tokio::select! {
                 biased;

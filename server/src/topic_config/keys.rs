@@ -50,14 +50,14 @@ macro_rules! topic_keys {
 topic_keys! {
     "cleanup.policy": List = "delete", Check::ListOf(&["delete", "compact"]), ACTS, ["log.cleanup.policy"],
         "delete: records go by retention.ms and retention.bytes. compact: the newest record of each key stays. Both may be set.";
-    "compression.gzip.level": Int = "-1", Check::GzipLevel, STORED, ["compression.gzip.level"],
+    "compression.gzip.level": Int = "-1", Check::GzipLevel, ACTS, ["compression.gzip.level"],
         "The level of compression.type=gzip: 1 to 9, or -1 for the codec's own default.";
     "compression.lz4.level": Int = "9", Check::Integer(1, 17), STORED, ["compression.lz4.level"],
         "The LZ4 encoder here has one level.";
     "compression.type": String = "producer",
-        Check::OneOf(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]), STORED, ["compression.type"],
+        Check::OneOf(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]), ACTS, ["compression.type"],
         "producer keeps every batch as it came. Anything else is what the broker puts batches into that came in another codec.";
-    "compression.zstd.level": Int = "3", Check::Integer(-131_072, 22), STORED, ["compression.zstd.level"],
+    "compression.zstd.level": Int = "3", Check::Integer(-131_072, 22), ACTS, ["compression.zstd.level"],
         "The level of compression.type=zstd. Levels above 19 are carried out at 19.";
     "delete.retention.ms": Long = "86400000", Check::Integer(0, i64::MAX), ACTS, ["log.cleaner.delete.retention.ms"],
         "How long a compacted topic keeps the tombstone of a key, ms.";
@@ -110,13 +110,13 @@ topic_keys! {
         ["log.retention.ms", "log.retention.minutes", "log.retention.hours"],
         "Records that are older go, ms; -1 is no bound.";
     "segment.bytes": Int = "1073741824", Check::Integer(1 << 20, INT_MAX), STORED, ["log.segment.bytes"],
-        "Segments belong to a shard and hold many topics: posthaste.segment.bytes. Retention does not go by segments.";
+        "Segments belong to a shard and hold many topics (posthaste.segment.bytes).";
     "segment.index.bytes": Int = "10485760", Check::Integer(4, INT_MAX), STORED, ["log.index.size.max.bytes"],
         "A segment has an index of its own kind.";
     "segment.jitter.ms": Long = "0", Check::Integer(0, i64::MAX), STORED, ["log.roll.jitter.ms", "log.roll.jitter.hours"],
         "Segments belong to a shard and roll by size.";
     "segment.ms": Long = "604800000", Check::Integer(1, i64::MAX), STORED, ["log.roll.ms", "log.roll.hours"],
-        "Segments belong to a shard and roll by size. Retention and compaction do not wait for a roll.";
+        "Segments belong to a shard and roll by size. Retention by time reaches into the one that is written to.";
     "unclean.leader.election.enable": Boolean = "false", Check::Boolean, STORED, ["unclean.leader.election.enable"],
         "There is one replica.";
     "posthaste.durability": String = "durable", Check::OneOf(&["durable", "written"]), ACTS, [],

@@ -2,12 +2,15 @@
 
 use std::borrow::Cow;
 
+use engine::error::AppendError;
 use protocol::compression::CompressionError;
 use protocol::error_code::ErrorCode;
 use protocol::record_batch::{BatchError, BatchHeader, Compression};
 
+use crate::api::error_map;
 use crate::compaction::records_without_key;
 use crate::limits::RECORD_ERRORS_MAX;
+use crate::recompression::RecompressionError;
 
 /// First version that may carry zstd: older clients could not read it back.
 const FIRST_VERSION_WITH_ZSTD: i16 = 7;
@@ -30,8 +33,8 @@ impl Refusal {
     }
 }
 
-/// Checks what a request has for one partition. Only the batches of a compacted topic are looked into.
-pub(super) fn check_batch(bytes: &[u8], version: i16, is_compacted: bool) -> Result<(), Refusal> {
+/// Checks what a request has for one partition, and gives the header. Only the batches of a compacted topic are looked into.
+pub(super) fn check_batch(bytes: &[u8], version: i16, is_compacted: bool) -> Result<BatchHeader, Refusal> {
     let refused = |code, reason: &'static str| Err(Refusal::new(code, reason));
     if bytes.is_empty() {
         return refused(ErrorCode::InvalidRecord, "a partition needs exactly one record batch, there is none");
@@ -56,16 +59,24 @@ pub(super) fn check_batch(bytes: &[u8], version: i16, is_compacted: bool) -> Res
         Ok(Compression::Zstd) if version < FIRST_VERSION_WITH_ZSTD => {
             refused(ErrorCode::UnsupportedCompressionType, "zstd needs Produce version 7")
         }
-        Ok(_) if is_compacted => check_keys(&header, bytes),
-        Ok(_) => Ok(()),
+        Ok(_) if is_compacted => check_keys(&header, bytes).map(|()| header),
+        Ok(_) => Ok(header),
         Err(_) => refused(ErrorCode::InvalidRecord, "the compression codec is unknown"),
     }
 }
 
+/// Checks the size of a batch that is to be put into another codec; of any other the engine does.
+pub(super) fn check_size(batch: &[u8], bytes_max: usize) -> Result<(), Refusal> {
+    if batch.len() <= bytes_max {
+        return Ok(());
+    }
+    let error = AppendError::TooLarge { bytes: batch.len(), limit: bytes_max };
+    Err(Refusal::new(error_map::append(&error), error.to_string()))
+}
+
 /// A batch is part of a transaction if, and only if, its request names one.
-pub(super) fn check_transaction(bytes: &[u8], is_transactional_request: bool) -> Result<(), Refusal> {
-    let is_transactional = BatchHeader::parse(bytes).is_ok_and(|header| header.is_transactional());
-    match (is_transactional, is_transactional_request) {
+pub(super) fn check_transaction(header: &BatchHeader, is_transactional_request: bool) -> Result<(), Refusal> {
+    match (header.is_transactional(), is_transactional_request) {
         (true, false) => Err(Refusal::new(
             ErrorCode::TransactionalIdAuthorizationFailed,
             "a transactional batch needs a request with a transactional id",
@@ -87,15 +98,22 @@ fn check_keys(header: &BatchHeader, batch: &[u8]) -> Result<(), Refusal> {
             Err(Refusal { code: ErrorCode::InvalidRecord, reason, records })
         }
         // Damage on the way is sent again; what the client made wrong is not.
-        Err(_) if !header.crc_is_valid(batch) => {
-            Err(Refusal::new(ErrorCode::CorruptMessage, "the CRC of the record batch is wrong"))
-        }
-        // Clients split the batch and try its parts.
-        Err(error @ CompressionError::OutputTooLarge { .. }) => {
-            Err(Refusal::new(ErrorCode::MessageTooLarge, error.to_string()))
-        }
-        Err(error) => Err(Refusal::new(ErrorCode::InvalidRecord, error.to_string())),
+        Err(_) if !header.crc_is_valid(batch) => Err(unrecompressed(&RecompressionError::WrongCrc)),
+        Err(error) => Err(unrecompressed(&error.into())),
     }
+}
+
+/// Why a batch was not put into its topic's codec, or not even read.
+pub(super) fn unrecompressed(error: &RecompressionError) -> Refusal {
+    let code = match error {
+        RecompressionError::WrongCrc => ErrorCode::CorruptMessage,
+        // Clients split the batch and try its parts.
+        RecompressionError::Unreadable(CompressionError::OutputTooLarge { .. }) => ErrorCode::MessageTooLarge,
+        RecompressionError::Unreadable(_) => ErrorCode::InvalidRecord,
+        RecompressionError::NoMemory => ErrorCode::RequestTimedOut,
+        RecompressionError::Failed => ErrorCode::UnknownServerError,
+    };
+    Refusal::new(code, error.to_string())
 }
 
 #[cfg(test)]
@@ -121,7 +139,7 @@ mod tests {
     #[test]
     fn a_partition_takes_exactly_one_batch_of_magic_2() {
         let batch = batch(&[None]);
-        assert_eq!(check_batch(&batch, 9, false), Ok(()));
+        assert!(check_batch(&batch, 9, false).is_ok());
         assert_eq!(refusal(&[]), ErrorCode::InvalidRecord);
         assert_eq!(refusal(&[batch.clone(), batch.clone()].concat()), ErrorCode::InvalidRecord);
         assert_eq!(refusal(&batch[..batch.len() - 1]), ErrorCode::CorruptMessage);
@@ -139,7 +157,9 @@ mod tests {
         let plain = batch(&[None]);
         let mut transactional = plain.clone();
         transactional[ATTRIBUTES_AT + 1] |= 0x10;
-        let code = |bytes, is_transactional| check_transaction(bytes, is_transactional).map_err(|refusal| refusal.code);
+        let code = |bytes: &[u8], is_transactional| {
+            check_transaction(&BatchHeader::parse(bytes).unwrap(), is_transactional).map_err(|refusal| refusal.code)
+        };
         assert_eq!((code(&plain, false), code(&transactional, true)), (Ok(()), Ok(())));
         assert_eq!(code(&plain, true), Err(ErrorCode::InvalidTxnState));
         assert_eq!(code(&transactional, false), Err(ErrorCode::TransactionalIdAuthorizationFailed));
@@ -150,12 +170,12 @@ mod tests {
         let mut batch = batch(&[None]);
         batch[ATTRIBUTES_AT + 1] = 4;
         assert_eq!(check_batch(&batch, 6, false).unwrap_err().code, ErrorCode::UnsupportedCompressionType);
-        assert_eq!(check_batch(&batch, 7, false), Ok(()));
+        assert!(check_batch(&batch, 7, false).is_ok());
     }
 
     #[test]
     fn a_compacted_topic_names_the_records_without_a_key() {
-        assert_eq!(check_batch(&batch(&[Some(b"a"), Some(b"")]), 9, true), Ok(()));
+        assert!(check_batch(&batch(&[Some(b"a"), Some(b"")]), 9, true).is_ok());
         let refused = check_batch(&batch(&[Some(b"a"), None, Some(b"b"), None]), 9, true).unwrap_err();
         assert_eq!((refused.code, refused.records), (ErrorCode::InvalidRecord, vec![1, 3]));
         let many = check_batch(&batch(&[None; 500]), 9, true).unwrap_err();
