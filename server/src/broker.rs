@@ -12,8 +12,9 @@ use protocol::error_code::ErrorCode;
 use tokio::sync::watch;
 
 use crate::answer_budget::AnswerBudget;
-use crate::catalog::{Catalog, CatalogOwner, Topic};
+use crate::catalog::{CATALOG_SHARD, Catalog, CatalogOwner, Topic};
 use crate::config::{ListenerMode, Settings};
+use crate::connection_caps::{ConnectionCaps, ConnectionLimits};
 use crate::frame_budget::FrameBudget;
 use crate::group_edge::GroupEdge;
 use crate::memory_plan::ShardPlan;
@@ -56,6 +57,7 @@ pub struct Broker {
     effective_settings: RefCell<Arc<Settings>>,
     catalog: RefCell<Arc<Catalog>>,
     owner: OnceCell<Rc<CatalogOwner>>,
+    caps: Arc<ConnectionCaps>,
     draining: watch::Receiver<bool>,
 }
 
@@ -65,6 +67,7 @@ impl Broker {
         core: Core,
         settings: Arc<Settings>,
         memory: ShardPlan,
+        caps: Arc<ConnectionCaps>,
         draining: watch::Receiver<bool>,
     ) -> Rc<Broker> {
         let broker = Rc::new(Broker {
@@ -82,6 +85,7 @@ impl Broker {
             tables: TableWatch::default(),
             catalog: RefCell::default(),
             owner: OnceCell::new(),
+            caps,
             draining,
         });
         let installed = LOCAL.with(|local| local.set(Rc::clone(&broker)));
@@ -120,7 +124,11 @@ impl Broker {
 
     /// Takes over a newer view.
     pub fn set_catalog(&self, catalog: &Arc<Catalog>) {
-        self.effective_settings.replace(self.settings.overlaid(&catalog.dynamic_configs()));
+        let effective = self.settings.overlaid(&catalog.dynamic_configs());
+        if self.core.shard() == CATALOG_SHARD {
+            self.caps.set_limits(ConnectionLimits::of(&effective));
+        }
+        self.effective_settings.replace(effective);
         let old = self.catalog.replace(Arc::clone(catalog));
         self.groups.topics_changed(&old, catalog);
         self.transactions.topics_changed(catalog);
@@ -148,7 +156,7 @@ impl Broker {
             }
         };
         // Requests are only served after the owner was installed; without one its shard never came up.
-        self.core.on(crate::catalog::CATALOG_SHARD, run).await?.ok_or(ShardGone)
+        self.core.on(CATALOG_SHARD, run).await?.ok_or(ShardGone)
     }
 
     /// The topic and log of a partition that this shard's node leads.

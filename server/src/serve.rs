@@ -64,7 +64,9 @@ fn run(settings: Settings) -> Result<(), Failure> {
     let available = AvailableMemory::of_this_process();
     let memory = MemoryPlan::new(&settings, &available, connections_max, opened.directory().shards)
         .map_err(|error| Failure { code: exit::CONFIGURATION, line: error.to_string() })?;
+    let caps = Arc::new(ConnectionCaps::new(ConnectionLimits::of(&settings), connections_max));
     let control = Arc::new(Control {
+        caps: Arc::clone(&caps),
         settings: Arc::clone(&settings),
         memory: memory.shard,
         events,
@@ -80,7 +82,6 @@ fn run(settings: Settings) -> Result<(), Failure> {
     if let Some(admin) = &admin {
         admin.shards_run(shards.iter().map(|shard| shard.asks.clone()).collect());
     }
-    let caps = Arc::new(ConnectionCaps::new(&connection_limits(&settings, connections_max)));
     let listeners = Listeners::start(&settings, &shards, &caps);
     let outcome = match listeners {
         Ok(listeners) => {
@@ -126,15 +127,6 @@ fn connections_max(settings: &Settings, descriptors_max: u64) -> usize {
         );
     }
     settings.max_connections.min(spare).max(1)
-}
-
-fn connection_limits(settings: &Settings, connections_max: usize) -> ConnectionLimits {
-    ConnectionLimits {
-        connections: connections_max,
-        per_address: settings.max_connections_per_ip,
-        overrides: settings.max_connections_per_ip_overrides.clone(),
-        rate: settings.max_connection_creation_rate,
-    }
 }
 
 fn start_admin(settings: &Settings) -> Result<Option<AdminListener>, Failure> {

@@ -15,6 +15,7 @@ use crate::broker::Broker;
 use crate::catalog::{CATALOG_SHARD, CatalogOwner};
 use crate::config::Settings;
 use crate::connection::{self, Client};
+use crate::connection_caps::ConnectionCaps;
 use crate::limits::{ACCEPTED_SOCKETS_MAX, ADMIN_ASKS_MAX, DRAIN_DEADLINE};
 use crate::listener::{Accepted, ShardInbox};
 use crate::memory_plan::ShardPlan;
@@ -35,6 +36,8 @@ pub enum Event {
 pub struct Control {
     /// The configuration.
     pub settings: Arc<Settings>,
+    /// Connections that there are and may be.
+    pub caps: Arc<ConnectionCaps>,
     /// What each shard may hold.
     pub memory: ShardPlan,
     /// To the main thread.
@@ -50,7 +53,8 @@ pub struct Control {
 /// Serves one shard.
 pub async fn run(core: Core, control: Arc<Control>) {
     let draining = control.draining.subscribe();
-    let broker = Broker::install(core.clone(), Arc::clone(&control.settings), control.memory, draining);
+    let (settings, caps) = (Arc::clone(&control.settings), Arc::clone(&control.caps));
+    let broker = Broker::install(core.clone(), settings, control.memory, caps, draining);
     control.installed.add_permits(1);
     if core.shard() == CATALOG_SHARD {
         // The view goes to every shard, so every shard must be there to take it.

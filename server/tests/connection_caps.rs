@@ -2,6 +2,7 @@
 
 mod broker;
 
+use broker::configs::{BROKER, SET, alter};
 use broker::{Broker, admin_get, batch};
 
 #[test]
@@ -37,6 +38,23 @@ fn an_idle_connection_is_closed_and_gives_its_place_back() {
         page = admin_get(&broker, "/metrics").1;
     }
     assert!(page.contains("reason=\"idle\"} 1"), "{page}");
+    assert_eq!(broker.connect().produce("t", 0, &batch(&["v"])).0, 0);
+}
+
+#[test]
+fn limits_change_live_and_are_the_same_after_a_kill() {
+    let mut broker = Broker::start(&[]);
+    let mut first = broker.connect();
+    assert_eq!(first.create_topic("t", 1, &[]), 0);
+    assert_eq!(alter(&mut first, BROKER, "", &[("max.connections.per.ip", SET, Some("1"))], false), 0);
+    assert!(broker.connect().is_closed());
+    let zero = [("max.connections", SET, Some("none"))];
+    assert_ne!(alter(&mut first, BROKER, "", &zero, false), 0, "and who was there goes on");
+    broker.kill_and_restart();
+    let mut first = broker.connect();
+    assert_eq!(first.produce("t", 0, &batch(&["v"])).0, 0);
+    assert!(broker.connect().is_closed());
+    assert_eq!(alter(&mut first, BROKER, "", &[("max.connections.per.ip", SET, Some("2"))], false), 0);
     assert_eq!(broker.connect().produce("t", 0, &batch(&["v"])).0, 0);
 }
 
