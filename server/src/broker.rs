@@ -23,6 +23,7 @@ use crate::producer_ids::ProducerIds;
 use crate::recompression::Recompression;
 use crate::tables::TableWatch;
 use crate::transaction_edge::TransactionEdge;
+use crate::unserved::UnservedLog;
 
 thread_local! {
     /// The engine runs work on another shard as a closure that must be `Send`; this is how it finds the state that is not.
@@ -56,6 +57,8 @@ pub struct Broker {
     /// The settings overlaid by the dynamic configuration of the catalog.
     effective_settings: RefCell<Arc<Settings>>,
     catalog: RefCell<Arc<Catalog>>,
+    /// What was asked in versions that are not served.
+    pub unserved: Arc<UnservedLog>,
     owner: OnceCell<Rc<CatalogOwner>>,
     caps: Arc<ConnectionCaps>,
     draining: watch::Receiver<bool>,
@@ -68,6 +71,7 @@ impl Broker {
         settings: Arc<Settings>,
         memory: ShardPlan,
         caps: Arc<ConnectionCaps>,
+        unserved: Arc<UnservedLog>,
         draining: watch::Receiver<bool>,
     ) -> Rc<Broker> {
         let broker = Rc::new(Broker {
@@ -86,6 +90,7 @@ impl Broker {
             catalog: RefCell::default(),
             owner: OnceCell::new(),
             caps,
+            unserved,
             draining,
         });
         let installed = LOCAL.with(|local| local.set(Rc::clone(&broker)));

@@ -80,7 +80,7 @@ pub async fn serve(broker: Rc<Broker>, socket: Socket, client: Client) {
         () = client.give_up.notified() => Ended::HeldTooLong,
     };
     shard.metrics.connection_ended(ended.kind());
-    log_end(&client, &ended);
+    log_end(&shard, &client, &ended);
 }
 
 /// Why the serving ended.
@@ -302,9 +302,15 @@ impl Unanswered {
     }
 }
 
-fn log_end(client: &Client, ended: &Ended) {
+fn log_end(broker: &Broker, client: &Client, ended: &Ended) {
     let peer = client.peer;
     match ended {
+        Ended::Refused(Refused::Unserved(unserved)) if broker.unserved.is_news(peer.ip(), unserved) => {
+            tracing::warn!(%peer, client = unserved.client_id, reason = %unserved, "closing a connection, said once a client");
+        }
+        Ended::Refused(refused @ Refused::Unserved(_)) => {
+            tracing::debug!(%peer, reason = %refused, "closing a connection");
+        }
         Ended::Closed(closed) if closed.is_suspicious() => {
             tracing::warn!(%peer, reason = %closed, "closing a connection");
         }

@@ -43,5 +43,6 @@ pub mod tables;
 pub mod topic_config;
 pub mod transaction;
 pub mod transaction_edge;
+pub mod unserved;
 
 pub use serve::serve;

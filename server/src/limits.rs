@@ -65,6 +65,9 @@ pub const ACCEPTED_SOCKETS_MAX: usize = 256;
 /// Descriptors kept free for segments, rings and the catalog.
 pub const DESCRIPTORS_RESERVED: u64 = 512;
 
+/// Unserved versions that are remembered as told: names are the clients' own choice, and there may be any number of them. Half a megabyte at most.
+pub const UNSERVED_REMEMBERED_MAX: usize = 1_000;
+
 /// A frame must be whole this long after its first byte, unless set otherwise: half a frame and silence must not hold memory.
 pub const FRAME_DEADLINE_MS: u64 = 30_000;
 /// A step of a send that takes longer closes the connection, unless set otherwise: as long as Kafka lets a connection do nothing. A

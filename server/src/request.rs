@@ -14,6 +14,7 @@ use thiserror::Error;
 use crate::answer_budget::AnswerMemory;
 use crate::broker::Broker;
 use crate::connection::Client;
+use crate::unserved::Unserved;
 
 /// Why a frame gets no answer: its connection is closed, and the log says why.
 #[derive(Debug, Error)]
@@ -21,14 +22,9 @@ pub enum Refused {
     /// Not even a header.
     #[error("the request header is malformed: {0}")]
     Header(DecodeError),
-    /// An API that this broker does not have.
-    #[error("api key {key} version {version} is not supported")]
-    Api {
-        /// As on the wire.
-        key: i16,
-        /// As on the wire.
-        version: i16,
-    },
+    /// An API that this broker does not have, or not in this version.
+    #[error("{0}")]
+    Unserved(#[from] Unserved),
     /// The body is not what its API and version say.
     #[error("the {api:?} request of version {version} is malformed: {error}")]
     Body {
@@ -61,7 +57,7 @@ pub struct Call {
 }
 
 impl Call {
-    /// Reads the header. `ApiVersions` is never refused: of a version that we do not know not even its header is read, only who asks.
+    /// Reads the header. `ApiVersions` is never refused: of a version that we do not know only who asks is read.
     pub fn parse(broker: &Rc<Broker>, client: &Rc<Client>, frame: Bytes) -> Result<Call, Refused> {
         let mut reader = Reader::new(&frame);
         let (key, version) = Self::key_and_version(&frame)?;
@@ -71,17 +67,18 @@ impl Call {
             (Some(_), _) => RequestHeader::decode(&mut reader).map_err(Refused::Header)?,
             (None, Some(ApiKey::ApiVersions)) => {
                 let correlation_id = Reader::new(&frame[4..]).read_i32().map_err(Refused::Header)?;
-                RequestHeader { api_key: key, api_version: version, correlation_id, client_id: None }
+                let client_id = Self::client_id_of_any(&frame);
+                RequestHeader { api_key: key, api_version: version, correlation_id, client_id }
             }
-            (None, _) => return Err(Refused::Api { key, version }),
+            (None, _) => return Err(Self::unserved(key, version, Self::client_id_of_any(&frame)).into()),
         };
         let body_at = frame.len() - reader.remaining();
         Ok(Call {
             broker: Rc::clone(broker),
             client: Rc::clone(client),
-            api: api.ok_or(Refused::Api { key, version })?,
+            api: api.ok_or_else(|| Self::unserved(key, version, header.client_id))?,
             version,
-            client_id: header.client_id.unwrap_or_default().chars().take(CLIENT_ID_CHARS_MAX).collect(),
+            client_id: short(header.client_id),
             began: Instant::now(),
             correlation_id: header.correlation_id,
             body_at,
@@ -93,6 +90,23 @@ impl Call {
         let mut reader = Reader::new(frame);
         let mut read = || Ok((reader.read_i16()?, reader.read_i16()?));
         read().map_err(Refused::Header)
+    }
+
+    /// The name in front of a request that cannot be read otherwise: it stands at the same place in every header that has one.
+    fn client_id_of_any(frame: &[u8]) -> Option<&str> {
+        Reader::new(frame.get(8..)?).read_nullable_string().ok().flatten()
+    }
+
+    fn unserved(key: i16, version: i16, client_id: Option<&str>) -> Unserved {
+        Unserved { key, version, client_id: short(client_id) }
+    }
+
+    /// Says once that a version is not served to who asked.
+    pub fn tell_unserved(&self) {
+        let unserved = Self::unserved(self.api as i16, self.version, Some(&self.client_id));
+        if self.broker.unserved.is_news(self.client.peer.ip(), &unserved) {
+            tracing::info!(peer = %self.client.peer, client = self.client_id, reason = %unserved, "a client is told the versions");
+        }
     }
 
     /// The body, borrowed from the frame. Bytes behind it are passed over, as Kafka does: librdkafka's Metadata request for all
@@ -134,6 +148,10 @@ impl Call {
 
 /// Longest client id that is kept; Kafka has no bound, logs and group members need one.
 const CLIENT_ID_CHARS_MAX: usize = 255;
+
+fn short(client_id: Option<&str>) -> String {
+    client_id.unwrap_or_default().chars().take(CLIENT_ID_CHARS_MAX).collect()
+}
 
 /// What goes back.
 #[derive(Default)]

@@ -67,6 +67,7 @@ fn run(settings: Settings) -> Result<(), Failure> {
     let caps = Arc::new(ConnectionCaps::new(ConnectionLimits::of(&settings), connections_max));
     let control = Arc::new(Control {
         caps: Arc::clone(&caps),
+        unserved: Arc::default(),
         settings: Arc::clone(&settings),
         memory: memory.shard,
         events,

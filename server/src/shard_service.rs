@@ -21,6 +21,7 @@ use crate::listener::{Accepted, ShardInbox};
 use crate::memory_plan::ShardPlan;
 use crate::state_log::ReplayError;
 use crate::tables;
+use crate::unserved::UnservedLog;
 
 /// What the main thread is told.
 pub enum Event {
@@ -38,6 +39,8 @@ pub struct Control {
     pub settings: Arc<Settings>,
     /// Connections that there are and may be.
     pub caps: Arc<ConnectionCaps>,
+    /// What was asked in versions that are not served.
+    pub unserved: Arc<UnservedLog>,
     /// What each shard may hold.
     pub memory: ShardPlan,
     /// To the main thread.
@@ -54,7 +57,7 @@ pub struct Control {
 pub async fn run(core: Core, control: Arc<Control>) {
     let draining = control.draining.subscribe();
     let (settings, caps) = (Arc::clone(&control.settings), Arc::clone(&control.caps));
-    let broker = Broker::install(core.clone(), settings, control.memory, caps, draining);
+    let broker = Broker::install(core.clone(), settings, control.memory, caps, Arc::clone(&control.unserved), draining);
     control.installed.add_permits(1);
     if core.shard() == CATALOG_SHARD {
         // The view goes to every shard, so every shard must be there to take it.

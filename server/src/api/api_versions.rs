@@ -6,6 +6,7 @@ use crate::request::{Answer, Call, Refused};
 
 pub fn handle(call: &Call) -> Result<Answer, Refused> {
     if !call.api.versions().contains(&call.version) {
+        call.tell_unserved();
         return Ok(call.answer_unsupported_api_versions());
     }
     let request: ApiVersionsRequest<'_> = call.decode()?;

@@ -42,6 +42,7 @@ use std::pin::Pin;
 use protocol::api_key::ApiKey;
 
 use crate::request::{Answer, Call, Refused};
+use crate::unserved::Unserved;
 
 type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
 
@@ -149,7 +150,7 @@ const APIS: &[Api] = &[
 pub fn begin(call: Call) -> Result<Begun, Refused> {
     match APIS.iter().find(|api| api.key == call.api) {
         Some(api) => (api.begin)(call),
-        None => Err(Refused::Api { key: call.api as i16, version: call.version }),
+        None => Err(Unserved { key: call.api as i16, version: call.version, client_id: call.client_id }.into()),
     }
 }
 
