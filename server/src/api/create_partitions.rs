@@ -1,19 +1,28 @@
 //! `CreatePartitions`: topics grow, never shrink.
 
+use std::collections::HashSet;
+
 use protocol::error_code::ErrorCode;
 use protocol::messages::create_partitions::{
     CreatePartitionsRequest, CreatePartitionsResponse, CreatePartitionsTopic, CreatePartitionsTopicResult,
 };
 
-use super::create_topics::wrong_assignment;
-use super::error_map;
+use super::{assignments, error_map};
 use crate::catalog::CatalogError;
 use crate::request::{Answer, Call};
 
 pub async fn handle(call: &Call, request: CreatePartitionsRequest<'_>) -> Answer {
+    let mut seen = HashSet::new();
+    let twice: HashSet<&str> =
+        request.topics.iter().map(|topic| topic.name).filter(|name| !seen.insert(*name)).collect();
     let mut outcomes = Vec::with_capacity(request.topics.len());
     for topic in &request.topics {
-        outcomes.push((topic.name, grow(call, topic, request.validate_only).await));
+        let outcome = if twice.contains(topic.name) {
+            Err((ErrorCode::InvalidRequest, "Duplicate topic name.".into()))
+        } else {
+            grow(call, topic, request.validate_only).await
+        };
+        outcomes.push((topic.name, outcome));
     }
     let results = outcomes
         .iter()
@@ -31,10 +40,20 @@ async fn grow(call: &Call, topic: &CreatePartitionsTopic<'_>, validate_only: boo
     if catalog.topic(topic.name).is_some_and(|topic| topic.internal) {
         return Err((ErrorCode::InvalidTopicException, "an internal topic keeps its partitions".into()));
     }
-    if let Some(assignments) = topic.assignments.as_ref().filter(|assignments| !assignments.is_empty())
-        && let Some(reason) = wrong_assignment(call, assignments.iter().map(|assignment| &*assignment.broker_ids))
-    {
-        return Err((ErrorCode::InvalidReplicaAssignment, reason.into()));
+    // Null says that the broker may choose; an empty list is one that is too short.
+    if let (Some(assignments), Some(current)) = (&topic.assignments, catalog.topic(topic.name)) {
+        let more = i64::from(topic.count) - i64::from(current.partition_count());
+        if more > 0 && more != assignments.len() as i64 {
+            let message = format!(
+                "Attempted to add {more} additional partition(s), but only {} assignment(s) were specified.",
+                assignments.len()
+            );
+            return Err((ErrorCode::InvalidReplicaAssignment, message));
+        }
+        let replicas = assignments.iter().map(|assignment| &*assignment.broker_ids);
+        if let Some(reason) = assignments::refusal(call, replicas).filter(|_| more > 0) {
+            return Err((ErrorCode::InvalidReplicaAssignment, reason));
+        }
     }
     let (name, count) = (topic.name.to_owned(), topic.count);
     let grown = call

@@ -8,9 +8,8 @@ use protocol::messages::create_topics::{
 };
 use uuid::Uuid;
 
-use super::error_map;
+use super::{assignments, error_map};
 use crate::catalog::{CatalogError, NewTopic, Topic};
-use crate::config::ListenerMode;
 use crate::internal_topics::is_reserved;
 use crate::request::{Answer, Call};
 use crate::topic_config::{self, TOPIC_KEYS, TopicConfigError};
@@ -66,7 +65,13 @@ async fn create(call: &Call, topic: &CreatableTopic<'_>, validate_only: bool) ->
     }
     let partitions = partition_count(call, topic)?;
     let replicas_max = call.broker.settings.replication_factor_max;
-    if !matches!(topic.replication_factor, -1 | 1..) || topic.replication_factor > replicas_max {
+    if !matches!(topic.replication_factor, -1 | 1..) {
+        return refuse(
+            ErrorCode::InvalidReplicationFactor,
+            "Replication factor must be larger than 0, or -1 to use the default value.",
+        );
+    }
+    if topic.replication_factor > replicas_max {
         return refuse(
             ErrorCode::InvalidReplicationFactor,
             "Replication factor: this broker is a single node and keeps one replica; use 1 or -1, or let it take more with \
@@ -89,7 +94,7 @@ async fn create(call: &Call, topic: &CreatableTopic<'_>, validate_only: bool) ->
 
 /// The number asked for, the broker's default, or what an assignment to this only node implies.
 fn partition_count(call: &Call, topic: &CreatableTopic<'_>) -> Result<i32, Refusal> {
-    let refuse = |code, message: &str| Err(Refusal { code, message: message.to_owned() });
+    let refuse = |code, message: String| Err(Refusal { code, message });
     if topic.assignments.is_empty() {
         return Ok(if topic.num_partitions == BROKER_DEFAULT {
             call.broker.settings.num_partitions
@@ -97,30 +102,34 @@ fn partition_count(call: &Call, topic: &CreatableTopic<'_>) -> Result<i32, Refus
             topic.num_partitions
         });
     }
-    if topic.num_partitions != BROKER_DEFAULT || topic.replication_factor != -1 {
+    if topic.replication_factor != -1 {
         return refuse(
             ErrorCode::InvalidRequest,
-            "num_partitions and replication_factor must be -1 beside an assignment",
+            "A manual partition assignment was specified, but replication factor was not set to -1.".to_owned(),
+        );
+    }
+    if topic.num_partitions != BROKER_DEFAULT {
+        return refuse(
+            ErrorCode::InvalidRequest,
+            "A manual partition assignment was specified, but numPartitions was not set to -1.".to_owned(),
         );
     }
     let mut indexes: Vec<i32> = topic.assignments.iter().map(|assignment| assignment.partition_index).collect();
     indexes.sort_unstable();
+    let twice = indexes.iter().zip(&indexes[1..]).find(|(one, next)| one == next);
+    if let Some((index, _)) = twice {
+        let message = format!("Found multiple manual partition assignments for partition {index}");
+        return refuse(ErrorCode::InvalidReplicaAssignment, message);
+    }
+    if let Some(reason) = assignments::refusal(call, topic.assignments.iter().map(|assignment| &*assignment.broker_ids))
+    {
+        return refuse(ErrorCode::InvalidReplicaAssignment, reason);
+    }
     if !indexes.iter().copied().eq(0..indexes.len() as i32) {
-        return refuse(ErrorCode::InvalidReplicaAssignment, "partitions must be consecutive and start at 0");
+        let message = "partitions should be a consecutive 0-based integer sequence".to_owned();
+        return refuse(ErrorCode::InvalidReplicaAssignment, message);
     }
-    match wrong_assignment(call, topic.assignments.iter().map(|assignment| &*assignment.broker_ids)) {
-        Some(reason) => refuse(ErrorCode::InvalidReplicaAssignment, reason),
-        None => Ok(indexes.len() as i32),
-    }
-}
-
-/// Why partitions cannot be assigned so.
-pub fn wrong_assignment<'a>(call: &Call, mut nodes: impl Iterator<Item = &'a [i32]>) -> Option<&'static str> {
-    match call.broker.settings.listener_mode {
-        ListenerMode::Shared if nodes.all(|nodes| nodes == [call.broker.settings.node_id]) => None,
-        ListenerMode::Shared => Some("every partition must be assigned to this only node"),
-        ListenerMode::PerCore => Some("the broker itself spreads partitions over its nodes"),
-    }
+    Ok(indexes.len() as i32)
 }
 
 /// Name, value and whether the topic itself says so.

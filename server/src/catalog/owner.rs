@@ -146,7 +146,10 @@ impl CatalogOwner {
         let state = self.state();
         let current = state.topic(name).ok_or(CatalogError::UnknownTopic)?;
         let old_count = current.partition_count();
-        if count <= old_count {
+        if count == old_count {
+            return Err(CatalogError::InvalidPartitions(format!("Topic already has {old_count} partition(s).")));
+        }
+        if count < old_count {
             return Err(CatalogError::InvalidPartitions(format!(
                 "The topic {name} currently has {old_count} partition(s); {count} would not be an increase."
             )));
@@ -223,7 +226,9 @@ impl CatalogOwner {
     /// Places new partitions of a topic that there is, or of a new one.
     fn place(&self, placed: Option<&Topic>, internal: bool, count: i32) -> Result<Vec<Placement>, CatalogError> {
         if count < 1 {
-            return Err(CatalogError::InvalidPartitions("Number of partitions must be larger than 0.".into()));
+            return Err(CatalogError::InvalidPartitions(
+                "Number of partitions was set to an invalid non-positive value.".into(),
+            ));
         }
         if count > PARTITIONS_PER_TOPIC_MAX {
             return Err(CatalogError::InvalidPartitions(format!(
