@@ -41,6 +41,8 @@ pub struct Settings {
     pub node_id: i32,
     /// `auto.create.topics.enable`.
     pub auto_create_topics: bool,
+    /// `delete.topic.enable`.
+    pub delete_topics: bool,
     /// `num.partitions`.
     pub num_partitions: i32,
     /// `message.max.bytes`.
@@ -141,6 +143,7 @@ impl Default for Settings {
             listener_mode: ListenerMode::Shared,
             node_id: 1,
             auto_create_topics: true,
+            delete_topics: true,
             num_partitions: 1,
             message_max_bytes: (1 << 20) + 12,
             fetch_max_bytes: 55 << 20,

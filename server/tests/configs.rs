@@ -196,3 +196,14 @@ fn retention_by_time_acts_and_a_reader_below_is_told() {
     while earliest(&mut client, "t", 0) < 4 {}
     assert_eq!(delete_topic(&mut client, "t"), 0);
 }
+
+#[test]
+fn a_broker_whose_topics_may_not_be_deleted_says_so() {
+    let mut broker = Broker::start(&["delete.topic.enable=false"]);
+    let mut client = broker.connect();
+    assert_eq!(client.create_topic("t", 1, &[]), 0);
+    assert_eq!(delete_topic(&mut client, "t"), ErrorCode::TopicDeletionDisabled.code());
+    assert_eq!(client.produce("t", 0, &batch(&["v"])), (0, 0));
+    broker.restart_with(&[]);
+    assert_eq!(delete_topic(&mut broker.connect(), "t"), 0);
+}

@@ -11,6 +11,8 @@ use crate::catalog::CatalogError;
 use crate::request::{Answer, Call};
 
 const FIRST_VERSION_WITH_IDS: i16 = 6;
+/// Older clients do not know the error.
+const FIRST_VERSION_WITH_DISABLED: i16 = 3;
 
 /// What became of one topic.
 struct Outcome {
@@ -47,6 +49,11 @@ async fn delete(call: &Call, asked: &DeleteTopicState<'_>) -> Outcome {
         id: asked.topic_id,
         result: Err((code, message.to_owned())),
     };
+    if !call.broker.settings.delete_topics {
+        let is_known = call.version >= FIRST_VERSION_WITH_DISABLED;
+        let code = if is_known { ErrorCode::TopicDeletionDisabled } else { ErrorCode::InvalidRequest };
+        return failed(code, "Topic deletion is disabled.");
+    }
     let catalog = call.broker.catalog();
     let topic = match asked.name {
         Some(_) if !asked.topic_id.is_nil() => {

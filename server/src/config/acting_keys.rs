@@ -43,6 +43,8 @@ acting_keys! {
         |key| Ok(key.integer(0, limits::NODE_ID_MAX)? as i32);
     "auto.create.topics.enable": Boolean auto_create_topics, "Whether a client that asks for a topic makes it.",
         KeyValue::boolean;
+    "delete.topic.enable": Boolean delete_topics, "Whether topics may be deleted: false refuses it with TOPIC_DELETION_DISABLED.",
+        KeyValue::boolean;
     "num.partitions": Int num_partitions, "Partitions of a topic that is made without a number.",
         |key| Ok(key.integer(1, i64::from(limits::PARTITIONS_PER_TOPIC_MAX))? as i32);
     "message.max.bytes": Int message_max_bytes, "The default of max.message.bytes.",

@@ -122,7 +122,6 @@ inert_keys! {
     "delegation.token.expiry.time.ms": Long = "86400000";
     "delegation.token.max.lifetime.ms": Long = "604800000";
     "delete.records.purgatory.purge.interval.requests": Int = "1";
-    "delete.topic.enable": Boolean = "true";
     "early.start.listeners": String;
     "fetch.purgatory.purge.interval.requests": Int = "1000";
     "group.consumer.assignors": List = "uniform,range";
