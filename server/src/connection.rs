@@ -215,14 +215,17 @@ impl Gathered {
     async fn send(self, sending: &Sending) -> Result<(), Ended> {
         let mut step = Vec::new();
         let mut step_bytes = 0;
-        for piece in self.pieces {
-            step_bytes += piece.len();
-            step.push(piece);
-            if step_bytes >= SEND_STEP_BYTES {
-                sending.step(std::mem::take(&mut step)).await?;
-                step_bytes = 0;
-                // A fast reader takes each step at once, and others of this core wait.
-                tokio::task::yield_now().await;
+        for mut piece in self.pieces {
+            while !piece.is_empty() {
+                let part = piece.split_to(piece.len().min(SEND_STEP_BYTES - step_bytes));
+                step_bytes += part.len();
+                step.push(part);
+                if step_bytes == SEND_STEP_BYTES {
+                    sending.step(std::mem::take(&mut step)).await?;
+                    step_bytes = 0;
+                    // A fast reader takes each step at once, and others of this core wait.
+                    tokio::task::yield_now().await;
+                }
             }
         }
         if !step.is_empty() {
