@@ -15,8 +15,10 @@ use crate::answer_budget::AnswerBudget;
 use crate::catalog::{CATALOG_SHARD, Catalog, CatalogOwner, Topic};
 use crate::config::{ListenerMode, Settings};
 use crate::connection_caps::{ConnectionCaps, ConnectionLimits};
+use crate::fetch_sessions::{FetchSessions, Room};
 use crate::frame_budget::FrameBudget;
 use crate::group_edge::GroupEdge;
+use crate::limits::{FETCH_SESSION_PARTITION_BYTES, FETCH_SESSION_TABLE_PARTS};
 use crate::memory_plan::ShardPlan;
 use crate::metrics::{MemoryUse, Metrics};
 use crate::producer_ids::ProducerIds;
@@ -48,6 +50,8 @@ pub struct Broker {
     pub producer_ids: ProducerIds,
     /// Large batches that are put into another codec.
     pub recompression: Recompression,
+    /// What clients of this shard go on fetching.
+    pub fetch_sessions: FetchSessions,
     /// What was served.
     pub metrics: Metrics,
     /// The groups whose offsets partitions live on this shard.
@@ -74,6 +78,11 @@ impl Broker {
         unserved: Arc<UnservedLog>,
         draining: watch::Receiver<bool>,
     ) -> Rc<Broker> {
+        let room = Room {
+            sessions: settings.fetch_session_slots.div_ceil(core.shard_count() as usize),
+            partitions: memory.table_bytes / FETCH_SESSION_TABLE_PARTS / FETCH_SESSION_PARTITION_BYTES,
+        };
+        let fetch_sessions = FetchSessions::new(room, core.shard().0, core.shard_count());
         let broker = Rc::new(Broker {
             groups: GroupEdge::new(core.clone(), &settings),
             transactions: TransactionEdge::new(core.clone(), &settings),
@@ -84,6 +93,7 @@ impl Broker {
             answers: AnswerBudget::new(memory.answer_bytes),
             memory,
             recompression: Recompression::default(),
+            fetch_sessions,
             metrics: Metrics::default(),
             producer_ids: ProducerIds::default(),
             tables: TableWatch::default(),

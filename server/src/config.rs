@@ -49,6 +49,8 @@ pub struct Settings {
     pub message_max_bytes: i64,
     /// `fetch.max.bytes`.
     pub fetch_max_bytes: usize,
+    /// `max.incremental.fetch.session.cache.slots`.
+    pub fetch_session_slots: usize,
     /// `socket.request.max.bytes`.
     pub request_max_bytes: usize,
     /// `connections.max.idle.ms`.
@@ -147,6 +149,7 @@ impl Default for Settings {
             num_partitions: 1,
             message_max_bytes: (1 << 20) + 12,
             fetch_max_bytes: 55 << 20,
+            fetch_session_slots: 1_000,
             request_max_bytes: limits::REQUEST_BYTES_MAX,
             connections_max_idle_ms: 600_000,
             max_connections: limits::CONNECTIONS_MAX_DEFAULT,

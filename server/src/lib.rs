@@ -22,6 +22,7 @@ pub mod connection;
 pub mod connection_caps;
 mod dump;
 pub mod exit;
+pub mod fetch_sessions;
 pub mod frame_budget;
 pub mod frame_reader;
 pub mod group;

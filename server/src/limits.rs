@@ -87,6 +87,12 @@ pub const LIVE_ANSWER_DEADLINE: Duration = Duration::from_secs(10);
 pub const METRICS_ANSWER_DEADLINE: Duration = Duration::from_secs(1);
 /// How long the probe of the write path may take: far above a flush of a busy disk, and below what clients wait for an answer.
 pub const READY_WRITE_DEADLINE: Duration = Duration::from_secs(5);
+/// A fetch session that was made or used within this time keeps its place, as in Kafka.
+pub const FETCH_SESSION_PROTECTED: Duration = Duration::from_secs(120);
+/// What a session holds of one partition: its place twice, with its keys.
+pub const FETCH_SESSION_PARTITION_BYTES: usize = 256;
+/// Of the memory for tables, fetch sessions take one in so many parts at most.
+pub const FETCH_SESSION_TABLE_PARTS: usize = 16;
 /// Longest wait of a Fetch that a client may ask for; a poll holds a task and its answer slot.
 pub const FETCH_WAIT_MAX: Duration = Duration::from_secs(300);
 

@@ -1,4 +1,4 @@
-//! The tables of a shard under their budget: the engine's logs and producers, the groups, the transactional ids, the catalog. They are counted every while, a part at a
+//! The tables of a shard under their budget: the engine's logs and producers, the groups, the transactional ids, the fetch sessions, the catalog. They are counted every while, a part at a
 //! time; as long as they are full, what would make them grow is refused with an error that a client tries again: topics, partitions, members,
 //! groups, transactional ids and large transactions. A producer that nobody knew takes the place of the most silent one.
 
@@ -24,6 +24,8 @@ pub struct Tables {
     pub group_bytes: usize,
     /// Transactional ids and their partitions.
     pub transaction_bytes: usize,
+    /// Fetch sessions.
+    pub session_bytes: usize,
     /// This shard's part of the catalog, which all shards share.
     pub catalog_bytes: usize,
 }
@@ -31,7 +33,7 @@ pub struct Tables {
 impl Tables {
     /// All of them.
     pub fn total_bytes(&self) -> usize {
-        self.engine.total() + self.group_bytes + self.transaction_bytes + self.catalog_bytes
+        self.engine.total() + self.group_bytes + self.transaction_bytes + self.session_bytes + self.catalog_bytes
     }
 }
 
@@ -66,6 +68,7 @@ pub async fn watch(broker: Rc<Broker>, full_shards: Arc<AtomicUsize>) {
             next_step.tick().await;
             counted.transaction_bytes += broker.transactions.memory_bytes(partition);
         }
+        counted.session_bytes = broker.fetch_sessions.memory_bytes();
         counted.catalog_bytes = broker.catalog().memory_bytes() / broker.core.shard_count() as usize;
         broker.tables.counted.set(counted);
         let is_full = counted.total_bytes() > broker.memory.table_bytes;

@@ -8,7 +8,9 @@ use broker::{Broker, Client, batch, values};
 use protocol::api_key::ApiKey;
 use protocol::error_code::ErrorCode;
 use protocol::frame::decode_response;
-use protocol::messages::fetch::{FetchPartition, FetchRequest, FetchResponse, FetchTopic};
+use protocol::messages::fetch::{
+    FetchPartition, FetchRequest, FetchResponse, FetchTopic, ForgottenTopic, PartitionData,
+};
 use uuid::Uuid;
 
 fn id_of(client: &mut Client, name: &str) -> Uuid {
@@ -49,20 +51,49 @@ fn records_are_read_by_the_id_of_their_topic_and_by_no_other() {
 }
 
 #[test]
-fn a_request_that_names_all_is_served_and_one_that_goes_on_with_a_session_is_sent_back() {
+fn a_session_is_told_only_what_changed_and_an_unknown_one_is_sent_back() {
     let broker = Broker::start(&[]);
     let mut client = broker.connect();
-    assert_eq!(client.create_topic("t", 1, &[]), 0);
+    assert_eq!(client.create_topic("t", 2, &[]), 0);
     assert_eq!(client.produce("t", 0, &batch(&["one"])).0, 0);
     let topic_id = id_of(&mut client, "t");
-    let mut ask = |session_id, session_epoch| {
-        let partition = FetchPartition { partition_max_bytes: 1 << 20, ..Default::default() };
-        let topics = vec![FetchTopic { topic_id, partitions: vec![partition], ..Default::default() }];
-        let frame = client.call(17, &FetchRequest { session_id, session_epoch, topics, ..Default::default() });
+    let mut ask = |session_id, session_epoch, partitions: &[(i32, i64)], forgotten: &[i32]| {
+        let asked = |&(partition, fetch_offset)| FetchPartition {
+            partition,
+            fetch_offset,
+            partition_max_bytes: 1 << 20,
+            ..Default::default()
+        };
+        let topics =
+            vec![FetchTopic { topic_id, partitions: partitions.iter().map(asked).collect(), ..Default::default() }];
+        let forgotten_topics_data =
+            vec![ForgottenTopic { topic_id, partitions: forgotten.to_vec(), ..Default::default() }];
+        let request = FetchRequest {
+            session_id,
+            session_epoch,
+            topics,
+            forgotten_topics_data,
+            max_bytes: 1 << 20,
+            ..Default::default()
+        };
+        let frame = client.call(17, &request);
         let (_, response): (_, FetchResponse<'_>) = decode_response(&frame, ApiKey::Fetch, 17).expect("an answer");
-        (response.error_code, response.session_id, response.responses.len())
+        let told = response.responses.iter().flat_map(|topic| &topic.partitions);
+        let bytes = |told: &PartitionData<'_>| {
+            told.records.as_ref().map_or(0, |records| records.slices().map(<[u8]>::len).sum())
+        };
+        let told: Vec<(i32, bool)> = told.map(|told| (told.partition_index, bytes(told) > 0)).collect();
+        (response.error_code, response.session_id, told)
     };
-    assert_eq!([ask(0, -1), ask(0, 0), ask(7, 0), ask(7, -1)], [(0, 0, 1); 4]);
+    assert_eq!(ask(0, -1, &[(0, 0)], &[]), (0, 0, vec![(0, true)]));
+    let (error, id, told) = ask(7, 0, &[(0, 0), (1, 0)], &[]);
+    assert_eq!((error, told), (0, vec![(0, true), (1, false)]));
+    assert_ne!(id, 0);
+    assert_eq!(ask(id, 1, &[(0, 1)], &[]), (0, id, vec![]), "nothing is new");
+    assert_eq!(ask(id, 2, &[(0, 0)], &[]), (0, id, vec![(0, true)]), "it reads again from the beginning");
+    assert_eq!(ask(id, 2, &[], &[]), (ErrorCode::InvalidFetchSessionEpoch.code(), 0, vec![]));
+    assert_eq!(ask(id, 3, &[], &[0]), (0, id, vec![]), "partition 0 is forgotten");
+    assert_eq!(ask(id, -1, &[(0, 0)], &[]), (0, 0, vec![(0, true)]), "the session ends");
     let unknown = ErrorCode::FetchSessionIdNotFound.code();
-    assert_eq!([ask(7, 1), ask(0, 5)], [(unknown, 0, 0); 2]);
+    assert_eq!([ask(id, 4, &[], &[]), ask(0, 5, &[], &[])], [(unknown, 0, vec![]), (unknown, 0, vec![])]);
 }

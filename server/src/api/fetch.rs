@@ -1,5 +1,5 @@
 //! Fetch: each owning shard reads its partitions in request order, the connection's shard applies the size rule to what they gave (KIP-74),
-//! and waits for more where the client asked for it. Sessions are never given: every client then sends full requests.
+//! and waits for more where the client asked for it. What a session holds is asked for as if the request had named it.
 
 mod part;
 mod tail;
@@ -14,22 +14,20 @@ use engine::shard::core::{AbortedTransaction, Isolation, LogRef};
 use engine::shard::state::LogView;
 use protocol::Records;
 use protocol::error_code::ErrorCode;
-use protocol::messages::fetch::{self, FetchRequest, FetchResponse, FetchTopic, FetchableTopicResponse, PartitionData};
+use protocol::messages::fetch::{self, FetchRequest, FetchResponse, FetchableTopicResponse, PartitionData};
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use self::part::read_part;
 use super::error_map;
 use crate::answer_budget::AnswerMemory;
-use crate::catalog::Topic;
+use crate::catalog::{Catalog, Topic};
+use crate::fetch_sessions::{Asked, Fetching, Named, Place, Seen, Told, TopicKey};
 use crate::limits::{ANSWER_MEMORY_WAIT_MAX, FETCH_WAIT_MAX};
 use crate::request::{Answer, Call};
 
 /// Earlier ones name topics.
 const FIRST_VERSION_WITH_IDS: i16 = 13;
-
-/// Epochs of a request that names all that it wants.
-const SESSIONLESS: i32 = -1;
-const NEW_SESSION: i32 = 0;
 
 /// One partition of the request.
 #[derive(Clone, Copy)]
@@ -56,15 +54,28 @@ impl Read {
     fn failed(error: ErrorCode) -> Read {
         Read { error: Some(error), ..Read::default() }
     }
+
+    /// As the answer says it.
+    fn seen(&self) -> Seen {
+        Seen {
+            high_watermark: self.view.map_or(-1, |view| view.high_watermark.0),
+            log_start: self.view.map_or(-1, |view| view.start.0),
+            has_records: self.bytes > 0,
+            has_error: self.error.is_some(),
+        }
+    }
 }
 
 pub async fn handle(call: &Call, request: FetchRequest<'_>) -> Answer {
-    if !matches!(request.session_epoch, SESSIONLESS | NEW_SESSION) {
-        // It goes on with a session, and none is ours: the client forgets it and asks in full.
-        return call
-            .answer(&FetchResponse { error_code: ErrorCode::FetchSessionIdNotFound.code(), ..Default::default() });
-    }
-    let wanted = wanted(call, &request);
+    let sessions = &call.broker.fetch_sessions;
+    let refused = |error: ErrorCode| FetchResponse { error_code: error.code(), ..Default::default() };
+    let (named, places, forgotten) = named(call.version, &request);
+    let fetching = match sessions.begin(named, places, &forgotten, std::time::Instant::now()) {
+        Ok(fetching) => fetching,
+        Err(error) => return call.answer(&refused(error)),
+    };
+    let isolation = error_map::isolation(request.isolation_level);
+    let wanted = wanted(call, &fetching, isolation);
     let bytes_max = clamp(request.max_bytes).min(call.broker.settings.fetch_max_bytes);
     let bytes_min = clamp(request.min_bytes).min(bytes_max);
     let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0)).min(FETCH_WAIT_MAX);
@@ -78,7 +89,35 @@ pub async fn handle(call: &Call, request: FetchRequest<'_>) -> Answer {
         call.broker.metrics.partition_failed(call.api, code);
     }
     call.broker.metrics.fetched(reads.iter().map(|read| read.bytes).sum());
-    Answer { memory, ..call.answer(&response(&request, reads)) }
+    let seen: Vec<Seen> = reads.iter().map(Read::seen).collect();
+    match sessions.end(&fetching, &seen, std::time::Instant::now()) {
+        Ok(told) => Answer { memory, ..call.answer(&response(&fetching, &told, reads, isolation)) },
+        Err(error) => call.answer(&refused(error)),
+    }
+}
+
+/// What the request names, and what it forgets.
+fn named(version: i16, request: &FetchRequest<'_>) -> (Named, Vec<(Place, Asked)>, Vec<Place>) {
+    let uses_ids = version >= FIRST_VERSION_WITH_IDS;
+    let key = |name: &str, id| if uses_ids { TopicKey::Id(id) } else { TopicKey::Name(name.into()) };
+    let mut places = Vec::new();
+    for asked in &request.topics {
+        let topic = key(asked.topic, asked.topic_id);
+        places.extend(asked.partitions.iter().map(|partition| {
+            let asked = Asked {
+                offset: partition.fetch_offset,
+                bytes_max: partition.partition_max_bytes,
+                leader_epoch: partition.current_leader_epoch,
+            };
+            (Place { topic: topic.clone(), partition: partition.partition }, asked)
+        }));
+    }
+    let mut forgotten = Vec::new();
+    for given_up in &request.forgotten_topics_data {
+        let topic = key(given_up.topic, given_up.topic_id);
+        forgotten.extend(given_up.partitions.iter().map(|&partition| Place { topic: topic.clone(), partition }));
+    }
+    (Named { id: request.session_id, epoch: request.session_epoch, uses_ids }, places, forgotten)
 }
 
 /// Reads with memory that was reserved before, and waits without it, until there is enough or the deadline has come.
@@ -114,30 +153,29 @@ async fn read_with_memory(
     }
 }
 
-fn wanted(call: &Call, request: &FetchRequest<'_>) -> Vec<Wanted> {
-    let isolation = error_map::isolation(request.isolation_level);
-    let partitions = request.topics.iter().flat_map(|asked| {
-        let topic = find_topic(call, asked);
-        asked.partitions.iter().map(move |partition| (topic.clone(), partition))
-    });
-    partitions
-        .map(|(topic, partition)| Wanted {
-            log: topic.and_then(|topic| call.broker.led_log_in(&topic, partition.partition)),
-            offset: Offset(partition.fetch_offset),
-            bytes_max: clamp(partition.partition_max_bytes),
-            leader_epoch: partition.current_leader_epoch,
+fn wanted(call: &Call, fetching: &Fetching, isolation: Isolation) -> Vec<Wanted> {
+    let catalog = call.broker.catalog();
+    let mut wanted = Vec::with_capacity(fetching.places.len());
+    for of_topic in fetching.places.chunk_by(|(one, _), (other, _)| one.topic == other.topic) {
+        let topic = find_topic(&catalog, &of_topic[0].0.topic);
+        wanted.extend(of_topic.iter().map(|(place, asked)| Wanted {
+            log:
+                topic.as_ref().map_err(|error| *error).and_then(|topic| call.broker.led_log_in(topic, place.partition)),
+            offset: Offset(asked.offset),
+            bytes_max: clamp(asked.bytes_max),
+            leader_epoch: asked.leader_epoch,
             isolation,
-        })
-        .collect()
+        }));
+    }
+    wanted
 }
 
 /// By name or by id. A topic that was deleted and made again has another id, so that a reader of the old one notices.
-fn find_topic(call: &Call, asked: &FetchTopic<'_>) -> Result<Arc<Topic>, ErrorCode> {
-    let catalog = call.broker.catalog();
-    if call.version < FIRST_VERSION_WITH_IDS {
-        return catalog.topic(asked.topic).cloned().ok_or(ErrorCode::UnknownTopicOrPartition);
+fn find_topic(catalog: &Catalog, key: &TopicKey) -> Result<Arc<Topic>, ErrorCode> {
+    match key {
+        TopicKey::Name(name) => catalog.topic(name).cloned().ok_or(ErrorCode::UnknownTopicOrPartition),
+        TopicKey::Id(id) => catalog.topic_by_id(*id).cloned().ok_or(ErrorCode::UnknownTopicId),
     }
-    catalog.topic_by_id(asked.topic_id).cloned().ok_or(ErrorCode::UnknownTopicId)
 }
 
 /// Takes memory for the records before they are read: when slow readers hold the budget, answers become small, at last they wait. None after a
@@ -244,27 +282,27 @@ async fn wait_for_more(call: &Call, wanted: &[Wanted], reads: &[Read], missing: 
     }
 }
 
-fn response<'a>(request: &FetchRequest<'a>, reads: Vec<Read>) -> FetchResponse<'a> {
-    let mut reads = reads.into_iter();
-    let isolation = error_map::isolation(request.isolation_level);
-    let responses = request
-        .topics
-        .iter()
-        .map(|topic| FetchableTopicResponse {
-            topic: topic.topic,
-            topic_id: topic.topic_id,
-            partitions: topic
-                .partitions
-                .iter()
-                .zip(&mut reads)
-                .map(|(partition, read)| partition_data(partition.partition, read, isolation))
-                .collect(),
-        })
-        .collect();
-    FetchResponse { responses, ..Default::default() }
+fn response<'a>(fetching: &'a Fetching, told: &Told, reads: Vec<Read>, isolation: Isolation) -> FetchResponse<'a> {
+    let mut responses: Vec<FetchableTopicResponse<'a>> = Vec::new();
+    let mut last = None;
+    let told_places = fetching.places.iter().zip(&told.places).zip(reads).filter(|((_, is_told), _)| **is_told);
+    for (((place, _), _), read) in told_places {
+        if last != Some(&place.topic) {
+            let (topic, topic_id) = match &place.topic {
+                TopicKey::Name(name) => (&**name, Uuid::nil()),
+                TopicKey::Id(id) => ("", *id),
+            };
+            responses.push(FetchableTopicResponse { topic, topic_id, partitions: Vec::new() });
+            last = Some(&place.topic);
+        }
+        let topic = responses.last_mut().expect("one was just put there");
+        topic.partitions.push(partition_data(place.partition, read, isolation));
+    }
+    FetchResponse { session_id: told.session_id, responses, ..Default::default() }
 }
 
 fn partition_data<'a>(partition_index: i32, read: Read, isolation: Isolation) -> PartitionData<'a> {
+    let seen = read.seen();
     let aborted = read.aborted.iter().map(|aborted| fetch::AbortedTransaction {
         producer_id: aborted.producer_id,
         first_offset: aborted.first_offset.0,
@@ -272,9 +310,9 @@ fn partition_data<'a>(partition_index: i32, read: Read, isolation: Isolation) ->
     PartitionData {
         partition_index,
         error_code: read.error.unwrap_or(ErrorCode::None).code(),
-        high_watermark: read.view.map_or(-1, |view| view.high_watermark.0),
+        high_watermark: seen.high_watermark,
         last_stable_offset: read.view.map_or(-1, |view| view.last_stable_offset.0),
-        log_start_offset: read.view.map_or(-1, |view| view.start.0),
+        log_start_offset: seen.log_start,
         // Whoever reads everything is told of none.
         aborted_transactions: (isolation == Isolation::Committed).then(|| aborted.collect()),
         records: Some(Records::Shared(read.slices)),

@@ -51,6 +51,8 @@ acting_keys! {
         |key| key.integer(0, BATCH_MAX);
     "fetch.max.bytes": Int fetch_max_bytes, "Most bytes of one answer to Fetch.",
         |key| key.bytes(1024, MS_MAX);
+    "max.incremental.fetch.session.cache.slots": Int fetch_session_slots, "Fetch sessions of all clients; 0 gives none.",
+        |key| key.bytes(0, MS_MAX);
     "socket.request.max.bytes": Int request_max_bytes, "A longer request closes its connection.",
         |key| key.bytes(1024, limits::REQUEST_BYTES_MAX as i64);
     "connections.max.idle.ms": Long connections_max_idle_ms, "A connection that does nothing for so long is closed, ms.",

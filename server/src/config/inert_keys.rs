@@ -178,7 +178,6 @@ inert_keys! {
     "log.flush.start.offset.checkpoint.interval.ms": Int = "60000";
     "log.roll.hours": Int = "168";
     "log.roll.jitter.hours": Int = "0";
-    "max.incremental.fetch.session.cache.slots": Int = "1000";
     "max.request.partition.size.limit": Int = "2000";
     "metadata.log.dir": String;
     "metadata.log.max.record.bytes.between.snapshots": Long = "20971520";
