@@ -4,7 +4,9 @@ mod broker;
 
 use broker::{Broker, Client, batch, values};
 use protocol::api_key::ApiKey;
+use protocol::error_code::ErrorCode;
 use protocol::frame::decode_response;
+use protocol::messages::delete_records::{DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsTopic};
 use protocol::messages::heartbeat::HeartbeatRequest;
 use protocol::messages::list_offsets::{
     ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopic,
@@ -99,6 +101,27 @@ fn offsets_are_found_by_timestamp_exact_to_the_record() {
     assert_eq!(list_offset(&mut client, 0), (0, base));
     assert_eq!(list_offset(&mut client, base + 1), (1, base + 1));
     assert_eq!(list_offset(&mut client, base + 3), (-1, -1));
+    // A log may start inside of a batch.
+    let partitions = vec![DeleteRecordsPartition { partition_index: 0, offset: 1 }];
+    let topics = vec![DeleteRecordsTopic { name: "t", partitions }];
+    client.call(2, &DeleteRecordsRequest { topics, timeout_ms: 30_000 });
+    client.produce("t", 0, &batch(&["d"]));
+    assert_eq!(list_offset(&mut client, 0), (1, base + 1), "the rest of the batch is looked through");
+    assert_eq!(list_offset(&mut client, -3), (2, base + 2));
+}
+
+#[test]
+fn a_partition_that_is_named_twice_is_refused_once() {
+    let broker = Broker::start(&[]);
+    let mut client = broker.connect();
+    assert_eq!(client.create_topic("t", 2, &[]), 0);
+    let named = |partition_index| ListOffsetsPartition { partition_index, timestamp: -1, ..Default::default() };
+    let topics = vec![ListOffsetsTopic { name: "t", partitions: vec![named(0), named(1), named(0)] }];
+    let frame = client.call(7, &ListOffsetsRequest { topics, ..Default::default() });
+    let (_, response): (_, ListOffsetsResponse<'_>) =
+        decode_response(&frame, ApiKey::ListOffsets, 7).expect("an answer");
+    let answers = response.topics[0].partitions.iter().map(|found| (found.partition_index, found.error_code));
+    assert_eq!(answers.collect::<Vec<_>>(), [(0, ErrorCode::InvalidRequest.code()), (1, 0)]);
 }
 
 fn list_offset(client: &mut Client, timestamp: i64) -> (i64, i64) {

@@ -124,11 +124,13 @@ fn a_cut_body_is_malformed() {
 fn the_first_record_in_offset_order_wins() {
     for codec in [Compression::None].into_iter().chain(CODECS) {
         let batch = three_records(codec);
-        let find = |timestamp| first_record_at_or_after(&batch, timestamp, CAP).expect("well formed");
+        let find = |timestamp| first_record_at_or_after(&batch, i64::MIN, timestamp, CAP).expect("well formed");
         assert_eq!(find(i64::MIN), Some((0, 100)), "{codec:?}");
         assert_eq!(find(101), Some((1, 300)), "{codec:?}");
         assert_eq!(find(300), Some((1, 300)), "{codec:?}");
         assert_eq!(find(301), None, "{codec:?}");
+        let behind = first_record_at_or_after(&batch, 2, 0, CAP).expect("well formed");
+        assert_eq!(behind.map(|(offset, _)| offset), Some(2), "{codec:?}: a log may start inside of a batch");
     }
 }
 
@@ -137,20 +139,20 @@ fn a_lying_maximum_finds_nothing() {
     let mut batch = three_records(Compression::None);
     let maximum_at = crate::record_batch::MAX_TIMESTAMP_AT;
     batch[maximum_at..maximum_at + 8].copy_from_slice(&i64::MAX.to_be_bytes());
-    assert!(matches!(first_record_at_or_after(&batch, 1_000, CAP), Ok(None)));
+    assert!(matches!(first_record_at_or_after(&batch, 0, 1_000, CAP), Ok(None)));
 }
 
 #[test]
 fn a_truncated_or_undecodable_batch_is_an_error() {
     let batch = three_records(Compression::Gzip);
-    assert!(first_record_at_or_after(&batch[..batch.len() - 1], 0, CAP).is_err());
+    assert!(first_record_at_or_after(&batch[..batch.len() - 1], 0, 0, CAP).is_err());
     let mut unknown = batch.clone();
     unknown[ATTRIBUTES_AT + 1] = 7;
     assert!(matches!(
-        first_record_at_or_after(&unknown, 0, CAP),
+        first_record_at_or_after(&unknown, 0, 0, CAP),
         Err(CompressionError::Batch(BatchError::UnknownCompression(7)))
     ));
-    assert!(matches!(first_record_at_or_after(&batch, 0, 3), Err(CompressionError::OutputTooLarge { .. })));
+    assert!(matches!(first_record_at_or_after(&batch, 0, 0, 3), Err(CompressionError::OutputTooLarge { .. })));
 }
 
 proptest! {

@@ -1,5 +1,7 @@
 //! `ListOffsets`: the ends of a log, and the first record at or after a timestamp, exact to the record.
 
+use std::collections::HashMap;
+
 use engine::error::ReadError;
 use engine::shard::core::{Isolation, LogRef};
 use engine::shard::state::LogView;
@@ -32,15 +34,36 @@ const NOTHING: Found = Found { offset: -1, timestamp: -1 };
 
 pub async fn handle(call: &Call, request: ListOffsetsRequest<'_>) -> Answer {
     let isolation = error_map::isolation(request.isolation_level);
+    let mut named = mentions(&request);
     let mut topics = Vec::with_capacity(request.topics.len());
     for topic in &request.topics {
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for partition in &topic.partitions {
-            partitions.push(find(call, topic.name, partition, isolation).await);
+            // What is named twice is answered once.
+            match named.remove(&(topic.name, partition.partition_index)) {
+                None => {}
+                Some(1) => partitions.push(find(call, topic.name, partition, isolation).await),
+                Some(_) => partitions.push(failed(partition.partition_index, ErrorCode::InvalidRequest)),
+            }
         }
         topics.push(ListOffsetsTopicResponse { name: topic.name, partitions });
     }
     call.answer(&ListOffsetsResponse { topics, ..Default::default() })
+}
+
+/// How often each partition is named.
+fn mentions<'a>(request: &ListOffsetsRequest<'a>) -> HashMap<(&'a str, i32), usize> {
+    let mut named = HashMap::new();
+    for topic in &request.topics {
+        for partition in &topic.partitions {
+            *named.entry((topic.name, partition.partition_index)).or_insert(0) += 1;
+        }
+    }
+    named
+}
+
+fn failed(partition_index: i32, error: ErrorCode) -> ListOffsetsPartitionResponse {
+    ListOffsetsPartitionResponse { partition_index, error_code: error.code(), ..Default::default() }
 }
 
 async fn find(
@@ -49,11 +72,7 @@ async fn find(
     partition: &ListOffsetsPartition,
     isolation: Isolation,
 ) -> ListOffsetsPartitionResponse {
-    let failed = |error: ErrorCode| ListOffsetsPartitionResponse {
-        partition_index: partition.partition_index,
-        error_code: error.code(),
-        ..Default::default()
-    };
+    let failed = |error| failed(partition.partition_index, error);
     if partition.timestamp < 0 && !knows(call.version, partition.timestamp) {
         return failed(ErrorCode::UnsupportedVersion);
     }
@@ -134,9 +153,9 @@ async fn at_timestamp(call: &Call, log: LogRef, view: LogView, timestamp: i64) -
 }
 
 fn search(batch: &[u8], log_start: i64, timestamp: i64) -> Result<Option<Found>, ErrorCode> {
-    let found =
-        first_record_at_or_after(batch, timestamp, DECOMPRESSED_BYTES_MAX).map_err(|_| ErrorCode::CorruptMessage)?;
-    Ok(found.map(|(offset, timestamp)| Found { offset, timestamp }).filter(|found| found.offset >= log_start))
+    let found = first_record_at_or_after(batch, log_start, timestamp, DECOMPRESSED_BYTES_MAX)
+        .map_err(|_| ErrorCode::CorruptMessage)?;
+    Ok(found.map(|(offset, timestamp)| Found { offset, timestamp }))
 }
 
 /// The record with the newest timestamp. The log's newest is known, so the first question finds it; only when its batch is not visible
