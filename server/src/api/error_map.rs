@@ -75,10 +75,10 @@ pub fn isolation(isolation_level: i8) -> Isolation {
     if isolation_level == READ_COMMITTED { Isolation::Committed } else { Isolation::Uncommitted }
 }
 
-/// A leader epoch that the client names against the one that is.
+/// A leader epoch that the client names, or a negative one for none, against the one that is.
 pub fn leader_epoch(asked: i32, current: i32) -> ErrorCode {
     match asked {
-        -1 => ErrorCode::None,
+        ..0 => ErrorCode::None,
         asked if asked < current => ErrorCode::FencedLeaderEpoch,
         asked if asked > current => ErrorCode::UnknownLeaderEpoch,
         _ => ErrorCode::None,

@@ -55,11 +55,12 @@ impl Read {
         Read { error: Some(error), ..Read::default() }
     }
 
-    /// As the answer says it.
+    /// As the answer says it; no ends beside an error.
     fn seen(&self) -> Seen {
+        let view = self.view.filter(|_| self.error.is_none());
         Seen {
-            high_watermark: self.view.map_or(-1, |view| view.high_watermark.0),
-            log_start: self.view.map_or(-1, |view| view.start.0),
+            high_watermark: view.map_or(-1, |view| view.high_watermark.0),
+            log_start: view.map_or(-1, |view| view.start.0),
             has_records: self.bytes > 0,
             has_error: self.error.is_some(),
         }
@@ -75,7 +76,9 @@ pub async fn handle(call: &Call, request: FetchRequest<'_>) -> Answer {
         Err(error) => return call.answer(&refused(error)),
     };
     let isolation = error_map::isolation(request.isolation_level);
-    let wanted = wanted(call, &fetching, isolation);
+    // Nobody but this broker has replicas.
+    let is_replica = request.replica_id.max(request.replica_state.replica_id) >= 0;
+    let wanted = wanted(call, &fetching, isolation, is_replica);
     let bytes_max = clamp(request.max_bytes).min(call.broker.settings.fetch_max_bytes);
     let bytes_min = clamp(request.min_bytes).min(bytes_max);
     let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0)).min(FETCH_WAIT_MAX);
@@ -153,14 +156,17 @@ async fn read_with_memory(
     }
 }
 
-fn wanted(call: &Call, fetching: &Fetching, isolation: Isolation) -> Vec<Wanted> {
+fn wanted(call: &Call, fetching: &Fetching, isolation: Isolation, is_replica: bool) -> Vec<Wanted> {
     let catalog = call.broker.catalog();
+    let log_of = |topic: &Result<Arc<Topic>, ErrorCode>, partition| {
+        let log = call.broker.led_log_in(topic.as_ref().map_err(|error| *error)?, partition)?;
+        if is_replica { Err(ErrorCode::NotLeaderOrFollower) } else { Ok(log) }
+    };
     let mut wanted = Vec::with_capacity(fetching.places.len());
     for of_topic in fetching.places.chunk_by(|(one, _), (other, _)| one.topic == other.topic) {
         let topic = find_topic(&catalog, &of_topic[0].0.topic);
         wanted.extend(of_topic.iter().map(|(place, asked)| Wanted {
-            log:
-                topic.as_ref().map_err(|error| *error).and_then(|topic| call.broker.led_log_in(topic, place.partition)),
+            log: log_of(&topic, place.partition),
             offset: Offset(asked.offset),
             bytes_max: clamp(asked.bytes_max),
             leader_epoch: asked.leader_epoch,
@@ -311,10 +317,10 @@ fn partition_data<'a>(partition_index: i32, read: Read, isolation: Isolation) ->
         partition_index,
         error_code: read.error.unwrap_or(ErrorCode::None).code(),
         high_watermark: seen.high_watermark,
-        last_stable_offset: read.view.map_or(-1, |view| view.last_stable_offset.0),
+        last_stable_offset: read.view.filter(|_| read.error.is_none()).map_or(-1, |view| view.last_stable_offset.0),
         log_start_offset: seen.log_start,
         // Whoever reads everything is told of none.
-        aborted_transactions: (isolation == Isolation::Committed).then(|| aborted.collect()),
+        aborted_transactions: (isolation == Isolation::Committed || read.error.is_some()).then(|| aborted.collect()),
         records: Some(Records::Shared(read.slices)),
         ..Default::default()
     }

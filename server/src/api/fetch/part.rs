@@ -130,11 +130,10 @@ async fn read_of(core: &Core, wanted: Wanted, log: LogRef, outcome: Result<ReadB
             if matches!(error, ReadError::Damaged(_) | ReadError::Failed(_)) {
                 tracing::error!(log = %log.log, shard = %log.shard, %error, "cannot read");
             }
-            // The ends go along even with OFFSET_OUT_OF_RANGE: tail readers compare against them.
             let view = if matches!(error, ReadError::OutOfRange { .. }) { core.view(log).await } else { None };
             // The epoch comes first: a reader of a log that was cut must look where its records ended, not reset as its policy says.
             match view.map_or(ErrorCode::None, |view| error_map::leader_epoch(wanted.leader_epoch, view.leader_epoch)) {
-                ErrorCode::None => Read { view, ..Read::failed(error_map::read(&error)) },
+                ErrorCode::None => Read::failed(error_map::read(&error)),
                 epoch_error => Read::failed(epoch_error),
             }
         }
