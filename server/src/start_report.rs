@@ -10,7 +10,7 @@ use crate::config::{HostPort, ListenerMode, Settings};
 use crate::memory_plan::MemoryPlan;
 
 /// Width of the first column: the longest name of a setting and two blanks.
-const NAME_CHARS: usize = 40;
+const NAME_CHARS: usize = 44;
 
 /// What goes into the block.
 pub struct StartReport<'a> {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use engine::error::AppendError;
 use protocol::compression::CompressionError;
 use protocol::error_code::ErrorCode;
-use protocol::record_batch::{BatchError, BatchHeader, Compression};
+use protocol::record_batch::{BatchError, BatchHeader, Compression, HEADER_BYTES, records};
 
 use crate::api::error_map;
 use crate::compaction::records_without_key;
@@ -33,7 +33,7 @@ impl Refusal {
     }
 }
 
-/// Checks what a request has for one partition, and gives the header. Only the batches of a compacted topic are looked into.
+/// Checks what a request has for one partition, and gives the header. Compressed batches are looked into only where a topic is compacted.
 pub(super) fn check_batch(bytes: &[u8], version: i16, is_compacted: bool) -> Result<BatchHeader, Refusal> {
     let refused = |code, reason: &'static str| Err(Refusal::new(code, reason));
     if bytes.is_empty() {
@@ -60,6 +60,7 @@ pub(super) fn check_batch(bytes: &[u8], version: i16, is_compacted: bool) -> Res
             refused(ErrorCode::UnsupportedCompressionType, "zstd needs Produce version 7")
         }
         Ok(_) if is_compacted => check_keys(&header, bytes).map(|()| header),
+        Ok(Compression::None) => check_records(&header, bytes).map(|()| header),
         Ok(_) => Ok(header),
         Err(_) => refused(ErrorCode::InvalidRecord, "the compression codec is unknown"),
     }
@@ -86,6 +87,20 @@ pub(super) fn check_transaction(header: &BatchHeader, is_transactional_request: 
             "a request with a transactional id takes transactional batches only",
         )),
         _ => Ok(()),
+    }
+}
+
+/// The records are those that the header tells of. A batch of which that is not so would end every consumer that comes to it.
+fn check_records(header: &BatchHeader, batch: &[u8]) -> Result<(), Refusal> {
+    let mut walked = (0..).zip(records(header, &batch[HEADER_BYTES..]));
+    match walked.find(|(index, record)| !matches!(record, Ok(record) if record.offset_delta == *index)) {
+        None => Ok(()),
+        // Damage on the way is sent again; what the client made wrong is not.
+        Some(_) if !header.crc_is_valid(batch) => Err(unrecompressed(&RecompressionError::WrongCrc)),
+        Some((_, Err(error))) => Err(Refusal::new(ErrorCode::InvalidRecord, error.to_string())),
+        Some((index, Ok(_))) => {
+            Err(Refusal::new(ErrorCode::InvalidRecord, format!("record {index} has another offset than its place")))
+        }
     }
 }
 
@@ -119,7 +134,7 @@ pub(super) fn unrecompressed(error: &RecompressionError) -> Refusal {
 #[cfg(test)]
 mod tests {
     use protocol::record_batch::{
-        ATTRIBUTES_AT, BASE_OFFSET_AT, BatchBuilder, CRC_AT, CRC_COVERS_FROM, HEADER_BYTES, MAGIC_AT, ProducerFields,
+        ATTRIBUTES_AT, BASE_OFFSET_AT, BatchBuilder, CRC_AT, CRC_COVERS_FROM, MAGIC_AT, ProducerFields, RECORD_COUNT_AT,
     };
 
     use super::*;
@@ -171,6 +186,24 @@ mod tests {
         batch[ATTRIBUTES_AT + 1] = 4;
         assert_eq!(check_batch(&batch, 6, false).unwrap_err().code, ErrorCode::UnsupportedCompressionType);
         assert!(check_batch(&batch, 7, false).is_ok());
+    }
+
+    #[test]
+    fn records_that_are_not_those_of_the_header_are_refused_and_damage_is_sent_again() {
+        let resealed = |at: usize, byte: u8| {
+            let mut changed = batch(&[None, None]);
+            changed[at] = byte;
+            let crc = crc32c::crc32c(&changed[CRC_COVERS_FROM..]);
+            changed[CRC_AT..CRC_COVERS_FROM].copy_from_slice(&crc.to_be_bytes());
+            changed
+        };
+        assert_eq!(refusal(&resealed(RECORD_COUNT_AT + 3, 1)), ErrorCode::InvalidRecord, "one more than it tells of");
+        assert_eq!(refusal(&resealed(RECORD_COUNT_AT + 3, 3)), ErrorCode::InvalidRecord, "one less");
+        let first_delta_at = HEADER_BYTES + 3;
+        assert_eq!(refusal(&resealed(first_delta_at, 2)), ErrorCode::InvalidRecord, "an offset that is the second's");
+        let mut damaged = batch(&[None, None]);
+        damaged[first_delta_at] = 2;
+        assert_eq!(refusal(&damaged), ErrorCode::CorruptMessage);
     }
 
     #[test]
