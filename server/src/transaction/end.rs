@@ -38,10 +38,13 @@ impl Coordinator {
 
     /// Aborts an open transaction against its producer's will: the higher epoch fences it in every partition that gets the marker.
     pub(super) fn abort(&mut self, transactional_id: &str, then: Then, now_ms: i64) {
-        let mut next = self.entries[transactional_id].current.clone();
+        let current = &self.entries[transactional_id].current;
+        // Nobody has taken over from a producer that was only slow: it comes back as what it was.
+        let previous = (then == Then::EndForTimeout).then_some(current.producer);
+        let mut next = current.clone();
         next.status = Status::PrepareAbort;
         next.producer.epoch = next.producer.epoch.saturating_add(1);
-        self.change(transactional_id, next, None, then, now_ms);
+        self.change(transactional_id, next, previous, then, now_ms);
     }
 
     /// Whether a producer may write to a partition in its transaction. More partitions may be on their way to it.

@@ -73,8 +73,10 @@ fn step(entry: &Entry, request: &InitRequest) -> Result<Step, TransactionError> 
     match current.status {
         Status::PrepareCommit | Status::PrepareAbort | Status::Dead => Err(TransactionError::ConcurrentTransactions),
         Status::Ongoing => Ok(Step::Abort),
-        // It has missed the answer; nobody else has taken over, or its old identity would be forgotten.
-        _ if asks_again => Ok(Step::Become(current.producer, entry.previous)),
+        // It has missed the answer, or was too slow; nobody else has taken over, or its old identity would be forgotten.
+        _ if asks_again && current.producer.epoch <= EPOCH_EXHAUSTED => {
+            Ok(Step::Become(current.producer, entry.previous))
+        }
         _ => {
             let producer = if current.producer.epoch >= EPOCH_EXHAUSTED {
                 ProducerIdentity { id: request.fresh_producer_id, epoch: 0 }
@@ -82,7 +84,8 @@ fn step(entry: &Entry, request: &InitRequest) -> Result<Step, TransactionError> 
                 ProducerIdentity { epoch: current.producer.epoch + 1, ..current.producer }
             };
             let goes_on = request.expected.is_some() && current.is_given();
-            Ok(Step::Become(producer, goes_on.then_some(current.producer)))
+            let previous = if asks_again { entry.previous } else { goes_on.then_some(current.producer) };
+            Ok(Step::Become(producer, previous))
         }
     }
 }

@@ -45,6 +45,43 @@ fn a_producer_that_goes_on_after_an_error_gets_the_next_epoch_also_when_it_has_m
 }
 
 #[test]
+fn a_producer_whose_transaction_took_too_long_comes_back_with_the_epoch_of_the_abort() {
+    let mut world = World::new();
+    let first = world.init().unwrap();
+    world.add(first, &[("a", 0)]).unwrap();
+    world.now_ms += i64::from(TIMEOUT_MS);
+    world.handle(Event::Tick);
+    world.tell();
+    assert_eq!(world.end(first, true), Err(TransactionError::ProducerFenced));
+    let back = world.init_as(Some(first)).unwrap();
+    assert_eq!(back, ProducerIdentity { epoch: 1, ..first });
+    assert_eq!(world.init_as(Some(first)), Ok(back), "asked again");
+    assert_eq!(world.add(back, &[("a", 0)]), Ok(()));
+    // Where another one has taken over meanwhile it stays fenced.
+    world.now_ms += i64::from(TIMEOUT_MS);
+    world.handle(Event::Tick);
+    world.tell();
+    world.init().unwrap();
+    assert_eq!(world.init_as(Some(back)), Err(TransactionError::ProducerFenced));
+}
+
+#[test]
+fn a_slow_producer_of_the_last_epoch_comes_back_under_a_new_id() {
+    let mut world = World::new();
+    let mut producer = world.init().unwrap();
+    for _ in 0..i16::MAX - 1 {
+        producer = world.init().unwrap();
+    }
+    world.add(producer, &[("a", 0)]).unwrap();
+    world.now_ms += i64::from(TIMEOUT_MS);
+    world.handle(Event::Tick);
+    world.tell();
+    let rotated = world.init_as(Some(producer)).unwrap();
+    assert_ne!(rotated.id, producer.id);
+    assert_eq!(world.init_as(Some(producer)), Ok(rotated), "asked again");
+}
+
+#[test]
 fn a_fenced_producer_cannot_abort_the_transaction_of_its_successor() {
     let mut world = World::new();
     let first = world.init().unwrap();
