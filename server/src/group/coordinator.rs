@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::last_markers::{LastMarkers, MarkersSeen};
 use super::pending::PendingOffsets;
 use super::records::encode_batch;
-use super::refusal::refuse;
+use super::refusal::{refuse, refuse_without_group};
 use super::{
     CommitRequest, CommitResponse, EndedTransaction, Group, GroupConfig, GroupEffect, GroupError, GroupEvent,
     GroupMetadata, HeartbeatRequest, JoinRequest, JoinResponse, LeaveRequest, OffsetFetchRequest, Offsets,
@@ -235,17 +235,13 @@ impl Coordinator {
 
     /// A request that only makes sense for a group that is there.
     fn group_request(&mut self, group_id: &str, event: GroupEvent, now_ms: i64) {
-        if self.groups.contains_key(group_id) {
+        // Offsets may stand under the empty id, members never do.
+        if !group_id.is_empty() && self.groups.contains_key(group_id) {
             return self.group_event(group_id, event, now_ms);
         }
-        let (token, response) = match event {
-            GroupEvent::Sync(token, _) => (token, Response::Sync(Err(GroupError::UnknownMemberId))),
-            GroupEvent::Heartbeat(token, _) => (token, Response::Heartbeat(Err(GroupError::UnknownMemberId))),
-            GroupEvent::Leave(token, _) => (token, Response::Leave(Err(GroupError::UnknownMemberId))),
-            // Joins make their group, and the rest is no request.
-            GroupEvent::Join(..) | GroupEvent::Persisted { .. } | GroupEvent::Tick => return,
-        };
-        self.reply(token, response);
+        if let Some((token, response)) = refuse_without_group(group_id, event) {
+            self.reply(token, response);
+        }
     }
 
     fn group_event(&mut self, group_id: &str, event: GroupEvent, now_ms: i64) {

@@ -27,6 +27,9 @@ impl Coordinator {
         now_ms: i64,
     ) {
         let entry = match self.groups.get(group_id) {
+            _ if group_id.is_empty() => {
+                return self.reply(token, Response::DeleteOffsets(Err(GroupError::InvalidGroupId)));
+            }
             None => return self.reply(token, Response::DeleteOffsets(Err(GroupError::GroupIdNotFound))),
             Some(entry) if entry.group.has_members_of_another_type() => {
                 return self.reply(token, Response::DeleteOffsets(Err(GroupError::NonEmptyGroup)));

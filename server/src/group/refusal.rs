@@ -1,8 +1,8 @@
-//! What a coordinator answers that does not serve yet.
+//! What a coordinator answers that does not serve yet, and for groups that are not there.
 
 use super::commit::refused_commit;
 use super::coordinator::{Effect, Event};
-use super::{GroupError, JoinResponse, Response};
+use super::{GroupError, GroupEvent, JoinResponse, LeaveResponse, ReplyToken, Response};
 
 /// The same refusal for every request; events that are no requests have none.
 pub(super) fn refuse(event: Event, error: GroupError) -> Option<Effect> {
@@ -27,4 +27,19 @@ pub(super) fn refuse(event: Event, error: GroupError) -> Option<Effect> {
         | Event::Tick => return None,
     };
     Some(Effect::Reply(token, response))
+}
+
+/// The refusal of a request to a group that is not there.
+pub(super) fn refuse_without_group(group_id: &str, event: GroupEvent) -> Option<(ReplyToken, Response)> {
+    let error = if group_id.is_empty() { GroupError::InvalidGroupId } else { GroupError::UnknownMemberId };
+    Some(match event {
+        GroupEvent::Sync(token, _) => (token, Response::Sync(Err(error))),
+        GroupEvent::Heartbeat(token, _) => (token, Response::Heartbeat(Err(error))),
+        GroupEvent::Leave(token, request) if error == GroupError::UnknownMemberId => {
+            (token, Response::Leave(Ok(LeaveResponse::refused(request))))
+        }
+        GroupEvent::Leave(token, _) => (token, Response::Leave(Err(error))),
+        // Joins make their group, and the rest is no request.
+        GroupEvent::Join(..) | GroupEvent::Persisted { .. } | GroupEvent::Tick => return None,
+    })
 }

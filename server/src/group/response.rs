@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{GroupError, GroupState, MarkersSeen, TopicPartitions};
+use super::{GroupError, GroupState, LeaveRequest, LeavingMember, MarkersSeen, TopicPartitions};
 
 /// An answer to one token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,6 +96,14 @@ pub struct SyncResponse {
 pub struct LeaveResponse {
     /// Member id, instance id and outcome, in the order of the request.
     pub members: Vec<(String, Option<String>, Result<(), GroupError>)>,
+}
+
+impl LeaveResponse {
+    /// Where there is no group none of them is a member.
+    pub(super) fn refused(request: LeaveRequest) -> Self {
+        let unknown = |member: LeavingMember| (member.member_id, member.instance_id, Err(GroupError::UnknownMemberId));
+        Self { members: request.members.into_iter().map(unknown).collect() }
+    }
 }
 
 /// To `OffsetCommit`.

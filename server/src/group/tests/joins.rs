@@ -279,6 +279,9 @@ fn heartbeats_are_judged_by_member_and_generation() {
     assert_eq!(broker.heartbeat("stranger", generation_id), Err(GroupError::UnknownMemberId));
     let mut broker = Broker::new(0);
     assert_eq!(broker.heartbeat("stranger", 1), Err(GroupError::UnknownMemberId));
+    let nowhere = HeartbeatRequest { group_id: String::new(), ..heartbeat("stranger", 1) };
+    let token = broker.send(|token| Event::Heartbeat(token, nowhere));
+    assert_eq!(broker.answer(token), Some(Response::Heartbeat(Err(GroupError::InvalidGroupId))));
     let token = broker.join(join(""));
     let member_id = broker.joined(token).member_id;
     assert_eq!(broker.heartbeat(&member_id, 1), Ok(()), "completing a rebalance is fine");
@@ -303,6 +306,21 @@ fn a_member_that_leaves_rebalances_the_rest() {
     assert_eq!(broker.heartbeat(&ids[1], generation_id), Err(GroupError::RebalanceInProgress));
     let token = broker.join(join(&ids[1]));
     assert_eq!(broker.joined(token).leader, ids[1], "the leader left");
+}
+
+#[test]
+fn nobody_leaves_a_group_that_is_not_there_and_each_hears_it_for_itself() {
+    let mut broker = Broker::new(0);
+    let unknown = Err(GroupError::UnknownMemberId);
+    assert_eq!(broker.leave(&[("stranger", None), ("", Some("instance"))]), [unknown, unknown]);
+    // Offsets may be committed under the empty id: it is still no group to be a member of.
+    broker.commit(CommitRequest { group_id: String::new(), ..commit("", -1, 1) });
+    broker.persist();
+    let nameless = LeaveRequest { group_id: String::new(), ..leave(&[("stranger", None)]) };
+    let token = broker.send(|token| Event::Leave(token, nameless));
+    assert_eq!(broker.answer(token), Some(Response::Leave(Err(GroupError::InvalidGroupId))));
+    let token = broker.send(|token| Event::DeleteOffsets(token, String::new(), Vec::new()));
+    assert_eq!(broker.answer(token), Some(Response::DeleteOffsets(Err(GroupError::InvalidGroupId))));
 }
 
 #[test]

@@ -103,6 +103,7 @@ fn syncs_are_judged_by_member_generation_and_protocol() {
             GroupError::InconsistentGroupProtocol,
         ),
         (SyncRequest { group_id: "none".to_owned(), ..sync(&ids[1], 2, &[]) }, GroupError::UnknownMemberId),
+        (SyncRequest { group_id: String::new(), ..sync(&ids[1], 2, &[]) }, GroupError::InvalidGroupId),
     ];
     for (request, error) in cases {
         let token = broker.sync(request);
