@@ -13,6 +13,9 @@ use protocol::messages::heartbeat::{HeartbeatRequest, HeartbeatResponse};
 use protocol::messages::join_group::{JoinGroupRequest, JoinGroupRequestProtocol, JoinGroupResponse};
 use protocol::messages::leave_group::{LeaveGroupRequest, LeaveGroupResponse, MemberIdentity};
 use protocol::messages::list_groups::{ListGroupsRequest, ListGroupsResponse};
+use protocol::messages::offset_commit::{
+    OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic, OffsetCommitResponse,
+};
 use protocol::messages::sync_group::{SyncGroupRequest, SyncGroupRequestAssignment, SyncGroupResponse};
 
 const GROUP: &str = "readers";
@@ -154,6 +157,46 @@ fn members_share_a_group_rebalance_and_are_remembered_after_a_crash() {
     assert_eq!(heartbeat(&mut first, &following), ErrorCode::UnknownMemberId.code());
     assert_eq!(leave(&mut first, &member), 0);
     assert_eq!(state(&mut first), ("Empty".to_owned(), 0));
+}
+
+#[test]
+fn what_a_member_leaves_out_or_makes_up_has_kafkas_code_in_each_version() {
+    let broker = Broker::start(&[]);
+    let mut client = broker.connect();
+    assert_eq!(client.create_topic("t", 1, &[]), 0);
+    // It waits until the coordinator serves.
+    assert_eq!(commit(&mut client, "another", 0, 1, ""), 0);
+
+    for (version, code) in [(4, ErrorCode::UnknownMemberId), (5, ErrorCode::InconsistentGroupProtocol)] {
+        let request = SyncGroupRequest { group_id: GROUP, member_id: "stranger", ..Default::default() };
+        let frame = client.call(version, &request);
+        let (_, response): (_, SyncGroupResponse<'_>) =
+            decode_response(&frame, ApiKey::SyncGroup, version).expect("an answer");
+        assert_eq!(response.error_code, code.code());
+    }
+    let members = vec![MemberIdentity { member_id: "stranger", ..Default::default() }];
+    for (version, codes) in [(2, (25, vec![])), (3, (0, vec![25]))] {
+        let leave = LeaveGroupRequest { group_id: GROUP, member_id: "stranger", members: members.clone() };
+        let frame = client.call(version, &leave);
+        let (_, response): (_, LeaveGroupResponse<'_>) =
+            decode_response(&frame, ApiKey::LeaveGroup, version).expect("an answer");
+        let of_members: Vec<_> = response.members.iter().map(|member| member.error_code).collect();
+        assert_eq!((response.error_code, of_members), codes);
+    }
+    for (version, code) in [(8, ErrorCode::IllegalGeneration), (9, ErrorCode::GroupIdNotFound)] {
+        let partitions = vec![OffsetCommitRequestPartition { committed_offset: 1, ..Default::default() }];
+        let request = OffsetCommitRequest {
+            group_id: GROUP,
+            generation_id_or_member_epoch: 4,
+            member_id: "stranger",
+            topics: vec![OffsetCommitRequestTopic { name: "t", partitions }],
+            ..Default::default()
+        };
+        let frame = client.call(version, &request);
+        let (_, response): (_, OffsetCommitResponse<'_>) =
+            decode_response(&frame, ApiKey::OffsetCommit, version).expect("an answer");
+        assert_eq!(response.topics[0].partitions[0].error_code, code.code());
+    }
 }
 
 #[test]

@@ -7,8 +7,11 @@ use protocol::messages::offset_commit::{
 };
 
 use super::error_map;
-use crate::group::{CommitPartition, CommitRequest, CommitResponse, Event, Response, TopicPartitions};
+use crate::group::{CommitPartition, CommitRequest, CommitResponse, Event, GroupError, Response, TopicPartitions};
 use crate::request::{Answer, Call};
+
+/// Clients before it know an unknown group as a generation that is not the group's.
+const FIRST_VERSION_WITH_NOT_FOUND: i16 = 9;
 
 pub async fn handle(call: &Call, request: OffsetCommitRequest<'_>) -> Answer {
     let commit = CommitRequest {
@@ -29,7 +32,7 @@ pub async fn handle(call: &Call, request: OffsetCommitRequest<'_>) -> Answer {
         .topics
         .iter()
         .enumerate()
-        .map(|(at, topic)| topic_response(topic, outcome_of(outcomes, at), otherwise))
+        .map(|(at, topic)| topic_response(call.version, topic, outcome_of(outcomes, at), otherwise))
         .collect();
     call.answer(&OffsetCommitResponse { topics, ..Default::default() })
 }
@@ -49,13 +52,14 @@ fn existing_partitions(call: &Call, topic: &OffsetCommitRequestTopic<'_>) -> Top
     TopicPartitions { topic: topic.name.to_owned(), partitions }
 }
 
-type Outcomes = TopicPartitions<(i32, Result<(), crate::group::GroupError>)>;
+type Outcomes = TopicPartitions<(i32, Result<(), GroupError>)>;
 
 fn outcome_of(committed: Option<&CommitResponse>, at: usize) -> Option<&Outcomes> {
     committed?.topics.get(at)
 }
 
 fn topic_response<'a>(
+    version: i16,
     topic: &OffsetCommitRequestTopic<'a>,
     outcomes: Option<&Outcomes>,
     otherwise: i16,
@@ -67,8 +71,14 @@ fn topic_response<'a>(
             let partition_index = partition.partition_index;
             let outcome =
                 outcomes.and_then(|outcomes| outcomes.partitions.iter().find(|(index, _)| *index == partition_index));
-            let error_code = outcome
-                .map_or(otherwise, |(_, outcome)| outcome.map_or_else(error_map::group, |()| ErrorCode::None.code()));
+            let error_code = match outcome {
+                None => otherwise,
+                Some((_, Ok(()))) => ErrorCode::None.code(),
+                Some((_, Err(GroupError::GroupIdNotFound))) if version < FIRST_VERSION_WITH_NOT_FOUND => {
+                    ErrorCode::IllegalGeneration.code()
+                }
+                Some((_, Err(error))) => error_map::group(*error),
+            };
             OffsetCommitResponsePartition { partition_index, error_code }
         })
         .collect();

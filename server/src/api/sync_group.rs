@@ -7,6 +7,9 @@ use super::error_map;
 use crate::group::{Event, Response, SyncRequest};
 use crate::request::{Answer, Call};
 
+/// From this version on members say which protocol they mean.
+const FIRST_VERSION_WITH_PROTOCOL: i16 = 5;
+
 pub fn take_over(_: &Call, request: &SyncGroupRequest<'_>) -> SyncRequest {
     SyncRequest {
         group_id: request.group_id.to_owned(),
@@ -26,6 +29,10 @@ pub fn take_over(_: &Call, request: &SyncGroupRequest<'_>) -> SyncRequest {
 pub async fn handle(call: &Call, sync: SyncRequest) -> Answer {
     let group_id = sync.group_id.clone();
     let refused = |error_code: i16| call.answer(&SyncGroupResponse { error_code, ..Default::default() });
+    let names_protocol = sync.protocol_type.is_some() && sync.protocol_name.is_some();
+    if call.version >= FIRST_VERSION_WITH_PROTOCOL && !names_protocol {
+        return refused(ErrorCode::InconsistentGroupProtocol.code());
+    }
     match call.broker.groups.ask(&call.broker, &group_id, move |token| Event::Sync(token, sync)).await {
         Ok(Response::Sync(Ok(synced))) => call.answer(&SyncGroupResponse {
             protocol_type: synced.protocol_type.as_deref(),

@@ -42,7 +42,7 @@ impl Coordinator {
         }
         if !self.groups.contains_key(&request.group_id) {
             if request.generation_id >= 0 {
-                return Err(GroupError::IllegalGeneration);
+                return Err(GroupError::GroupIdNotFound);
             }
             if self.groups.len() >= GROUPS_PER_COORDINATOR_MAX {
                 return Err(GroupError::InvalidCommitOffsetSize);

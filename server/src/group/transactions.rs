@@ -28,6 +28,10 @@ impl Coordinator {
         let check = is_open.and_then(|()| self.check_growth(request));
         match check.and_then(|()| self.check_commit(commit, Group::check_transactional_commit, now_ms)) {
             Ok(()) => self.commit_in_transaction_checked(token, request, now_ms),
+            Err(GroupError::GroupIdNotFound) => {
+                let refused = refused_commit(commit, GroupError::IllegalGeneration);
+                self.reply(token, Response::Commit(refused));
+            }
             Err(error) => self.reply(token, Response::Commit(refused_commit(commit, error))),
         }
         self.reschedule(&commit.group_id);

@@ -35,7 +35,7 @@ fn each_state_answers_a_commit_with_its_code() {
         broker.committed(token)
     };
     // No group: an offset alone makes one, a generation cannot be right.
-    assert_eq!(outcome(&mut broker, commit("m", 1, 1)), Err(GroupError::IllegalGeneration));
+    assert_eq!(outcome(&mut broker, commit("m", 1, 1)), Err(GroupError::GroupIdNotFound));
     assert_eq!(outcome(&mut broker, commit("", -1, 1)), Ok(()));
     assert_eq!(broker.state(), GroupState::Empty);
     assert_eq!(outcome(&mut broker, commit("m", 1, 1)), Err(GroupError::UnknownMemberId));
