@@ -213,6 +213,9 @@ pub const MARKER_RETRY_MIN: Duration = Duration::from_millis(50);
 /// ... the longest pause: a partition that cannot be written for long (a full disk) has its marker soon after it can.
 pub const MARKER_RETRY_MAX: Duration = Duration::from_secs(5);
 
+/// Partitions in the answers to `DescribeTransactions` for ids that the request has named before: a short request must not make a huge answer.
+pub const DESCRIBED_AGAIN_PARTITIONS_MAX: usize = 10_000;
+
 /// Markers that an offsets partition remembers for commits that are being verified, which takes some milliseconds: 16 KiB each partition.
 pub const LAST_MARKERS_MAX: usize = 1_024;
 

@@ -1,19 +1,26 @@
-//! `DescribeTransactions`: state and partitions of transactional ids. An id that is named twice is answered once: its partitions may be many.
+//! `DescribeTransactions`: state and partitions of transactional ids, as often as each is named.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use protocol::error_code::ErrorCode;
 use protocol::messages::describe_transactions::{
     DescribeTransactionsRequest, DescribeTransactionsResponse, DescribedTransaction, DescribedTransactionTopic,
 };
 
+use crate::limits::DESCRIBED_AGAIN_PARTITIONS_MAX;
 use crate::request::{Answer, Call};
-use crate::transaction::{Event, Response, TransactionDescription};
+use crate::transaction::{Event, Partitions, Response, TransactionDescription};
 
 pub async fn handle(call: &Call, request: DescribeTransactionsRequest<'_>) -> Answer {
-    let mut described = Vec::new();
-    let mut asked = BTreeSet::new();
-    for id in request.transactional_ids.iter().filter(|id| asked.insert(**id)) {
+    let mut described = HashMap::new();
+    for id in &request.transactional_ids {
+        if described.contains_key(id) {
+            continue;
+        }
+        if id.is_empty() {
+            described.insert(*id, Err(ErrorCode::InvalidRequest));
+            continue;
+        }
         let owned = (*id).to_owned();
         let answer = call.broker.transactions.ask(&call.broker, id, move |token| Event::Describe(token, owned)).await;
         let outcome = match answer {
@@ -21,10 +28,36 @@ pub async fn handle(call: &Call, request: DescribeTransactionsRequest<'_>) -> An
             Ok(Response::Described(Err(error))) | Err(error) => Err(error.code()),
             Ok(_) => Err(ErrorCode::UnknownServerError),
         };
-        described.push((*id, outcome));
+        described.insert(*id, outcome);
     }
-    let transaction_states = described.iter().map(|(id, outcome)| transaction(id, outcome)).collect();
+    let transaction_states = answered(&request.transactional_ids, &described);
     call.answer(&DescribeTransactionsResponse { transaction_states, ..Default::default() })
+}
+
+/// Every mention has its answer, until those of ids that were answered before hold too many partitions.
+fn answered<'a>(
+    asked: &[&'a str],
+    described: &'a HashMap<&'a str, Result<TransactionDescription, ErrorCode>>,
+) -> Vec<DescribedTransaction<'a>> {
+    let mut repeated_partitions = 0;
+    let mut seen = HashSet::new();
+    let mut states = Vec::with_capacity(asked.len());
+    for &id in asked {
+        let outcome = &described[id];
+        if !seen.insert(id) {
+            let partitions = outcome.as_ref().map_or(0, |description| partition_count(&description.partitions));
+            if repeated_partitions + partitions > DESCRIBED_AGAIN_PARTITIONS_MAX {
+                continue;
+            }
+            repeated_partitions += partitions;
+        }
+        states.push(transaction(id, outcome));
+    }
+    states
+}
+
+fn partition_count(partitions: &Partitions) -> usize {
+    partitions.values().map(BTreeSet::len).sum()
 }
 
 fn transaction<'a>(

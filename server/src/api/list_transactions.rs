@@ -15,8 +15,8 @@ pub async fn handle(call: &Call, request: ListTransactionsRequest<'_>) -> Answer
     let is_known = |name: &str| name == EPOCH_FENCE || status(name).is_some();
     let (known, unknown): (Vec<&str>, Vec<&str>) = request.state_filters.iter().partition(|name| is_known(name));
     let filters = Arc::new(ListRequest {
-        // A filter that holds only unknown states filters nothing, as in Kafka.
-        statuses: (!known.is_empty()).then(|| known.iter().filter_map(|name| status(name)).collect()),
+        // A filter that holds only unknown states lets nothing through, as in Kafka.
+        statuses: (!request.state_filters.is_empty()).then(|| known.iter().filter_map(|name| status(name)).collect()),
         producer_ids: request.producer_id_filters,
         longer_than_ms: request.duration_filter,
     });
