@@ -153,10 +153,12 @@ fn what_a_request_of_a_transaction_gets_wrong_is_named() {
         assert_eq!(init_once(&mut client, "orders", wrong).0, ErrorCode::InvalidTransactionTimeout.code());
     }
     assert_eq!(init_once(&mut client, "", 1).0, ErrorCode::InvalidRequest.code());
-    let half = InitProducerIdRequest { transactional_id: Some("a"), producer_id: 4, ..Default::default() };
-    let frame = client.call(4, &half);
-    let response: InitProducerIdResponse = answer(&frame, 4);
-    assert_eq!(response.error_code, ErrorCode::InvalidRequest.code());
+    for (transactional_id, producer_id, producer_epoch) in [(Some("a"), 4, -1), (None, 4, -1), (None, -1, 4)] {
+        let half = InitProducerIdRequest { transactional_id, producer_id, producer_epoch, ..Default::default() };
+        let frame = client.call(4, &half);
+        let response: InitProducerIdResponse = answer(&frame, 4);
+        assert_eq!(response.error_code, ErrorCode::InvalidRequest.code());
+    }
     assert_eq!(status(&mut client, "unknown"), Err(ErrorCode::TransactionalIdNotFound.code()));
 
     let mut producer = Producer::start_with(&broker, "orders", 70_000);
@@ -211,9 +213,12 @@ fn producers_transactions_and_their_coordinator_are_described() {
     Producer::start(&broker, "idle");
     producer.write("t", 1, &["a", "b"]);
 
-    let frame = client.call(0, &DescribeTransactionsRequest { transactional_ids: vec!["orders", "orders"] });
+    let frame = client.call(0, &DescribeTransactionsRequest { transactional_ids: vec!["orders", "", "orders"] });
     let response: DescribeTransactionsResponse<'_> = answer(&frame, 0);
-    assert_eq!(response.transaction_states.len(), 1, "named twice, answered once");
+    let ids: Vec<_> = response.transaction_states.iter().map(|state| state.transactional_id).collect();
+    assert_eq!(ids, ["orders", "", "orders"]);
+    assert_eq!(response.transaction_states[1].error_code, ErrorCode::InvalidRequest.code());
+    assert_eq!(response.transaction_states[0], response.transaction_states[2]);
     let described = &response.transaction_states[0];
     assert_eq!((described.error_code, described.transaction_state), (0, "Ongoing"));
     assert_eq!((described.producer_id, described.producer_epoch), (producer.id, 0));
@@ -248,6 +253,8 @@ fn producers_transactions_and_their_coordinator_are_described() {
     assert_eq!(list(&mut client, vec![], -1).0, ["idle", "orders"]);
     let (ids, unknown) = list(&mut client, vec!["Ongoing", "Sleeping"], -1);
     assert_eq!((&ids[..], &unknown[..]), (&["orders".to_owned()][..], &["Sleeping".to_owned()][..]));
+    let (ids, unknown) = list(&mut client, vec!["ongoing"], -1);
+    assert_eq!((ids, unknown), (vec![], vec!["ongoing".to_owned()]), "a filter that nothing passes");
     assert_eq!(list(&mut client, vec!["Ongoing"], 600_000).0, Vec::<String>::new());
 
     assert_eq!(producer.end(true), 0);

@@ -13,6 +13,9 @@ const NONE: ProducerIdentity = ProducerIdentity { id: -1, epoch: -1 };
 
 pub async fn handle(call: &Call, request: InitProducerIdRequest<'_>) -> Answer {
     let given = match request.transactional_id {
+        _ if (request.producer_id == NONE.id) != (request.producer_epoch == NONE.epoch) => {
+            Err(ErrorCode::InvalidRequest.code())
+        }
         Some(transactional_id) => transactional(call, transactional_id, &request).await,
         // A producer that names its old id starts over with a new one: its old sequences no longer count.
         None => fresh_id(call).await.map(|id| ProducerIdentity { id, epoch: 0 }),
@@ -35,7 +38,7 @@ async fn transactional(
     request: &InitProducerIdRequest<'_>,
 ) -> Result<ProducerIdentity, i16> {
     let expected = ProducerIdentity { id: request.producer_id, epoch: request.producer_epoch };
-    if transactional_id.is_empty() || (expected.id == NONE.id) != (expected.epoch == NONE.epoch) {
+    if transactional_id.is_empty() {
         return Err(ErrorCode::InvalidRequest.code());
     }
     let init = InitRequest {
