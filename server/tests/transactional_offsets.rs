@@ -65,7 +65,7 @@ fn offsets_outside_of_an_open_transaction_are_refused_and_never_pending() {
     assert_eq!(client.create_topic("t", 1, &[]), 0);
     assert_eq!(commit(&mut client, "readers", 0, 5, ""), 0);
     let mut producer = Producer::start(&broker, "orders");
-    let invalid = ErrorCode::InvalidTxnState.code();
+    let invalid = ErrorCode::TransactionAbortable.code();
     assert_eq!(producer.commit_offset("readers", 0, 9), invalid, "the group was not added");
     assert_eq!(producer.add_offsets("readers"), 0);
     assert_eq!(producer.commit_offset("readers", 0, 9), 0);

@@ -14,10 +14,12 @@ use crate::group::{
     CommitPartition, CommitRequest, CommitResponse, Event, Response, TopicPartitions, TransactionalCommitRequest,
 };
 use crate::request::{Answer, Call};
-use crate::transaction::{ProducerIdentity, VerifyRequest};
+use crate::transaction::{ProducerIdentity, TransactionError, VerifyRequest};
 
 /// Producers before it break when they hear that a coordinator loads.
 const FIRST_VERSION_WITH_LOADING: i16 = 2;
+/// From this version on producers can abort and go on where the state is wrong.
+const FIRST_VERSION_WITH_ABORTABLE: i16 = 4;
 /// Kafka has the invalid epoch here in every version.
 const FENCED_FROM: i16 = i16::MAX;
 
@@ -45,7 +47,10 @@ async fn commit(call: &Call, request: &TxnOffsetCommitRequest<'_>) -> Result<Com
         Err(error) => return Err(error_map::group(error)),
     };
     let verified = call.broker.transactions.verify(&call.broker, verify).await;
-    verified.map_err(|error| error_map::transaction(error, call.version, FENCED_FROM))?;
+    verified.map_err(|error| match error {
+        TransactionError::InvalidTxnState | TransactionError::ConcurrentTransactions => not_open(call.version),
+        error => error_map::transaction(error, call.version, FENCED_FROM),
+    })?;
     let commit = CommitRequest {
         group_id: request.group_id.to_owned(),
         generation_id: request.generation_id,
@@ -60,6 +65,15 @@ async fn commit(call: &Call, request: &TxnOffsetCommitRequest<'_>) -> Result<Com
         Ok(Response::Commit(committed)) => Ok(committed),
         Ok(_) => Err(ErrorCode::UnknownServerError.code()),
         Err(error) => Err(error_map::group(error)),
+    }
+}
+
+/// The transaction does not have the group, or ends.
+fn not_open(version: i16) -> i16 {
+    if version < FIRST_VERSION_WITH_ABORTABLE {
+        ErrorCode::InvalidTxnState.code()
+    } else {
+        ErrorCode::TransactionAbortable.code()
     }
 }
 
