@@ -5,6 +5,7 @@
 
 mod keeper;
 mod markers;
+mod verified;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -16,12 +17,15 @@ use engine::shard::core::{Core, LogRef};
 
 use self::keeper::Keeper;
 pub use self::markers::is_refused_for_good;
+use self::verified::Verified;
 use crate::broker::{self, Broker};
 use crate::catalog::{Catalog, TRANSACTIONS_TOPIC};
 use crate::config::{ListenerMode, Settings};
 use crate::group::partition_for;
 use crate::internal_topics;
-use crate::transaction::{Event, ReplyToken, Response, TransactionConfig, TransactionError, VerifyRequest};
+use crate::transaction::{
+    Event, ProducerIdentity, ReplyToken, Response, TransactionConfig, TransactionError, VerifyRequest,
+};
 
 /// The coordinators of one shard.
 pub struct TransactionEdge {
@@ -29,6 +33,7 @@ pub struct TransactionEdge {
     config: TransactionConfig,
     snapshot_check_interval: Duration,
     keepers: RefCell<BTreeMap<i32, Rc<Keeper>>>,
+    verified: RefCell<Verified>,
 }
 
 impl TransactionEdge {
@@ -42,6 +47,7 @@ impl TransactionEdge {
             },
             snapshot_check_interval: Duration::from_millis(settings.snapshot_check_interval_ms),
             keepers: RefCell::default(),
+            verified: RefCell::default(),
         }
     }
 
@@ -97,6 +103,42 @@ impl TransactionEdge {
         match self.ask_at(broker, partition, log, move |token| Event::Verify(token, request)).await? {
             Response::Done(outcome) => outcome,
             _ => Err(TransactionError::CoordinatorNotAvailable),
+        }
+    }
+
+    /// Whether this shard knows that a partition is part of a producer's open transaction.
+    pub fn is_verified(&self, producer: ProducerIdentity, log: LogRef) -> bool {
+        self.verified.borrow().has(producer, log)
+    }
+
+    /// The same, where the coordinator is asked if need be. What comes in time for the end of the transaction is tried again.
+    pub async fn verify_write(
+        &self,
+        broker: &Broker,
+        request: VerifyRequest,
+        log: LogRef,
+    ) -> Result<(), TransactionError> {
+        let producer = request.producer;
+        if self.is_verified(producer, log) {
+            return Ok(());
+        }
+        let question = self.verified.borrow_mut().ask(producer, log);
+        let outcome = self.verify(broker, request).await;
+        let counts = self.verified.borrow_mut().answered(producer, log, question, outcome.is_ok());
+        if counts { outcome } else { outcome.and(Err(TransactionError::ConcurrentTransactions)) }
+    }
+
+    /// The transaction of a producer ends: no shard takes its batches without asking any more.
+    async fn forget_verified(core: &Core, producer_id: i64) {
+        let forget = |shard| {
+            core.on(ShardId(shard), move |_| async move {
+                broker::local().transactions.verified.borrow_mut().forget(producer_id);
+            })
+        };
+        let told: Vec<_> = (0..core.shard_count()).map(forget).collect();
+        for told in told {
+            // A shard that is gone takes no batches.
+            let _ = told.await;
         }
     }
 

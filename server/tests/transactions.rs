@@ -263,6 +263,40 @@ fn producers_transactions_and_their_coordinator_are_described() {
 }
 
 #[test]
+fn only_a_partition_that_was_added_to_the_open_transaction_takes_its_batches() {
+    let broker = Broker::start(&[]);
+    let mut reader = broker.connect();
+    // Partitions of both shards.
+    assert_eq!(reader.create_topic("t", 2, &[]), 0);
+    let mut producer = Producer::start(&broker, "orders");
+    let never_added = ErrorCode::InvalidTxnState.code();
+    for partition in [0, 1] {
+        assert_eq!(producer.produce("t", partition, &["stray"]).0, never_added);
+    }
+    for commits in [true, false, true] {
+        assert_eq!(producer.add("t", &[0]), 0);
+        for value in ["a", "b"] {
+            assert_eq!(producer.produce("t", 0, &[value]).0, 0);
+        }
+        assert_eq!(producer.produce("t", 1, &["stray"]).0, never_added);
+        producer.epoch += 1;
+        assert_eq!(producer.produce("t", 0, &["later epoch"]).0, ErrorCode::InvalidProducerEpoch.code());
+        producer.epoch -= 1;
+        assert_eq!(producer.produce("t", 0, &["c"]).0, 0);
+        assert_eq!(producer.end(commits), 0);
+        assert_eq!(producer.produce("t", 0, &["after the end"]).0, never_added, "known before, and forgotten");
+    }
+    let seen = fetch_committed(&mut reader, "t", 0, 0, 0);
+    assert_eq!((seen.high_watermark, seen.last_stable_offset, seen.values.len()), (12, 12, 6));
+    assert_eq!(find_offset(&mut reader, "t", 1, -1).0, 0);
+    let fields = ProducerFields { producer_id: producer.id + 1_000, producer_epoch: 0, base_sequence: 0 };
+    let stranger = transactional_batch(fields, &["a"]);
+    let unmapped = ErrorCode::InvalidProducerIdMapping.code();
+    assert_eq!(produce_as(&mut reader, Some("orders"), "t", 0, &stranger).0, unmapped);
+    assert_eq!(produce_as(&mut reader, Some("nobody"), "t", 0, &stranger).0, unmapped);
+}
+
+#[test]
 fn with_a_node_a_shard_each_coordinator_is_asked_at_its_own_node() {
     let broker = Broker::start(&["posthaste.listeners=per-core"]);
     let mut client = broker.connect();

@@ -17,27 +17,29 @@ use protocol::messages::produce::{
 
 use tokio::time::{Instant, sleep_until};
 
-use self::batch_check::{Refusal, check_batch, check_size, check_transaction, unrecompressed};
+use self::batch_check::{Refusal, check_batch, check_size, check_transaction, not_in_transaction, unrecompressed};
 use super::{Begun, error_map};
 use crate::limits::RECOMPRESSED_AT_ONCE_BYTES_MAX;
 use crate::recompression::{at_once, wants};
 use crate::request::{Answer, Call, Refused};
 use crate::topic_config::{self, Codec};
+use crate::transaction::{ProducerIdentity, VerifyRequest};
 
 type Appending = Pin<Box<dyn Future<Output = Result<Appended, AppendError>>>>;
 
-/// What became of one partition: known at once, when its append ends, or when its batch has its topic's codec.
+/// What became of one partition: known at once, when its append ends, or when it was done what must come before the append.
 enum Outcome {
     Refused(Refusal),
     Appending(Appending),
-    Recompressing(Recompressing),
+    Delayed(Delayed),
 }
 
-/// A batch that is too large to be compressed on the shard's thread.
-struct Recompressing {
+/// A batch that is too large to be compressed on the shard's thread, or whose transaction the shard does not know yet.
+struct Delayed {
     log: LogRef,
     batch: Bytes,
-    codec: Codec,
+    codec: Option<Codec>,
+    transaction: Option<VerifyRequest>,
     acks: Acks,
 }
 
@@ -46,8 +48,8 @@ struct Topic {
     partitions: Vec<(i32, Outcome)>,
 }
 
-/// Queues all batches during the call, so that requests of a connection keep their order. Where one has to be compressed first, the request is
-/// one that the next one waits for.
+/// Queues all batches during the call, so that requests of a connection keep their order. Where one has to be compressed first, or
+/// its coordinator asked, the request is one that the next one waits for.
 pub fn begin(mut call: Call) -> Result<Begun, Refused> {
     let request: ProduceRequest<'_> = call.decode()?;
     let answered = request.acks != 0;
@@ -58,22 +60,21 @@ pub fn begin(mut call: Call) -> Result<Begun, Refused> {
         1 => Ok(Acks::Written),
         _ => Err(ErrorCode::InvalidRequiredAcks),
     };
-    let is_transactional = request.transactional_id.is_some();
     let mut plain_bytes_left = RECOMPRESSED_AT_ONCE_BYTES_MAX;
     let mut topics = Vec::with_capacity(request.topic_data.len());
     for topic in &request.topic_data {
         let mut partitions = Vec::with_capacity(topic.partition_data.len());
         for partition in &topic.partition_data {
-            let outcome = request_error
-                .map_err(|code| Refusal::new(code, ""))
-                .and_then(|acks| append(&call, topic.name, partition, acks, is_transactional, &mut plain_bytes_left));
+            let outcome = request_error.map_err(|code| Refusal::new(code, "")).and_then(|acks| {
+                append(&call, topic.name, partition, acks, request.transactional_id, &mut plain_bytes_left)
+            });
             partitions.push((partition.index, outcome.unwrap_or_else(Outcome::Refused)));
         }
         topics.push(Topic { name: topic.name.to_owned(), partitions });
     }
     // What waits for room in a journal has its own part of the frame.
     call.forget_frame();
-    let is_at_once = |topic: &Topic| topic.partitions.iter().all(|(_, one)| !matches!(one, Outcome::Recompressing(_)));
+    let is_at_once = |topic: &Topic| topic.partitions.iter().all(|(_, one)| !matches!(one, Outcome::Delayed(_)));
     if topics.iter().all(is_at_once) {
         return Ok(Begun::Produce(Box::pin(async move {
             let answer = finish(&call, topics, answered, deadline).await;
@@ -82,7 +83,7 @@ pub fn begin(mut call: Call) -> Result<Begun, Refused> {
         })));
     }
     Ok(Begun::Serial(Box::pin(async move {
-        append_recompressed(&call, &mut topics).await;
+        append_delayed(&call, &mut topics).await;
         Ok(finish(&call, topics, answered, deadline).await)
     })))
 }
@@ -96,13 +97,13 @@ fn answer_deadline(acks: i16, timeout_ms: i32) -> Option<Instant> {
 
 fn append(
     call: &Call,
-    topic: &str,
+    topic_name: &str,
     partition: &PartitionProduceData<'_>,
     acks: Acks,
-    is_transactional: bool,
+    transactional_id: Option<&str>,
     plain_bytes_left: &mut usize,
 ) -> Result<Outcome, Refusal> {
-    let (topic, log) = call.broker.partition(topic, partition.index).map_err(|code| Refusal::new(code, ""))?;
+    let (topic, log) = call.broker.partition(topic_name, partition.index).map_err(|code| Refusal::new(code, ""))?;
     if topic.internal {
         let reason = "clients may not write an internal topic";
         return Err(Refusal::new(ErrorCode::InvalidTopicException, reason));
@@ -114,30 +115,61 @@ fn append(
         return Err(Refusal::new(ErrorCode::NotEnoughReplicas, reason));
     }
     let header = check_batch(bytes, call.version, topic_config::is_compacted(&topic.configs, &settings))?;
-    check_transaction(&header, is_transactional)?;
+    check_transaction(&header, transactional_id.is_some())?;
+    let producer = ProducerIdentity { id: header.producer_id, epoch: header.producer_epoch };
+    let transaction = |id: &str| VerifyRequest {
+        transactional_id: id.to_owned(),
+        producer,
+        topic: topic_name.to_owned(),
+        partition: partition.index,
+    };
     let mut batch = call.share(bytes);
     if let Some(codec) = topic_config::codec(&topic.configs, &settings).filter(|codec| wants(&header, *codec)) {
         // The engine sees what comes out alone.
         check_size(&batch, topic_config::message_bytes_max(&topic.configs, &settings))?;
         match at_once(&call.broker.frame_budget, bytes, codec, plain_bytes_left) {
-            None => return Ok(Outcome::Recompressing(Recompressing { log, batch, codec, acks })),
+            None => {
+                let (codec, transaction) = (Some(codec), transactional_id.map(transaction));
+                return Ok(Outcome::Delayed(Delayed { log, batch, codec, transaction, acks }));
+            }
             Some(done) => batch = done.map_err(|error| unrecompressed(&error))?,
         }
     }
-    Ok(Outcome::Appending(Box::pin(call.broker.core.append(call.client.source, log, batch, acks))))
+    match transactional_id.filter(|_| !call.broker.transactions.is_verified(producer, log)).map(transaction) {
+        None => Ok(Outcome::Appending(Box::pin(call.broker.core.append(call.client.source, log, batch, acks)))),
+        transaction => Ok(Outcome::Delayed(Delayed { log, batch, codec: None, transaction, acks })),
+    }
 }
 
-/// Appends what had to be compressed first, in the order of the request.
-async fn append_recompressed(call: &Call, topics: &mut [Topic]) {
-    let broker = &call.broker;
+/// Appends what had to wait, in the order of the request.
+async fn append_delayed(call: &Call, topics: &mut [Topic]) {
     for (_, outcome) in topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
-        let Outcome::Recompressing(Recompressing { log, batch, codec, acks }) = outcome else { continue };
-        let batch = std::mem::take(batch);
-        *outcome = match broker.recompression.at_leisure(&broker.frame_budget, batch, *codec).await {
-            Ok(batch) => Outcome::Appending(Box::pin(broker.core.append(call.client.source, *log, batch, *acks))),
-            Err(error) => Outcome::Refused(unrecompressed(&error)),
+        let Outcome::Delayed(delayed) = outcome else { continue };
+        *outcome = match ready(call, delayed).await {
+            Ok(batch) => Outcome::Appending(Box::pin(call.broker.core.append(
+                call.client.source,
+                delayed.log,
+                batch,
+                delayed.acks,
+            ))),
+            Err(refusal) => Outcome::Refused(refusal),
         };
     }
+}
+
+/// The batch as it is to be appended, at once: nothing may come between the coordinator's answer and that.
+async fn ready(call: &Call, delayed: &mut Delayed) -> Result<Bytes, Refusal> {
+    let broker = &call.broker;
+    let mut batch = std::mem::take(&mut delayed.batch);
+    if let Some(codec) = delayed.codec {
+        let compressed = broker.recompression.at_leisure(&broker.frame_budget, batch, codec).await;
+        batch = compressed.map_err(|error| unrecompressed(&error))?;
+    }
+    if let Some(request) = delayed.transaction.take() {
+        let verified = broker.transactions.verify_write(broker, request, delayed.log).await;
+        verified.map_err(|error| not_in_transaction(error, call.version))?;
+    }
+    Ok(batch)
 }
 
 async fn finish(call: &Call, topics: Vec<Topic>, answered: bool, deadline: Option<Instant>) -> Answer {
@@ -185,7 +217,7 @@ async fn outcomes(topics: Vec<Topic>, deadline: Option<Instant>) -> Vec<Finished
                     continue;
                 }
                 Outcome::Appending(appending) => appending,
-                Outcome::Recompressing(_) => unreachable!("it is appended before anybody waits"),
+                Outcome::Delayed(_) => unreachable!("it is appended before anybody waits"),
             };
             let appended = tokio::select! {
                 biased;

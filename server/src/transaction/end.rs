@@ -55,10 +55,14 @@ impl Coordinator {
         if entry.current.producer.epoch != request.producer.epoch {
             return Err(TransactionError::ProducerFenced);
         }
-        let stays_open = entry.pending.as_ref().is_none_or(|pending| pending.next.status == Status::Ongoing);
+        let is_ending = |status| matches!(status, Status::PrepareCommit | Status::PrepareAbort);
+        let begins_to_end = entry.pending.as_ref().is_some_and(|pending| is_ending(pending.next.status));
+        if is_ending(entry.current.status) || begins_to_end {
+            return Err(TransactionError::ConcurrentTransactions);
+        }
         let partitions = entry.current.partitions.get(&request.topic);
         let is_part = partitions.is_some_and(|partitions| partitions.contains(&request.partition));
-        let is_open = entry.current.status == Status::Ongoing && stays_open;
+        let is_open = entry.current.status == Status::Ongoing;
         if is_open && is_part { Ok(()) } else { Err(TransactionError::InvalidTxnState) }
     }
 

@@ -10,7 +10,7 @@ use engine::error::ReadError;
 use engine::shard::core::{Core, LogRef, Source};
 use tokio::sync::{Notify, oneshot};
 
-use super::markers;
+use super::{TransactionEdge, markers};
 use crate::clock::SteadyClock;
 use crate::state_log::{ReplayError, StateLog};
 use crate::transaction::{
@@ -109,6 +109,7 @@ impl Keeper {
 
     async fn write(self: Rc<Self>, markers: Markers) {
         let transactional_id = markers.transactional_id.clone();
+        TransactionEdge::forget_verified(&self.core, markers.producer.id).await;
         let delayed = || self.handle(Event::MarkersDelayed(transactional_id.clone()));
         if markers::write(&self.core, self.source, self.epoch.get(), markers, delayed).await {
             self.handle(Event::MarkersWritten(transactional_id));

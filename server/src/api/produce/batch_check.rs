@@ -11,9 +11,13 @@ use crate::api::error_map;
 use crate::compaction::records_without_key;
 use crate::limits::RECORD_ERRORS_MAX;
 use crate::recompression::RecompressionError;
+use crate::transaction::TransactionError;
 
 /// First version that may carry zstd: older clients could not read it back.
 const FIRST_VERSION_WITH_ZSTD: i16 = 7;
+
+/// From this version on producers can abort and go on where the state of the transaction is wrong.
+const FIRST_VERSION_WITH_ABORTABLE: i16 = 11;
 
 /// Why a partition's batch was not taken.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -104,6 +108,24 @@ fn check_records(header: &BatchHeader, batch: &[u8]) -> Result<(), Refusal> {
     }
 }
 
+/// Why the coordinator of its transaction does not let a batch in.
+pub(super) fn not_in_transaction(error: TransactionError, version: i16) -> Refusal {
+    let code = match error {
+        TransactionError::InvalidTxnState if version >= FIRST_VERSION_WITH_ABORTABLE => ErrorCode::TransactionAbortable,
+        TransactionError::ProducerFenced => ErrorCode::InvalidProducerEpoch,
+        // Old clients try no other code of these again; this one costs them no metadata.
+        TransactionError::ConcurrentTransactions
+        | TransactionError::CoordinatorLoadInProgress
+        | TransactionError::CoordinatorNotAvailable
+        | TransactionError::NotCoordinator => ErrorCode::NotEnoughReplicas,
+        error => error.code(),
+    };
+    match error {
+        TransactionError::InvalidTxnState => Refusal::new(code, "Partition was not added to the transaction"),
+        error => Refusal::new(code, error.to_string()),
+    }
+}
+
 /// A compacted topic keeps the newest record of each key, so that one without a key has no place in it.
 fn check_keys(header: &BatchHeader, batch: &[u8]) -> Result<(), Refusal> {
     match records_without_key(batch, RECORD_ERRORS_MAX) {
@@ -178,6 +200,16 @@ mod tests {
         assert_eq!((code(&plain, false), code(&transactional, true)), (Ok(()), Ok(())));
         assert_eq!(code(&plain, true), Err(ErrorCode::InvalidTxnState));
         assert_eq!(code(&transactional, false), Err(ErrorCode::TransactionalIdAuthorizationFailed));
+    }
+
+    #[test]
+    fn what_the_coordinator_says_becomes_a_code_that_clients_of_that_version_act_on() {
+        let code = |error, version| not_in_transaction(error, version).code;
+        assert_eq!(code(TransactionError::InvalidTxnState, 10), ErrorCode::InvalidTxnState);
+        assert_eq!(code(TransactionError::InvalidTxnState, 11), ErrorCode::TransactionAbortable);
+        assert_eq!(code(TransactionError::ProducerFenced, 11), ErrorCode::InvalidProducerEpoch);
+        assert_eq!(code(TransactionError::InvalidProducerIdMapping, 11), ErrorCode::InvalidProducerIdMapping);
+        assert_eq!(code(TransactionError::ConcurrentTransactions, 11), ErrorCode::NotEnoughReplicas);
     }
 
     #[test]

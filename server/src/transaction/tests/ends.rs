@@ -141,9 +141,16 @@ fn only_a_partition_of_the_open_transaction_is_verified() {
     assert_eq!(verify(producer, "b", 0), Err(TransactionError::InvalidTxnState));
     let older = ProducerIdentity { epoch: producer.epoch - 1, ..producer };
     assert_eq!(verify(older, "a", 0), Err(TransactionError::ProducerFenced));
-    world.end(producer, true).unwrap();
-    let token = world.token();
     let request = VerifyRequest { transactional_id: ID.into(), producer, topic: "a".into(), partition: 0 };
-    world.handle(Event::Verify(token, request));
-    assert_eq!(world.outcome(token), Some(Err(TransactionError::InvalidTxnState)));
+    let again = |world: &mut World| {
+        let token = world.token();
+        world.handle(Event::Verify(token, request.clone()));
+        world.outcome(token).unwrap()
+    };
+    world.send_end(producer, true);
+    assert_eq!(again(&mut world), Err(TransactionError::ConcurrentTransactions), "the decision is on its way");
+    world.sync();
+    assert_eq!(again(&mut world), Err(TransactionError::ConcurrentTransactions), "and the markers are");
+    world.tell();
+    assert_eq!(again(&mut world), Err(TransactionError::InvalidTxnState));
 }
