@@ -38,7 +38,12 @@ impl Group {
         self.persisting_assignments = None;
         self.pending_syncs.clear();
         let mut tokens = Vec::new();
+        let has_none_yet = self.phase == Phase::CompletingRebalance;
         for member in self.members.values_mut() {
+            if has_none_yet {
+                // What is still there is of a generation that is two behind.
+                member.assignment.clear();
+            }
             if let Some(token) = member.sync_token.take() {
                 member.heard(now_ms);
                 tokens.push(token);
@@ -98,8 +103,6 @@ impl Group {
     fn answer_joins(&mut self, now_ms: i64) {
         let mut joined = Vec::new();
         for (member_id, member) in &mut self.members {
-            // The assignment belongs to the generation before; the leader's next one replaces it.
-            member.assignment.clear();
             if let Some(token) = member.join_token.take() {
                 member.heard(now_ms);
                 joined.push((token, member_id.clone()));

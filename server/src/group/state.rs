@@ -264,7 +264,8 @@ impl Group {
             client_id: member.client_id.clone(),
             client_host: member.client_host.clone(),
             metadata: member.metadata(shown_protocol),
-            assignment: if stable { member.assignment.clone() } else { Bytes::new() },
+            // While the group rebalances: that of the generation before, as in Kafka.
+            assignment: member.assignment.clone(),
         });
         GroupDescription {
             group_id: self.id.clone(),

@@ -14,6 +14,26 @@ fn completing() -> (Broker, Vec<String>) {
 }
 
 #[test]
+fn an_administrator_sees_the_assignments_of_the_generation_before_until_the_next_are_durable() {
+    let (mut broker, ids, generation_id) = Broker::stable(1);
+    let shown = |broker: &mut Broker| -> Vec<Bytes> {
+        broker.describe().members.into_iter().map(|member| member.assignment).collect()
+    };
+    let own = [Bytes::from(ids[0].clone())];
+    assert_eq!(shown(&mut broker), own);
+    broker.join(JoinRequest { new_member_uuid: Uuid::from_u128(9), ..join("") });
+    assert_eq!(broker.state(), GroupState::PreparingRebalance);
+    assert!(shown(&mut broker).contains(&own[0]));
+    broker.join(join(&ids[0]));
+    assert_eq!(broker.state(), GroupState::CompletingRebalance);
+    assert!(shown(&mut broker).contains(&own[0]));
+    broker.sync(sync(&ids[0], generation_id + 1, &[(&ids[0], "next")]));
+    assert!(shown(&mut broker).contains(&own[0]));
+    broker.persist();
+    assert!(shown(&mut broker).contains(&Bytes::from_static(b"next")) && !shown(&mut broker).contains(&own[0]));
+}
+
+#[test]
 fn nobody_is_answered_before_the_assignment_is_durable() {
     let (mut broker, ids) = completing();
     let follower = broker.sync(sync(&ids[1], 2, &[]));
