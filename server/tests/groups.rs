@@ -174,6 +174,12 @@ fn what_a_member_leaves_out_or_makes_up_has_kafkas_code_in_each_version() {
             decode_response(&frame, ApiKey::SyncGroup, version).expect("an answer");
         assert_eq!(response.error_code, code.code());
     }
+    let frame = client.call(6, &DescribeGroupsRequest { groups: vec![GROUP], ..Default::default() });
+    let (_, response): (_, DescribeGroupsResponse<'_>) =
+        decode_response(&frame, ApiKey::DescribeGroups, 6).expect("an answer");
+    let group = &response.groups[0];
+    let expected = (ErrorCode::GroupIdNotFound.code(), Some("Group readers not found."), "Dead");
+    assert_eq!((group.error_code, group.error_message, group.group_state), expected);
     let members = vec![MemberIdentity { member_id: "stranger", ..Default::default() }];
     for (version, codes) in [(2, (25, vec![])), (3, (0, vec![25]))] {
         let leave = LeaveGroupRequest { group_id: GROUP, member_id: "stranger", members: members.clone() };

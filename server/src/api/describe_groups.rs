@@ -21,20 +21,29 @@ pub async fn handle(call: &Call, request: DescribeGroupsRequest<'_>) -> Answer {
             Ok(Response::Describe(Err(error))) | Err(error) => Err(error_map::group(error)),
             Ok(_) => Err(ErrorCode::UnknownServerError.code()),
         };
-        described.push((*group_id, outcome));
+        let not_found = format!("Group {group_id} not found.");
+        described.push((*group_id, not_found, outcome));
     }
-    let groups = described.iter().map(|(group_id, outcome)| group(call.version, group_id, outcome)).collect();
+    let groups = described.iter().map(|(group_id, not_found, outcome)| {
+        let group = group(group_id, outcome);
+        let is_missing = outcome.as_ref().is_ok_and(|description| description.state == GroupState::Dead);
+        if is_missing && call.version >= FIRST_VERSION_WITH_NOT_FOUND {
+            let error_code = ErrorCode::GroupIdNotFound.code();
+            return DescribedGroup { error_code, error_message: Some(not_found), ..group };
+        }
+        group
+    });
+    let groups = groups.collect();
     call.answer(&DescribeGroupsResponse { groups, ..Default::default() })
 }
 
-fn group<'a>(version: i16, group_id: &'a str, outcome: &'a Result<GroupDescription, i16>) -> DescribedGroup<'a> {
+fn group<'a>(group_id: &'a str, outcome: &'a Result<GroupDescription, i16>) -> DescribedGroup<'a> {
     let description = match outcome {
         Ok(description) => description,
         Err(error_code) => {
             return DescribedGroup { error_code: *error_code, group_id, error_message: None, ..Default::default() };
         }
     };
-    let missing = description.state == GroupState::Dead && version >= FIRST_VERSION_WITH_NOT_FOUND;
     let members = description.members.iter().map(|member| DescribedGroupMember {
         member_id: &member.member_id,
         group_instance_id: member.instance_id.as_deref(),
@@ -44,8 +53,7 @@ fn group<'a>(version: i16, group_id: &'a str, outcome: &'a Result<GroupDescripti
         member_assignment: &member.assignment,
     });
     DescribedGroup {
-        error_code: if missing { ErrorCode::GroupIdNotFound.code() } else { ErrorCode::None.code() },
-        error_message: missing.then_some("there is no such group"),
+        error_code: ErrorCode::None.code(),
         group_id,
         group_state: description.state.name(),
         protocol_type: &description.protocol_type,
