@@ -4,7 +4,7 @@ mod broker;
 
 use std::time::Instant;
 
-use broker::requests::{commit, committed, delete_group, earliest};
+use broker::requests::{commit, committed, earliest};
 use broker::transactions::{PATIENCE, Producer, answer, fetch_committed, until_settled};
 use broker::{Broker, Client};
 use protocol::error_code::ErrorCode;
@@ -39,7 +39,6 @@ fn offsets_follow_their_transaction_also_over_a_kill_in_between() {
         assert_eq!(producer.commit_offset("readers", 0, 9), 0);
         assert_eq!(committed(&mut client, "readers"), [(0, 5, String::new())]);
         assert_eq!(stable(&mut client, "readers"), unstable);
-        assert_eq!(delete_group(&mut client, "readers"), ErrorCode::NonEmptyGroup.code());
         if kills {
             broker.kill_and_restart();
             client = broker.connect();

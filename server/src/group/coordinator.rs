@@ -119,6 +119,8 @@ pub(super) struct Entry {
     /// Not the group's present state: a rebalance is persisted only when it is complete.
     pub(super) logged: Option<Logged>,
     pub(super) appends_under_way: usize,
+    /// Something was committed: it stays until the next check for expired offsets even if nothing is left of that.
+    pub(super) lingers: bool,
     deadline_ms: Option<i64>,
 }
 
@@ -292,7 +294,10 @@ impl Coordinator {
                 self.reply(token, Response::Commit(response));
             }
             Then::Group(then) => self.group_event(&group_id, GroupEvent::Persisted { then, durable: true }, now_ms),
-            Then::Deleted(token) => self.reply(token, Response::Delete(Ok(()))),
+            Then::Deleted(token) => {
+                self.let_go(&group_id);
+                self.reply(token, Response::Delete(Ok(())));
+            }
             Then::OffsetsDeleted(token, outcomes) => {
                 self.reply(token, Response::DeleteOffsets(Ok(outcomes)));
             }
@@ -362,6 +367,7 @@ impl Coordinator {
             pending: PendingOffsets::default(),
             logged: None,
             appends_under_way: 0,
+            lingers: false,
             deadline_ms: None,
         };
         self.groups.insert(group_id.to_owned(), entry);
@@ -381,7 +387,7 @@ impl Coordinator {
             entry.deadline_ms = deadline_ms;
         }
         let nothing_logged = entry.logged.is_none() && entry.offsets.is_empty() && entry.appends_under_way == 0;
-        if nothing_logged && entry.pending.is_empty() && entry.group.empty_since_ms().is_some() {
+        if nothing_logged && !entry.lingers && entry.pending.is_empty() && entry.group.empty_since_ms().is_some() {
             self.groups.remove(group_id);
         }
     }

@@ -13,10 +13,7 @@ impl Coordinator {
     pub(super) fn delete_group(&mut self, token: ReplyToken, group_id: &str, now_ms: i64) {
         let refusal = match self.groups.get(group_id) {
             None => Some(GroupError::GroupIdNotFound),
-            // What a transaction will commit would make the group anew.
-            Some(entry) if entry.group.empty_since_ms().is_none() || !entry.pending.is_empty() => {
-                Some(GroupError::NonEmptyGroup)
-            }
+            Some(entry) if entry.group.empty_since_ms().is_none() => Some(GroupError::NonEmptyGroup),
             Some(_) => None,
         };
         if let Some(error) = refusal {
@@ -25,8 +22,12 @@ impl Coordinator {
         // Commits on their way would be there again after the tombstones of those that are there.
         let under_way = offsets(self.records_under_way()).filter(|(id, ..)| *id == group_id);
         let under_way = under_way.map(|(_, topic, partition)| (topic.to_owned(), partition));
-        let stored = self.groups[group_id].offsets.iter();
-        let doomed = under_way.chain(stored.map(|(topic, partition, _)| (topic.to_owned(), partition))).collect();
+        let entry = &self.groups[group_id];
+        let stored = entry.offsets.iter().map(|(topic, partition, _)| (topic, partition));
+        // What open transactions were to commit goes too, as in Kafka.
+        let pending = entry.pending.iter().map(|pending| (pending.topic, pending.partition));
+        let known = stored.chain(pending).map(|(topic, partition)| (topic.to_owned(), partition));
+        let doomed = under_way.chain(known).collect();
         self.forget(group_id, doomed, true, Then::Deleted(token), now_ms);
     }
 
@@ -68,6 +69,15 @@ impl Coordinator {
         let expired = entry.offsets.expired(idle_since_ms, self.config.offsets_retention_ms, now_ms);
         let forgets_group = expired.len() == entry.offsets.len() && entry.logged.is_some();
         self.forget(group_id, expired.into_iter().collect(), forgets_group, Then::Forgotten, now_ms);
+        self.let_go(group_id);
+        self.reschedule(group_id);
+    }
+
+    /// Nothing holds a group any more once nothing is left of it.
+    pub(super) fn let_go(&mut self, group_id: &str) {
+        if let Some(entry) = self.groups.get_mut(group_id) {
+            entry.lingers = false;
+        }
     }
 
     /// Writes the tombstones; `then` follows the last.

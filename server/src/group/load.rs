@@ -75,6 +75,10 @@ impl Coordinator {
         match record {
             OffsetsRecord::Offset { topic, partition, value, .. } => {
                 entry.offsets.apply(topic, *partition, value.clone(), order);
+                entry.lingers |= value.is_some();
+                if value.is_none() {
+                    self.forget_pending_before(record.group_id(), topic, *partition, order);
+                }
             }
             OffsetsRecord::Group { value, .. } => {
                 if entry.logged.as_ref().is_none_or(|logged| logged.order <= order) {

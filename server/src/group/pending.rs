@@ -89,6 +89,23 @@ impl PendingOffsets {
         self.drop_empty();
     }
 
+    /// Drops what was put for a partition before `order`; gives the producers that had something there.
+    pub(super) fn forget_before(&mut self, topic: &str, partition: i32, order: u64) -> Vec<i64> {
+        if self.producers.is_empty() {
+            return Vec::new();
+        }
+        let key = (topic.to_owned(), partition);
+        let mut producer_ids = Vec::new();
+        for (&id, of_producer) in &mut self.producers {
+            if let Some(of_partition) = of_producer.offsets.get_mut(&key) {
+                of_partition.retain(|pending| pending.order > order);
+                producer_ids.push(id);
+            }
+        }
+        self.drop_empty();
+        producer_ids
+    }
+
     pub(super) fn forget_topics(&mut self, is_gone: &impl Fn(&str) -> bool) {
         for of_producer in self.producers.values_mut() {
             of_producer.offsets.retain(|(topic, _), _| !is_gone(topic));

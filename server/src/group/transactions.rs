@@ -86,6 +86,7 @@ impl Coordinator {
     pub(super) fn settle_pending(&mut self, producer_id: i64, group_id: &str, order: u64) {
         let entry = self.groups.get_mut(group_id).expect("groups with appends under way stay");
         entry.pending.settle(producer_id, order);
+        entry.lingers = true;
     }
 
     pub(super) fn undo_pending(&mut self, producer_id: i64, group_id: &str, order: u64) {
@@ -102,6 +103,14 @@ impl Coordinator {
             if groups.is_empty() {
                 self.transactions.remove(&producer_id);
             }
+        }
+    }
+
+    /// A tombstone takes what transactions were to commit with it.
+    pub(super) fn forget_pending_before(&mut self, group_id: &str, topic: &str, partition: i32, order: u64) {
+        let entry = self.groups.get_mut(group_id).expect("the caller made sure of the group");
+        for producer_id in entry.pending.forget_before(topic, partition, order) {
+            self.note_pending(producer_id, group_id);
         }
     }
 

@@ -142,6 +142,9 @@ fn single_offsets_are_forgotten_once_that_is_durable_and_the_group_stays() {
     assert_eq!(broker.fetched().offset, -1);
     assert_eq!(broker.restarted().fetched().offset, -1);
     let token = delete_offsets(&mut broker, "topic", vec![0]);
+    assert_eq!(offsets_deleted(&mut broker, token), Ok(vec![(0, Ok(()))]));
+    let mut broker = broker.restarted();
+    let token = delete_offsets(&mut broker, "topic", vec![0]);
     assert_eq!(offsets_deleted(&mut broker, token), Err(GroupError::GroupIdNotFound), "nothing was left of it");
 }
 

@@ -249,7 +249,7 @@ fn members_commit_by_generation_also_while_the_group_rebalances_and_old_clients_
 }
 
 #[test]
-fn a_group_with_pending_offsets_is_kept_whatever_its_age_and_cannot_be_deleted() {
+fn a_group_with_pending_offsets_is_kept_whatever_its_age_and_deleted_with_them() {
     let mut broker = Broker::new(0);
     let token = broker.commit(commit("", -1, 5));
     broker.persist();
@@ -258,9 +258,34 @@ fn a_group_with_pending_offsets_is_kept_whatever_its_age_and_cannot_be_deleted()
     broker.pass(30 * 24 * 60 * 60 * 1_000);
     assert!(broker.appends.is_empty());
     let token = broker.send(|token| Event::Delete(token, GROUP.to_owned()));
-    assert_eq!(broker.answer(token), Some(Response::Delete(Err(GroupError::NonEmptyGroup))));
+    // What comes after the deletion makes the group anew.
+    broker.commit_in(OTHER, commit("", -1, 50));
+    broker.persist();
+    assert_eq!(broker.answer(token), Some(Response::Delete(Ok(()))));
+    for mut broker in [broker.restarted(), broker] {
+        broker.end(PRODUCER, true);
+        assert_eq!(broker.fetched().offset, -1);
+        broker.end(OTHER, true);
+        assert_eq!(broker.fetched().offset, 50);
+    }
+}
+
+#[test]
+fn a_group_stays_until_the_next_check_when_all_that_it_has_committed_is_gone() {
+    let mut broker = Broker::new(0);
+    broker.committed_in(PRODUCER, 42);
     broker.end(PRODUCER, false);
-    assert_eq!(broker.fetched().offset, 5);
+    assert_eq!(broker.state(), GroupState::Empty);
+    broker.pass(24 * 60 * 60 * 1_000);
+    assert_eq!(broker.state(), GroupState::Dead);
+    assert!(broker.coordinator.groups.is_empty());
+
+    broker.commit(commit("", -1, 5));
+    broker.persist();
+    let topics = vec![TopicPartitions { topic: "topic".to_owned(), partitions: vec![0] }];
+    broker.send(|token| Event::DeleteOffsets(token, GROUP.to_owned(), topics));
+    broker.persist();
+    assert_eq!((broker.fetched().offset, broker.state()), (-1, GroupState::Empty));
     let token = broker.send(|token| Event::Delete(token, GROUP.to_owned()));
     broker.persist();
     assert_eq!(broker.answer(token), Some(Response::Delete(Ok(()))));
@@ -291,6 +316,7 @@ fn pending_offsets_of_a_deleted_topic_are_forgotten() {
     broker.committed_in(PRODUCER, 42);
     assert!(broker.coordinator.committed_topics().contains("topic"));
     broker.handle(Event::TopicsDeleted(vec!["topic".to_owned()]));
+    broker.pass(24 * 60 * 60 * 1_000);
     assert!(broker.coordinator.groups.is_empty());
     broker.end(PRODUCER, true);
     assert_eq!(broker.fetched().offset, -1);
