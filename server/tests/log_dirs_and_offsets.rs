@@ -72,6 +72,11 @@ fn a_group_forgets_single_partitions_for_good() {
     broker.kill_and_restart();
     let mut client = broker.connect();
     assert_eq!(committed(&mut client, "g"), left);
+    let topics = vec![OffsetDeleteRequestTopic { name: "t", partitions: vec![] }];
+    let frame = client.call(0, &OffsetDeleteRequest { group_id: "g", topics });
+    let (_, response): (_, OffsetDeleteResponse<'_>) =
+        decode_response(&frame, ApiKey::OffsetDelete, 0).expect("an answer");
+    assert_eq!((response.error_code, response.topics.len()), (0, 0), "nothing was asked of it");
     assert_eq!(forget(&mut client, "nobody", &[0]), (ErrorCode::GroupIdNotFound.code(), vec![]));
 }
 

@@ -30,7 +30,9 @@ pub async fn handle(call: &Call, request: OffsetDeleteRequest<'_>) -> Answer {
         Ok(Response::DeleteOffsets(Err(error))) | Err(error) => return failed(call, error_map::group(error)),
         Ok(_) => return failed(call, ErrorCode::UnknownServerError.code()),
     };
-    let topics = request.topics.iter().zip(outcomes.topics).map(|(topic, outcomes)| {
+    // A topic of which nothing was asked is not answered, as in Kafka.
+    let answered = request.topics.iter().zip(outcomes.topics).filter(|(topic, _)| !topic.partitions.is_empty());
+    let topics = answered.map(|(topic, outcomes)| {
         let outcomes: HashMap<i32, Result<(), GroupError>> = outcomes.partitions.into_iter().collect();
         let code = |partition: i32| match outcomes.get(&partition) {
             None => ErrorCode::UnknownTopicOrPartition.code(),
