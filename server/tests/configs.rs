@@ -124,7 +124,7 @@ fn wrong_edits_change_nothing() {
     assert_eq!(refused(TOPIC, "t", &[("no.such.key", DELETE, None)]), config);
     assert_eq!(refused(TOPIC, "t", &[("retention.ms", SET, Some("soon"))]), config);
     assert_eq!(refused(TOPIC, "t", &[("retention.ms", APPEND, Some("5"))]), config);
-    assert_eq!(refused(TOPIC, "t", &[("cleanup.policy", SUBTRACT, Some("delete"))]), config, "an empty list");
+    assert_eq!(refused(TOPIC, "t", &[("cleanup.policy", SET, Some("delete,shred"))]), config);
     assert_eq!(refused(TOPIC, "t", &[("retention.ms", SET, None)]), request);
     assert_eq!(refused(TOPIC, "t", &[("retention.ms", 9, Some("5"))]), request);
     let twice = [("retention.ms", SET, Some("5")), ("retention.ms", DELETE, None)];
@@ -140,6 +140,22 @@ fn wrong_edits_change_nothing() {
     assert_eq!(refused(TOPIC, "t", &lags), config);
     assert_eq!(refused(16, "t", &[("retention.ms", SET, Some("5"))]), request);
     assert_eq!(described(&mut client, TOPIC, "t", "retention.ms").1, 4, "still what the broker was started with");
+}
+
+#[test]
+fn values_are_taken_and_told_as_kafka_reads_them() {
+    let broker = Broker::start(&["log.preallocate=TRUE"]);
+    let mut client = broker.connect();
+    assert_eq!(client.create_topic("t", 1, &[("retention.ms", " 5000 "), ("cleanup.policy", " compact , delete ")]), 0);
+    assert_eq!(described(&mut client, TOPIC, "t", "retention.ms").0, "5000");
+    assert_eq!(described(&mut client, TOPIC, "t", "cleanup.policy").0, "compact,delete");
+    assert_eq!(described(&mut client, TOPIC, "t", "preallocate").0, "true");
+    let edits = [("preallocate", SET, Some(" False")), ("cleanup.policy", SET, Some(""))];
+    assert_eq!(alter(&mut client, TOPIC, "t", &edits, false), 0);
+    assert_eq!(described(&mut client, TOPIC, "t", "preallocate").0, "false");
+    assert_eq!(described(&mut client, TOPIC, "t", "cleanup.policy").0, "", "no policy is one");
+    assert_eq!(alter(&mut client, BROKER, "", &[("log.retention.ms", SET, Some(" 7000 "))], false), 0);
+    assert_eq!(described(&mut client, BROKER, "", "log.retention.ms").0, "7000");
 }
 
 #[test]

@@ -44,11 +44,12 @@ impl CatalogOwner {
         let current = state.topic(name).ok_or(CatalogError::UnknownTopic)?;
         let settings = self.effective_settings();
         let list_default = |key: &str| topic_config::list_default(key, &settings);
-        let edited = edits.applied_to(&current.configs, list_default)?;
+        let mut edited = edits.applied_to(&current.configs, list_default)?;
         // Only what is new is checked: a value of an older release stays until somebody changes it.
         let changed = edited.iter().filter(|(key, value)| current.configs.get(*key) != Some(value));
-        topic_config::validate(name, changed.map(|(key, value)| (key.as_str(), Some(value.as_str()))))
+        let read = topic_config::validate(name, changed.map(|(key, value)| (key.as_str(), Some(value.as_str()))))
             .map_err(|error| invalid(&error))?;
+        edited.extend(read);
         topic_config::check_together(&edited, &settings).map_err(|error| invalid(&error))?;
         for (key, _) in &edits.edits {
             topic_config::topic_key(key).ok_or_else(|| invalid(&TopicConfigError::Unknown(key.clone())))?;
@@ -80,8 +81,12 @@ impl CatalogOwner {
             return Err(EditError::NotDynamic(fixed.join(", ")).into());
         }
         let current = scope.of(&state);
-        let edited = edits.applied_to(current, |name| self.list_default(name))?;
-        self.settings.with_dynamic(&edited).map_err(|error| EditError::Invalid(error.to_string()))?;
+        let mut edited = edits.applied_to(current, |name| self.list_default(name))?;
+        let settings = self.settings.with_dynamic(&edited).map_err(|error| EditError::Invalid(error.to_string()))?;
+        // They are kept as they were read: without blanks around them.
+        for (name, value) in &mut edited {
+            value.clone_from(&settings.given[name]);
+        }
         if validate_only || edited == *current {
             return Ok(());
         }
