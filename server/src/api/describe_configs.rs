@@ -6,7 +6,7 @@ use protocol::messages::describe_configs::{
     DescribeConfigsResult, DescribeConfigsSynonym,
 };
 
-use super::resource_configs::{BROKER, Refusal, TOPIC, check_broker, unsupported};
+use super::resource_configs::{BROKER, Refusal, TOPIC, is_broker};
 use crate::catalog::{Catalog, Topic};
 use crate::config::{BrokerKey, Effect, Settings, broker_key, broker_keys};
 use crate::config_type::ConfigType;
@@ -85,6 +85,29 @@ fn settings_of(call: &Call, resource: &DescribeConfigsResource<'_>) -> Result<Ve
         settings.retain(|setting| keys.contains(&setting.name));
     }
     Ok(settings)
+}
+
+/// Whether a broker resource means this broker.
+fn check_broker(call: &Call, name: &str) -> Result<(), Refusal> {
+    if is_broker(call, name) {
+        return Ok(());
+    }
+    let name: String = name.chars().take(100).collect();
+    let message = match name.parse::<i32>() {
+        Ok(other) => {
+            format!("Unexpected broker id, expected {} or empty string, but received {other}", call.broker.node_id())
+        }
+        Err(_) => format!("Broker id must be an integer, but it is: {name}"),
+    };
+    Err((ErrorCode::InvalidRequest, message))
+}
+
+/// Kafka's answer for a kind of resource that has no configuration here: loggers, client metrics and groups among them.
+fn unsupported(resource_type: i8) -> Refusal {
+    (
+        ErrorCode::InvalidRequest,
+        format!("Unsupported resource type: {resource_type}; topics (2) and brokers (4) have settings here"),
+    )
 }
 
 fn of_topic(key: &TopicKey, topic: &Topic, catalog: &Catalog, fixed: &Settings, effective: &Settings) -> Setting {

@@ -50,8 +50,10 @@ pub fn catalog(error: &CatalogError) -> ErrorCode {
         CatalogError::InvalidName(_) => ErrorCode::InvalidTopicException,
         CatalogError::InvalidPartitions(_) => ErrorCode::InvalidPartitions,
         CatalogError::Limit(_) => ErrorCode::PolicyViolation,
-        CatalogError::Config(EditError::Duplicate(_) | EditError::NotDynamic(_)) => ErrorCode::InvalidRequest,
-        CatalogError::Config(EditError::NotAList(_) | EditError::Invalid(_)) => ErrorCode::InvalidConfig,
+        CatalogError::Config(EditError::Duplicate | EditError::NotDynamic(_) | EditError::InvalidOfBroker(_)) => {
+            ErrorCode::InvalidRequest
+        }
+        CatalogError::Config(EditError::NotAList { .. } | EditError::Invalid(_)) => ErrorCode::InvalidConfig,
         CatalogError::Storage(error) => append(error),
         CatalogError::Stopping => ErrorCode::NotController,
     }

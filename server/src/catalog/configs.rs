@@ -51,9 +51,6 @@ impl CatalogOwner {
             .map_err(|error| invalid(&error))?;
         edited.extend(read);
         topic_config::check_together(&edited, &settings).map_err(|error| invalid(&error))?;
-        for (key, _) in &edits.edits {
-            topic_config::topic_key(key).ok_or_else(|| invalid(&TopicConfigError::Unknown(key.clone())))?;
-        }
         if validate_only || edited == current.configs {
             return Ok(());
         }
@@ -75,14 +72,16 @@ impl CatalogOwner {
     ) -> Result<(), CatalogError> {
         let _writing = self.writing.lock().await;
         let state = self.state();
+        let edits = known_edits(edits);
         let is_dynamic = |name: &str| broker_key(name).is_some_and(BrokerKey::is_dynamic);
         let fixed: Vec<&str> = edits.edits.iter().map(|(key, _)| key.as_str()).filter(|key| !is_dynamic(key)).collect();
         if !fixed.is_empty() {
             return Err(EditError::NotDynamic(fixed.join(", ")).into());
         }
         let current = scope.of(&state);
-        let mut edited = edits.applied_to(current, |name| self.list_default(name))?;
-        let settings = self.settings.with_dynamic(&edited).map_err(|error| EditError::Invalid(error.to_string()))?;
+        let mut edited = edits.applied_to(current, |name| self.list_default(name)).map_err(of_broker)?;
+        let settings =
+            self.settings.with_dynamic(&edited).map_err(|error| EditError::InvalidOfBroker(error.to_string()))?;
         // They are kept as they were read: without blanks around them.
         for (name, value) in &mut edited {
             value.clone_from(&settings.given[name]);
@@ -115,6 +114,27 @@ impl CatalogOwner {
             self.configure(&logs, topic_config::log_config(topic, &settings)).await?;
         }
         Ok(())
+    }
+}
+
+/// The edits of keys that there are. Kafka takes any other for one of a plugin; here are none that could read it.
+fn known_edits(edits: &ConfigEdits) -> ConfigEdits {
+    let (known, unknown): (Vec<_>, Vec<_>) =
+        edits.edits.iter().cloned().partition(|(name, _)| broker_key(name).is_some());
+    if !unknown.is_empty() {
+        tracing::warn!(count = unknown.len(), first = ?unknown[0].0, "unknown broker configurations are not kept");
+    }
+    ConfigEdits { edits: known, ..*edits }
+}
+
+/// Kafka has words of their own for a list edit of the broker.
+fn of_broker(error: EditError) -> EditError {
+    match error {
+        EditError::NotAList { operation, key } => {
+            let operation = operation.to_ascii_lowercase();
+            EditError::Invalid(format!("Config value {operation} is not allowed for config key: {key}"))
+        }
+        other => other,
     }
 }
 
