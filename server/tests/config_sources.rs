@@ -129,6 +129,9 @@ fn resources_that_have_no_configuration_here_are_refused_as_kafka_refuses_what_i
     assert_eq!(all(&mut client, BROKER, "77", false).0, request);
     assert_eq!(all(&mut client, BROKER, "one", false).0, request);
     assert_eq!(all(&mut client, TOPIC, "none", false).0, ErrorCode::UnknownTopicOrPartition.code());
+    for impossible in ["", "a/b"] {
+        assert_eq!(all(&mut client, TOPIC, impossible, false).0, ErrorCode::InvalidTopicException.code());
+    }
 }
 
 #[test]

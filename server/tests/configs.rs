@@ -131,6 +131,8 @@ fn wrong_edits_change_nothing() {
     let twice = [("retention.ms", SET, Some("5")), ("retention.ms", DELETE, None)];
     assert_eq!(refused(TOPIC, "t", &twice), request);
     assert_eq!(refused(TOPIC, "none", &[("retention.ms", SET, Some("5"))]), ErrorCode::UnknownTopicOrPartition.code());
+    assert_eq!(refused(TOPIC, "", &[("retention.ms", SET, Some("5"))]), request);
+    assert_eq!(refused(TOPIC, "a/b", &[("retention.ms", SET, Some("5"))]), ErrorCode::InvalidTopicException.code());
     assert_eq!(refused(BROKER, "77", &[("log.retention.ms", SET, Some("5"))]), request);
     assert_eq!(refused(BROKER, "", &[("node.id", SET, Some("5"))]), request);
     assert_eq!(refused(BROKER, "", &[("message.max.bytes", SET, Some("-5"))]), request);

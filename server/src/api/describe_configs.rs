@@ -6,7 +6,7 @@ use protocol::messages::describe_configs::{
     DescribeConfigsResult, DescribeConfigsSynonym,
 };
 
-use super::resource_configs::{BROKER, Refusal, TOPIC, is_broker};
+use super::resource_configs::{BROKER, Refusal, TOPIC, check_name, is_broker};
 use crate::catalog::{Catalog, Topic};
 use crate::config::{BrokerKey, Effect, Settings, broker_key, broker_keys};
 use crate::config_type::ConfigType;
@@ -65,6 +65,7 @@ fn settings_of(call: &Call, resource: &DescribeConfigsResource<'_>) -> Result<Ve
     let fixed = &call.broker.settings;
     let mut settings: Vec<Setting> = match resource.resource_type {
         TOPIC => {
+            check_name(resource.resource_name)?;
             let refusal = || (ErrorCode::UnknownTopicOrPartition, "there is no such topic".to_owned());
             let topic = catalog.topic(resource.resource_name).ok_or_else(refusal)?;
             let effective = call.broker.effective_settings();

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use protocol::error_code::ErrorCode;
 
 use super::error_map;
-use crate::catalog::{CatalogError, CatalogOwner, ConfigScope};
+use crate::catalog::{CatalogError, CatalogOwner, ConfigScope, check_topic_name};
 use crate::config_edits::ConfigEdits;
 use crate::request::Call;
 
@@ -21,6 +21,11 @@ pub type Refusal = (ErrorCode, String);
 /// Whether a broker resource means this broker: its node id, or empty for all brokers of the cluster.
 pub fn is_broker(call: &Call, name: &str) -> bool {
     name.is_empty() || name == call.broker.node_id().to_string()
+}
+
+/// Whether a topic may have this name.
+pub fn check_name(topic: &str) -> Result<(), Refusal> {
+    check_topic_name(topic).map_err(|error| (error_map::catalog(&error), error.to_string()))
 }
 
 /// Whether a configuration of brokers may be changed under this name.
@@ -55,7 +60,11 @@ pub async fn alter(
     }
     let edits = edits?;
     let altered = match resource_type {
+        TOPIC if name.is_empty() => {
+            return Err((ErrorCode::InvalidRequest, "Default topic resources are not allowed.".into()));
+        }
         TOPIC => {
+            check_name(name)?;
             let name = name.to_owned();
             let alter =
                 move |owner: Rc<CatalogOwner>| async move { owner.alter_topic(&name, &edits, validate_only).await };
