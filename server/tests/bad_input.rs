@@ -253,6 +253,12 @@ fn wrong_topics_and_configs_are_refused() {
         assert_eq!(client.create_topic("many", 21, &[]), ErrorCode::PolicyViolation.code());
         assert_eq!(client.create_topic("c", 1, &[("retention.msec", "1")]), ErrorCode::InvalidConfig.code());
         assert_eq!(client.create_topic("c", 1, &[("retention.ms", "soon")]), ErrorCode::InvalidConfig.code());
+        assert_eq!(client.create_topic("a.b_c", 1, &[]), 0);
+        for colliding in ["a_b_c", "a.b.c", "a_b.c"] {
+            let refused = client.create_topic(colliding, 1, &[]);
+            assert_eq!(refused, ErrorCode::InvalidTopicException.code(), "{colliding}: one metric would be of both");
+        }
+        assert_eq!(client.create_topic("a-b_c", 1, &[]), 0);
         assert_eq!(client.create_topic("__consumer_offsets", 1, &[]), ErrorCode::InvalidTopicException.code());
     });
 }

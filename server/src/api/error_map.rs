@@ -47,7 +47,7 @@ pub fn catalog(error: &CatalogError) -> ErrorCode {
     match error {
         CatalogError::TopicExists(_) => ErrorCode::TopicAlreadyExists,
         CatalogError::UnknownTopic => ErrorCode::UnknownTopicOrPartition,
-        CatalogError::InvalidName(_) => ErrorCode::InvalidTopicException,
+        CatalogError::InvalidName(_) | CatalogError::Collision { .. } => ErrorCode::InvalidTopicException,
         CatalogError::InvalidPartitions(_) => ErrorCode::InvalidPartitions,
         CatalogError::Limit(_) => ErrorCode::PolicyViolation,
         CatalogError::Config(EditError::Duplicate | EditError::NotDynamic(_) | EditError::InvalidOfBroker(_)) => {

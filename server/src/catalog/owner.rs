@@ -39,6 +39,14 @@ pub enum CatalogError {
     /// Kafka's rules for names.
     #[error("Topic name is invalid: {0}")]
     InvalidName(String),
+    /// Names that differ in `.` and `_` alone are one in the names of metrics.
+    #[error("Topic '{name}' collides with existing topic: {existing}")]
+    Collision {
+        /// The new one.
+        name: String,
+        /// The one that there is.
+        existing: String,
+    },
     /// A number of partitions that cannot be.
     #[error("{0}")]
     InvalidPartitions(String),
@@ -212,6 +220,10 @@ impl CatalogOwner {
         let state = self.state();
         if state.topic(&new.name).is_some() {
             return Err(CatalogError::TopicExists(new.name));
+        }
+        // The broker's own are made when they are needed, whatever clients have made.
+        if let Some(existing) = state.colliding(&new.name).filter(|_| !new.internal) {
+            return Err(CatalogError::Collision { existing: existing.name.clone(), name: new.name });
         }
         if state.topic_count() >= self.settings.topics_max && !new.internal {
             return Err(CatalogError::Limit(format!(
