@@ -1,6 +1,6 @@
 //! `CreatePartitions`: topics grow, never shrink.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use protocol::error_code::ErrorCode;
 use protocol::messages::create_partitions::{
@@ -13,16 +13,13 @@ use crate::request::{Answer, Call};
 
 pub async fn handle(call: &Call, request: CreatePartitionsRequest<'_>) -> Answer {
     let mut seen = HashSet::new();
-    let twice: HashSet<&str> =
+    // One answer each, before the others, as Kafka gives it.
+    let twice: BTreeSet<&str> =
         request.topics.iter().map(|topic| topic.name).filter(|name| !seen.insert(*name)).collect();
-    let mut outcomes = Vec::with_capacity(request.topics.len());
-    for topic in &request.topics {
-        let outcome = if twice.contains(topic.name) {
-            Err((ErrorCode::InvalidRequest, "Duplicate topic name.".into()))
-        } else {
-            grow(call, topic, request.validate_only).await
-        };
-        outcomes.push((topic.name, outcome));
+    let refused = |name| (name, Err((ErrorCode::InvalidRequest, "Duplicate topic name.".into())));
+    let mut outcomes: Vec<_> = twice.iter().copied().map(refused).collect();
+    for topic in request.topics.iter().filter(|topic| !twice.contains(topic.name)) {
+        outcomes.push((topic.name, grow(call, topic, request.validate_only).await));
     }
     let results = outcomes
         .iter()
