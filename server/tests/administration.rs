@@ -3,12 +3,14 @@
 mod broker;
 
 use broker::Broker;
-use broker::requests::commit;
+use broker::requests::{commit, topics};
 use protocol::api_key::ApiKey;
 use protocol::error_code::ErrorCode;
 use protocol::frame::decode_response;
 use protocol::messages::create_topics::{CreatableTopic, CreateTopicsRequest, CreateTopicsResponse};
 use protocol::messages::delete_groups::{DeleteGroupsRequest, DeleteGroupsResponse};
+use protocol::messages::delete_topics::{DeleteTopicState, DeleteTopicsRequest, DeleteTopicsResponse};
+use uuid::Uuid;
 
 #[test]
 fn a_topic_that_is_asked_for_twice_is_not_made_and_answered_once() {
@@ -34,4 +36,46 @@ fn a_topic_that_is_asked_for_twice_is_not_made_and_answered_once() {
     let (_, response): (_, DeleteGroupsResponse<'_>) =
         decode_response(&frame, ApiKey::DeleteGroups, 2).expect("an answer");
     assert_eq!(response.results.len(), 1);
+}
+
+#[test]
+fn a_topic_that_is_named_twice_is_not_deleted() {
+    let broker = Broker::start(&[]);
+    let mut client = broker.connect();
+    assert_eq!(client.create_topic("t", 1, &[]), 0);
+    let id: Uuid = topics(&mut client)[0].1.parse().expect("an id");
+    let mut delete = |topics: &[(Option<&'static str>, Uuid)]| -> Vec<(Option<String>, Uuid, i16, String)> {
+        let topics =
+            topics.iter().map(|(name, topic_id)| DeleteTopicState { name: *name, topic_id: *topic_id }).collect();
+        let frame = client.call(6, &DeleteTopicsRequest { topics, timeout_ms: 10_000, ..Default::default() });
+        let (_, response): (_, DeleteTopicsResponse<'_>) =
+            decode_response(&frame, ApiKey::DeleteTopics, 6).expect("an answer");
+        let owned = |words: Option<&str>| words.unwrap_or_default().to_owned();
+        let one = response.responses.iter();
+        one.map(|one| (one.name.map(str::to_owned), one.topic_id, one.error_code, owned(one.error_message))).collect()
+    };
+    let refused = |name: Option<&str>, id, words: &str| {
+        vec![(name.map(str::to_owned), id, ErrorCode::InvalidRequest.code(), words.to_owned())]
+    };
+    let nil = Uuid::nil();
+    assert_eq!(delete(&[(None, id), (None, id)]), refused(None, id, "Duplicate topic id."));
+    assert_eq!(delete(&[(Some("t"), nil), (Some("t"), nil)]), refused(Some("t"), nil, "Duplicate topic name."));
+    let mapped = "The provided topic name maps to an ID that was already supplied.";
+    let answers = delete(&[(Some("t"), nil), (None, id)]);
+    assert_eq!(answers, refused(Some("t"), id, mapped));
+    assert_eq!(delete(&[(None, nil)]), refused(None, nil, "Neither topic name nor id were specified."));
+    let both = "You may not specify both topic name and topic id.";
+    assert_eq!(delete(&[(Some("t"), id)]), refused(Some("t"), id, both));
+    let unknown = Uuid::from_u128(7);
+    let codes: Vec<_> = delete(&[(Some("none"), nil), (None, unknown)]).into_iter().map(|one| (one.2, one.3)).collect();
+    let expected = [
+        (ErrorCode::UnknownTopicOrPartition.code(), "This server does not host this topic-partition.".to_owned()),
+        (ErrorCode::UnknownTopicId.code(), "This server does not host this topic ID.".to_owned()),
+    ];
+    assert_eq!(codes, expected);
+    assert_eq!(
+        delete(&[(None, id)]),
+        [(Some("t".to_owned()), id, 0, String::new())],
+        "nothing of it deleted the topic"
+    );
 }
