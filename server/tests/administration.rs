@@ -10,6 +10,9 @@ use protocol::frame::decode_response;
 use protocol::messages::create_topics::{CreatableTopic, CreateTopicsRequest, CreateTopicsResponse};
 use protocol::messages::delete_groups::{DeleteGroupsRequest, DeleteGroupsResponse};
 use protocol::messages::delete_topics::{DeleteTopicState, DeleteTopicsRequest, DeleteTopicsResponse};
+use protocol::messages::describe_cluster::{DescribeClusterRequest, DescribeClusterResponse};
+use protocol::messages::describe_groups::{DescribeGroupsRequest, DescribeGroupsResponse};
+use protocol::messages::metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse};
 use uuid::Uuid;
 
 #[test]
@@ -78,4 +81,34 @@ fn a_topic_that_is_named_twice_is_not_deleted() {
         [(Some("t".to_owned()), id, 0, String::new())],
         "nothing of it deleted the topic"
     );
+}
+
+#[test]
+fn all_that_may_be_done_is_told_to_those_who_ask() {
+    let broker = Broker::start(&[]);
+    let mut client = broker.connect();
+    assert_eq!(client.create_topic("t", 1, &[]), 0);
+    for (asked, of_topic, of_cluster, of_group) in [(true, 3576, 8096, 3400), (false, i32::MIN, i32::MIN, i32::MIN)] {
+        let request = MetadataRequest {
+            topics: Some(vec![MetadataRequestTopic { name: Some("t"), ..Default::default() }]),
+            include_topic_authorized_operations: asked,
+            include_cluster_authorized_operations: asked,
+            ..Default::default()
+        };
+        let frame = client.call(10, &request);
+        let (_, response): (_, MetadataResponse<'_>) =
+            decode_response(&frame, ApiKey::Metadata, 10).expect("an answer");
+        let told = (response.topics[0].topic_authorized_operations, response.cluster_authorized_operations);
+        assert_eq!(told, (of_topic, of_cluster));
+        let request = DescribeClusterRequest { include_cluster_authorized_operations: asked, ..Default::default() };
+        let frame = client.call(1, &request);
+        let (_, response): (_, DescribeClusterResponse<'_>) =
+            decode_response(&frame, ApiKey::DescribeCluster, 1).expect("an answer");
+        assert_eq!(response.cluster_authorized_operations, of_cluster);
+        commit(&mut client, "g", 0, 1, "");
+        let frame = client.call(5, &DescribeGroupsRequest { groups: vec!["g"], include_authorized_operations: asked });
+        let (_, response): (_, DescribeGroupsResponse<'_>) =
+            decode_response(&frame, ApiKey::DescribeGroups, 5).expect("an answer");
+        assert_eq!(response.groups[0].authorized_operations, of_group);
+    }
 }

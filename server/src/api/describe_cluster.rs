@@ -3,6 +3,7 @@
 use protocol::error_code::ErrorCode;
 use protocol::messages::describe_cluster::{DescribeClusterBroker, DescribeClusterRequest, DescribeClusterResponse};
 
+use super::authorized_operations;
 use crate::nodes::Node;
 use crate::request::{Answer, Call};
 
@@ -23,6 +24,7 @@ pub fn handle(call: &Call, request: &DescribeClusterRequest) -> Answer {
         cluster_id: catalog.cluster_id(),
         controller_id: call.client.nodes.controller().id,
         brokers: call.client.nodes.all().map(broker).collect(),
+        cluster_authorized_operations: authorized_operations::of_cluster(request.include_cluster_authorized_operations),
         ..Default::default()
     })
 }

@@ -5,7 +5,7 @@ use protocol::messages::describe_groups::{
     DescribeGroupsRequest, DescribeGroupsResponse, DescribedGroup, DescribedGroupMember,
 };
 
-use super::error_map;
+use super::{authorized_operations, error_map};
 use crate::group::{Event, GroupDescription, GroupState, Response};
 use crate::request::{Answer, Call};
 
@@ -23,11 +23,18 @@ pub async fn handle(call: &Call, request: DescribeGroupsRequest<'_>) -> Answer {
         };
         described.push((*group_id, outcome));
     }
-    let groups = described.iter().map(|(group_id, outcome)| group(call.version, group_id, outcome)).collect();
+    let operations = authorized_operations::of_group(request.include_authorized_operations);
+    let groups =
+        described.iter().map(|(group_id, outcome)| group(call.version, operations, group_id, outcome)).collect();
     call.answer(&DescribeGroupsResponse { groups, ..Default::default() })
 }
 
-fn group<'a>(version: i16, group_id: &'a str, outcome: &'a Result<GroupDescription, i16>) -> DescribedGroup<'a> {
+fn group<'a>(
+    version: i16,
+    operations: i32,
+    group_id: &'a str,
+    outcome: &'a Result<GroupDescription, i16>,
+) -> DescribedGroup<'a> {
     let description = match outcome {
         Ok(description) => description,
         Err(error_code) => {
@@ -51,6 +58,6 @@ fn group<'a>(version: i16, group_id: &'a str, outcome: &'a Result<GroupDescripti
         protocol_type: &description.protocol_type,
         protocol_data: &description.protocol_name,
         members: members.collect(),
-        ..Default::default()
+        authorized_operations: if missing { i32::MIN } else { operations },
     }
 }

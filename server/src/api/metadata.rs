@@ -10,7 +10,7 @@ use protocol::messages::metadata::{
     MetadataResponseTopic,
 };
 
-use super::error_map;
+use super::{authorized_operations, error_map};
 use crate::catalog::{CatalogError, NewTopic, Topic, check_topic_name};
 use crate::internal_topics::is_reserved;
 use crate::nodes::{Node, Nodes};
@@ -31,13 +31,15 @@ pub async fn handle(call: &Call, request: MetadataRequest<'_>) -> Answer {
         }
     };
     let epochs = leader_epochs(call, &found).await;
-    let topics = found.iter().map(|found| topic_response(found, &call.client.nodes, &epochs)).collect();
+    let operations = authorized_operations::of_topic(request.include_topic_authorized_operations);
+    let topics = found.iter().map(|found| topic_response(found, &call.client.nodes, &epochs, operations)).collect();
     let catalog = call.broker.catalog();
     call.answer(&MetadataResponse {
         brokers: call.client.nodes.all().map(broker).collect(),
         cluster_id: Some(catalog.cluster_id()),
         controller_id: call.client.nodes.controller().id,
         topics,
+        cluster_authorized_operations: authorized_operations::of_cluster(request.include_cluster_authorized_operations),
         ..Default::default()
     })
 }
@@ -122,12 +124,18 @@ async fn leader_epochs(call: &Call, found: &[Found<'_>]) -> LeaderEpochs {
 
 const FIRST_VERSION_WITH_EPOCHS: i16 = 7;
 
-fn topic_response<'a>(found: &'a Found<'a>, nodes: &Nodes, epochs: &LeaderEpochs) -> MetadataResponseTopic<'a> {
+fn topic_response<'a>(
+    found: &'a Found<'a>,
+    nodes: &Nodes,
+    epochs: &LeaderEpochs,
+    topic_authorized_operations: i32,
+) -> MetadataResponseTopic<'a> {
     match found {
         Found::Missing(asked, error) => MetadataResponseTopic {
             error_code: error.code(),
             name: asked.name,
             topic_id: asked.topic_id,
+            topic_authorized_operations,
             ..Default::default()
         },
         Found::Topic(topic) => MetadataResponseTopic {
@@ -150,7 +158,7 @@ fn topic_response<'a>(found: &'a Found<'a>, nodes: &Nodes, epochs: &LeaderEpochs
                     }
                 })
                 .collect(),
-            ..Default::default()
+            topic_authorized_operations,
         },
     }
 }
