@@ -137,6 +137,11 @@ fn api_versions_is_answered_in_every_version() {
             // librdkafka before 2.11.1 sends no compression otherwise.
             assert_eq!((produce.min_version, produce.max_version), (0, 11));
         }
+        let nameless = ApiVersionsRequest { client_software_name: "", client_software_version: "1" };
+        let frame = client.call(3, &nameless);
+        let (_, response): (_, ApiVersionsResponse<'_>) =
+            decode_response(&frame, ApiKey::ApiVersions, 3).expect("an answer");
+        assert_eq!((response.error_code, response.api_keys.len()), (ErrorCode::InvalidRequest.code(), 0));
     });
 }
 
