@@ -112,3 +112,29 @@ fn all_that_may_be_done_is_told_to_those_who_ask() {
         assert_eq!(response.groups[0].authorized_operations, of_group);
     }
 }
+
+#[test]
+fn metadata_answers_a_topic_once_and_old_versions_know_no_ids() {
+    let broker = Broker::start(&[]);
+    let mut client = broker.connect();
+    assert_eq!(client.create_topic("t", 1, &[]), 0);
+    let id: Uuid = topics(&mut client)[0].1.parse().expect("an id");
+    let mut ask = |version, asked: &[(Option<&'static str>, Uuid)]| -> Vec<(Option<String>, i16)> {
+        let asked = asked.iter().map(|(name, topic_id)| MetadataRequestTopic { name: *name, topic_id: *topic_id });
+        let request = MetadataRequest { topics: Some(asked.collect()), ..Default::default() };
+        let frame = client.call(version, &request);
+        let (_, response): (_, MetadataResponse<'_>) =
+            decode_response(&frame, ApiKey::Metadata, version).expect("an answer");
+        response.topics.iter().map(|topic| (topic.name.map(str::to_owned), topic.error_code)).collect()
+    };
+    let (nil, unknown) = (Uuid::nil(), Uuid::from_u128(7));
+    let found = (Some("t".to_owned()), 0);
+    let missing = (None, ErrorCode::UnknownTopicId.code());
+    let asked = [(None, id), (Some("t"), nil), (Some("t"), nil), (None, unknown), (None, unknown)];
+    assert_eq!(ask(12, &asked), [found.clone(), missing]);
+    assert_eq!(ask(4, &asked[1..3]), [found]);
+    for version in [10, 11] {
+        let refused = (Some("t".to_owned()), ErrorCode::InvalidRequest.code());
+        assert_eq!(ask(version, &[(Some("t"), id)]), [refused]);
+    }
+}

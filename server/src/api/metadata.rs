@@ -1,6 +1,6 @@
 //! Metadata: brokers and topics. Topics that are asked for by name and missing are made where both sides allow it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use engine::shard::core::LogRef;
@@ -9,22 +9,28 @@ use protocol::messages::metadata::{
     MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataResponseBroker, MetadataResponsePartition,
     MetadataResponseTopic,
 };
+use uuid::Uuid;
 
 use super::{authorized_operations, error_map};
-use crate::catalog::{CatalogError, NewTopic, Topic, check_topic_name};
+use crate::catalog::{Catalog, CatalogError, NewTopic, Topic, check_topic_name};
 use crate::internal_topics::is_reserved;
 use crate::nodes::{Node, Nodes};
 use crate::request::{Answer, Call};
 use crate::topic_config::TopicConfigs;
 
 pub async fn handle(call: &Call, request: MetadataRequest<'_>) -> Answer {
+    if let Some(refused) = refusal(call, &request) {
+        return call.answer(&refused);
+    }
     let found = match &request.topics {
         // Version 0 has no null: there an empty list asks for all.
         None => all_topics(call),
         Some(topics) if topics.is_empty() && call.version == 0 => all_topics(call),
         Some(topics) => {
             let mut found = Vec::with_capacity(topics.len());
-            for topic in topics {
+            let mut named = HashSet::new();
+            let catalog = call.broker.catalog();
+            for topic in topics.iter().filter(|topic| named.insert(identity(&catalog, topic))) {
                 found.push(find(call, topic, request.allow_auto_topic_creation).await);
             }
             found
@@ -44,9 +50,35 @@ pub async fn handle(call: &Call, request: MetadataRequest<'_>) -> Answer {
     })
 }
 
+/// Versions that know ids but not what to do with one refuse the whole request, and every topic of it.
+fn refusal<'a>(call: &Call, request: &MetadataRequest<'a>) -> Option<MetadataResponse<'a>> {
+    let topics = request.topics.as_ref().filter(|_| call.version < FIRST_VERSION_BY_ID)?;
+    let is_by_name = |topic: &MetadataRequestTopic<'_>| topic.name.is_some() && topic.topic_id.is_nil();
+    if topics.iter().all(is_by_name) {
+        return None;
+    }
+    let refused = topics.iter().map(|topic| MetadataResponseTopic {
+        error_code: ErrorCode::InvalidRequest.code(),
+        name: Some(topic.name.unwrap_or_default()),
+        topic_id: topic.topic_id,
+        ..Default::default()
+    });
+    Some(MetadataResponse { topics: refused.collect(), ..Default::default() })
+}
+
+/// What makes a topic of a request the same as another one, which is answered once: its name, or an id that nobody has.
+fn identity<'a>(catalog: &'a Catalog, asked: &MetadataRequestTopic<'a>) -> (Option<&'a str>, Uuid) {
+    match asked.name.or_else(|| catalog.topic_by_id(asked.topic_id).map(|topic| topic.name.as_str())) {
+        Some(name) => (Some(name), Uuid::nil()),
+        None => (None, asked.topic_id),
+    }
+}
+
 fn broker(node: Node<'_>) -> MetadataResponseBroker<'_> {
     MetadataResponseBroker { node_id: node.id, host: node.host, port: i32::from(node.port), rack: None }
 }
+
+const FIRST_VERSION_BY_ID: i16 = 12;
 
 /// A topic, or why there is none, with what it was asked by.
 enum Found<'a> {
