@@ -138,3 +138,20 @@ fn metadata_answers_a_topic_once_and_old_versions_know_no_ids() {
         assert_eq!(ask(version, &[(Some("t"), id)]), [refused]);
     }
 }
+
+#[test]
+fn a_cluster_of_controllers_is_not_described_by_a_broker() {
+    let broker = Broker::start(&[]);
+    let mut client = broker.connect();
+    for (endpoint_type, code, words) in [
+        (2, ErrorCode::MismatchedEndpointType, "The request was sent to an endpoint of type BROKER"),
+        (0, ErrorCode::UnsupportedEndpointType, "Unsupported endpoint type 0"),
+        (3, ErrorCode::UnsupportedEndpointType, "Unsupported endpoint type 3"),
+    ] {
+        let frame = client.call(1, &DescribeClusterRequest { endpoint_type, ..Default::default() });
+        let (_, response): (_, DescribeClusterResponse<'_>) =
+            decode_response(&frame, ApiKey::DescribeCluster, 1).expect("an answer");
+        assert_eq!((response.error_code, response.endpoint_type), (code.code(), 1));
+        assert!(response.error_message.is_some_and(|told| told.starts_with(words)), "{endpoint_type}");
+    }
+}
