@@ -114,9 +114,8 @@ fn unsupported(resource_type: i8) -> Refusal {
 fn of_topic(key: &TopicKey, topic: &Topic, catalog: &Catalog, fixed: &Settings, effective: &Settings) -> Setting {
     let set = topic.configs.get(key.name);
     let mut places: Vec<Place> = set.map(|value| place(key.name, value, SOURCE_TOPIC)).into_iter().collect();
-    places.extend(broker_places(key.broker_keys, catalog, fixed, false));
-    if key.broker_keys.is_empty() {
-        places.push(place(key.name, key.default, SOURCE_DEFAULT));
+    if let Some(broker_key) = key.broker_keys.first() {
+        places.extend(broker_places(broker_key, key.broker_keys, catalog, fixed));
     }
     let value = set.cloned().unwrap_or_else(|| key.default_value(effective));
     let (kind, documentation) = (key.kind, key.documentation);
@@ -124,29 +123,38 @@ fn of_topic(key: &TopicKey, topic: &Topic, catalog: &Catalog, fixed: &Settings, 
 }
 
 fn of_broker(key: &BrokerKey, catalog: &Catalog, fixed: &Settings, is_cluster: bool) -> Setting {
-    let places = broker_places(&[key.name], catalog, fixed, is_cluster);
-    let value = places.first().map(|place| place.value.clone());
+    let alone = [key.name];
+    let mut places = broker_places(key.name, stand_ins(key.name).unwrap_or(&alone), catalog, fixed);
+    // Of the cluster only what was changed for all of its brokers.
+    places.retain(|place| !is_cluster || place.source == SOURCE_DYNAMIC_CLUSTER);
+    let value = places.first().map(|place| place.value.clone()).or_else(|| key.value(fixed));
     let (name, kind, documentation) = (key.name, key.kind, key.documentation);
     Setting { name, value, places, kind, read_only: !key.is_dynamic(), documentation }
 }
 
-/// What the broker says under these names: changed for this broker, for all, in its file or on its command line, or by default.
-fn broker_places(names: &[&'static str], catalog: &Catalog, fixed: &Settings, is_cluster: bool) -> Vec<Place> {
+/// The keys of the broker that stand in for each other, this one among them.
+fn stand_ins(name: &str) -> Option<&'static [&'static str]> {
+    TOPIC_KEYS.iter().map(|key| key.broker_keys).find(|keys| keys.contains(&name))
+}
+
+/// What the broker says of a key: changed for this broker, for all, in its file or on its command line, or by default. Keys that stand in for
+/// it are named where they come behind it; before it they are not, as in Kafka, though they may be what counts.
+fn broker_places(name: &str, names: &[&'static str], catalog: &Catalog, fixed: &Settings) -> Vec<Place> {
     let nothing = Settings::default();
     let sources = [
-        (SOURCE_DYNAMIC_BROKER, Some(catalog.broker_configs()).filter(|_| !is_cluster)),
-        (SOURCE_DYNAMIC_CLUSTER, Some(catalog.cluster_configs())),
-        (SOURCE_STATIC_BROKER, Some(&fixed.given)),
+        (SOURCE_DYNAMIC_BROKER, catalog.broker_configs()),
+        (SOURCE_DYNAMIC_CLUSTER, catalog.cluster_configs()),
+        (SOURCE_STATIC_BROKER, &fixed.given),
     ];
     let mut places = Vec::new();
     for (source, configs) in sources {
-        let said = names.iter().filter_map(|name| Some(place(name, configs?.get(*name)?, source)));
+        let said = names.iter().filter_map(|name| Some(place(name, configs.get(*name)?, source)));
         places.extend(said);
     }
-    let defaults =
-        names.iter().filter_map(|name| Some(place(name, &broker_key(name)?.value(&nothing)?, SOURCE_DEFAULT)));
-    places.extend(defaults);
-    places
+    // A node has no id by default.
+    let defaults = names.iter().filter(|name| **name != "node.id");
+    places.extend(defaults.filter_map(|name| Some(place(name, &broker_key(name)?.value(&nothing)?, SOURCE_DEFAULT))));
+    places.into_iter().skip_while(|place| place.name != name).collect()
 }
 
 fn place(name: &'static str, value: &str, source: i8) -> Place {
