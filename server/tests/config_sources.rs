@@ -99,6 +99,15 @@ fn a_broker_says_all_of_kafkas_keys_with_their_types_and_only_when_asked_what_th
     let told = |name: &str| (find(name).1.as_deref(), find(name).2, find(name).4);
     assert_eq!(told("num.io.threads"), (Some("3"), false, 3));
     assert_eq!(told("node.id"), (Some("1"), true, 3));
+    assert_eq!(told("broker.id"), (Some("1"), true, 3));
+    assert!(told("log.dirs").0.is_some_and(|path| path.starts_with('/')) && told("log.dirs").2 == 2);
+    assert!(
+        told("listeners").0.is_some_and(|all| all.starts_with("PLAINTEXT://127.0.0.1:")),
+        "{:?}",
+        told("listeners")
+    );
+    assert_eq!((told("listeners").2, told("advertised.listeners")), (2, (None, true, 2)));
+    assert_eq!(told("max.connections.per.ip.overrides"), (Some(""), false, 2));
     assert_eq!(told("log.retention.hours"), (Some("168"), true, 3));
     assert_eq!(told("log.retention.minutes"), (None, true, 3));
     assert_eq!(told("log.segment.bytes"), (Some("1073741824"), false, 3));

@@ -75,7 +75,7 @@ fn settings_of(call: &Call, resource: &DescribeConfigsResource<'_>) -> Result<Ve
             check_broker(call, resource.resource_name)?;
             let is_cluster = resource.resource_name.is_empty();
             let keys = broker_keys().filter(|key| !matches!(key.effect, Effect::Refused(_)));
-            let described = keys.map(|key| of_broker(key, &catalog, fixed, is_cluster));
+            let described = keys.map(|key| of_broker(key, &catalog, fixed, is_cluster)).chain(of_start(fixed));
             // Of the whole cluster there is only what was changed for all of its brokers.
             described.filter(|setting| !is_cluster || catalog.cluster_configs().contains_key(setting.name)).collect()
         }
@@ -130,6 +130,21 @@ fn of_broker(key: &BrokerKey, catalog: &Catalog, fixed: &Settings, is_cluster: b
     let value = places.first().map(|place| place.value.clone()).or_else(|| key.value(fixed));
     let (name, kind, documentation) = (key.name, key.kind, key.documentation);
     Setting { name, value, places, kind, read_only: !key.is_dynamic(), documentation }
+}
+
+/// Kafka's keys that are said in another way here, and not taken, but told to those who ask where a broker is.
+fn of_start(fixed: &Settings) -> [Setting; 2] {
+    let setting = |name, kind, places: Vec<Place>, documentation| {
+        let value = places.first().map(|place| place.value.clone());
+        Setting { name, value, places, kind, read_only: true, documentation }
+    };
+    let id = "broker.id";
+    let ids = vec![place(id, &fixed.node_id.to_string(), SOURCE_STATIC_BROKER), place(id, "-1", SOURCE_DEFAULT)];
+    let directory = place("log.dirs", &fixed.data.to_string_lossy(), SOURCE_STATIC_BROKER);
+    [
+        setting(id, ConfigType::Int, ids, "What node.id says."),
+        setting("log.dirs", ConfigType::String, vec![directory], "What --data says."),
+    ]
 }
 
 /// The keys of the broker that stand in for each other, this one among them.

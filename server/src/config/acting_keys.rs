@@ -154,7 +154,7 @@ topic_default_keys! {
 pub(super) const ADDRESS_KEYS: &[BrokerKey] = &[
     BrokerKey {
         name: "listeners",
-        kind: ConfigType::List,
+        kind: ConfigType::String,
         documentation: "Where clients connect: PROTOCOL://HOST:PORT with commas between; PLAINTEXT alone.",
         effect: Effect::Acts(
             |settings, key| {
@@ -166,7 +166,7 @@ pub(super) const ADDRESS_KEYS: &[BrokerKey] = &[
     },
     BrokerKey {
         name: "advertised.listeners",
-        kind: ConfigType::List,
+        kind: ConfigType::String,
         documentation: "What clients are told to connect to; without it the address that they came to.",
         effect: Effect::Acts(
             |settings, key| {

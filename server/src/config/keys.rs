@@ -82,6 +82,9 @@ pub(super) const MS_MAX: i64 = i32::MAX as i64;
 /// Largest batch.
 pub(super) const BATCH_MAX: i64 = engine::limits::BATCH_BYTES_MAX as i64;
 
+/// Where an empty text is a value, and not the lack of one.
+const EMPTY_BY_DEFAULT: &str = "max.connections.per.ip.overrides";
+
 /// All keys, those that act first.
 pub fn broker_keys() -> impl Iterator<Item = &'static BrokerKey> {
     ADDRESS_KEYS.iter().chain(ACTING_KEYS).chain(TOPIC_DEFAULT_KEYS).chain(INERT_KEYS).chain(REFUSED_KEYS)
@@ -110,7 +113,9 @@ impl BrokerKey {
     /// The value that these settings have; none where Kafka has none either.
     pub fn value(&self, settings: &Settings) -> Option<String> {
         match self.effect {
-            Effect::Acts(_, show) => Some(show(settings)).filter(|value| !value.is_empty()),
+            Effect::Acts(_, show) => {
+                Some(show(settings)).filter(|value| !value.is_empty() || self.name == EMPTY_BY_DEFAULT)
+            }
             Effect::OfTopic(topic_key) => {
                 // Where others stand in, it has no default of its own.
                 let alone = topic_config::topic_key(topic_key).filter(|key| key.broker_keys.len() == 1);
