@@ -12,6 +12,7 @@ use protocol::messages::delete_groups::{DeleteGroupsRequest, DeleteGroupsRespons
 use protocol::messages::delete_topics::{DeleteTopicState, DeleteTopicsRequest, DeleteTopicsResponse};
 use protocol::messages::describe_cluster::{DescribeClusterRequest, DescribeClusterResponse};
 use protocol::messages::describe_groups::{DescribeGroupsRequest, DescribeGroupsResponse};
+use protocol::messages::find_coordinator::{FindCoordinatorRequest, FindCoordinatorResponse};
 use protocol::messages::metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse};
 use uuid::Uuid;
 
@@ -153,5 +154,25 @@ fn a_cluster_of_controllers_is_not_described_by_a_broker() {
             decode_response(&frame, ApiKey::DescribeCluster, 1).expect("an answer");
         assert_eq!((response.error_code, response.endpoint_type), (code.code(), 1));
         assert!(response.error_message.is_some_and(|told| told.starts_with(words)), "{endpoint_type}");
+    }
+}
+
+#[test]
+fn finding_a_coordinator_has_kafkas_words() {
+    let broker = Broker::start(&[]);
+    let mut client = broker.connect();
+    let mut find = |version, key_type| {
+        let coordinator_keys = if version >= 4 { vec!["g"] } else { vec![] };
+        let frame = client.call(version, &FindCoordinatorRequest { key: "g", key_type, coordinator_keys });
+        let (_, response): (_, FindCoordinatorResponse<'_>) =
+            decode_response(&frame, ApiKey::FindCoordinator, version).expect("an answer");
+        let words = response.coordinators.first().map_or(response.error_message, |one| one.error_message);
+        words.map(str::to_owned)
+    };
+    assert_eq!(find(3, 0).as_deref(), Some("NONE"));
+    assert_eq!(find(4, 0).as_deref(), Some(""));
+    for version in [3, 4] {
+        let words = find(version, 9).unwrap_or_default();
+        assert!(words.starts_with("This most likely occurs because of a request being malformed"), "{words}");
     }
 }

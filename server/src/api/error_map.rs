@@ -11,6 +11,10 @@ use crate::transaction::TransactionError;
 
 const READ_COMMITTED: i8 = 1;
 
+/// Kafka's words for `INVALID_REQUEST` where nothing says more.
+pub const MALFORMED: &str = "This most likely occurs because of a request being malformed by the client library or the \
+                             message was sent to an incompatible broker. See the broker logs for more details.";
+
 /// Why a batch was not appended.
 pub fn append(error: &AppendError) -> ErrorCode {
     match error {
