@@ -7,10 +7,12 @@ use broker::requests::{commit, topics};
 use protocol::api_key::ApiKey;
 use protocol::error_code::ErrorCode;
 use protocol::frame::decode_response;
+use protocol::messages::create_partitions::{CreatePartitionsRequest, CreatePartitionsResponse, CreatePartitionsTopic};
 use protocol::messages::create_topics::{CreatableTopic, CreateTopicsRequest, CreateTopicsResponse};
 use protocol::messages::delete_groups::{DeleteGroupsRequest, DeleteGroupsResponse};
 use protocol::messages::delete_topics::{DeleteTopicState, DeleteTopicsRequest, DeleteTopicsResponse};
 use protocol::messages::describe_cluster::{DescribeClusterRequest, DescribeClusterResponse};
+use protocol::messages::describe_configs::{DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResponse};
 use protocol::messages::describe_groups::{DescribeGroupsRequest, DescribeGroupsResponse};
 use protocol::messages::find_coordinator::{FindCoordinatorRequest, FindCoordinatorResponse};
 use protocol::messages::metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse};
@@ -175,4 +177,34 @@ fn finding_a_coordinator_has_kafkas_words() {
         let words = find(version, 9).unwrap_or_default();
         assert!(words.starts_with("This most likely occurs because of a request being malformed"), "{words}");
     }
+}
+
+#[test]
+fn what_is_not_there_is_named_or_not_as_in_kafka() {
+    let broker = Broker::start(&[]);
+    let mut client = broker.connect();
+    assert_eq!(client.create_topic("t", 1, &[]), 0);
+    for (kind, name, code, words) in [
+        (2, "t", 0, ""),
+        (2, "nowhere", ErrorCode::UnknownTopicOrPartition.code(), ""),
+        (2, "", ErrorCode::InvalidTopicException.code(), "Topic name is invalid: the empty string is not allowed"),
+    ] {
+        let resource = DescribeConfigsResource { resource_type: kind, resource_name: name, ..Default::default() };
+        let frame = client.call(4, &DescribeConfigsRequest { resources: vec![resource], ..Default::default() });
+        let (_, response): (_, DescribeConfigsResponse<'_>) =
+            decode_response(&frame, ApiKey::DescribeConfigs, 4).expect("an answer");
+        let told = (response.results[0].error_code, response.results[0].error_message);
+        assert_eq!(told, (code, Some(words)));
+    }
+    commit(&mut client, "g", 0, 1, "");
+    let frame = client.call(6, &DescribeGroupsRequest { groups: vec!["nowhere"], ..Default::default() });
+    let (_, response): (_, DescribeGroupsResponse<'_>) =
+        decode_response(&frame, ApiKey::DescribeGroups, 6).expect("an answer");
+    assert_eq!(response.groups[0].error_message, Some("Group nowhere not found."));
+    let topics = vec![CreatePartitionsTopic { name: "nowhere", count: 2, assignments: None }];
+    let frame = client.call(3, &CreatePartitionsRequest { topics, ..Default::default() });
+    let (_, response): (_, CreatePartitionsResponse<'_>) =
+        decode_response(&frame, ApiKey::CreatePartitions, 3).expect("an answer");
+    let told = (response.results[0].error_code, response.results[0].error_message);
+    assert_eq!(told, (ErrorCode::UnknownTopicOrPartition.code(), None));
 }

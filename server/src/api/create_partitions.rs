@@ -26,7 +26,12 @@ pub async fn handle(call: &Call, request: CreatePartitionsRequest<'_>) -> Answer
         .map(|(name, outcome)| CreatePartitionsTopicResult {
             name,
             error_code: outcome.as_ref().map_or_else(|(code, _)| code.code(), |()| ErrorCode::None.code()),
-            error_message: outcome.as_ref().err().map(|(_, message)| message.as_str()),
+            // Kafka has no words for a topic that is not there.
+            error_message: outcome
+                .as_ref()
+                .err()
+                .map(|(_, message)| message.as_str())
+                .filter(|words| !words.is_empty()),
         })
         .collect();
     call.answer(&CreatePartitionsResponse { results, ..Default::default() })
@@ -57,5 +62,8 @@ async fn grow(call: &Call, topic: &CreatePartitionsTopic<'_>, validate_only: boo
         .broker
         .with_owner(move |owner| async move { owner.create_partitions(&name, count, validate_only).await })
         .await;
-    grown.unwrap_or(Err(CatalogError::Stopping)).map_err(|error| (error_map::catalog(&error), error.to_string()))
+    grown.unwrap_or(Err(CatalogError::Stopping)).map_err(|error| {
+        let message = if error == CatalogError::UnknownTopic { String::new() } else { error.to_string() };
+        (error_map::catalog(&error), message)
+    })
 }

@@ -6,6 +6,7 @@ use protocol::messages::describe_configs::{
     DescribeConfigsResult, DescribeConfigsSynonym,
 };
 
+use super::error_map;
 use super::resource_configs::{BROKER, Refusal, TOPIC, check_name, is_broker};
 use crate::catalog::{Catalog, Topic};
 use crate::config::{BrokerKey, Effect, Settings, broker_key, broker_keys};
@@ -45,12 +46,12 @@ pub fn handle(call: &Call, request: &DescribeConfigsRequest<'_>) -> Answer {
         .zip(&described)
         .map(|(resource, outcome)| {
             let (error, message, settings) = match outcome {
-                Ok(settings) => (ErrorCode::None, None, settings.as_slice()),
-                Err((error, message)) => (*error, Some(message.as_str()), [].as_slice()),
+                Ok(settings) => (ErrorCode::None, "", settings.as_slice()),
+                Err((error, message)) => (*error, message.as_str(), [].as_slice()),
             };
             DescribeConfigsResult {
                 error_code: error.code(),
-                error_message: message,
+                error_message: Some(message),
                 resource_type: resource.resource_type,
                 resource_name: resource.resource_name,
                 configs: settings.iter().map(|setting| config(setting, request)).collect(),
@@ -66,7 +67,7 @@ fn settings_of(call: &Call, resource: &DescribeConfigsResource<'_>) -> Result<Ve
     let mut settings: Vec<Setting> = match resource.resource_type {
         TOPIC => {
             check_name(resource.resource_name)?;
-            let refusal = || (ErrorCode::UnknownTopicOrPartition, "there is no such topic".to_owned());
+            let refusal = || (ErrorCode::UnknownTopicOrPartition, String::new());
             let topic = catalog.topic(resource.resource_name).ok_or_else(refusal)?;
             let effective = call.broker.effective_settings();
             TOPIC_KEYS.iter().map(|key| of_topic(key, topic, &catalog, fixed, &effective)).collect()
@@ -103,12 +104,15 @@ fn check_broker(call: &Call, name: &str) -> Result<(), Refusal> {
     Err((ErrorCode::InvalidRequest, message))
 }
 
-/// Kafka's answer for a kind of resource that has no configuration here: loggers, client metrics and groups among them.
+/// The answer for a kind of resource that has no configuration here. Kafka has some for loggers, client metrics and groups.
 fn unsupported(resource_type: i8) -> Refusal {
-    (
-        ErrorCode::InvalidRequest,
-        format!("Unsupported resource type: {resource_type}; topics (2) and brokers (4) have settings here"),
-    )
+    let message = match resource_type {
+        8 | 16 | 32 => {
+            format!("Unsupported resource type: {resource_type}; topics (2) and brokers (4) have settings here")
+        }
+        _ => error_map::MALFORMED.to_owned(),
+    };
+    (ErrorCode::InvalidRequest, message)
 }
 
 fn of_topic(key: &TopicKey, topic: &Topic, catalog: &Catalog, fixed: &Settings, effective: &Settings) -> Setting {

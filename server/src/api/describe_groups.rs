@@ -21,11 +21,15 @@ pub async fn handle(call: &Call, request: DescribeGroupsRequest<'_>) -> Answer {
             Ok(Response::Describe(Err(error))) | Err(error) => Err(error_map::group(error)),
             Ok(_) => Err(ErrorCode::UnknownServerError.code()),
         };
-        described.push((*group_id, outcome));
+        described.push((*group_id, outcome, format!("Group {group_id} not found.")));
     }
     let operations = authorized_operations::of_group(request.include_authorized_operations);
-    let groups =
-        described.iter().map(|(group_id, outcome)| group(call.version, operations, group_id, outcome)).collect();
+    let groups = described.iter().map(|(group_id, outcome, not_found)| {
+        let group = group(call.version, operations, group_id, outcome);
+        let is_missing = group.error_code == ErrorCode::GroupIdNotFound.code();
+        DescribedGroup { error_message: is_missing.then_some(not_found.as_str()), ..group }
+    });
+    let groups = groups.collect();
     call.answer(&DescribeGroupsResponse { groups, ..Default::default() })
 }
 
@@ -52,7 +56,7 @@ fn group<'a>(
     });
     DescribedGroup {
         error_code: if missing { ErrorCode::GroupIdNotFound.code() } else { ErrorCode::None.code() },
-        error_message: missing.then_some("there is no such group"),
+        error_message: None,
         group_id,
         group_state: description.state.name(),
         protocol_type: &description.protocol_type,
