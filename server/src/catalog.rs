@@ -115,6 +115,16 @@ impl Catalog {
         self.topics.get(name)
     }
 
+    /// A topic of another name that differs in `.` and `_` alone.
+    pub fn colliding(&self, name: &str) -> Option<&Arc<Topic>> {
+        let folded = |byte: u8| if byte == b'.' { b'_' } else { byte };
+        if !name.contains(['.', '_']) {
+            return None;
+        }
+        let collides = |other: &str| other != name && other.bytes().map(folded).eq(name.bytes().map(folded));
+        self.topics().find(|topic| collides(&topic.name))
+    }
+
     /// A topic by id.
     pub fn topic_by_id(&self, id: Uuid) -> Option<&Arc<Topic>> {
         self.topics_by_id.get(&id)

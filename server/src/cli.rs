@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{ConfigError, Endpoint, ListenerMode, Settings, read_file, read_pair};
+use crate::config::{ConfigError, Endpoint, KeyValue, ListenerMode, Settings, read_file, read_pair};
 use crate::exit;
 
 /// A message broker that speaks the Kafka protocol and flushes before it acknowledges.
@@ -100,14 +100,17 @@ impl ServeArguments {
         for pair in &self.settings {
             settings.apply(&[read_pair(pair)?])?;
         }
+        // As if they were written in the file, so that they are told as settings of the start.
+        let mut given = |name: &str, value: String| settings.apply(&[KeyValue { name: name.to_owned(), value }]);
         if let Some(listen) = &self.listen {
-            settings.listeners = Endpoint::parse_list(listen)?;
+            let endpoints: Vec<String> = Endpoint::parse_list(listen)?.iter().map(ToString::to_string).collect();
+            given("listeners", endpoints.join(","))?;
         }
         if let Some(mode) = self.listeners {
-            settings.listener_mode = mode;
+            given("posthaste.listeners", mode.to_string())?;
         }
         if let Some(admin) = &self.admin {
-            settings.admin_listener = Some(Endpoint::parse(admin)?);
+            given("posthaste.admin.listener", admin.clone())?;
         }
         settings.check()?;
         Ok(settings)

@@ -222,7 +222,7 @@ pub enum ConfigError {
         suggestion: String,
     },
     /// A value that the key does not take.
-    #[error("setting {name} = {value}: {reason}")]
+    #[error("Invalid value {value} for configuration {name}: {reason}")]
     Value {
         /// The key.
         name: String,

@@ -33,17 +33,25 @@ pub struct ConfigEdits {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum EditError {
     /// A key is named twice.
-    #[error("Error due to duplicate config keys: {0}")]
-    Duplicate(String),
+    #[error("Error due to duplicate config keys")]
+    Duplicate,
     /// A key that has no list cannot be appended to.
-    #[error("Config value append is not allowed for config key: {0}")]
-    NotAList(String),
-    /// A key of the broker that is fixed while it runs.
-    #[error("Cannot update these configs dynamically: {0}")]
+    #[error("Can't {operation} to key {key} because its type is not LIST.")]
+    NotAList {
+        /// `APPEND` or `SUBTRACT`.
+        operation: &'static str,
+        /// The key.
+        key: String,
+    },
+    /// Keys of the broker that are fixed while it runs.
+    #[error("Cannot update these configs dynamically: Set({0})")]
     NotDynamic(String),
-    /// A key or value that Kafka refuses.
+    /// A key or value of a topic that Kafka refuses.
     #[error("{0}")]
     Invalid(String),
+    /// A value of the broker that Kafka refuses.
+    #[error("{0}")]
+    InvalidOfBroker(String),
 }
 
 impl ConfigEdits {
@@ -55,26 +63,27 @@ impl ConfigEdits {
     ) -> Result<StoredConfigs, EditError> {
         for (at, (name, _)) in self.edits.iter().enumerate() {
             if self.edits[..at].iter().any(|(earlier, _)| earlier == name) {
-                return Err(EditError::Duplicate(name.clone()));
+                return Err(EditError::Duplicate);
             }
         }
         let mut configs = if self.replaces_all { StoredConfigs::new() } else { current.clone() };
         for (name, edit) in &self.edits {
-            let list = || {
-                let default = list_default(name).ok_or_else(|| EditError::NotAList(name.clone()))?;
+            let list = |operation| {
+                let key = || name.chars().take(100).collect();
+                let default = list_default(name).ok_or_else(|| EditError::NotAList { operation, key: key() })?;
                 Ok(current.get(name).cloned().unwrap_or(default))
             };
             match edit {
                 Edit::Set(value) => drop(configs.insert(name.clone(), value.clone())),
                 Edit::Delete => drop(configs.remove(name)),
                 Edit::Append(items) => {
-                    let list = list()?;
+                    let list = list("APPEND")?;
                     let added = split(items).filter(|item| split(&list).all(|known| known != *item));
                     let items: Vec<&str> = split(&list).chain(added).collect();
                     configs.insert(name.clone(), items.join(","));
                 }
                 Edit::Subtract(items) => {
-                    let list = list()?;
+                    let list = list("SUBTRACT")?;
                     let kept: Vec<&str> =
                         split(&list).filter(|known| split(items).all(|item| item != *known)).collect();
                     configs.insert(name.clone(), kept.join(","));
@@ -127,8 +136,9 @@ mod tests {
     #[test]
     fn a_key_twice_and_a_list_edit_of_a_number_change_nothing() {
         let twice = [("retention.ms", Edit::Delete), ("retention.ms", Edit::Set("1".into()))];
-        assert_eq!(edited(false, &twice), Err(EditError::Duplicate("retention.ms".into())));
+        assert_eq!(edited(false, &twice), Err(EditError::Duplicate));
         let append = [("retention.ms", Edit::Append("1".into()))];
-        assert_eq!(edited(false, &append), Err(EditError::NotAList("retention.ms".into())));
+        let refused = edited(false, &append).unwrap_err().to_string();
+        assert_eq!(refused, "Can't APPEND to key retention.ms because its type is not LIST.");
     }
 }

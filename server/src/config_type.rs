@@ -1,5 +1,7 @@
 //! `ConfigType`: the types of Kafka's configuration values, as `DescribeConfigs` reports them and as they are checked.
 
+use std::fmt::Display;
+
 /// The type of a setting.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ConfigType {
@@ -39,25 +41,46 @@ impl ConfigType {
         }
     }
 
-    /// Why a value is none of this type.
-    pub fn refusal(self, value: &str) -> Option<&'static str> {
+    /// A value in the form in which it is told again, or why it is none of this type, in Kafka's words.
+    pub fn read(self, value: &str) -> Result<String, String> {
         let value = value.trim();
-        let is_valid = match self {
-            ConfigType::Boolean => matches!(value, "true" | "false"),
-            ConfigType::Short => value.parse::<i16>().is_ok(),
-            ConfigType::Int => value.parse::<i32>().is_ok(),
-            ConfigType::Long => value.parse::<i64>().is_ok(),
-            ConfigType::Double => value.parse::<f64>().is_ok(),
-            ConfigType::String | ConfigType::List | ConfigType::Class | ConfigType::Password => true,
-        };
-        let reason = match self {
-            ConfigType::Boolean => "must be true or false",
-            ConfigType::Short => "must be a number of 16 bits",
-            ConfigType::Int => "must be a number of 32 bits",
-            ConfigType::Long => "must be a number of 64 bits",
-            _ => "must be a number",
-        };
-        (!is_valid).then_some(reason)
+        let number = |text: Option<String>| text.ok_or_else(|| format!("Not a number of type {}", self.name()));
+        match self {
+            ConfigType::Boolean if value.eq_ignore_ascii_case("true") => Ok("true".to_owned()),
+            ConfigType::Boolean if value.eq_ignore_ascii_case("false") => Ok("false".to_owned()),
+            ConfigType::Boolean => Err("Expected value to be either true or false".to_owned()),
+            ConfigType::Short => number(value.parse::<i16>().ok().map(|number| number.to_string())),
+            ConfigType::Int => number(value.parse::<i32>().ok().map(|number| number.to_string())),
+            ConfigType::Long => number(value.parse::<i64>().ok().map(|number| number.to_string())),
+            ConfigType::Double => number(value.parse::<f64>().ok().map(|_| value.to_owned())),
+            ConfigType::List => Ok(value.split(',').map(str::trim).collect::<Vec<_>>().join(",")),
+            ConfigType::String | ConfigType::Class | ConfigType::Password => Ok(value.to_owned()),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            ConfigType::Boolean => "BOOLEAN",
+            ConfigType::String => "STRING",
+            ConfigType::Int => "INT",
+            ConfigType::Short => "SHORT",
+            ConfigType::Long => "LONG",
+            ConfigType::Double => "DOUBLE",
+            ConfigType::List => "LIST",
+            ConfigType::Class => "CLASS",
+            ConfigType::Password => "PASSWORD",
+        }
+    }
+}
+
+/// Why a number is out of its bounds, in Kafka's words.
+pub fn out_of_bounds<T: Copy + PartialOrd + Display>(number: T, least: T, most: T) -> Option<String> {
+    if number < least {
+        Some(format!("Value must be at least {least}"))
+    } else if number > most {
+        Some(format!("Value must be no more than {most}"))
+    } else {
+        None
     }
 }
 
@@ -74,9 +97,24 @@ mod tests {
             (ConfigType::Long, "9223372036854775807", "1.5"),
             (ConfigType::Double, "1.7976931348623157E308", "half"),
         ] {
-            assert_eq!(kind.refusal(right), None, "{kind:?}");
-            assert!(kind.refusal(wrong).is_some(), "{kind:?}");
+            assert_eq!(kind.read(right).as_deref(), Ok(right), "{kind:?}");
+            assert!(kind.read(wrong).is_err(), "{kind:?}");
         }
-        assert_eq!(ConfigType::Password.refusal("anything"), None);
+        assert_eq!(ConfigType::Password.read("anything").as_deref(), Ok("anything"));
+        assert_eq!(ConfigType::Int.read("x"), Err("Not a number of type INT".to_owned()));
+    }
+
+    #[test]
+    fn blanks_and_the_case_of_a_boolean_do_not_matter() {
+        for (kind, written, told) in [
+            (ConfigType::Boolean, " TRUE ", "true"),
+            (ConfigType::Long, " 5000 ", "5000"),
+            (ConfigType::Int, "+7", "7"),
+            (ConfigType::List, " a , b ", "a,b"),
+            (ConfigType::List, "", ""),
+            (ConfigType::String, " gzip ", "gzip"),
+        ] {
+            assert_eq!(kind.read(written).as_deref(), Ok(told), "{kind:?}");
+        }
     }
 }

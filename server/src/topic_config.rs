@@ -20,10 +20,10 @@ pub type TopicConfigs = StoredConfigs;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TopicConfigError {
     /// Kafka has no such key.
-    #[error("unknown topic config name: {0}")]
+    #[error("Unknown topic config name: {0}")]
     Unknown(String),
     /// The value is not what the key takes.
-    #[error("invalid value {value} for configuration {name}: {reason}")]
+    #[error("Invalid value {value} for configuration {name}: {reason}")]
     Invalid {
         /// The key.
         name: String,
@@ -32,6 +32,11 @@ pub enum TopicConfigError {
         /// What it takes.
         reason: String,
     },
+    /// Tiered storage, which does not exist here.
+    #[error(
+        "Tiered Storage functionality is disabled in the broker. Topic cannot be configured with remote log storage."
+    )]
+    NoRemoteStorage,
     /// Two keys that contradict each other.
     #[error("conflict topic config setting min.compaction.lag.ms ({min_ms}) > max.compaction.lag.ms ({max_ms})")]
     Lags {
@@ -41,13 +46,13 @@ pub enum TopicConfigError {
         max_ms: i64,
     },
     /// No value: only a deletion may have none.
-    #[error("null value not supported for topic configs: {0}")]
+    #[error("Null value not supported for topic configs: {0}")]
     Null(String),
 }
 
-/// Whether a topic's key takes a value.
-pub fn check(name: &str, value: &str) -> Result<(), TopicConfigError> {
-    topic_key(name).ok_or_else(|| TopicConfigError::Unknown(name.to_owned()))?.validate(value)
+/// The value of a topic's key as it is stored and told, where the key takes it.
+pub fn read(name: &str, value: &str) -> Result<String, TopicConfigError> {
+    topic_key(name).ok_or_else(|| TopicConfigError::Unknown(name.to_owned()))?.read(value)
 }
 
 /// The default of a key that holds a list; None for any other.
@@ -65,11 +70,11 @@ pub fn validate<'a>(
     for (name, value) in configs {
         let key = topic_key(name).ok_or_else(|| TopicConfigError::Unknown(name.chars().take(100).collect()))?;
         let value = value.ok_or_else(|| TopicConfigError::Null(name.to_owned()))?;
-        key.validate(value)?;
+        let value = key.read(value)?;
         if !key.acts && value != key.default {
             tracing::warn!(topic, config = name, value, "topic config is stored but does not act");
         }
-        stored.insert(name.to_owned(), value.to_owned());
+        stored.insert(name.to_owned(), value);
     }
     Ok(stored)
 }

@@ -137,6 +137,11 @@ fn api_versions_is_answered_in_every_version() {
             // librdkafka before 2.11.1 sends no compression otherwise.
             assert_eq!((produce.min_version, produce.max_version), (0, 11));
         }
+        let nameless = ApiVersionsRequest { client_software_name: "", client_software_version: "1" };
+        let frame = client.call(3, &nameless);
+        let (_, response): (_, ApiVersionsResponse<'_>) =
+            decode_response(&frame, ApiKey::ApiVersions, 3).expect("an answer");
+        assert_eq!((response.error_code, response.api_keys.len()), (ErrorCode::InvalidRequest.code(), 0));
     });
 }
 
@@ -253,6 +258,12 @@ fn wrong_topics_and_configs_are_refused() {
         assert_eq!(client.create_topic("many", 21, &[]), ErrorCode::PolicyViolation.code());
         assert_eq!(client.create_topic("c", 1, &[("retention.msec", "1")]), ErrorCode::InvalidConfig.code());
         assert_eq!(client.create_topic("c", 1, &[("retention.ms", "soon")]), ErrorCode::InvalidConfig.code());
+        assert_eq!(client.create_topic("a.b_c", 1, &[]), 0);
+        for colliding in ["a_b_c", "a.b.c", "a_b.c"] {
+            let refused = client.create_topic(colliding, 1, &[]);
+            assert_eq!(refused, ErrorCode::InvalidTopicException.code(), "{colliding}: one metric would be of both");
+        }
+        assert_eq!(client.create_topic("a-b_c", 1, &[]), 0);
         assert_eq!(client.create_topic("__consumer_offsets", 1, &[]), ErrorCode::InvalidTopicException.code());
     });
 }

@@ -10,8 +10,8 @@ use server::topic_config::TOPIC_KEYS;
 const HEAD: &str = "# Configurations
 
 Names, types and defaults are those of Kafka 4.1. What acts does here what it does in Kafka, but for what its row says. What does not is *stored*: taken, checked, told by
-`DescribeConfigs`, and said in the log when it is set to something else. An unknown name is refused (INVALID_CONFIG, or the start ends with the most similar name). This page is
-made from the tables in the code, and a test holds it to them.
+`DescribeConfigs`, and said in the log when it is set to something else. An unknown name is refused (INVALID_CONFIG, or the start ends with the most similar name); as one of a
+running broker it is, as in Kafka, taken, and here forgotten. This page is made from the tables in the code, and a test holds it to them.
 
 ";
 

@@ -60,7 +60,7 @@ fn a_value_of_the_broker_goes_before_that_of_the_cluster_and_both_before_the_sta
     assert_eq!(alter(&mut client, TOPIC, "t", &[("max.message.bytes", DELETE, None)], false), 0);
     assert_eq!(value(&mut client), ("2000".to_owned(), 2, all[1..].to_vec()));
     assert_eq!(described(&mut client, BROKER, "1", key), ("2000".to_owned(), 2, all[1..].to_vec()));
-    assert_eq!(described(&mut client, BROKER, "", key), ("3000".to_owned(), 3, all[2..].to_vec()));
+    assert_eq!(described(&mut client, BROKER, "", key), ("3000".to_owned(), 3, all[2..3].to_vec()));
     edit(&mut client, "1", DELETE, None);
     assert_eq!(value(&mut client), ("3000".to_owned(), 3, all[2..].to_vec()));
     edit(&mut client, "", DELETE, None);
@@ -73,12 +73,20 @@ fn keys_that_stand_in_for_each_other_are_named() {
     let mut client = broker.connect();
     assert_eq!(client.create_topic("t", 1, &[]), 0);
     let roll = described(&mut client, TOPIC, "t", "segment.ms");
-    assert_eq!(roll, ("18000000".to_owned(), 4, places(&[("log.roll.hours", 4), ("log.roll.hours", 5)])));
+    assert_eq!(roll, ("18000000".to_owned(), 5, places(&[])), "Kafka names them only behind the key itself");
     // The broker of tests keeps records for ever.
     let retention = described(&mut client, TOPIC, "t", "retention.ms");
     assert_eq!(retention, ("-1".to_owned(), 4, places(&[("log.retention.ms", 4), ("log.retention.hours", 5)])));
     let alone = described(&mut client, TOPIC, "t", "preallocate");
     assert_eq!(alone, ("false".to_owned(), 5, places(&[("log.preallocate", 5)])));
+    let nowhere = described(&mut client, TOPIC, "t", "remote.log.copy.disable");
+    assert_eq!(nowhere, ("false".to_owned(), 5, places(&[])), "the broker has no key for it");
+    let of_broker = described(&mut client, BROKER, "1", "log.retention.ms");
+    assert_eq!(of_broker, ("-1".to_owned(), 4, places(&[("log.retention.ms", 4), ("log.retention.hours", 5)])));
+    assert_eq!(described(&mut client, BROKER, "1", "log.retention.minutes"), (String::new(), 5, places(&[])));
+    let hours = described(&mut client, BROKER, "1", "log.retention.hours");
+    assert_eq!(hours, ("168".to_owned(), 5, places(&[("log.retention.hours", 5)])));
+    assert_eq!(described(&mut client, BROKER, "1", "node.id").2, places(&[]), "a node has no id by default");
 }
 
 #[test]
@@ -91,6 +99,15 @@ fn a_broker_says_all_of_kafkas_keys_with_their_types_and_only_when_asked_what_th
     let told = |name: &str| (find(name).1.as_deref(), find(name).2, find(name).4);
     assert_eq!(told("num.io.threads"), (Some("3"), false, 3));
     assert_eq!(told("node.id"), (Some("1"), true, 3));
+    assert_eq!(told("broker.id"), (Some("1"), true, 3));
+    assert!(told("log.dirs").0.is_some_and(|path| path.starts_with('/')) && told("log.dirs").2 == 2);
+    assert!(
+        told("listeners").0.is_some_and(|all| all.starts_with("PLAINTEXT://127.0.0.1:")),
+        "{:?}",
+        told("listeners")
+    );
+    assert_eq!((told("listeners").2, told("advertised.listeners")), (2, (None, true, 2)));
+    assert_eq!(told("max.connections.per.ip.overrides"), (Some(""), false, 2));
     assert_eq!(told("log.retention.hours"), (Some("168"), true, 3));
     assert_eq!(told("log.retention.minutes"), (None, true, 3));
     assert_eq!(told("log.segment.bytes"), (Some("1073741824"), false, 3));
@@ -129,6 +146,9 @@ fn resources_that_have_no_configuration_here_are_refused_as_kafka_refuses_what_i
     assert_eq!(all(&mut client, BROKER, "77", false).0, request);
     assert_eq!(all(&mut client, BROKER, "one", false).0, request);
     assert_eq!(all(&mut client, TOPIC, "none", false).0, ErrorCode::UnknownTopicOrPartition.code());
+    for impossible in ["", "a/b"] {
+        assert_eq!(all(&mut client, TOPIC, impossible, false).0, ErrorCode::InvalidTopicException.code());
+    }
 }
 
 #[test]

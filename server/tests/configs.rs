@@ -2,7 +2,7 @@
 
 mod broker;
 
-use broker::configs::{APPEND, BROKER, DELETE, SET, SUBTRACT, TOPIC, alter, described};
+use broker::configs::{APPEND, BROKER, DELETE, SET, SUBTRACT, TOPIC, alter, altered, described};
 use broker::requests::{delete_topic, earliest, find_offset};
 use broker::{Broker, Client, FETCH, batch, fetch_request, fetched};
 use protocol::api_key::ApiKey;
@@ -121,25 +121,76 @@ fn wrong_edits_change_nothing() {
     let mut refused = |kind, name, edits: &[(&str, i8, Option<&str>)]| alter(&mut client, kind, name, edits, false);
     let (config, request) = (ErrorCode::InvalidConfig.code(), ErrorCode::InvalidRequest.code());
     assert_eq!(refused(TOPIC, "t", &[("no.such.key", SET, Some("1"))]), config);
-    assert_eq!(refused(TOPIC, "t", &[("no.such.key", DELETE, None)]), config);
+    assert_eq!(refused(TOPIC, "t", &[("no.such.key", DELETE, None)]), 0, "it is not there, as asked");
+    assert_eq!(refused(TOPIC, "t", &[("no.such.key", APPEND, Some("1"))]), config);
     assert_eq!(refused(TOPIC, "t", &[("retention.ms", SET, Some("soon"))]), config);
     assert_eq!(refused(TOPIC, "t", &[("retention.ms", APPEND, Some("5"))]), config);
-    assert_eq!(refused(TOPIC, "t", &[("cleanup.policy", SUBTRACT, Some("delete"))]), config, "an empty list");
+    assert_eq!(refused(TOPIC, "t", &[("cleanup.policy", SET, Some("delete,shred"))]), config);
     assert_eq!(refused(TOPIC, "t", &[("retention.ms", SET, None)]), request);
     assert_eq!(refused(TOPIC, "t", &[("retention.ms", 9, Some("5"))]), request);
     let twice = [("retention.ms", SET, Some("5")), ("retention.ms", DELETE, None)];
     assert_eq!(refused(TOPIC, "t", &twice), request);
     assert_eq!(refused(TOPIC, "none", &[("retention.ms", SET, Some("5"))]), ErrorCode::UnknownTopicOrPartition.code());
+    assert_eq!(refused(TOPIC, "", &[("retention.ms", SET, Some("5"))]), request);
+    assert_eq!(refused(TOPIC, "a/b", &[("retention.ms", SET, Some("5"))]), ErrorCode::InvalidTopicException.code());
     assert_eq!(refused(BROKER, "77", &[("log.retention.ms", SET, Some("5"))]), request);
     assert_eq!(refused(BROKER, "", &[("node.id", SET, Some("5"))]), request);
-    assert_eq!(refused(BROKER, "", &[("message.max.bytes", SET, Some("-5"))]), config);
+    assert_eq!(refused(BROKER, "", &[("message.max.bytes", SET, Some("-5"))]), request);
+    assert_eq!(refused(BROKER, "", &[("no.such.key", SET, Some("5"))]), 0, "a plugin's, and there are none");
     assert_eq!(refused(BROKER, "one", &[("log.retention.ms", SET, Some("5"))]), request);
-    assert_eq!(refused(BROKER, "1", &[("log.segment.bytes", SET, Some("5"))]), config);
-    assert_eq!(refused(BROKER, "1", &[("num.io.threads", SET, Some("many"))]), config);
+    assert_eq!(refused(BROKER, "1", &[("log.segment.bytes", SET, Some("5"))]), request);
+    assert_eq!(refused(BROKER, "1", &[("num.io.threads", SET, Some("many"))]), request);
     let lags = [("min.compaction.lag.ms", SET, Some("9")), ("max.compaction.lag.ms", SET, Some("8"))];
     assert_eq!(refused(TOPIC, "t", &lags), config);
     assert_eq!(refused(16, "t", &[("retention.ms", SET, Some("5"))]), request);
     assert_eq!(described(&mut client, TOPIC, "t", "retention.ms").1, 4, "still what the broker was started with");
+}
+
+#[test]
+fn refused_edits_have_kafkas_words() {
+    let broker = Broker::start(&[]);
+    let mut client = broker.connect();
+    assert_eq!(client.create_topic("t", 1, &[]), 0);
+    let mut words = |kind, name, edits: &[(&str, i8, Option<&str>)]| altered(&mut client, kind, name, edits, true).1;
+    let ms = |operation, value| [("retention.ms", operation, Some(value))];
+    for (kind, name, edits, expected) in [
+        (TOPIC, "t", ms(SET, "x"), "Invalid value x for configuration retention.ms: Not a number of type LONG"),
+        (TOPIC, "t", ms(SET, "-2"), "Invalid value -2 for configuration retention.ms: Value must be at least -1"),
+        (TOPIC, "t", ms(APPEND, "1"), "Can't APPEND to key retention.ms because its type is not LIST."),
+        (TOPIC, "t", ms(SUBTRACT, "1"), "Can't SUBTRACT to key retention.ms because its type is not LIST."),
+        (TOPIC, "nowhere", ms(SET, "1"), "The topic 'nowhere' does not exist."),
+        (TOPIC, "t", [("no.such", SET, Some("1"))], "Unknown topic config name: no.such"),
+        (BROKER, "99", ms(SET, "1"), "Unexpected broker id, expected 1, but received 99"),
+        (BROKER, "x", ms(SET, "1"), "Node id must be an integer, but it is: x"),
+        (BROKER, "", [("node.id", SET, Some("2"))], "Cannot update these configs dynamically: Set(node.id)"),
+        (
+            BROKER,
+            "1",
+            [("log.cleanup.policy", SET, Some("shred"))],
+            "Invalid value shred for configuration log.cleanup.policy: String must be one of: compact, delete",
+        ),
+        (3, "x", ms(SET, "1"), "Unknown resource type 3"),
+    ] {
+        assert_eq!(words(kind, name, &edits), expected);
+    }
+    let twice = [("retention.ms", SET, Some("5")), ("retention.ms", DELETE, None)];
+    assert_eq!(words(TOPIC, "t", &twice), "Error due to duplicate config keys");
+}
+
+#[test]
+fn values_are_taken_and_told_as_kafka_reads_them() {
+    let broker = Broker::start(&["log.preallocate=TRUE"]);
+    let mut client = broker.connect();
+    assert_eq!(client.create_topic("t", 1, &[("retention.ms", " 5000 "), ("cleanup.policy", " compact , delete ")]), 0);
+    assert_eq!(described(&mut client, TOPIC, "t", "retention.ms").0, "5000");
+    assert_eq!(described(&mut client, TOPIC, "t", "cleanup.policy").0, "compact,delete");
+    assert_eq!(described(&mut client, TOPIC, "t", "preallocate").0, "true");
+    let edits = [("preallocate", SET, Some(" False")), ("cleanup.policy", SET, Some(""))];
+    assert_eq!(alter(&mut client, TOPIC, "t", &edits, false), 0);
+    assert_eq!(described(&mut client, TOPIC, "t", "preallocate").0, "false");
+    assert_eq!(described(&mut client, TOPIC, "t", "cleanup.policy").0, "", "no policy is one");
+    assert_eq!(alter(&mut client, BROKER, "", &[("log.retention.ms", SET, Some(" 7000 "))], false), 0);
+    assert_eq!(described(&mut client, BROKER, "", "log.retention.ms").0, "7000");
 }
 
 #[test]

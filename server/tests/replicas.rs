@@ -141,6 +141,6 @@ fn partitions_that_are_added_by_hand_are_checked_as_kafka_checks_them() {
         .map(|(code, _)| code)
         .collect();
     let twice = ErrorCode::InvalidRequest.code();
-    assert_eq!(codes, [twice, twice, 0]);
+    assert_eq!(codes, [twice, 0], "one answer a topic");
     assert_eq!(client.produce("u", 2, &batch(&["v"])), (0, 0));
 }

@@ -234,6 +234,12 @@ fn producers_transactions_and_their_coordinator_are_described() {
         assert_eq!(response.topics[0].partitions[1].error_code, ErrorCode::UnknownTopicOrPartition.code());
         response.topics[0].partitions[0].active_producers.clone()
     };
+    let topics = vec![DescribeProducersTopic { name: "a/b", partition_indexes: vec![0] }];
+    let frame = client.call(0, &DescribeProducersRequest { topics });
+    let response: DescribeProducersResponse<'_> = answer(&frame, 0);
+    let impossible = &response.topics[0].partitions[0];
+    assert_eq!(impossible.error_code, ErrorCode::InvalidTopicException.code());
+    assert!(impossible.error_message.is_some_and(|words| words.starts_with("Topic name is invalid: 'a/b'")));
     let open = describe(&mut client);
     assert_eq!((open[0].producer_id, open[0].last_sequence, open[0].current_txn_start_offset), (producer.id, 1, 0));
     assert_eq!(open[0].coordinator_epoch, -1);

@@ -1,6 +1,6 @@
 //! `CreatePartitions`: topics grow, never shrink.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use protocol::error_code::ErrorCode;
 use protocol::messages::create_partitions::{
@@ -13,23 +13,25 @@ use crate::request::{Answer, Call};
 
 pub async fn handle(call: &Call, request: CreatePartitionsRequest<'_>) -> Answer {
     let mut seen = HashSet::new();
-    let twice: HashSet<&str> =
+    // One answer each, before the others, as Kafka gives it.
+    let twice: BTreeSet<&str> =
         request.topics.iter().map(|topic| topic.name).filter(|name| !seen.insert(*name)).collect();
-    let mut outcomes = Vec::with_capacity(request.topics.len());
-    for topic in &request.topics {
-        let outcome = if twice.contains(topic.name) {
-            Err((ErrorCode::InvalidRequest, "Duplicate topic name.".into()))
-        } else {
-            grow(call, topic, request.validate_only).await
-        };
-        outcomes.push((topic.name, outcome));
+    let refused = |name| (name, Err((ErrorCode::InvalidRequest, "Duplicate topic name.".into())));
+    let mut outcomes: Vec<_> = twice.iter().copied().map(refused).collect();
+    for topic in request.topics.iter().filter(|topic| !twice.contains(topic.name)) {
+        outcomes.push((topic.name, grow(call, topic, request.validate_only).await));
     }
     let results = outcomes
         .iter()
         .map(|(name, outcome)| CreatePartitionsTopicResult {
             name,
             error_code: outcome.as_ref().map_or_else(|(code, _)| code.code(), |()| ErrorCode::None.code()),
-            error_message: outcome.as_ref().err().map(|(_, message)| message.as_str()),
+            // Kafka has no words for a topic that is not there.
+            error_message: outcome
+                .as_ref()
+                .err()
+                .map(|(_, message)| message.as_str())
+                .filter(|words| !words.is_empty()),
         })
         .collect();
     call.answer(&CreatePartitionsResponse { results, ..Default::default() })
@@ -60,5 +62,8 @@ async fn grow(call: &Call, topic: &CreatePartitionsTopic<'_>, validate_only: boo
         .broker
         .with_owner(move |owner| async move { owner.create_partitions(&name, count, validate_only).await })
         .await;
-    grown.unwrap_or(Err(CatalogError::Stopping)).map_err(|error| (error_map::catalog(&error), error.to_string()))
+    grown.unwrap_or(Err(CatalogError::Stopping)).map_err(|error| {
+        let message = if error == CatalogError::UnknownTopic { String::new() } else { error.to_string() };
+        (error_map::catalog(&error), message)
+    })
 }

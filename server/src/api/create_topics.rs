@@ -1,6 +1,6 @@
 //! `CreateTopics`: durable and known to every shard before it is answered.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use protocol::error_code::ErrorCode;
 use protocol::messages::create_topics::{
@@ -32,17 +32,18 @@ impl From<CatalogError> for Refusal {
 
 pub async fn handle(call: &Call, request: CreateTopicsRequest<'_>) -> Answer {
     let mut seen = HashSet::new();
-    let twice: HashSet<&str> =
+    // One answer each, behind the others, as Kafka gives it.
+    let twice: BTreeSet<&str> =
         request.topics.iter().map(|topic| topic.name).filter(|name| !seen.insert(*name)).collect();
     let mut outcomes = Vec::with_capacity(request.topics.len());
-    for topic in &request.topics {
-        let outcome = if twice.contains(topic.name) {
-            Err(Refusal { code: ErrorCode::InvalidRequest, message: "Duplicate topic name.".into() })
-        } else {
-            create(call, topic, request.validate_only).await
-        };
-        outcomes.push((topic.name, outcome));
+    for topic in request.topics.iter().filter(|topic| !twice.contains(topic.name)) {
+        outcomes.push((topic.name, create(call, topic, request.validate_only).await));
     }
+    outcomes.extend(
+        twice.into_iter().map(|name| {
+            (name, Err(Refusal { code: ErrorCode::InvalidRequest, message: "Duplicate topic name.".into() }))
+        }),
+    );
     let described: Vec<_> = outcomes
         .iter()
         .map(|(_, outcome)| outcome.as_ref().map(|topic| described_configs(call, topic)).unwrap_or_default())
@@ -58,6 +59,9 @@ pub async fn handle(call: &Call, request: CreateTopicsRequest<'_>) -> Answer {
 async fn create(call: &Call, topic: &CreatableTopic<'_>, validate_only: bool) -> Result<Topic, Refusal> {
     let refuse = |code, message: &str| Err(Refusal { code, message: message.to_owned() });
     if is_reserved(topic.name) {
+        if call.broker.catalog().topic(topic.name).is_some() {
+            return Err(CatalogError::TopicExists(topic.name.to_owned()).into());
+        }
         return refuse(
             ErrorCode::InvalidTopicException,
             "this name is the broker's own; the topic is made when the first client needs it",

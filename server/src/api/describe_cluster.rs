@@ -3,17 +3,26 @@
 use protocol::error_code::ErrorCode;
 use protocol::messages::describe_cluster::{DescribeClusterBroker, DescribeClusterRequest, DescribeClusterResponse};
 
+use super::authorized_operations;
 use crate::nodes::Node;
 use crate::request::{Answer, Call};
 
 const BROKERS: i8 = 1;
+const CONTROLLERS: i8 = 2;
+const WRONG_ENDPOINT: &str =
+    "The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER";
 
 pub fn handle(call: &Call, request: &DescribeClusterRequest) -> Answer {
-    if request.endpoint_type != BROKERS {
+    let refusal = match request.endpoint_type {
+        BROKERS => None,
+        CONTROLLERS => Some((ErrorCode::MismatchedEndpointType, WRONG_ENDPOINT.to_owned())),
+        other => Some((ErrorCode::UnsupportedEndpointType, format!("Unsupported endpoint type {other}"))),
+    };
+    if let Some((code, message)) = refusal {
         return call.answer(&DescribeClusterResponse {
-            error_code: ErrorCode::UnsupportedEndpointType.code(),
-            error_message: Some("this node has no controller endpoints"),
-            endpoint_type: request.endpoint_type,
+            error_code: code.code(),
+            error_message: Some(&message),
+            endpoint_type: BROKERS,
             ..Default::default()
         });
     }
@@ -23,6 +32,7 @@ pub fn handle(call: &Call, request: &DescribeClusterRequest) -> Answer {
         cluster_id: catalog.cluster_id(),
         controller_id: call.client.nodes.controller().id,
         brokers: call.client.nodes.all().map(broker).collect(),
+        cluster_authorized_operations: authorized_operations::of_cluster(request.include_cluster_authorized_operations),
         ..Default::default()
     })
 }

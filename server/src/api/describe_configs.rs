@@ -6,7 +6,8 @@ use protocol::messages::describe_configs::{
     DescribeConfigsResult, DescribeConfigsSynonym,
 };
 
-use super::resource_configs::{BROKER, Refusal, TOPIC, check_broker, unsupported};
+use super::error_map;
+use super::resource_configs::{BROKER, Refusal, TOPIC, check_name, is_broker};
 use crate::catalog::{Catalog, Topic};
 use crate::config::{BrokerKey, Effect, Settings, broker_key, broker_keys};
 use crate::config_type::ConfigType;
@@ -45,12 +46,12 @@ pub fn handle(call: &Call, request: &DescribeConfigsRequest<'_>) -> Answer {
         .zip(&described)
         .map(|(resource, outcome)| {
             let (error, message, settings) = match outcome {
-                Ok(settings) => (ErrorCode::None, None, settings.as_slice()),
-                Err((error, message)) => (*error, Some(message.as_str()), [].as_slice()),
+                Ok(settings) => (ErrorCode::None, "", settings.as_slice()),
+                Err((error, message)) => (*error, message.as_str(), [].as_slice()),
             };
             DescribeConfigsResult {
                 error_code: error.code(),
-                error_message: message,
+                error_message: Some(message),
                 resource_type: resource.resource_type,
                 resource_name: resource.resource_name,
                 configs: settings.iter().map(|setting| config(setting, request)).collect(),
@@ -65,7 +66,8 @@ fn settings_of(call: &Call, resource: &DescribeConfigsResource<'_>) -> Result<Ve
     let fixed = &call.broker.settings;
     let mut settings: Vec<Setting> = match resource.resource_type {
         TOPIC => {
-            let refusal = || (ErrorCode::UnknownTopicOrPartition, "there is no such topic".to_owned());
+            check_name(resource.resource_name)?;
+            let refusal = || (ErrorCode::UnknownTopicOrPartition, String::new());
             let topic = catalog.topic(resource.resource_name).ok_or_else(refusal)?;
             let effective = call.broker.effective_settings();
             TOPIC_KEYS.iter().map(|key| of_topic(key, topic, &catalog, fixed, &effective)).collect()
@@ -74,7 +76,7 @@ fn settings_of(call: &Call, resource: &DescribeConfigsResource<'_>) -> Result<Ve
             check_broker(call, resource.resource_name)?;
             let is_cluster = resource.resource_name.is_empty();
             let keys = broker_keys().filter(|key| !matches!(key.effect, Effect::Refused(_)));
-            let described = keys.map(|key| of_broker(key, &catalog, fixed, is_cluster));
+            let described = keys.map(|key| of_broker(key, &catalog, fixed, is_cluster)).chain(of_start(fixed));
             // Of the whole cluster there is only what was changed for all of its brokers.
             described.filter(|setting| !is_cluster || catalog.cluster_configs().contains_key(setting.name)).collect()
         }
@@ -87,12 +89,37 @@ fn settings_of(call: &Call, resource: &DescribeConfigsResource<'_>) -> Result<Ve
     Ok(settings)
 }
 
+/// Whether a broker resource means this broker.
+fn check_broker(call: &Call, name: &str) -> Result<(), Refusal> {
+    if is_broker(call, name) {
+        return Ok(());
+    }
+    let name: String = name.chars().take(100).collect();
+    let message = match name.parse::<i32>() {
+        Ok(other) => {
+            format!("Unexpected broker id, expected {} or empty string, but received {other}", call.broker.node_id())
+        }
+        Err(_) => format!("Broker id must be an integer, but it is: {name}"),
+    };
+    Err((ErrorCode::InvalidRequest, message))
+}
+
+/// The answer for a kind of resource that has no configuration here. Kafka has some for loggers, client metrics and groups.
+fn unsupported(resource_type: i8) -> Refusal {
+    let message = match resource_type {
+        8 | 16 | 32 => {
+            format!("Unsupported resource type: {resource_type}; topics (2) and brokers (4) have settings here")
+        }
+        _ => error_map::MALFORMED.to_owned(),
+    };
+    (ErrorCode::InvalidRequest, message)
+}
+
 fn of_topic(key: &TopicKey, topic: &Topic, catalog: &Catalog, fixed: &Settings, effective: &Settings) -> Setting {
     let set = topic.configs.get(key.name);
     let mut places: Vec<Place> = set.map(|value| place(key.name, value, SOURCE_TOPIC)).into_iter().collect();
-    places.extend(broker_places(key.broker_keys, catalog, fixed, false));
-    if key.broker_keys.is_empty() {
-        places.push(place(key.name, key.default, SOURCE_DEFAULT));
+    if let Some(broker_key) = key.broker_keys.first() {
+        places.extend(broker_places(broker_key, key.broker_keys, catalog, fixed));
     }
     let value = set.cloned().unwrap_or_else(|| key.default_value(effective));
     let (kind, documentation) = (key.kind, key.documentation);
@@ -100,29 +127,53 @@ fn of_topic(key: &TopicKey, topic: &Topic, catalog: &Catalog, fixed: &Settings, 
 }
 
 fn of_broker(key: &BrokerKey, catalog: &Catalog, fixed: &Settings, is_cluster: bool) -> Setting {
-    let places = broker_places(&[key.name], catalog, fixed, is_cluster);
-    let value = places.first().map(|place| place.value.clone());
+    let alone = [key.name];
+    let mut places = broker_places(key.name, stand_ins(key.name).unwrap_or(&alone), catalog, fixed);
+    // Of the cluster only what was changed for all of its brokers.
+    places.retain(|place| !is_cluster || place.source == SOURCE_DYNAMIC_CLUSTER);
+    let value = places.first().map(|place| place.value.clone()).or_else(|| key.value(fixed));
     let (name, kind, documentation) = (key.name, key.kind, key.documentation);
     Setting { name, value, places, kind, read_only: !key.is_dynamic(), documentation }
 }
 
-/// What the broker says under these names: changed for this broker, for all, in its file or on its command line, or by default.
-fn broker_places(names: &[&'static str], catalog: &Catalog, fixed: &Settings, is_cluster: bool) -> Vec<Place> {
+/// Kafka's keys that are said in another way here, and not taken, but told to those who ask where a broker is.
+fn of_start(fixed: &Settings) -> [Setting; 2] {
+    let setting = |name, kind, places: Vec<Place>, documentation| {
+        let value = places.first().map(|place| place.value.clone());
+        Setting { name, value, places, kind, read_only: true, documentation }
+    };
+    let id = "broker.id";
+    let ids = vec![place(id, &fixed.node_id.to_string(), SOURCE_STATIC_BROKER), place(id, "-1", SOURCE_DEFAULT)];
+    let directory = place("log.dirs", &fixed.data.to_string_lossy(), SOURCE_STATIC_BROKER);
+    [
+        setting(id, ConfigType::Int, ids, "What node.id says."),
+        setting("log.dirs", ConfigType::String, vec![directory], "What --data says."),
+    ]
+}
+
+/// The keys of the broker that stand in for each other, this one among them.
+fn stand_ins(name: &str) -> Option<&'static [&'static str]> {
+    TOPIC_KEYS.iter().map(|key| key.broker_keys).find(|keys| keys.contains(&name))
+}
+
+/// What the broker says of a key: changed for this broker, for all, in its file or on its command line, or by default. Keys that stand in for
+/// it are named where they come behind it; before it they are not, as in Kafka, though they may be what counts.
+fn broker_places(name: &str, names: &[&'static str], catalog: &Catalog, fixed: &Settings) -> Vec<Place> {
     let nothing = Settings::default();
     let sources = [
-        (SOURCE_DYNAMIC_BROKER, Some(catalog.broker_configs()).filter(|_| !is_cluster)),
-        (SOURCE_DYNAMIC_CLUSTER, Some(catalog.cluster_configs())),
-        (SOURCE_STATIC_BROKER, Some(&fixed.given)),
+        (SOURCE_DYNAMIC_BROKER, catalog.broker_configs()),
+        (SOURCE_DYNAMIC_CLUSTER, catalog.cluster_configs()),
+        (SOURCE_STATIC_BROKER, &fixed.given),
     ];
     let mut places = Vec::new();
     for (source, configs) in sources {
-        let said = names.iter().filter_map(|name| Some(place(name, configs?.get(*name)?, source)));
+        let said = names.iter().filter_map(|name| Some(place(name, configs.get(*name)?, source)));
         places.extend(said);
     }
-    let defaults =
-        names.iter().filter_map(|name| Some(place(name, &broker_key(name)?.value(&nothing)?, SOURCE_DEFAULT)));
-    places.extend(defaults);
-    places
+    // A node has no id by default.
+    let defaults = names.iter().filter(|name| **name != "node.id");
+    places.extend(defaults.filter_map(|name| Some(place(name, &broker_key(name)?.value(&nothing)?, SOURCE_DEFAULT))));
+    places.into_iter().skip_while(|place| place.name != name).collect()
 }
 
 fn place(name: &'static str, value: &str, source: i8) -> Place {

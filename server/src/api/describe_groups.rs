@@ -5,7 +5,7 @@ use protocol::messages::describe_groups::{
     DescribeGroupsRequest, DescribeGroupsResponse, DescribedGroup, DescribedGroupMember,
 };
 
-use super::error_map;
+use super::{authorized_operations, error_map};
 use crate::group::{Event, GroupDescription, GroupState, Response};
 use crate::request::{Answer, Call};
 
@@ -21,29 +21,31 @@ pub async fn handle(call: &Call, request: DescribeGroupsRequest<'_>) -> Answer {
             Ok(Response::Describe(Err(error))) | Err(error) => Err(error_map::group(error)),
             Ok(_) => Err(ErrorCode::UnknownServerError.code()),
         };
-        let not_found = format!("Group {group_id} not found.");
-        described.push((*group_id, not_found, outcome));
+        described.push((*group_id, outcome, format!("Group {group_id} not found.")));
     }
-    let groups = described.iter().map(|(group_id, not_found, outcome)| {
-        let group = group(group_id, outcome);
-        let is_missing = outcome.as_ref().is_ok_and(|description| description.state == GroupState::Dead);
-        if is_missing && call.version >= FIRST_VERSION_WITH_NOT_FOUND {
-            let error_code = ErrorCode::GroupIdNotFound.code();
-            return DescribedGroup { error_code, error_message: Some(not_found), ..group };
-        }
-        group
+    let operations = authorized_operations::of_group(request.include_authorized_operations);
+    let groups = described.iter().map(|(group_id, outcome, not_found)| {
+        let group = group(call.version, operations, group_id, outcome);
+        let is_missing = group.error_code == ErrorCode::GroupIdNotFound.code();
+        DescribedGroup { error_message: is_missing.then_some(not_found.as_str()), ..group }
     });
     let groups = groups.collect();
     call.answer(&DescribeGroupsResponse { groups, ..Default::default() })
 }
 
-fn group<'a>(group_id: &'a str, outcome: &'a Result<GroupDescription, i16>) -> DescribedGroup<'a> {
+fn group<'a>(
+    version: i16,
+    operations: i32,
+    group_id: &'a str,
+    outcome: &'a Result<GroupDescription, i16>,
+) -> DescribedGroup<'a> {
     let description = match outcome {
         Ok(description) => description,
         Err(error_code) => {
             return DescribedGroup { error_code: *error_code, group_id, error_message: None, ..Default::default() };
         }
     };
+    let missing = description.state == GroupState::Dead && version >= FIRST_VERSION_WITH_NOT_FOUND;
     let members = description.members.iter().map(|member| DescribedGroupMember {
         member_id: &member.member_id,
         group_instance_id: member.instance_id.as_deref(),
@@ -53,12 +55,13 @@ fn group<'a>(group_id: &'a str, outcome: &'a Result<GroupDescription, i16>) -> D
         member_assignment: &member.assignment,
     });
     DescribedGroup {
-        error_code: ErrorCode::None.code(),
+        error_code: if missing { ErrorCode::GroupIdNotFound.code() } else { ErrorCode::None.code() },
+        error_message: None,
         group_id,
         group_state: description.state.name(),
         protocol_type: &description.protocol_type,
         protocol_data: &description.protocol_name,
         members: members.collect(),
-        ..Default::default()
+        authorized_operations: if missing { i32::MIN } else { operations },
     }
 }

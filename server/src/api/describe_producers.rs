@@ -9,21 +9,37 @@ use protocol::messages::describe_producers::{
     DescribeProducersTopicResult, ProducerState,
 };
 
+use super::error_map;
+use crate::catalog::check_topic_name;
 use crate::request::{Answer, Call};
 
 pub async fn handle(call: &Call, request: DescribeProducersRequest<'_>) -> Answer {
     let mut topics = Vec::with_capacity(request.topics.len());
     let mut asked = BTreeSet::new();
-    for topic in &request.topics {
+    let refusals: Vec<_> = request.topics.iter().map(|topic| name_refusal(topic.name)).collect();
+    for (topic, refusal) in request.topics.iter().zip(&refusals) {
         let mut partitions = Vec::new();
         for &partition_index in &topic.partition_indexes {
             if asked.insert((topic.name, partition_index)) {
-                partitions.push(describe(call, topic.name, partition_index).await);
+                partitions.push(match refusal {
+                    Some((code, message)) => DescribeProducersPartitionResult {
+                        partition_index,
+                        error_code: code.code(),
+                        error_message: partitions.is_empty().then_some(message),
+                        ..Default::default()
+                    },
+                    None => describe(call, topic.name, partition_index).await,
+                });
             }
         }
         topics.push(DescribeProducersTopicResult { name: topic.name, partitions });
     }
     call.answer(&DescribeProducersResponse { topics, ..Default::default() })
+}
+
+/// Why no topic can have this name. It is told with the first partition alone: as with producers, four bytes ask for each.
+fn name_refusal(topic: &str) -> Option<(ErrorCode, String)> {
+    check_topic_name(topic).err().map(|error| (error_map::catalog(&error), error.to_string()))
 }
 
 async fn describe(call: &Call, topic: &str, partition_index: i32) -> DescribeProducersPartitionResult<'static> {

@@ -11,6 +11,10 @@ use crate::transaction::TransactionError;
 
 const READ_COMMITTED: i8 = 1;
 
+/// Kafka's words for `INVALID_REQUEST` where nothing says more.
+pub const MALFORMED: &str = "This most likely occurs because of a request being malformed by the client library or the \
+                             message was sent to an incompatible broker. See the broker logs for more details.";
+
 /// Why a batch was not appended.
 pub fn append(error: &AppendError) -> ErrorCode {
     match error {
@@ -47,11 +51,13 @@ pub fn catalog(error: &CatalogError) -> ErrorCode {
     match error {
         CatalogError::TopicExists(_) => ErrorCode::TopicAlreadyExists,
         CatalogError::UnknownTopic => ErrorCode::UnknownTopicOrPartition,
-        CatalogError::InvalidName(_) => ErrorCode::InvalidTopicException,
+        CatalogError::InvalidName(_) | CatalogError::Collision { .. } => ErrorCode::InvalidTopicException,
         CatalogError::InvalidPartitions(_) => ErrorCode::InvalidPartitions,
         CatalogError::Limit(_) => ErrorCode::PolicyViolation,
-        CatalogError::Config(EditError::Duplicate(_) | EditError::NotDynamic(_)) => ErrorCode::InvalidRequest,
-        CatalogError::Config(EditError::NotAList(_) | EditError::Invalid(_)) => ErrorCode::InvalidConfig,
+        CatalogError::Config(EditError::Duplicate | EditError::NotDynamic(_) | EditError::InvalidOfBroker(_)) => {
+            ErrorCode::InvalidRequest
+        }
+        CatalogError::Config(EditError::NotAList { .. } | EditError::Invalid(_)) => ErrorCode::InvalidConfig,
         CatalogError::Storage(error) => append(error),
         CatalogError::Stopping => ErrorCode::NotController,
     }

@@ -3,11 +3,14 @@
 use protocol::error_code::ErrorCode;
 use protocol::messages::find_coordinator::{Coordinator, FindCoordinatorRequest, FindCoordinatorResponse};
 
+use super::error_map;
 use crate::internal_topics;
 use crate::request::{Answer, Call};
 
 const GROUP: i8 = 0;
 const TRANSACTION: i8 = 1;
+/// Not coordinated here; Kafka refuses it without words.
+const SHARE_GROUP: i8 = 2;
 const FIRST_VERSION_WITH_SEVERAL: i16 = 4;
 const NO_NODE: i32 = -1;
 
@@ -25,7 +28,8 @@ pub async fn handle(call: &Call, request: FindCoordinatorRequest<'_>) -> Answer 
     let first = coordinators.first().cloned().unwrap_or_default();
     call.answer(&FindCoordinatorResponse {
         error_code: error.code(),
-        error_message: None,
+        // As Kafka's versions do.
+        error_message: if error == ErrorCode::None { Some("NONE") } else { words(error) },
         node_id: first.node_id,
         host: first.host,
         port: first.port,
@@ -45,5 +49,16 @@ fn coordinator<'a>(call: &'a Call, key_type: i8, key: &'a str, error: ErrorCode)
         Some(node) => (node.id, node.host, i32::from(node.port)),
         None => (NO_NODE, "", -1),
     };
-    Coordinator { key, node_id, host, port, error_code: error.code(), error_message: None }
+    let error_message = if key_type == SHARE_GROUP { Some("") } else { words(error) };
+    Coordinator { key, node_id, host, port, error_code: error.code(), error_message }
+}
+
+/// Kafka's words for an error.
+fn words(error: ErrorCode) -> Option<&'static str> {
+    match error {
+        ErrorCode::None => Some(""),
+        ErrorCode::InvalidRequest => Some(error_map::MALFORMED),
+        ErrorCode::CoordinatorNotAvailable => Some("The coordinator is not available."),
+        _ => None,
+    }
 }

@@ -1,6 +1,6 @@
 //! Metadata: brokers and topics. Topics that are asked for by name and missing are made where both sides allow it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use engine::shard::core::LogRef;
@@ -9,42 +9,76 @@ use protocol::messages::metadata::{
     MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataResponseBroker, MetadataResponsePartition,
     MetadataResponseTopic,
 };
+use uuid::Uuid;
 
-use super::error_map;
-use crate::catalog::{CatalogError, NewTopic, Topic, check_topic_name};
+use super::{authorized_operations, error_map};
+use crate::catalog::{Catalog, CatalogError, NewTopic, Topic, check_topic_name};
 use crate::internal_topics::is_reserved;
 use crate::nodes::{Node, Nodes};
 use crate::request::{Answer, Call};
 use crate::topic_config::TopicConfigs;
 
 pub async fn handle(call: &Call, request: MetadataRequest<'_>) -> Answer {
+    if let Some(refused) = refusal(call, &request) {
+        return call.answer(&refused);
+    }
     let found = match &request.topics {
         // Version 0 has no null: there an empty list asks for all.
         None => all_topics(call),
         Some(topics) if topics.is_empty() && call.version == 0 => all_topics(call),
         Some(topics) => {
             let mut found = Vec::with_capacity(topics.len());
-            for topic in topics {
+            let mut named = HashSet::new();
+            let catalog = call.broker.catalog();
+            for topic in topics.iter().filter(|topic| named.insert(identity(&catalog, topic))) {
                 found.push(find(call, topic, request.allow_auto_topic_creation).await);
             }
             found
         }
     };
     let epochs = leader_epochs(call, &found).await;
-    let topics = found.iter().map(|found| topic_response(found, &call.client.nodes, &epochs)).collect();
+    let operations = authorized_operations::of_topic(request.include_topic_authorized_operations);
+    let topics = found.iter().map(|found| topic_response(found, &call.client.nodes, &epochs, operations)).collect();
     let catalog = call.broker.catalog();
     call.answer(&MetadataResponse {
         brokers: call.client.nodes.all().map(broker).collect(),
         cluster_id: Some(catalog.cluster_id()),
         controller_id: call.client.nodes.controller().id,
         topics,
+        cluster_authorized_operations: authorized_operations::of_cluster(request.include_cluster_authorized_operations),
         ..Default::default()
     })
+}
+
+/// Versions that know ids but not what to do with one refuse the whole request, and every topic of it.
+fn refusal<'a>(call: &Call, request: &MetadataRequest<'a>) -> Option<MetadataResponse<'a>> {
+    let topics = request.topics.as_ref().filter(|_| call.version < FIRST_VERSION_BY_ID)?;
+    let is_by_name = |topic: &MetadataRequestTopic<'_>| topic.name.is_some() && topic.topic_id.is_nil();
+    if topics.iter().all(is_by_name) {
+        return None;
+    }
+    let refused = topics.iter().map(|topic| MetadataResponseTopic {
+        error_code: ErrorCode::InvalidRequest.code(),
+        name: Some(topic.name.unwrap_or_default()),
+        topic_id: topic.topic_id,
+        ..Default::default()
+    });
+    Some(MetadataResponse { topics: refused.collect(), ..Default::default() })
+}
+
+/// What makes a topic of a request the same as another one, which is answered once: its name, or an id that nobody has.
+fn identity<'a>(catalog: &'a Catalog, asked: &MetadataRequestTopic<'a>) -> (Option<&'a str>, Uuid) {
+    match asked.name.or_else(|| catalog.topic_by_id(asked.topic_id).map(|topic| topic.name.as_str())) {
+        Some(name) => (Some(name), Uuid::nil()),
+        None => (None, asked.topic_id),
+    }
 }
 
 fn broker(node: Node<'_>) -> MetadataResponseBroker<'_> {
     MetadataResponseBroker { node_id: node.id, host: node.host, port: i32::from(node.port), rack: None }
 }
+
+const FIRST_VERSION_BY_ID: i16 = 12;
 
 /// A topic, or why there is none, with what it was asked by.
 enum Found<'a> {
@@ -122,12 +156,18 @@ async fn leader_epochs(call: &Call, found: &[Found<'_>]) -> LeaderEpochs {
 
 const FIRST_VERSION_WITH_EPOCHS: i16 = 7;
 
-fn topic_response<'a>(found: &'a Found<'a>, nodes: &Nodes, epochs: &LeaderEpochs) -> MetadataResponseTopic<'a> {
+fn topic_response<'a>(
+    found: &'a Found<'a>,
+    nodes: &Nodes,
+    epochs: &LeaderEpochs,
+    topic_authorized_operations: i32,
+) -> MetadataResponseTopic<'a> {
     match found {
         Found::Missing(asked, error) => MetadataResponseTopic {
             error_code: error.code(),
             name: asked.name,
             topic_id: asked.topic_id,
+            topic_authorized_operations,
             ..Default::default()
         },
         Found::Topic(topic) => MetadataResponseTopic {
@@ -150,7 +190,7 @@ fn topic_response<'a>(found: &'a Found<'a>, nodes: &Nodes, epochs: &LeaderEpochs
                     }
                 })
                 .collect(),
-            ..Default::default()
+            topic_authorized_operations,
         },
     }
 }

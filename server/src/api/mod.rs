@@ -5,6 +5,7 @@ mod add_partitions_to_txn;
 mod alter_configs;
 mod api_versions;
 mod assignments;
+mod authorized_operations;
 mod create_partitions;
 mod create_topics;
 mod delete_groups;

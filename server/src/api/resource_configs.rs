@@ -6,7 +6,7 @@ use std::rc::Rc;
 use protocol::error_code::ErrorCode;
 
 use super::error_map;
-use crate::catalog::{CatalogError, CatalogOwner, ConfigScope};
+use crate::catalog::{CatalogError, CatalogOwner, ConfigScope, check_topic_name};
 use crate::config_edits::ConfigEdits;
 use crate::request::Call;
 
@@ -19,25 +19,26 @@ pub const BROKER: i8 = 4;
 pub type Refusal = (ErrorCode, String);
 
 /// Whether a broker resource means this broker: its node id, or empty for all brokers of the cluster.
-pub fn check_broker(call: &Call, name: &str) -> Result<(), Refusal> {
-    let node_id = call.broker.node_id();
-    if name.is_empty() || name == node_id.to_string() {
+pub fn is_broker(call: &Call, name: &str) -> bool {
+    name.is_empty() || name == call.broker.node_id().to_string()
+}
+
+/// Whether a topic may have this name.
+pub fn check_name(topic: &str) -> Result<(), Refusal> {
+    check_topic_name(topic).map_err(|error| (error_map::catalog(&error), error.to_string()))
+}
+
+/// Whether a configuration of brokers may be changed under this name.
+fn check_changed_broker(call: &Call, name: &str) -> Result<(), Refusal> {
+    if is_broker(call, name) {
         return Ok(());
     }
     let name: String = name.chars().take(100).collect();
     let message = match name.parse::<i32>() {
-        Ok(other) => format!("Unexpected broker id, expected {node_id} or empty string, but received {other}"),
-        Err(_) => format!("Broker id must be an integer, but it is: {name}"),
+        Ok(other) => format!("Unexpected broker id, expected {}, but received {other}", call.broker.node_id()),
+        Err(_) => format!("Node id must be an integer, but it is: {name}"),
     };
     Err((ErrorCode::InvalidRequest, message))
-}
-
-/// Kafka's answer for a kind of resource that has no configuration here: loggers, client metrics and groups among them.
-pub fn unsupported(resource_type: i8) -> Refusal {
-    (
-        ErrorCode::InvalidRequest,
-        format!("Unsupported resource type: {resource_type}; topics (2) and brokers (4) have settings here"),
-    )
 }
 
 /// Resources that a request names more than once: Kafka changes none of them.
@@ -59,22 +60,32 @@ pub async fn alter(
     }
     let edits = edits?;
     let altered = match resource_type {
+        TOPIC if name.is_empty() => {
+            return Err((ErrorCode::InvalidRequest, "Default topic resources are not allowed.".into()));
+        }
         TOPIC => {
+            check_name(name)?;
             let name = name.to_owned();
             let alter =
                 move |owner: Rc<CatalogOwner>| async move { owner.alter_topic(&name, &edits, validate_only).await };
             call.broker.with_owner(alter).await
         }
         BROKER => {
-            check_broker(call, name)?;
+            check_changed_broker(call, name)?;
             let scope = if name.is_empty() { ConfigScope::Cluster } else { ConfigScope::Broker };
             let alter =
                 move |owner: Rc<CatalogOwner>| async move { owner.alter_broker(scope, &edits, validate_only).await };
             call.broker.with_owner(alter).await
         }
-        other => return Err(unsupported(other)),
+        other => return Err((ErrorCode::InvalidRequest, format!("Unknown resource type {other}"))),
     };
-    altered.unwrap_or(Err(CatalogError::Stopping)).map_err(|error| (error_map::catalog(&error), error.to_string()))
+    altered.unwrap_or(Err(CatalogError::Stopping)).map_err(|error| {
+        let message = match error {
+            CatalogError::UnknownTopic => format!("The topic '{name}' does not exist."),
+            _ => error.to_string(),
+        };
+        (error_map::catalog(&error), message)
+    })
 }
 
 /// Kafka's answer to a value that is missing.

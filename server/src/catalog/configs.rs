@@ -44,15 +44,13 @@ impl CatalogOwner {
         let current = state.topic(name).ok_or(CatalogError::UnknownTopic)?;
         let settings = self.effective_settings();
         let list_default = |key: &str| topic_config::list_default(key, &settings);
-        let edited = edits.applied_to(&current.configs, list_default)?;
+        let mut edited = edits.applied_to(&current.configs, list_default)?;
         // Only what is new is checked: a value of an older release stays until somebody changes it.
         let changed = edited.iter().filter(|(key, value)| current.configs.get(*key) != Some(value));
-        topic_config::validate(name, changed.map(|(key, value)| (key.as_str(), Some(value.as_str()))))
+        let read = topic_config::validate(name, changed.map(|(key, value)| (key.as_str(), Some(value.as_str()))))
             .map_err(|error| invalid(&error))?;
+        edited.extend(read);
         topic_config::check_together(&edited, &settings).map_err(|error| invalid(&error))?;
-        for (key, _) in &edits.edits {
-            topic_config::topic_key(key).ok_or_else(|| invalid(&TopicConfigError::Unknown(key.clone())))?;
-        }
         if validate_only || edited == current.configs {
             return Ok(());
         }
@@ -74,14 +72,20 @@ impl CatalogOwner {
     ) -> Result<(), CatalogError> {
         let _writing = self.writing.lock().await;
         let state = self.state();
+        let edits = known_edits(edits);
         let is_dynamic = |name: &str| broker_key(name).is_some_and(BrokerKey::is_dynamic);
         let fixed: Vec<&str> = edits.edits.iter().map(|(key, _)| key.as_str()).filter(|key| !is_dynamic(key)).collect();
         if !fixed.is_empty() {
             return Err(EditError::NotDynamic(fixed.join(", ")).into());
         }
         let current = scope.of(&state);
-        let edited = edits.applied_to(current, |name| self.list_default(name))?;
-        self.settings.with_dynamic(&edited).map_err(|error| EditError::Invalid(error.to_string()))?;
+        let mut edited = edits.applied_to(current, |name| self.list_default(name)).map_err(of_broker)?;
+        let settings =
+            self.settings.with_dynamic(&edited).map_err(|error| EditError::InvalidOfBroker(error.to_string()))?;
+        // They are kept as they were read: without blanks around them.
+        for (name, value) in &mut edited {
+            value.clone_from(&settings.given[name]);
+        }
         if validate_only || edited == *current {
             return Ok(());
         }
@@ -110,6 +114,27 @@ impl CatalogOwner {
             self.configure(&logs, topic_config::log_config(topic, &settings)).await?;
         }
         Ok(())
+    }
+}
+
+/// The edits of keys that there are. Kafka takes any other for one of a plugin; here are none that could read it.
+fn known_edits(edits: &ConfigEdits) -> ConfigEdits {
+    let (known, unknown): (Vec<_>, Vec<_>) =
+        edits.edits.iter().cloned().partition(|(name, _)| broker_key(name).is_some());
+    if !unknown.is_empty() {
+        tracing::warn!(count = unknown.len(), first = ?unknown[0].0, "unknown broker configurations are not kept");
+    }
+    ConfigEdits { edits: known, ..*edits }
+}
+
+/// Kafka has words of their own for a list edit of the broker.
+fn of_broker(error: EditError) -> EditError {
+    match error {
+        EditError::NotAList { operation, key } => {
+            let operation = operation.to_ascii_lowercase();
+            EditError::Invalid(format!("Config value {operation} is not allowed for config key: {key}"))
+        }
+        other => other,
     }
 }
 

@@ -38,7 +38,15 @@ pub enum CatalogError {
     UnknownTopic,
     /// Kafka's rules for names.
     #[error("Topic name is invalid: {0}")]
-    InvalidName(&'static str),
+    InvalidName(String),
+    /// Names that differ in `.` and `_` alone are one in the names of metrics.
+    #[error("Topic '{name}' collides with existing topic: {existing}")]
+    Collision {
+        /// The new one.
+        name: String,
+        /// The one that there is.
+        existing: String,
+    },
     /// A number of partitions that cannot be.
     #[error("{0}")]
     InvalidPartitions(String),
@@ -213,6 +221,10 @@ impl CatalogOwner {
         if state.topic(&new.name).is_some() {
             return Err(CatalogError::TopicExists(new.name));
         }
+        // The broker's own are made when they are needed, whatever clients have made.
+        if let Some(existing) = state.colliding(&new.name).filter(|_| !new.internal) {
+            return Err(CatalogError::Collision { existing: existing.name.clone(), name: new.name });
+        }
         if state.topic_count() >= self.settings.topics_max && !new.internal {
             return Err(CatalogError::Limit(format!(
                 "the broker has its limit of {} topics",
@@ -324,17 +336,19 @@ fn record(change: &Change) -> StateRecord {
 /// Kafka's rules for topic names.
 pub fn check_topic_name(name: &str) -> Result<(), CatalogError> {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    if name.is_empty() {
-        Err(CatalogError::InvalidName("it is empty"))
+    let reason = if name.is_empty() {
+        "the empty string is not allowed".to_owned()
     } else if matches!(name, "." | "..") {
-        Err(CatalogError::InvalidName("it is '.' or '..'"))
+        format!("'{name}' is not allowed")
     } else if name.len() > TOPIC_NAME_BYTES_MAX {
-        Err(CatalogError::InvalidName("it is longer than 249 characters"))
+        let shown: String = name.chars().take(TOPIC_NAME_BYTES_MAX + 1).collect();
+        format!("the length of '{shown}' is longer than the max allowed length {TOPIC_NAME_BYTES_MAX}")
     } else if !name.bytes().all(legal) {
-        Err(CatalogError::InvalidName("it contains a character other than ASCII alphanumerics, '.', '_' and '-'"))
+        format!("'{name}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'")
     } else {
-        Ok(())
-    }
+        return Ok(());
+    };
+    Err(CatalogError::InvalidName(reason))
 }
 
 #[cfg(test)]
@@ -349,5 +363,12 @@ mod tests {
         for illegal in ["", ".", "..", "a b", "ä", "a/b", &"x".repeat(250)] {
             assert!(check_topic_name(illegal).is_err(), "{illegal}");
         }
+        let words = |name| check_topic_name(name).unwrap_err().to_string();
+        assert_eq!(words(""), "Topic name is invalid: the empty string is not allowed");
+        assert_eq!(words(".."), "Topic name is invalid: '..' is not allowed");
+        let legal = "ASCII alphanumerics, '.', '_' and '-'";
+        let other = format!("Topic name is invalid: 'a/b' contains one or more characters other than {legal}");
+        assert_eq!(words("a/b"), other);
+        assert!(words(&"x".repeat(250)).ends_with("xx' is longer than the max allowed length 249"));
     }
 }

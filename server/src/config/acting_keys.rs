@@ -38,7 +38,7 @@ macro_rules! topic_default_keys {
 
 acting_keys! {
     "posthaste.listeners": String listener_mode, "shared: one node for all shards. per-core: a node a shard.",
-        |key| key.value.trim().parse().map_err(|reason: &str| key.refused(reason.into()));
+        |key| key.value.parse().map_err(|reason: &str| key.refused(reason.into()));
     "node.id": Int node_id, "The id of this node, or of the first one.",
         |key| Ok(key.integer(0, limits::NODE_ID_MAX)? as i32);
     "auto.create.topics.enable": Boolean auto_create_topics, "Whether a client that asks for a topic makes it.",
@@ -156,7 +156,7 @@ topic_default_keys! {
 pub(super) const ADDRESS_KEYS: &[BrokerKey] = &[
     BrokerKey {
         name: "listeners",
-        kind: ConfigType::List,
+        kind: ConfigType::String,
         documentation: "Where clients connect: PROTOCOL://HOST:PORT with commas between; PLAINTEXT alone.",
         effect: Effect::Acts(
             |settings, key| {
@@ -168,7 +168,7 @@ pub(super) const ADDRESS_KEYS: &[BrokerKey] = &[
     },
     BrokerKey {
         name: "advertised.listeners",
-        kind: ConfigType::List,
+        kind: ConfigType::String,
         documentation: "What clients are told to connect to; without it the address that they came to.",
         effect: Effect::Acts(
             |settings, key| {

@@ -6,8 +6,8 @@ use super::acting_keys::{ACTING_KEYS, ADDRESS_KEYS, TOPIC_DEFAULT_KEYS};
 use super::dynamic_keys::DYNAMIC_KEYS;
 use super::inert_keys::{INERT_KEYS, REFUSED_KEYS};
 use super::{ConfigError, Settings};
-use crate::config_type::ConfigType;
-use crate::topic_config;
+use crate::config_type::{ConfigType, out_of_bounds};
+use crate::topic_config::{self, TopicConfigError};
 
 /// What a key does here.
 #[derive(Clone, Copy)]
@@ -44,10 +44,8 @@ pub struct KeyValue {
 
 impl KeyValue {
     pub(super) fn integer(&self, min: i64, max: i64) -> Result<i64, ConfigError> {
-        match self.value.trim().parse::<i64>() {
-            Ok(number) if (min..=max).contains(&number) => Ok(number),
-            _ => Err(self.refused(format!("must be a number from {min} to {max}"))),
-        }
+        let number = self.value.parse::<i64>().map_err(|_| self.refused("Not a number of type LONG".into()))?;
+        out_of_bounds(number, min, max).map_or(Ok(number), |reason| Err(self.refused(reason)))
     }
 
     pub(super) fn bytes(&self, min: i64, max: i64) -> Result<usize, ConfigError> {
@@ -60,14 +58,18 @@ impl KeyValue {
     }
 
     pub(super) fn boolean(&self) -> Result<bool, ConfigError> {
-        self.value.trim().parse().map_err(|_| self.refused("must be true or false".into()))
+        self.value.parse().map_err(|_| self.refused("Expected value to be either true or false".into()))
     }
 
     /// The default of a topic's key: what that key takes.
     pub(super) fn of_topic<T: FromStr>(&self, topic_key: &'static str) -> Result<T, ConfigError> {
-        let value = self.value.trim();
-        topic_config::check(topic_key, value).map_err(|error| self.refused(error.to_string()))?;
-        value.parse().map_err(|_| self.refused(format!("is no value of {topic_key}")))
+        let read = topic_config::read(topic_key, &self.value).map_err(|error| match error {
+            TopicConfigError::Invalid { value, reason, .. } => {
+                ConfigError::Value { name: self.name.clone(), value, reason }
+            }
+            other => self.refused(other.to_string()),
+        })?;
+        read.parse().map_err(|_| self.refused(format!("is no value of {topic_key}")))
     }
 
     pub(super) fn refused(&self, reason: String) -> ConfigError {
@@ -79,6 +81,9 @@ impl KeyValue {
 pub(super) const MS_MAX: i64 = i32::MAX as i64;
 /// Largest batch.
 pub(super) const BATCH_MAX: i64 = engine::limits::BATCH_BYTES_MAX as i64;
+
+/// Where an empty text is a value, and not the lack of one.
+const EMPTY_BY_DEFAULT: &str = "max.connections.per.ip.overrides";
 
 /// All keys, those that act first.
 pub fn broker_keys() -> impl Iterator<Item = &'static BrokerKey> {
@@ -108,7 +113,9 @@ impl BrokerKey {
     /// The value that these settings have; none where Kafka has none either.
     pub fn value(&self, settings: &Settings) -> Option<String> {
         match self.effect {
-            Effect::Acts(_, show) => Some(show(settings)).filter(|value| !value.is_empty()),
+            Effect::Acts(_, show) => {
+                Some(show(settings)).filter(|value| !value.is_empty() || self.name == EMPTY_BY_DEFAULT)
+            }
             Effect::OfTopic(topic_key) => {
                 // Where others stand in, it has no default of its own.
                 let alone = topic_config::topic_key(topic_key).filter(|key| key.broker_keys.len() == 1);
@@ -154,17 +161,17 @@ pub fn apply(settings: &mut Settings, key: &KeyValue) -> Result<(), ConfigError>
     let Some(known) = broker_key(&key.name) else {
         return Err(ConfigError::Unknown { name: key.name.clone(), suggestion: nearest(&key.name) });
     };
-    match known.effect {
-        Effect::Acts(set, _) => set(settings, key)?,
-        Effect::OfTopic(topic_key) => drop(key.of_topic::<String>(topic_key)?),
-        Effect::NotYet(_) => {
-            if let Some(reason) = known.kind.refusal(&key.value) {
-                return Err(key.refused(reason.to_owned()));
-            }
-        }
-        Effect::Refused(reason) => return Err(key.refused(reason.to_owned())),
+    if let Effect::Refused(reason) = known.effect {
+        return Err(key.refused(reason.to_owned()));
     }
-    settings.given.insert(key.name.clone(), key.value.trim().to_owned());
+    let value = known.kind.read(&key.value).map_err(|reason| key.refused(reason))?;
+    let read = KeyValue { name: key.name.clone(), value };
+    match known.effect {
+        Effect::Acts(set, _) => set(settings, &read)?,
+        Effect::OfTopic(topic_key) => drop(read.of_topic::<String>(topic_key)?),
+        Effect::NotYet(_) | Effect::Refused(_) => {}
+    }
+    settings.given.insert(read.name, read.value);
     Ok(())
 }
 

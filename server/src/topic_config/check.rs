@@ -1,9 +1,12 @@
 //! What values a topic's key takes.
 
+use crate::config_type::out_of_bounds;
+
 /// The check of one key.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Check {
-    Boolean,
+    /// Whatever has its type.
+    Any,
     Integer(i64, i64),
     /// gzip has a number for its default beside its levels.
     GzipLevel,
@@ -12,36 +15,51 @@ pub(super) enum Check {
     ListOf(&'static [&'static str]),
     /// `PARTITION:BROKER` with commas between, or `*`.
     Replicas,
+    /// Not `true`, with an error of its own.
+    NoRemoteStorage,
+}
+
+/// Why a value is refused, in Kafka's words, and the part of it that is wrong.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Wrong {
+    pub(super) value: String,
+    pub(super) reason: String,
 }
 
 impl Check {
-    /// Why it does not take this one.
-    pub(super) fn refusal(self, value: &str) -> Option<String> {
-        match self {
-            Check::Boolean => (!matches!(value, "true" | "false")).then(|| "must be true or false".into()),
-            Check::Integer(min, max) => match value.parse::<i64>() {
-                Ok(number) if (min..=max).contains(&number) => None,
-                _ => Some(format!("must be a number from {min} to {max}")),
-            },
-            Check::GzipLevel => match value.parse::<i64>() {
-                Ok(-1 | 1..=9) => None,
-                _ => Some("must be a number from 1 to 9, or -1".into()),
-            },
-            Check::Fraction => match value.parse::<f64>() {
-                Ok(number) if (0.0..=1.0).contains(&number) => None,
-                _ => Some("must be a number from 0 to 1".into()),
-            },
-            Check::OneOf(allowed) => {
-                (!allowed.contains(&value)).then(|| format!("must be one of {}", allowed.join(", ")))
-            }
+    /// What is wrong with a value that has the type of the key.
+    pub(super) fn refusal(self, name: &str, value: &str) -> Option<Wrong> {
+        let reason = match self {
+            Check::Any | Check::NoRemoteStorage => None,
+            Check::Integer(min, max) => out_of_bounds(value.parse().ok()?, min, max),
+            Check::GzipLevel => (!matches!(value.parse().ok()?, -1 | 1..=9))
+                .then(|| "Value must be between 1 and 9 or equal to -1".to_owned()),
+            Check::Fraction => fraction_refusal(value.parse().ok()?),
+            Check::OneOf(allowed) => (!allowed.contains(&value)).then(|| one_of(allowed)),
             Check::ListOf(allowed) => {
-                let valid = !value.is_empty() && value.split(',').all(|part| allowed.contains(&part.trim()));
-                (!valid).then(|| format!("must be a list of {}", allowed.join(", ")))
+                let mut items = value.split(',').filter(|_| !value.is_empty());
+                let wrong = items.find(|item| !allowed.contains(item))?;
+                return Some(Wrong { value: wrong.to_owned(), reason: one_of(allowed) });
             }
-            Check::Replicas => (!is_replica_list(value))
-                .then(|| "must be the literal '*' or a list of replicas [partitionId]:[brokerId] with commas".into()),
-        }
+            Check::Replicas => {
+                let reason = format!(
+                    "{name} must be the literal '*' or a list of replicas in the following format: \
+                     [partitionId]:[brokerId],[partitionId]:[brokerId],..."
+                );
+                let list = format!("[{}]", value.replace(',', ", "));
+                return (!is_replica_list(value)).then_some(Wrong { value: list, reason });
+            }
+        }?;
+        Some(Wrong { value: value.to_owned(), reason })
     }
+}
+
+fn fraction_refusal(number: f64) -> Option<String> {
+    if number.is_nan() { Some("Value must be at least 0".to_owned()) } else { out_of_bounds(number, 0.0, 1.0) }
+}
+
+fn one_of(allowed: &[&str]) -> String {
+    format!("String must be one of: {}", allowed.join(", "))
 }
 
 fn is_replica_list(value: &str) -> bool {
@@ -58,18 +76,35 @@ mod tests {
 
     #[test]
     fn replicas_are_a_star_or_pairs() {
-        for right in ["", "*", "0:1", "0:1, 2:3"] {
-            assert_eq!(Check::Replicas.refusal(right), None, "{right}");
+        for right in ["", "*", "0:1", "0:1,2:3"] {
+            assert_eq!(Check::Replicas.refusal("k", right), None, "{right}");
         }
         for wrong in ["0", "0:", ":1", "0:1,", "a:b", "*,0:1"] {
-            assert!(Check::Replicas.refusal(wrong).is_some(), "{wrong}");
+            assert!(Check::Replicas.refusal("k", wrong).is_some(), "{wrong}");
         }
     }
 
     #[test]
     fn gzip_has_no_level_of_zero() {
         let taken: Vec<i32> =
-            (-2..=10).filter(|level| Check::GzipLevel.refusal(&level.to_string()).is_none()).collect();
+            (-2..=10).filter(|level| Check::GzipLevel.refusal("k", &level.to_string()).is_none()).collect();
         assert_eq!(taken, [-1, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    }
+
+    #[test]
+    fn a_list_may_be_empty_and_what_is_wrong_in_it_is_named() {
+        let policies = Check::ListOf(&["compact", "delete"]);
+        assert_eq!(policies.refusal("k", ""), None);
+        assert_eq!(policies.refusal("k", "delete,compact"), None);
+        let wrong = policies.refusal("k", "delete,shred").map(|wrong| (wrong.value, wrong.reason));
+        assert_eq!(wrong, Some(("shred".into(), "String must be one of: compact, delete".into())));
+    }
+
+    #[test]
+    fn a_fraction_is_from_nothing_to_all() {
+        for (value, taken) in [("0", true), ("1", true), ("0.5", true), ("-0.1", false), ("1.5", false), ("NaN", false)]
+        {
+            assert_eq!(Check::Fraction.refusal("k", value).is_none(), taken, "{value}");
+        }
     }
 }

@@ -48,7 +48,7 @@ macro_rules! topic_keys {
 }
 
 topic_keys! {
-    "cleanup.policy": List = "delete", Check::ListOf(&["delete", "compact"]), ACTS, ["log.cleanup.policy"],
+    "cleanup.policy": List = "delete", Check::ListOf(&["compact", "delete"]), ACTS, ["log.cleanup.policy"],
         "delete: records go by retention.ms and retention.bytes. compact: the newest record of each key stays. Both may be set.";
     "compression.gzip.level": Int = "-1", Check::GzipLevel, ACTS, ["compression.gzip.level"],
         "The level of compression.type=gzip: 1 to 9, or -1 for the codec's own default.";
@@ -96,13 +96,13 @@ topic_keys! {
         "A record is not compacted away before it is this old, ms.";
     "min.insync.replicas": Int = "1", Check::Integer(1, INT_MAX), ACTS, ["min.insync.replicas"],
         "There is one replica: more than 1 refuses acks=all with NOT_ENOUGH_REPLICAS.";
-    "preallocate": Boolean = "false", Check::Boolean, STORED, ["log.preallocate"],
+    "preallocate": Boolean = "false", Check::Any, STORED, ["log.preallocate"],
         "Segments belong to a shard.";
-    "remote.log.copy.disable": Boolean = "false", Check::Boolean, STORED, [],
+    "remote.log.copy.disable": Boolean = "false", Check::Any, STORED, [],
         "There is no tiered storage.";
-    "remote.log.delete.on.disable": Boolean = "false", Check::Boolean, STORED, [],
+    "remote.log.delete.on.disable": Boolean = "false", Check::Any, STORED, [],
         "There is no tiered storage.";
-    "remote.storage.enable": Boolean = "false", Check::OneOf(&["false"]), STORED, [],
+    "remote.storage.enable": Boolean = "false", Check::NoRemoteStorage, STORED, [],
         "There is no tiered storage: true is refused.";
     "retention.bytes": Long = "-1", Check::Integer(-1, i64::MAX), ACTS, ["log.retention.bytes"],
         "The oldest records of a partition go when it has more bytes; -1 is no bound.";
@@ -117,7 +117,7 @@ topic_keys! {
         "Segments belong to a shard and roll by size.";
     "segment.ms": Long = "604800000", Check::Integer(1, i64::MAX), STORED, ["log.roll.ms", "log.roll.hours"],
         "Segments belong to a shard and roll by size. Retention by time reaches into the one that is written to.";
-    "unclean.leader.election.enable": Boolean = "false", Check::Boolean, STORED, ["unclean.leader.election.enable"],
+    "unclean.leader.election.enable": Boolean = "false", Check::Any, STORED, ["unclean.leader.election.enable"],
         "There is one replica.";
     "posthaste.durability": String = "durable", Check::OneOf(&["durable", "written"]), ACTS, [],
         "durable: acks=all and readers wait for the flush. written: for the write, which a power loss may undo.";
@@ -156,20 +156,23 @@ impl TopicKey {
         Some(value.parse::<i64>().ok()?.saturating_mul(60 * 60 * 1_000).to_string())
     }
 
-    /// Whether it takes the value.
-    pub fn validate(&self, value: &str) -> Result<(), TopicConfigError> {
-        let reason = if value.len() > TOPIC_CONFIG_VALUE_BYTES_MAX {
-            Some(format!("at most {TOPIC_CONFIG_VALUE_BYTES_MAX} bytes"))
-        } else {
-            self.check.refusal(value)
+    /// The value as it is stored and told, where the key takes it.
+    pub fn read(&self, value: &str) -> Result<String, TopicConfigError> {
+        let refused = |value: &str, reason| TopicConfigError::Invalid {
+            name: self.name.to_owned(),
+            value: value.chars().take(100).collect(),
+            reason,
         };
-        match reason {
-            None => Ok(()),
-            Some(reason) => Err(TopicConfigError::Invalid {
-                name: self.name.to_owned(),
-                value: value.chars().take(100).collect(),
-                reason,
-            }),
+        if value.len() > TOPIC_CONFIG_VALUE_BYTES_MAX {
+            return Err(refused(value, format!("Value must have no more than {TOPIC_CONFIG_VALUE_BYTES_MAX} bytes")));
+        }
+        let read = self.kind.read(value).map_err(|reason| refused(value, reason))?;
+        match self.check.refusal(self.name, &read) {
+            None if matches!(self.check, Check::NoRemoteStorage) && read == "true" => {
+                Err(TopicConfigError::NoRemoteStorage)
+            }
+            None => Ok(read),
+            Some(wrong) => Err(refused(&wrong.value, wrong.reason)),
         }
     }
 }
@@ -181,7 +184,7 @@ mod tests {
     #[test]
     fn every_default_passes_its_own_check_and_is_what_nothing_set_gives() {
         for key in TOPIC_KEYS {
-            assert_eq!(key.validate(key.default), Ok(()), "{}", key.name);
+            assert_eq!(key.read(key.default).as_deref(), Ok(key.default), "{}", key.name);
             assert_eq!(key.default_value(&Settings::default()), key.default, "{}", key.name);
         }
     }

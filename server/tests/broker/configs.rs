@@ -25,6 +25,17 @@ pub fn alter(
     edits: &[(&str, i8, Option<&str>)],
     validate_only: bool,
 ) -> i16 {
+    altered(client, kind, name, edits, validate_only).0
+}
+
+/// The same; gives the error code and its words.
+pub fn altered(
+    client: &mut Client,
+    kind: i8,
+    name: &str,
+    edits: &[(&str, i8, Option<&str>)],
+    validate_only: bool,
+) -> (i16, String) {
     let configs = edits
         .iter()
         .map(|&(name, config_operation, value)| IncrementalAlterableConfig { name, config_operation, value })
@@ -33,7 +44,8 @@ pub fn alter(
     let frame = client.call(1, &IncrementalAlterConfigsRequest { resources: vec![resource], validate_only });
     let (_, response): (_, IncrementalAlterConfigsResponse<'_>) =
         decode_response(&frame, ApiKey::IncrementalAlterConfigs, 1).expect("an answer");
-    response.responses[0].error_code
+    let outcome = &response.responses[0];
+    (outcome.error_code, outcome.error_message.unwrap_or_default().to_owned())
 }
 
 /// Value, source, and (name, source) of every synonym of one setting.
