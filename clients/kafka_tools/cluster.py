@@ -82,5 +82,6 @@ def a_partition_that_stays_where_it_is_was_reassigned(context):
 
 @scenario()
 def a_cluster_without_settings_of_groups_and_metrics_lists_none(context):
-    assert "=" not in CONFIG(context, "--entity-type groups --describe")
-    assert Tool("ClientMetricsCommand")(context, "--list") == ""
+    said = CONFIG(context, "--entity-type groups --describe")
+    assert "=" not in said, said
+    assert Tool("ClientMetricsCommand")(context, "--list").strip() == ""
