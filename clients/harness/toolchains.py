@@ -34,11 +34,13 @@ def build_venv():
     return build_python(VENV, REQUIREMENTS)
 
 
-def build_maven(project, jars):
-    """Compiles the project, if it has sources, and copies its dependencies to `jars`."""
+def build_maven(project, jars, kafka_version=None):
+    """Compiles the project, if it has sources, and copies its dependencies to `jars`; the version is the project's own unless given."""
     pom = project / "pom.xml"
     sources = [pom, *project.glob("src/**/*.java")]
     goals = ["dependency:copy-dependencies", f"-DoutputDirectory={jars}"]
+    if kafka_version:
+        goals.append(f"-Dkafka.version={kafka_version}")
     if len(sources) > 1:
         goals.insert(0, "package")
 
@@ -46,7 +48,7 @@ def build_maven(project, jars):
         subprocess.run(["mvn", "-B", "-q", "-ntp", "-Dstyle.color=never", "-f", str(pom), *goals], check=True, stdin=subprocess.DEVNULL,
                        stdout=sys.stderr)
 
-    once(TARGET / f"{project.name}.stamp", sources, build)
+    once(TARGET / f"{project.name}{kafka_version or ''}.stamp", sources, build)
 
 
 def build_python(directory, requirements):
