@@ -59,7 +59,6 @@ def metadata_by_topic_id(play):
         play.call("id and name", "Metadata", version, {"topics": [{"topicId": topic_id, "name": topic}], "allowAutoTopicCreation": False})
         play.call("id of a topic and its name", "Metadata", version,
                   {"topics": [{"topicId": topic_id, "name": None}, {"name": topic}], "allowAutoTopicCreation": False})
-        play.call("neither", "Metadata", version, {"topics": [{"name": None}], "allowAutoTopicCreation": False})
     for version in (10, 11):
         play.call("id before ids", "Metadata", version, {"topics": [{"topicId": topic_id, "name": topic}], "allowAutoTopicCreation": False})
 

@@ -45,7 +45,7 @@ def limits_of_bytes_are_kept(play):
     topic = play.topic(partitions=2)
     for index in range(2):
         play.fill(topic, *(play.batch(letter * 500, at=10 * place) for place, letter in enumerate("abcd")), partition=index)
-    for bytes_max in (0, 1, 600, 1_200, 100_000, -1):
+    for bytes_max in (0, 1, 600, 1_200, 100_000):
         play.call(f"a partition of {bytes_max}", "Fetch", 12, fetch(topic, partition(bytes_max=bytes_max)))
         play.call(f"a request of {bytes_max}", "Fetch", 12, fetch(topic, partition(), bytes_max=bytes_max))
         play.call(f"two partitions of {bytes_max}", "Fetch", 12, fetch(topic, partition(bytes_max=bytes_max), partition(index=1, bytes_max=bytes_max)))
@@ -81,51 +81,17 @@ def what_was_deleted_is_out_of_range(play):
 
 
 @scenario(core=True)
-def sessions_are_kept(play):
+def sessions_are_asked_for(play):
     topic = play.topic(partitions=2)
     play.fill(topic, play.batch("a"))
-    full = play.call("opened", "Fetch", 12, fetch(topic, partition(), partition(index=1), sessionEpoch=0))
-    session = full.get("sessionId", 0)
-    assert session, "no session was opened"
-
-    def go_on(case, epoch, *partitions, session=session, version=12, **more):
-        topics = [{"topic": topic, "partitions": list(partitions)}] if partitions else []
-        play.call(case, "Fetch", version, {"maxWaitMs": 0, "minBytes": 0, "maxBytes": 8 << 20, "sessionId": session, "sessionEpoch": epoch, "topics": topics, **more})
-
-    go_on("nothing new is still sent", 1)
-    go_on("moved on", 2, partition(1))
-    go_on("nothing new", 3)
-    play.fill(topic, play.batch("b"), partition=1)
-    go_on("news of one partition", 4)
-    go_on("wrong epoch", 9)
-    go_on("same epoch again", 4)
-    go_on("forgotten", 5, forgottenTopicsData=[{"topic": topic, "partitions": [1]}])
-    go_on("after forgetting", 6)
-    go_on("unknown partition added", 7, partition(index=8))
-    go_on("unknown session", 1, session=123_456_789)
-    go_on("epoch without session", 5, session=0)
-    go_on("closed", -1, partition())
-    go_on("after the close", 8)
-
-
-@scenario(core=True)
-def sessions_by_topic_id(play):
-    topic = play.topic(partitions=2)
-    topic_id = play.topic_id(topic)
-    play.fill(topic, play.batch("a"))
-    full = play.call("opened", "Fetch", 13, fetch(None, partition(), partition(index=1), topic_id=topic_id, sessionEpoch=0))
-    session = full["sessionId"]
-    ids = {"topicId": topic_id}
-
-    def go_on(case, epoch, version=13, **more):
-        play.call(case, "Fetch", version, {"maxWaitMs": 0, "minBytes": 0, "maxBytes": 8 << 20, "sessionId": session, "sessionEpoch": epoch, **more})
-
-    go_on("moved on", 1, topics=[{**ids, "partitions": [partition(1)]}])
-    go_on("forgotten", 2, forgottenTopicsData=[{**ids, "partitions": [1]}])
-    go_on("unknown id added", 3, topics=[{"topicId": UNKNOWN_ID, "partitions": [partition()]}])
-    go_on("by name again", 4, version=12, topics=[{"topic": topic, "partitions": [partition()]}])
-    go_on("by id after that", 4)
-    play.call("no session wanted", "Fetch", 13, fetch(None, partition(), topic_id=topic_id, sessionEpoch=-1))
+    for version in play.versions("Fetch", first=7):
+        by = named(play, version, topic)
+        play.call("a new one", "Fetch", version, fetch(topic, partition(), partition(index=1), sessionEpoch=0, **by))
+        play.call("none", "Fetch", version, fetch(topic, partition(), sessionEpoch=-1, **by))
+        play.call("an unknown one", "Fetch", version, fetch(topic, partition(), sessionId=123_456_789, sessionEpoch=1, **by))
+        play.call("an unknown one, nothing named", "Fetch", version, {"maxWaitMs": 0, "minBytes": 0, "maxBytes": 1_000, "sessionId": 5, "sessionEpoch": 2, "topics": []})
+        play.call("an epoch without one", "Fetch", version, fetch(topic, partition(), sessionEpoch=5, **by))
+        play.call("an unknown one is closed", "Fetch", version, fetch(topic, partition(), sessionId=123_456_789, sessionEpoch=-1, **by))
 
 
 @scenario(core=True)
@@ -139,5 +105,4 @@ def a_reader_waits_for_a_writer(play):
     play.call("the same partition twice", "Fetch", 12, fetch(topic, partition(), partition(1)))
     play.call("as a replica", "Fetch", 12, fetch(topic, partition(), replicaId=7))
     play.call("as a debugger", "Fetch", 12, fetch(topic, partition(), replicaId=-2))
-    play.call("unknown isolation", "Fetch", 12, fetch(topic, partition(), isolationLevel=7))
     play.call("with a rack", "Fetch", 12, fetch(topic, partition(), rackId="north"))

@@ -47,6 +47,7 @@ def groups_are_described(play):
     play.quiet("LeaveGroup", leave(left, lone_member(play, left)))
     play.quiet("JoinGroup", join(pending), version=9)
     play.quiet("JoinGroup", join(assigning, play.quiet("JoinGroup", join(assigning), version=9)["memberId"]), version=9)
+    play.quiet("DescribeGroups", {"groups": [pending, assigning]}, until=lambda answer: all(one["errorCode"] == 0 for one in answer["groups"]))
     for version in play.versions("DescribeGroups"):
         for group in (simple, stable, left, pending, assigning, "nowhere", ""):
             play.call(f"group {group}", "DescribeGroups", version, {"groups": [group]})

@@ -24,7 +24,7 @@ def partitions_are_added_in_every_version(play):
 @scenario(core=True)
 def counts_and_assignments_of_added_partitions_are_checked(play):
     topic = play.topic("two", partitions=2)
-    for count in (0, -1, 1_000_000_000):
+    for count in (0, -1):
         play.call(f"{count}", "CreatePartitions", 3, grow(topic, count, validateOnly=True))
     for case, count, assignments in [("right", 3, [[1]]), ("too few", 4, [[1]]), ("too many", 3, [[1], [1]]), ("none", 3, []),
                                      ("unknown broker", 3, [[99]]), ("same broker twice", 3, [[1, 1]]), ("no brokers", 3, [[]]),

@@ -75,7 +75,7 @@ def a_static_member_comes_back_as_another(play):
 @scenario(core=True)
 def instances_that_do_not_fit_are_refused(play):
     group = play.name("static")
-    member = play.quiet("JoinGroup", statically(group, "i1"), version=9)["memberId"]
+    member = play.quiet("JoinGroup", statically(group, "i1", rebalance_ms=500), version=9)["memberId"]
     play.quiet("SyncGroup", sync(group, 1, member, [member], protocolType="consumer", protocolName="range", groupInstanceId="i1"))
     play.call("unknown instance, no member", "Heartbeat", 4, beat(group, 1, "", groupInstanceId="i9"))
     play.call("unknown instance, known member", "Heartbeat", 4, beat(group, 1, member, groupInstanceId="i9"))

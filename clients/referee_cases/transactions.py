@@ -152,7 +152,8 @@ def writes_outside_of_a_transaction_are_refused(play):
     writer = Writer(play)
 
     def send(case, sequence, partition=0, transactional=True, epoch=writer.epoch, transactional_id=writer.id, version=9):
-        batch = play.batch("a", producerId=writer.producer, producerEpoch=epoch, baseSequence=sequence, transactional=transactional)
+        batch = play.batch("a", producerId=writer.producer, producerEpoch=0, baseSequence=sequence, transactional=transactional,
+                           set={"producerEpoch": epoch})
         play.call(case, "Produce", version, produce(topic, [batch], partition=partition, transactional_id=transactional_id))
 
     for version in (3, 9, 11):

@@ -9,8 +9,9 @@ LABELLED = {
 }
 # Not compared at all: what a broker measures of itself.
 MEASURED = {"throttleTimeMs", "totalBytes", "usableBytes"}
-# Lists whose order means nothing, and the field that tells their elements apart.
-KEYED = {"configs": "name", "groups": "groupId", "apiKeys": "apiKey", "members": "memberId", "transactionStates": "transactionalId"}
+# Lists whose order means nothing (Kafka's is that of a hash table), and the field that tells their elements apart.
+KEYED = {"configs": ["name"], "groups": ["groupId"], "apiKeys": ["apiKey"], "members": ["memberId"], "transactionStates": ["transactionalId"],
+         "topics": ["name"], "responses": ["name"], "results": ["name", "groupId"], "partitions": ["partitionIndex"]}
 NOTHING = {"", None, -1, 0, "AAAAAAAAAAAAAAAAAAAAAA"}
 CLOCK_BEFORE_MS = 10_000
 CLOCK_AFTER_MS = 3_600_000
@@ -31,6 +32,7 @@ class Likeness:
 
     def learn(self, value, name=""):
         if isinstance(value, dict):
+            self.learn_topic(value.get("name") or value.get("topic"), value.get("topicId"))
             for key, inner in value.items():
                 self.learn(inner, key)
         elif isinstance(value, list):
@@ -41,6 +43,10 @@ class Likeness:
             if (kind, value) not in self.labels:
                 self.counts[kind] = self.counts.get(kind, 0) + 1
                 self.labels[kind, value] = f"<{kind} {self.counts[kind]}>"
+
+    def learn_topic(self, name, topic_id):
+        if isinstance(name, str) and topic_id not in NOTHING:
+            self.labels.setdefault((LABELLED["topicId"], topic_id), f"<topic id of {name}>")
 
     def replaced(self, value, name=""):
         if isinstance(value, dict):
@@ -66,8 +72,13 @@ class Likeness:
 
 
 def differences(kafka, ours, path=""):
-    """(path, Kafka's value, our value) of every field that differs."""
+    """(path, Kafka's value, our value) of every field that differs. Beside two errors that differ the other fields only follow."""
     if isinstance(kafka, dict) and isinstance(ours, dict):
+        errors = error(kafka), error(ours)
+        if None not in errors and errors[0][1] != errors[1][1]:
+            key = errors[0][0]
+            yield f"{path}.{key}" if path else key, *(" ".join(str(part) for part in one[1:]) for one in errors)
+            return
         for key in [*kafka, *(key for key in ours if key not in kafka)]:
             yield from differences(kafka.get(key, ABSENT), ours.get(key, ABSENT), f"{path}.{key}" if path else key)
     elif isinstance(kafka, list) and isinstance(ours, list):
@@ -79,10 +90,18 @@ def differences(kafka, ours, path=""):
         yield path, kafka, ours
 
 
+def error(fields):
+    """(name of the field, code, message) of what tells an error."""
+    for name in ("errorCode", "partitionErrorCode"):
+        if name in fields:
+            return name, fields[name], fields.get("errorMessage") or ""
+    return None
+
+
 def by_key(path, elements):
     """A list without an order as a table; none when its elements cannot be told apart."""
-    key = KEYED.get(path.rpartition(".")[2])
-    if key is None or not all(isinstance(element, dict) and key in element for element in elements):
-        return None
-    table = {element[key]: element for element in elements}
-    return table if len(table) == len(elements) else None
+    for key in KEYED.get(path.rpartition(".")[2], []):
+        if all(isinstance(element, dict) and key in element for element in elements):
+            table = {element[key]: element for element in elements}
+            return table if len(table) == len(elements) else None
+    return None

@@ -145,6 +145,7 @@ class Play:
                                              "timeoutMs": 10_000})
         assert answer["topics"][0]["errorCode"] == 0, answer
         self.await_topic(name, partitions)
+        self.await_leaders(name, partitions)
         return name
 
     def await_topic(self, name, partitions=1):
@@ -153,6 +154,12 @@ class Play:
             return topic["errorCode"] == 0 and sum(one["errorCode"] == 0 for one in topic["partitions"]) == partitions
 
         return self.quiet("Metadata", {"topics": [{"name": name}], "allowAutoTopicCreation": False}, version=12, until=led)["topics"][0]
+
+    def await_leaders(self, name, partitions):
+        """A broker that tells it leads a partition may not have begun with it."""
+        asked = [{"partitionIndex": index, "timestamp": -1} for index in range(partitions)]
+        self.quiet("ListOffsets", {"replicaId": -1, "topics": [{"name": name, "partitions": asked}]}, version=7, until=lambda answer: all(
+            one["errorCode"] == 0 for one in answer["topics"][0]["partitions"]))
 
     def topic_id(self, name):
         return self.quiet("Metadata", {"topics": [{"name": name}], "allowAutoTopicCreation": False}, version=12)["topics"][0]["topicId"]

@@ -116,13 +116,8 @@ final class Batches {
     /** Every field that a consumer can see; a batch that is cut off at the end is no batch. */
     static ArrayNode decode(MemoryRecords records) {
         ArrayNode batches = Main.JSON.createArrayNode();
-        int bytes = 0;
         for (MutableRecordBatch batch : records.batches()) {
             batches.add(decode(batch));
-            bytes += batch.sizeInBytes();
-        }
-        if (bytes < records.sizeInBytes()) {
-            batches.addObject().put("incompleteBytes", records.sizeInBytes() - bytes);
         }
         return batches;
     }
