@@ -105,16 +105,10 @@ def a_partition_takes_one_batch_a_request(play):
     for version in (3, 9, 11):
         play.call("two batches", "Produce", version, produce(topic, [play.batch("a"), play.batch("b")]))
     play.call("a batch and a torn one", "Produce", 9, produce(topic, [play.batch("a"), play.batch("b", cut=20)]))
-    both = produce(topic, [play.batch("a")])
-    both["topicData"][0]["partitionData"] *= 2
-    play.call("a partition twice", "Produce", 9, both)
-    both["topicData"] = [*produce(topic, [play.batch("a")])["topicData"], *produce(topic, [play.batch("b")])["topicData"]]
-    play.call("a topic twice", "Produce", 9, both)
     several = {"acks": -1, "timeoutMs": 10_000, "topicData": [{"name": topic, "partitionData": [
         {"index": 0, "records": [play.batch("c")]}, {"index": 3, "records": [play.batch("d")]}]}, {"name": "nowhere", "partitionData": [
             {"index": 0, "records": [play.batch("e")]}]}]}
     play.call("right and wrong", "Produce", 9, several)
-    several["topicData"][1] = {"name": topic, "partitionData": [{"index": 0, "records": [play.batch("c", set={"crc": 2})]}]}
     play.call("what was stored", "Fetch", 12, fetch(topic))
 
 

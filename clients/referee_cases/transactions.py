@@ -149,6 +149,8 @@ def readers_of_committed_records_wait(play):
 @scenario(core=True)
 def writes_outside_of_a_transaction_are_refused(play):
     topic = play.topic(partitions=2)
+    # The second to come has an epoch before its own.
+    Writer(play)
     writer = Writer(play)
 
     def send(case, sequence, partition=0, transactional=True, epoch=writer.epoch, transactional_id=writer.id, version=9):

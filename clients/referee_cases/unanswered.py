@@ -4,6 +4,7 @@ from harness.referee.play import produce, scenario
 from referee_cases.configs import TOPIC, change
 from referee_cases.fetch import fetch, partition
 from referee_cases.membership import join
+from referee_cases.offsets import at, listed
 from referee_cases.partitions import grow
 
 PATIENCE_MS = 1_500
@@ -32,8 +33,18 @@ def kafka_fails(play):
     for case, body in [("a partition of -1 bytes", fetch(filled, partition(bytes_max=-1))), ("a request of -1 bytes", fetch(filled, partition(), bytes_max=-1)),
                        ("an unknown isolation", fetch(filled, partition(), isolationLevel=7))]:
         play.call(case, "Fetch", 12, body)
+    play.call("offsets in an unknown isolation", "ListOffsets", 7, listed(filled, at(-1), isolation=5))
     for attributes in (5, 6, 7):
         play.call(f"codec {attributes}", "Produce", 9, produce(filled, [play.batch("a", set={"attributes": attributes})]))
     play.call("a thousand million partitions", "CreatePartitions", 3, grow(topic, 1_000_000_000, validateOnly=True))
     play.call("a new topic of so many", "CreateTopics", 7, {"topics": [{"name": play.name("many"), "numPartitions": 1_000_000_000, "replicationFactor": 1}],
                                                            "timeoutMs": 10_000, "validateOnly": True})
+
+
+@scenario()
+def kafka_keeps_the_last_of_two_batches_for_a_partition(play):
+    topic = play.topic()
+    both = produce(topic, [play.batch("a")])
+    both["topicData"] = [*both["topicData"], *produce(topic, [play.batch("b")])["topicData"]]
+    play.call("a topic twice", "Produce", 9, both)
+    play.call("what was stored", "Fetch", 12, fetch(topic, partition()))

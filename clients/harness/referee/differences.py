@@ -1,5 +1,6 @@
 """The differences that are meant: read from a list, each with its reason, and each must still occur."""
 
+import json
 import re
 import tomllib
 from dataclasses import dataclass, field
@@ -7,24 +8,29 @@ from dataclasses import dataclass, field
 
 def matches(pattern, text):
     """Only * is special: paths hold brackets and dots."""
-    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), text) is not None
+    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), text, re.DOTALL) is not None
+
+
+def shown(value):
+    """A value as it is printed and as the list writes it; absent ones and errors are text already."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 @dataclass
 class Meant:
-    """One entry: where, optionally which values, and why."""
+    """One entry: where, which values (all of it with * for whatever stands there), and why."""
 
     scenario: str
     path: str
     reason: str
     case: str = "*"
-    kafka: object = None
-    ours: object = None
+    kafka: str = "*"
+    ours: str = "*"
     met: int = field(default=0)
 
     def explains(self, found):
         return (matches(self.scenario, found.scenario) and matches(self.case, found.case) and matches(self.path, found.path)
-                and self.kafka in (None, found.kafka) and self.ours in (None, found.ours))
+                and matches(self.kafka, shown(found.kafka)) and matches(self.ours, shown(found.ours)))
 
     def __str__(self):
         return f"{self.scenario} / {self.case} / {self.path}: {self.reason}"
