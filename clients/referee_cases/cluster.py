@@ -64,6 +64,14 @@ def metadata_by_topic_id(play):
 
 
 @scenario(core=True)
+def metadata_of_all_topics(play):
+    for suffix in ("one", "two"):
+        play.topic(suffix)
+    for version in play.versions("Metadata"):
+        play.call_among("all", "Metadata", version, {"topics": None if version else [], **no_creation(version)}, "topics", "name")
+
+
+@scenario(core=True)
 def metadata_tells_operations_and_twice_asked_topics(play):
     topic = play.topic("known")
     asked = {"topics": [{"name": topic}], "allowAutoTopicCreation": False, "includeTopicAuthorizedOperations": True}
@@ -103,6 +111,10 @@ def log_directories_are_described(play):
         play.call("unknown topic", "DescribeLogDirs", version, {"topics": [{"topic": "nowhere", "partitions": [0]}]})
         play.call("unknown partition", "DescribeLogDirs", version, {"topics": [{"topic": topic, "partitions": [7]}]})
         play.call("no topics", "DescribeLogDirs", version, {"topics": []})
+        answer = play.outcome("DescribeLogDirs", version, {"topics": None}, "a")["answer"]
+        (directory,) = answer["results"]
+        directory["topics"] = [one for one in directory["topics"] if one["name"] == topic]
+        play.keep("all", "DescribeLogDirs", version, {"answer": answer})
 
 
 @scenario()

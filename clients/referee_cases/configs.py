@@ -56,6 +56,8 @@ def resources_that_are_not_there_are_described(play):
                        (0, "x"), (1, "x"), (3, "x"), (99, "x"), (-1, "x")]:
         for version in (1, 4):
             play.call(f"{kind} {name!r}", "DescribeConfigs", version, describe(kind, name))
+    for kind in (BROKER_LOGGER, CLIENT_METRICS, GROUP):
+        play.call(f"other kind {kind}", "DescribeConfigs", 4, describe(kind, "1"))
     play.call("nothing", "DescribeConfigs", 4, {"resources": []})
     topic = play.topic()
     play.call("two and an unknown one", "DescribeConfigs", 4, {"resources": [
@@ -66,9 +68,9 @@ def resources_that_are_not_there_are_described(play):
 def configurations_are_changed_one_by_one(play):
     topic = play.topic()
     for version in play.versions("IncrementalAlterConfigs"):
-        play.call("set", "IncrementalAlterConfigs", version, change(TOPIC, topic, ("retention.ms", SET, f"{version}000")))
-        play.call("then", "DescribeConfigs", 4, describe(TOPIC, topic, ["retention.ms"], includeSynonyms=True), until=has("retention.ms", f"{version}000"))\
-            if version else None
+        play.call("set", "IncrementalAlterConfigs", version, change(TOPIC, topic, ("retention.ms", SET, f"{version + 1}000")))
+        play.call(f"then {version}", "DescribeConfigs", 4, describe(TOPIC, topic, ["retention.ms"], includeSynonyms=True),
+                  until=has("retention.ms", f"{version + 1}000"))
         play.call("only checked", "IncrementalAlterConfigs", version, change(TOPIC, topic, ("retention.ms", SET, "77"), validateOnly=True))
         play.call("nothing", "IncrementalAlterConfigs", version, {"resources": []})
         play.call("no edits", "IncrementalAlterConfigs", version, change(TOPIC, topic))

@@ -41,6 +41,15 @@ def batches_are_read_in_every_version(play):
 
 
 @scenario(core=True)
+def zstd_is_not_read_by_versions_before_it(play):
+    topic = play.topic()
+    play.fill(topic, play.batch("a"), play.batch("b" * 50, at=10, codec="zstd"), play.batch("c", at=20))
+    for version in (4, 9, 10, 12):
+        for offset in (0, 1, 2):
+            play.call(f"from {offset}", "Fetch", version, fetch(topic, partition(offset)))
+
+
+@scenario(core=True)
 def limits_of_bytes_are_kept(play):
     topic = play.topic(partitions=2)
     for index in range(2):

@@ -5,16 +5,8 @@ from referee_cases.commits import commit
 from referee_cases.membership import join, leave, lone_member
 
 
-def own(play, answer):
-    """The groups of this scenario alone: others run beside it."""
-    return {**answer, "groups": [one for one in answer.get("groups", []) if one["groupId"].startswith(play.scenario)]}
-
-
 def listed(play, case, version, **filters):
-    outcome = play.outcome("ListGroups", version, filters, "a")
-    if "answer" in outcome:
-        outcome["answer"] = own(play, outcome["answer"])
-    play.keep(case, "ListGroups", version, outcome)
+    play.call_among(case, "ListGroups", version, filters, "groups", "groupId")
 
 
 @scenario(core=True)

@@ -39,7 +39,6 @@ def sequences_are_checked(play):
     send("next after refusals", 3, "d")
     send("not from 0 in a new partition", 4, "x", partition=1)
     send("first in a new partition", 0, "x", partition=1)
-    send("older epoch", 4, "e", epoch=-1) if False else None
     send("newer epoch, not from 0", 4, "e", epoch=1)
     send("newer epoch from 0", 0, "e", epoch=1)
     send("old epoch", 4, "f", epoch=0)
@@ -56,9 +55,13 @@ def sequences_are_checked(play):
 def sequences_wrap_around(play):
     topic = play.topic()
     producer = init(play)["producerId"]
-    for case, sequence in [("near the end, unknown producer", 2_147_483_646)]:
-        batch = play.batch("a", producerId=producer, producerEpoch=0, baseSequence=sequence)
+    for case, sequence, values in [("near the end, an unknown producer", 2_147_483_646, "ab"), ("over the end", 0, "c"), ("not over the end", 7, "d")]:
+        batch = play.batch(*values, producerId=producer, producerEpoch=0, baseSequence=sequence)
         play.call(case, "Produce", 9, produce(topic, [batch]))
+    other = play.topic("other")
+    for case, sequence, values in [("over the end in one batch", 2_147_483_647, "ab"), ("next", 1, "c")]:
+        batch = play.batch(*values, producerId=producer, producerEpoch=0, baseSequence=sequence)
+        play.call(case, "Produce", 9, produce(other, [batch]))
 
 
 @scenario(core=True)

@@ -204,11 +204,7 @@ def transactions_are_listed_and_described(play):
     aborted.end(committed=False)
 
     def listed(case, version=0, **filters):
-        outcome = play.outcome("ListTransactions", version, filters, "a")
-        states = outcome.get("answer", {}).get("transactionStates")
-        if states is not None:
-            outcome["answer"]["transactionStates"] = [one for one in states if one["transactionalId"].startswith(play.scenario)]
-        play.keep(case, "ListTransactions", version, outcome)
+        play.call_among(case, "ListTransactions", version, filters, "transactionStates", "transactionalId")
 
     for version in play.versions("ListTransactions"):
         listed("all", version)
@@ -229,9 +225,8 @@ def a_transaction_that_takes_too_long_is_aborted(play):
     writer = Writer(play, timeout_ms=1_000)
     writer.add(topic, 0)
     writer.write(topic, "a")
-    play.quiet("DescribeTransactions", {"transactionalIds": [writer.id]}) and play.call(
-        "described", "DescribeTransactions", 0, {"transactionalIds": [writer.id]}, until=lambda answer: answer["transactionStates"][0][
-            "transactionState"] == "CompleteAbort")
+    play.call("described", "DescribeTransactions", 0, {"transactionalIds": [writer.id]},
+              until=lambda answer: answer["transactionStates"][0]["transactionState"] == "CompleteAbort")
     for version in play.versions("EndTxn"):
         play.call("ends too late", "EndTxn", version, end(*writer.who))
     batch = play.batch("b", producerId=writer.producer, producerEpoch=writer.epoch, baseSequence=1, transactional=True)

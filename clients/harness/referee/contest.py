@@ -68,7 +68,8 @@ def play_all(scenarios, speaker, port, versions, started_ms):
         finally:
             play.end()
         likeness = Likeness(started_ms)
-        cases = {(one.name, one.api, one.version): likeness.of(one.outcome) for one in play.cases}
+        likeness.learn(play.seen)
+        cases = {(one.name, one.api, one.version): likeness.replaced(one.outcome) for one in play.cases}
         played[scenario.name] = (cases, time.monotonic() - began)
     return played
 

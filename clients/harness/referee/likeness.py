@@ -12,6 +12,9 @@ MEASURED = {"throttleTimeMs", "totalBytes", "usableBytes"}
 # Lists whose order means nothing (Kafka's is that of a hash table), and the field that tells their elements apart.
 KEYED = {"configs": ["name"], "groups": ["groupId"], "apiKeys": ["apiKey"], "members": ["memberId"], "transactionStates": ["transactionalId"],
          "topics": ["name"], "responses": ["name"], "results": ["name", "groupId"], "partitions": ["partitionIndex"]}
+# What a text tells of this run alone.
+IN_TEXTS = [(re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:<port>"), (re.compile(r"/\S*/data\b"), "<data directory>"),
+            (re.compile(r"within \[-?\d+, -?\d+\]"), "within <bounds>")]
 NOTHING = {"", None, -1, 0, "AAAAAAAAAAAAAAAAAAAAAA"}
 CLOCK_BEFORE_MS = 10_000
 CLOCK_AFTER_MS = 3_600_000
@@ -25,10 +28,6 @@ class Likeness:
         self.clock = range(started_ms - CLOCK_BEFORE_MS, started_ms + CLOCK_AFTER_MS)
         self.labels = {}
         self.counts = {}
-
-    def of(self, outcome):
-        self.learn(outcome)
-        return self.replaced(outcome)
 
     def learn(self, value, name=""):
         if isinstance(value, dict):
@@ -63,6 +62,8 @@ class Likeness:
         return value
 
     def in_text(self, text):
+        for pattern, label in IN_TEXTS:
+            text = pattern.sub(label, text)
         for (_, value), label in self.labels.items():
             if isinstance(value, str) and value in text:
                 text = text.replace(value, label)

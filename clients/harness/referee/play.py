@@ -53,6 +53,8 @@ class Play:
         # Timestamps of records: far enough from the present to be told from those that the broker makes.
         self.then_ms = started_ms - DAY_MS
         self.cases: list[Case] = []
+        # Every outcome in the order of the requests, those that only prepared included.
+        self.seen = []
         self.connections = set()
 
     def versions(self, api, first=0, last=99):
@@ -98,6 +100,7 @@ class Play:
 
     def receive(self, connection=FIRST_CONNECTION, timeout_ms=ANSWER_MS_MAX):
         outcome = self.speaker.ask(do="receive", connection=self.own(connection), timeoutMs=timeout_ms)
+        self.seen.append(outcome)
         if "closed" in outcome or "silent" in outcome:
             self.close(connection)
         return outcome
@@ -105,6 +108,14 @@ class Play:
     def later(self, case, api, version, connection=FIRST_CONNECTION, timeout_ms=ANSWER_MS_MAX):
         """Keeps the answer to a request that was sent before."""
         return self.keep(case, api, version, self.receive(connection, timeout_ms))
+
+    def call_among(self, case, api, version, body, elements, name):
+        """Like `call`, of an answer that tells of other scenarios too: only the elements whose name is one of ours are kept."""
+        outcome = self.outcome(api, version, body, FIRST_CONNECTION)
+        answer = outcome.get("answer", {})
+        if elements in answer:
+            answer[elements] = [one for one in answer[elements] if one[name].startswith(self.scenario)]
+        return self.keep(case, api, version, outcome)
 
     def raw(self, case, hex_bytes, api="", version=0, timeout_ms=ANSWER_MS_MAX):
         """Bytes as they are on a connection of their own; an answer is read as one to this API, when it is told."""
