@@ -87,7 +87,7 @@ def instances_that_do_not_fit_are_refused(play):
     play.call("unknown instance commits", "OffsetCommit", 9, commit(group, 1, member, groupInstanceId="i9"))
     play.call("with another protocol", "JoinGroup", 9, statically(group, "i1", protocols=("sticky",)))
     for case, instance in [("empty", ""), ("dot", "."), ("slash", "a/b"), ("long", "x" * 250)]:
-        play.call(f"instance {case}", "JoinGroup", 9, statically(play.name("s2"), instance))
+        play.call(f"instance {case}", "JoinGroup", 9, statically(play.name(f"instance-{case}"), instance))
 
 
 @scenario()
