@@ -5,6 +5,12 @@ from referee_cases.commits import commit
 from referee_cases.membership import join, leave, lone_member
 
 
+def await_described(play, *suffixes):
+    """Kafka tells outsiders of a group once its log has it."""
+    groups = [play.name(suffix) for suffix in suffixes]
+    play.quiet("DescribeGroups", {"groups": groups}, until=lambda answer: all(one["errorCode"] == 0 for one in answer["groups"]))
+
+
 def listed(play, case, version, **filters):
     play.call_among(case, "ListGroups", version, filters, "groups", "groupId")
 
@@ -20,6 +26,7 @@ def groups_are_listed(play):
     play.quiet("JoinGroup", join(play.name("pending")), version=9)
     waiting = play.quiet("JoinGroup", join(play.name("assigning")), version=9)["memberId"]
     play.quiet("JoinGroup", join(play.name("assigning"), waiting), version=9)
+    await_described(play, "simple", "stable", "connect", "left", "pending", "assigning")
     for version in play.versions("ListGroups"):
         listed(play, "all", version)
     for version in play.versions("ListGroups", first=4):
@@ -39,7 +46,7 @@ def groups_are_described(play):
     play.quiet("LeaveGroup", leave(left, lone_member(play, left)))
     play.quiet("JoinGroup", join(pending), version=9)
     play.quiet("JoinGroup", join(assigning, play.quiet("JoinGroup", join(assigning), version=9)["memberId"]), version=9)
-    play.quiet("DescribeGroups", {"groups": [pending, assigning]}, until=lambda answer: all(one["errorCode"] == 0 for one in answer["groups"]))
+    await_described(play, "pending", "assigning")
     for version in play.versions("DescribeGroups"):
         for group in (simple, stable, left, pending, assigning, "nowhere", ""):
             play.call(f"group {group}", "DescribeGroups", version, {"groups": [group]})

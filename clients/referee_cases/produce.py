@@ -53,41 +53,53 @@ def codecs_are_stored_as_they_come(play):
         for version in (3, 6, 7, 9):
             play.call(codec, "Produce", version, produce(topic, [play.batch("a" * 50, "b" * 50, codec=codec)]))
         play.call(f"{codec} comes back", "Fetch", 12, fetch(topic))
-    topic = play.topic("mistaken")
-    for codec, attributes in [("none", 1), ("none", 4), ("gzip", 0), ("gzip", 2)]:
-        play.call(f"{codec} called {attributes}", "Produce", 9, produce(topic, [play.batch("a" * 50, codec=codec, set={"attributes": attributes})]))
+
+
+def lies(play):
+    """What a batch of two records may say of itself that is not so, by name."""
+    return {"last offset delta too small": {"lastOffsetDelta": 0}, "last offset delta too big": {"lastOffsetDelta": 5},
+            "negative last offset delta": {"lastOffsetDelta": -1}, "no records": {"count": 0}, "fewer records": {"count": 1},
+            "fewer records and delta": {"count": 1, "lastOffsetDelta": 0}, "more records and delta": {"count": 3, "lastOffsetDelta": 2},
+            "negative count": {"count": -1}, "magic 3": {"magic": 3}, "magic 1": {"magic": 1}, "magic 0": {"magic": 0}, "magic -1": {"magic": -1},
+            "control": {"attributes": 0x20}, "transactional": {"attributes": 0x10}, "log append time": {"attributes": 8},
+            "unused attribute": {"attributes": 0x80}, "delete horizon": {"attributes": 0x40}, "base offset 5": {"baseOffset": 5},
+            "base offset -1": {"baseOffset": -1}, "leader epoch 9": {"leaderEpoch": 9}, "longer than it is": {"length": 500},
+            "shorter than it is": {"length": 60}, "length 0": {"length": 0}, "length -1": {"length": -1}, "max timestamp 0": {"maxTimestamp": 0},
+            "max timestamp ahead": {"maxTimestamp": play.then_ms + 5_000}, "producer without sequence": {"producerId": 5, "producerEpoch": 0},
+            "producer without epoch": {"producerId": 5, "baseSequence": 0}, "sequence without producer": {"baseSequence": 0}}
 
 
 @scenario(core=True)
 def headers_that_lie_are_refused(play):
-    topic = play.topic()
-    for case, fields in [("last offset delta too small", {"lastOffsetDelta": 0}), ("last offset delta too big", {"lastOffsetDelta": 5}),
-                         ("negative last offset delta", {"lastOffsetDelta": -1}), ("no records", {"count": 0}), ("fewer records", {"count": 1}),
-                         ("fewer records and delta", {"count": 1, "lastOffsetDelta": 0}), ("more records and delta", {"count": 3, "lastOffsetDelta": 2}),
-                         ("negative count", {"count": -1}), ("magic 3", {"magic": 3}), ("magic 1", {"magic": 1}), ("magic 0", {"magic": 0}),
-                         ("magic -1", {"magic": -1}), ("control", {"attributes": 0x20}), ("transactional", {"attributes": 0x10}),
-                         ("log append time", {"attributes": 8}), ("unused attribute", {"attributes": 0x80}), ("delete horizon", {"attributes": 0x40}),
-                         ("base offset 5", {"baseOffset": 5}), ("base offset -1", {"baseOffset": -1}), ("leader epoch 9", {"leaderEpoch": 9}),
-                         ("longer than it is", {"length": 500}), ("shorter than it is", {"length": 60}), ("length 0", {"length": 0}), ("length -1", {"length": -1}),
-                         ("max timestamp 0", {"maxTimestamp": 0}), ("max timestamp ahead", {"maxTimestamp": play.then_ms + 5_000}),
-                         ("producer without sequence", {"producerId": 5, "producerEpoch": 0}), ("producer without epoch", {"producerId": 5, "baseSequence": 0}),
-                         ("sequence without producer", {"baseSequence": 0})]:
-        play.call(case, "Produce", 9, produce(topic, [play.batch("a", "b", set=fields)]))
-    play.call("cut off", "Produce", 9, produce(topic, [play.batch("a", "b", cut=3)]))
-    play.call("cut off in the header", "Produce", 9, produce(topic, [play.batch("a", cut=40)]))
-    play.call("cut off, checksum right", "Produce", 9, produce(topic, [play.batch("a", "b", cut=3, set={"leaderEpoch": 0})]))
-    play.call("what was stored", "Fetch", 12, fetch(topic))
+    spoiled = {name: play.batch("a", "b", set=fields) for name, fields in lies(play).items()}
+    spoiled["cut off"] = play.batch("a", "b", cut=3)
+    spoiled["cut off in the header"] = play.batch("a", cut=40)
+    spoiled["cut off, checksum right"] = play.batch("a", "b", cut=3, set={"leaderEpoch": 0})
+    produce_each(play, play.topic(partitions=len(spoiled)), spoiled)
+
+
+def produce_each(play, topic, batches):
+    """Each batch to a partition of its own, and what a reader finds there."""
+    for index, (name, batch) in enumerate(batches.items()):
+        play.call(name, "Produce", 9, produce(topic, [batch], partition=index))
+        play.call(f"{name}, stored", "Fetch", 12, fetch(topic, partition=index))
 
 
 @scenario(core=True)
 def compressed_batches_that_lie_are_refused(play):
+    spoiled = {}
     for codec in CODECS[1:]:
-        topic = play.topic(codec)
         for case, fields in [("fewer records", {"count": 1, "lastOffsetDelta": 0}), ("more records", {"count": 3, "lastOffsetDelta": 2}),
                              ("last offset delta", {"lastOffsetDelta": 7}), ("a wrong checksum", {"crc": 7})]:
-            play.call(f"{codec}: {case}", "Produce", 9, produce(topic, [play.batch("a" * 50, "b" * 50, codec=codec, set=fields)]))
-        play.call(f"{codec}: cut off", "Produce", 9, produce(topic, [play.batch("a" * 50, codec=codec, cut=5, set={"leaderEpoch": 0})]))
-        play.call(f"{codec}: what was stored", "Fetch", 12, fetch(topic))
+            spoiled[f"{codec}: {case}"] = play.batch("a" * 50, "b" * 50, codec=codec, set=fields)
+        spoiled[f"{codec}: cut off"] = play.batch("a" * 50, codec=codec, cut=5, set={"leaderEpoch": 0})
+    for codec, attributes in [("none", 1), ("none", 2), ("none", 3), ("none", 4), ("gzip", 0), ("gzip", 2), ("zstd", 0)]:
+        spoiled[f"{codec} called {CODECS[attributes]}"] = play.batch("a" * 50, codec=codec, set={"attributes": attributes})
+    gaps = {"records": [{"key": "k", "value": "v", "timestamp": play.then_ms, "offset": offset} for offset in (0, 2, 5)]}
+    for codec in CODECS:
+        spoiled[f"{codec}: gaps between offsets"] = {**gaps, "codec": codec}
+        spoiled[f"{codec}: gaps that the header hides"] = {**gaps, "codec": codec, "set": {"lastOffsetDelta": 2}}
+    produce_each(play, play.topic(partitions=len(spoiled)), spoiled)
 
 
 @scenario(core=True)
@@ -170,11 +182,6 @@ def records_of_every_shape_are_stored(play):
                           {"key": "k", "value": "v", "timestamp": play.then_ms + 5, "headers": [["a", "1"], ["a", "2"], ["", None], ["b", ""]]}]}
     for codec in CODECS:
         play.call(codec, "Produce", 9, produce(topic, [{**shapes, "codec": codec}]))
-    gaps = {"records": [{"key": "k", "value": "v", "timestamp": play.then_ms, "offset": offset} for offset in (0, 2, 5)]}
-    play.call("gaps between offsets", "Produce", 9, produce(topic, [gaps]))
-    play.call("gaps between compressed offsets", "Produce", 9, produce(topic, [{**gaps, "codec": "gzip"}]))
-    play.call("gaps that the header hides", "Produce", 9, produce(topic, [{**gaps, "set": {"lastOffsetDelta": 2}}]))
-    play.call("compressed gaps that the header hides", "Produce", 9, produce(topic, [{**gaps, "codec": "gzip", "set": {"lastOffsetDelta": 2}}]))
     play.call("a marker of its own", "Produce", 9, produce(topic, [{"marker": "commit", "producerId": 7, "producerEpoch": 0, "transactional": True}]))
     play.call("what was stored", "Fetch", 12, fetch(topic))
 

@@ -130,6 +130,15 @@ final class Batches {
             .put("maxTimestamp", batch.maxTimestamp()).put("producerId", batch.producerId()).put("producerEpoch", batch.producerEpoch())
             .put("baseSequence", batch.baseSequence()).put("transactional", batch.isTransactional()).put("control", batch.isControlBatch());
         ArrayNode list = json.putArray("records");
+        try {
+            putRecords(batch, list);
+        } catch (RuntimeException unreadable) {
+            json.put("unreadable", unreadable.getClass().getSimpleName());
+        }
+        return json;
+    }
+
+    private static void putRecords(MutableRecordBatch batch, ArrayNode list) {
         for (Record record : batch) {
             ObjectNode one = list.addObject().put("offset", record.offset()).put("timestamp", record.timestamp())
                 .put("key", text(record.key())).put("value", text(record.value()));
@@ -138,7 +147,6 @@ final class Batches {
                 pairs.addArray().add(header.key()).add(header.value() == null ? null : text(ByteBuffer.wrap(header.value())));
             }
         }
-        return json;
     }
 
     /** Hexadecimal: control records and the values of strangers are no text. */
