@@ -1,7 +1,7 @@
 """Offsets of groups are kept: OffsetCommit, OffsetFetch, OffsetDelete."""
 
 from harness.referee.play import scenario
-from referee_cases.membership import leave, lone_member
+from referee_cases.membership import leave, lone_member, subscription
 
 
 def commit(group, topic, *offsets, generation=-1, member="", metadata="note", **more):
@@ -112,10 +112,14 @@ def committed_offsets_are_deleted(play):
 @scenario(core=True)
 def offsets_of_a_live_group_are_protected(play):
     topic, other = play.topic("topic"), play.topic("other")
-    group, workers = play.name("group"), play.name("workers")
-    member = lone_member(play, group)
-    play.quiet("OffsetCommit", commit(group, topic, (0, 3), generation=1, member=member))
-    play.call("metadata that subscribes to another", "OffsetDelete", 0, delete(group, topic, 0))
+    group, workers, mute = play.name("group"), play.name("workers"), play.name("mute")
+    member = lone_member(play, group, metadata=subscription(topic))
+    for one in (topic, other):
+        play.quiet("OffsetCommit", commit(group, one, (0, 3), generation=1, member=member))
+        play.call(f"subscribed, {one}", "OffsetDelete", 0, delete(group, one, 0))
+    mute_member = lone_member(play, mute, metadata="AAEC")
+    play.quiet("OffsetCommit", commit(mute, topic, (0, 3), generation=1, member=mute_member))
+    play.call("a subscription that nobody can read", "OffsetDelete", 0, delete(mute, topic, 0))
     worker = lone_member(play, workers, kind="connect")
     play.quiet("OffsetCommit", commit(workers, topic, (0, 3), generation=1, member=worker))
     play.call("no consumers", "OffsetDelete", 0, delete(workers, topic, 0))

@@ -134,6 +134,45 @@ def configurations_are_replaced_as_a_whole(play):
               until=has("retention.ms", "604800000"))
 
 
+OTHER_VALUES = {
+    "cleanup.policy": "compact,delete", "compression.type": "lz4", "compression.gzip.level": "3", "compression.lz4.level": "5",
+    "compression.zstd.level": "7", "delete.retention.ms": "1000", "file.delete.delay.ms": "2000", "flush.messages": "100", "flush.ms": "3000",
+    "index.interval.bytes": "8192", "max.compaction.lag.ms": "100000", "max.message.bytes": "20000", "message.timestamp.after.max.ms": "5000",
+    "message.timestamp.before.max.ms": "6000", "message.timestamp.type": "LogAppendTime", "min.cleanable.dirty.ratio": "0.25",
+    "min.compaction.lag.ms": "10", "min.insync.replicas": "1", "preallocate": "true", "retention.bytes": "1000000", "retention.ms": "70000",
+    "segment.bytes": "2000000", "segment.index.bytes": "100000", "segment.jitter.ms": "5", "segment.ms": "80000",
+    "unclean.leader.election.enable": "true", "leader.replication.throttled.replicas": "*", "follower.replication.throttled.replicas": "0:1",
+    "local.retention.ms": "100", "local.retention.bytes": "200", "remote.log.copy.disable": "false", "remote.log.delete.on.disable": "false"}
+
+
+@scenario(core=True)
+def every_key_is_taken_and_told(play):
+    for name, value in OTHER_VALUES.items():
+        topic = play.topic(name.replace(".", "-"))
+        play.call(f"{name} set", "IncrementalAlterConfigs", 1, change(TOPIC, topic, (name, SET, value)))
+        play.call(f"{name} told", "DescribeConfigs", 4, describe(TOPIC, topic, [name], includeSynonyms=True), until=has(name, value))
+    together = play.name("together")
+    play.call("all of a new topic", "CreateTopics", 7, {"topics": [{"name": together, "numPartitions": 1, "replicationFactor": 1, "configs": [
+        {"name": name, "value": value} for name, value in OTHER_VALUES.items()]}], "timeoutMs": 10_000})
+    play.await_topic(together)
+    play.call("all are told", "DescribeConfigs", 4, describe(TOPIC, together, includeSynonyms=True))
+
+
+@scenario(core=True)
+def keys_of_the_broker_change_live_or_not(play):
+    for name, value in [("background.threads", "11"), ("num.io.threads", "9"), ("message.max.bytes", "2000000"), ("log.cleaner.threads", "2"),
+                        ("compression.type", "gzip"), ("log.segment.bytes", "2000000"), ("log.flush.interval.ms", "500"), ("min.insync.replicas", "1"),
+                        ("unclean.leader.election.enable", "true"), ("max.connections", "5000"), ("max.connections.per.ip", "100"),
+                        ("max.connection.creation.rate", "1000"), ("num.partitions", "3"), ("auto.create.topics.enable", "false"),
+                        ("offsets.retention.minutes", "5"), ("group.initial.rebalance.delay.ms", "5"), ("transaction.max.timeout.ms", "5"),
+                        ("producer.id.expiration.ms", "100000"), ("transaction.partition.verification.enable", "true"), ("listeners", "PLAINTEXT://:0"),
+                        ("log.retention.hours", "5"), ("log.roll.ms", "70000"), ("default.replication.factor", "1"), ("broker.rack", "r"),
+                        ("leader.replication.throttled.rate", "100"), ("metric.reporters", ""), ("log.message.timestamp.type", "LogAppendTime"),
+                        ("log.message.timestamp.type", "Never"), ("log.cleanup.policy", "shred"), ("num.network.threads", "0"), ("num.io.threads", "x")]:
+        for kind, broker in [("one", "1"), ("all", "")]:
+            play.call(f"{kind}: {name}={value}", "IncrementalAlterConfigs", 1, change(BROKER, broker, (name, SET, value), validateOnly=True))
+
+
 @scenario()
 def configurations_of_the_broker_are_changed(play):
     topic = play.topic()

@@ -1,13 +1,22 @@
 """Members of groups one by one: JoinGroup, SyncGroup, Heartbeat and LeaveGroup with wrong and right arguments."""
 
+import base64
+import struct
+
 from harness.referee.play import scenario
 
-METADATA = "AAAAAAABAAF0"
+def subscription(*topics):
+    """What a consumer says of itself, in the first version of its protocol."""
+    names = b"".join(struct.pack(">h", len(topic)) + topic.encode() for topic in topics)
+    return base64.b64encode(struct.pack(">hi", 0, len(topics)) + names + struct.pack(">i", -1)).decode()
 
 
-def join(group, member="", protocols=("range",), session_ms=30_000, rebalance_ms=3_000, kind="consumer", **more):
+METADATA = subscription("t")
+
+
+def join(group, member="", protocols=("range",), session_ms=30_000, rebalance_ms=3_000, kind="consumer", metadata=METADATA, **more):
     return {"groupId": group, "memberId": member, "sessionTimeoutMs": session_ms, "rebalanceTimeoutMs": rebalance_ms, "protocolType": kind,
-            "protocols": [{"name": name, "metadata": METADATA} for name in protocols], **more}
+            "protocols": [{"name": name, "metadata": metadata} for name in protocols], **more}
 
 
 def sync(group, generation, member, assignments=(), **more):

@@ -41,6 +41,31 @@ def commit(group, generation, member, **more):
 
 
 @scenario(core=True)
+def the_protocol_of_most_members_is_taken(play):
+    group = play.name("votes")
+    wishes = {"a": ("one", "two", "three"), "b": ("two", "three", "one"), "c": ("two", "one", "three")}
+    members = {}
+    for connection, protocols in wishes.items():
+        members[connection] = play.quiet("JoinGroup", join(group, protocols=protocols), version=9, connection=connection)["memberId"]
+        if connection == "a":
+            play.call("the first alone", "JoinGroup", 9, join(group, members["a"], protocols=protocols))
+        else:
+            play.send("JoinGroup", 9, join(group, members[connection], protocols=protocols), connection=connection)
+            time.sleep(0.05)
+    play.call("a stranger to all of them", "JoinGroup", 9, join(group, protocols=("four",)), connection="d")
+    play.call("the first again", "JoinGroup", 9, join(group, members["a"], protocols=wishes["a"]))
+    for connection in ("b", "c"):
+        play.later(f"{connection} is let in", "JoinGroup", 9, connection=connection)
+    names = {"protocolType": "consumer", "protocolName": "two"}
+    play.call("the leader assigns", "SyncGroup", 5, sync(group, 2, members["a"], members.values(), **names))
+    for connection in ("b", "c"):
+        play.call(f"{connection} is assigned", "SyncGroup", 5, sync(group, 2, members[connection], **names), connection=connection)
+    play.call("described", "DescribeGroups", 6, {"groups": [group]})
+    play.call("the leader leaves", "LeaveGroup", 5, leave(group, members["a"]))
+    play.call("the others hear of it", "Heartbeat", 4, beat(group, 2, members["b"]), until=lambda answer: answer["errorCode"] == 27)
+
+
+@scenario(core=True)
 def a_member_that_stays_away_is_put_out(play):
     group = play.name("two")
     first = lone_member(play, group, rebalance_ms=1_000)

@@ -147,6 +147,43 @@ def readers_of_committed_records_wait(play):
 
 
 @scenario(core=True)
+def aborted_transactions_are_named_to_readers(play):
+    topic = play.topic()
+    first, second, third = (Writer(play, suffix) for suffix in ("first", "second", "third"))
+    for writer in (first, second, third):
+        writer.add(topic, 0)
+    for writer, value in ((first, "a"), (second, "b"), (first, "c"), (third, "d"), (second, "e")):
+        writer.write(topic, value)
+    first.end(committed=False)
+    play.fill(topic, play.batch("plain"))
+    third.end()
+    second.end(committed=False)
+    for version in (4, 11, 12):
+        for offset in range(10):
+            play.call(f"committed from {offset}", "Fetch", version, {
+                "maxWaitMs": 0, "minBytes": 0, "maxBytes": 8 << 20, "isolationLevel": 1,
+                "topics": [{"topic": topic, "partitions": [{"partition": 0, "fetchOffset": offset, "partitionMaxBytes": 8 << 20}]}]})
+    small = {"topic": topic, "partitions": [{"partition": 0, "fetchOffset": 0, "partitionMaxBytes": 100}]}
+    play.call("a part of it", "Fetch", 12, {"maxWaitMs": 0, "minBytes": 0, "maxBytes": 8 << 20, "isolationLevel": 1, "topics": [small]})
+
+
+@scenario(core=True)
+def records_are_deleted_below_an_open_transaction(play):
+    topic = play.topic()
+    play.fill(topic, play.batch("a"))
+    writer = Writer(play)
+    writer.add(topic, 0)
+    writer.write(topic, "b", "c")
+    for offset in (1, 2, -1):
+        play.call(f"to {offset}", "DeleteRecords", 2, {"topics": [{"name": topic, "partitions": [{"partitionIndex": 0, "offset": offset}]}], "timeoutMs": 10_000})
+        for isolation in (0, 1):
+            for timestamp in (-1, -2):
+                play.call(f"to {offset}, isolation {isolation}, {timestamp}", "ListOffsets", 8, {
+                    "replicaId": -1, "isolationLevel": isolation, "topics": [{"name": topic, "partitions": [{"partitionIndex": 0, "timestamp": timestamp}]}]})
+    writer.end(committed=False)
+
+
+@scenario(core=True)
 def writes_outside_of_a_transaction_are_refused(play):
     topic = play.topic(partitions=2)
     # The second to come has an epoch before its own.
