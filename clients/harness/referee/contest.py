@@ -1,5 +1,6 @@
 """Plays scenarios against both brokers at the same time and compares what came back."""
 
+import inspect
 import itertools
 import threading
 import time
@@ -55,39 +56,68 @@ def await_ready(speaker, port):
     play.end()
 
 
-def play_all(scenarios, speaker, port, versions, started_ms):
-    """The cases of each scenario, made comparable."""
-    played = {}
-    for scenario in scenarios:
-        play = Play(speaker, port, scenario.name.replace("_", "-"), versions, started_ms)
-        began = time.monotonic()
+class Side:
+    """One broker with its speaker, and what was played against it."""
+
+    def __init__(self, speaker, broker):
+        self.speaker = speaker
+        self.broker = broker
+        self.plays = {}
+        self.seconds = {}
+        self.rests = {}
+
+    def begin(self, scenarios, versions, started_ms):
+        """Plays them; one that yields has a rest."""
+        for scenario in scenarios:
+            play = Play(self.speaker, self.broker.port, scenario.name.replace("_", "-"), versions, started_ms)
+            self.plays[scenario.name], self.seconds[scenario.name] = play, 0.0
+            self.step(scenario.name, scenario.run, play)
+
+    def go_on(self):
+        """Plays what is left, after a restart."""
+        rests, self.rests = self.rests, {}
+        for name, rest in rests.items():
+            self.step(name, next, rest, None)
+
+    def step(self, name, function, *arguments):
+        play, began = self.plays[name], time.monotonic()
         try:
-            scenario.run(play)
+            rest = function(*arguments)
+            if inspect.isgenerator(rest):
+                next(rest)
+                self.rests[name] = rest
         except Exception:  # noqa: BLE001 - a scenario that one broker leads astray is a difference like any other
             play.cases.append(Case("the scenario itself", "-", 0, {"failed": traceback.format_exc(limit=-3)}))
         finally:
             play.end()
+            self.seconds[name] += time.monotonic() - began
+
+    def cases(self, name, started_ms):
+        """The cases of a scenario, made comparable."""
         likeness = Likeness(started_ms)
-        likeness.learn(play.seen)
-        cases = {(one.name, one.api, one.version): likeness.replaced(one.outcome) for one in play.cases}
-        played[scenario.name] = (cases, time.monotonic() - began)
-    return played
+        likeness.learn(self.plays[name].seen)
+        return {(one.name, one.api, one.version): likeness.replaced(one.outcome) for one in self.plays[name].cases}
 
 
-def play_both(scenarios, sides, versions, started_ms):
-    """Both brokers at once, each with its own speaker; a list of two results."""
-    played = [None, None]
-
-    def one(index):
-        played[index] = play_all(scenarios, *sides[index], versions, started_ms)
-
-    threads = [threading.Thread(target=one, args=(index,)) for index in range(2)]
+def at_once(sides, function):
+    """Both sides at the same time, each in a thread of its own."""
+    done = []
+    threads = [threading.Thread(target=lambda side=side: (function(side), done.append(side))) for side in sides]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert None not in played, "a side broke off"
-    return played
+    assert len(done) == len(sides), "a side broke off"
+
+
+def play_both(scenarios, sides, versions, started_ms):
+    """Scenarios that yield go on after both brokers were restarted."""
+    at_once(sides, lambda side: side.begin(scenarios, versions, started_ms))
+    if any(side.rests for side in sides):
+        for side in sides:
+            side.broker.restart()
+            await_ready(side.speaker, side.broker.port)
+        at_once(sides, Side.go_on)
 
 
 def compare(scenario, kafka, ours):

@@ -6,7 +6,8 @@ from typing import Callable
 
 ANSWER_MS_MAX = 15_000
 UNTIL_SECONDS_MAX = 10
-DAY_MS = 24 * 3_600_000
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
 FIRST_CONNECTION = "a"
 
 REGISTRY: list["Scenario"] = []
@@ -51,7 +52,7 @@ class Play:
         self.scenario = name
         self.all_versions = versions
         # Timestamps of records: far enough from the present to be told from those that the broker makes.
-        self.then_ms = started_ms - DAY_MS
+        self.then_ms = started_ms - HOUR_MS
         self.cases: list[Case] = []
         # Every outcome in the order of the requests, those that only prepared included.
         self.seen = []

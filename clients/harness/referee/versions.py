@@ -29,9 +29,9 @@ class Versions:
             table[name] = list(range(max(first, kafka_first), min(last, kafka_last) + 1))
         return table
 
-    def without_case(self, played):
+    def without_case(self, plays):
         """The advertised versions that no case asked for, as text."""
-        asked = {(api, version) for cases, _ in played.values() for _, api, version in cases}
+        asked = {(case.api, case.version) for play in plays for case in play.cases}
         missing = [f"{API_NAMES.get(key, f'key {key}')} {version}" for key, (first, last) in sorted(self.ours.items())
                    for version in range(first, last + 1) if (API_NAMES.get(key), version) not in asked]
         return ", ".join(missing)
