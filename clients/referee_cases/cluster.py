@@ -117,13 +117,36 @@ def log_directories_are_described(play):
         play.keep("all", "DescribeLogDirs", version, {"answer": answer})
 
 
+@scenario(core=True)
+def internal_topics_are_told(play):
+    for topic in ("__consumer_offsets", "__transaction_state"):
+        play.call(f"{topic} described", "Metadata", 12, {"topics": [{"name": topic}], "allowAutoTopicCreation": False})
+        play.call(f"{topic} configurations", "DescribeConfigs", 4, {"resources": [{"resourceType": 2, "resourceName": topic, "configurationKeys": None}]})
+        play.call(f"{topic} grows", "CreatePartitions", 3, {"topics": [{"name": topic, "count": 51, "assignments": None}], "timeoutMs": 10_000,
+                                                           "validateOnly": True})
+        play.call(f"{topic} is changed", "IncrementalAlterConfigs", 1, {"resources": [{"resourceType": 2, "resourceName": topic, "configs": [
+            {"name": "retention.ms", "configOperation": 0, "value": "5"}]}], "validateOnly": True})
+        play.call(f"{topic} is shortened", "DeleteRecords", 2, {"topics": [{"name": topic, "partitions": [{"partitionIndex": 0, "offset": 0}]}],
+                                                               "timeoutMs": 10_000})
+        play.call(f"{topic} begins", "ListOffsets", 7, {"replicaId": -1, "topics": [{"name": topic, "partitions": [{"partitionIndex": 0, "timestamp": -2}]}]})
+        play.call(f"{topic} is made", "CreateTopics", 7, {"topics": [{"name": topic, "numPartitions": 1, "replicationFactor": 1}], "timeoutMs": 10_000,
+                                                         "validateOnly": True})
+
+
 @scenario()
 def metadata_follows_a_topic_through_its_life(play):
     topic = play.topic("mortal")
     play.fill(topic, play.batch("one"))
+    old_id = play.topic_id(topic)
     play.quiet("DeleteTopics", {"topics": [{"name": topic}], "timeoutMs": 10_000})
     play.call("deleted", "Metadata", 12, {"topics": [{"name": topic}], "allowAutoTopicCreation": False},
               until=lambda answer: answer["topics"][0]["errorCode"] != 0)
     play.call("produce to deleted", "Produce", 9, produce(topic, [play.batch("two")]))
     again = play.topic("mortal", partitions=2)
     play.call("made again", "Metadata", 12, {"topics": [{"name": again}], "allowAutoTopicCreation": False})
+    play.call("the old id", "Metadata", 12, {"topics": [{"topicId": old_id, "name": None}], "allowAutoTopicCreation": False})
+    play.call("the old id is read", "Fetch", 13, {"maxWaitMs": 0, "minBytes": 0, "maxBytes": 1_000, "topics": [
+        {"topicId": old_id, "partitions": [{"partition": 0, "fetchOffset": 0, "partitionMaxBytes": 1_000}]}]})
+    play.call("the old id is deleted", "DeleteTopics", 6, {"topics": [{"name": None, "topicId": old_id}], "timeoutMs": 10_000})
+    play.call("the new one is empty", "Fetch", 12, {"maxWaitMs": 0, "minBytes": 0, "maxBytes": 1_000, "topics": [
+        {"topic": again, "partitions": [{"partition": 0, "fetchOffset": 0, "partitionMaxBytes": 1_000}]}]})
