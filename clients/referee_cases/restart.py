@@ -7,6 +7,9 @@ from referee_cases.fetch import fetch, partition
 from referee_cases.membership import beat, join, lone_member, sync
 from referee_cases.transactions import Writer, add, end, init
 
+# One broker waits for the other before both restart.
+LONG_MS = 600_000
+
 
 def await_leader(play, topic, partitions=1):
     play.await_topic(topic, partitions)
@@ -72,7 +75,7 @@ def producers_go_on_after_a_restart(play):
 @scenario()
 def transactions_go_on_after_a_restart(play):
     topic = play.topic()
-    opened, done = Writer(play, "opened"), Writer(play, "done")
+    opened, done = (Writer(play, suffix, timeout_ms=LONG_MS) for suffix in ("opened", "done"))
     for writer in (opened, done):
         writer.add(topic, 0)
         writer.write(topic, "a")
@@ -94,13 +97,13 @@ def transactions_go_on_after_a_restart(play):
 @scenario()
 def members_go_on_after_a_restart(play):
     group, fixed = play.name("dynamic"), play.name("static")
-    member = lone_member(play, group)
-    resident = lone_member(play, fixed, groupInstanceId="i1")
+    member = lone_member(play, group, session_ms=LONG_MS)
+    resident = lone_member(play, fixed, session_ms=LONG_MS, groupInstanceId="i1")
     yield
     topic = play.topic()
     play.call("beats", "Heartbeat", 4, beat(group, 1, member), until=lambda answer: answer["errorCode"] not in (14, 16))
     play.call("commits", "OffsetCommit", 8, commit(group, topic, (0, 4), generation=1, member=member))
     play.call("described", "DescribeGroups", 5, {"groups": [group, fixed]})
     play.call("syncs", "SyncGroup", 5, sync(group, 1, member, protocolType="consumer", protocolName="range"))
-    play.call("the static one is back", "JoinGroup", 9, join(fixed, groupInstanceId="i1"))
+    play.call("the static one is back", "JoinGroup", 9, join(fixed, session_ms=LONG_MS, groupInstanceId="i1"))
     play.call("and fenced as it was", "Heartbeat", 4, beat(fixed, 1, resident, groupInstanceId="i1"))
