@@ -90,20 +90,6 @@ def what_was_deleted_is_out_of_range(play):
 
 
 @scenario(core=True)
-def sessions_are_asked_for(play):
-    topic = play.topic(partitions=2)
-    play.fill(topic, play.batch("a"))
-    for version in play.versions("Fetch", first=7):
-        by = named(play, version, topic)
-        play.call("a new one", "Fetch", version, fetch(topic, partition(), partition(index=1), sessionEpoch=0, **by))
-        play.call("none", "Fetch", version, fetch(topic, partition(), sessionEpoch=-1, **by))
-        play.call("an unknown one", "Fetch", version, fetch(topic, partition(), sessionId=123_456_789, sessionEpoch=1, **by))
-        play.call("an unknown one, nothing named", "Fetch", version, {"maxWaitMs": 0, "minBytes": 0, "maxBytes": 1_000, "sessionId": 5, "sessionEpoch": 2, "topics": []})
-        play.call("an epoch without one", "Fetch", version, fetch(topic, partition(), sessionEpoch=5, **by))
-        play.call("an unknown one is closed", "Fetch", version, fetch(topic, partition(), sessionId=123_456_789, sessionEpoch=-1, **by))
-
-
-@scenario(core=True)
 def a_reader_waits_for_a_writer(play):
     topic = play.topic()
     play.send("Fetch", 12, fetch(topic, partition(), wait_ms=10_000, bytes_min=1), connection="reader")

@@ -5,7 +5,7 @@ import re
 # Replaced by <name N>, numbered as they are first met, also inside of messages: the same value must stay the same value.
 LABELLED = {
     "topicId": "topic id", "memberId": "member id", "leader": "member id", "producerId": "producer id", "clusterId": "cluster id",
-    "port": "port", "logDir": "log dir",
+    "sessionId": "session", "port": "port", "logDir": "log dir",
 }
 # Not compared at all: what a broker measures of itself.
 MEASURED = {"throttleTimeMs", "totalBytes", "usableBytes"}
