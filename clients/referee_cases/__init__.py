@@ -1,0 +1,11 @@
+"""The scenarios of the referee, a file a subject. What they expect is nowhere: whatever Apache Kafka answers is right."""
+
+import importlib
+
+SUBJECTS = ["cluster", "topics", "partitions", "configs", "produce", "idempotence", "fetch", "sessions", "offsets", "coordinators", "membership", "rebalance",
+            "commits", "group_admin", "transactions", "transaction_offsets", "frames", "unanswered", "restart"]
+
+
+def load():
+    for subject in SUBJECTS:
+        importlib.import_module(f"referee_cases.{subject}")
