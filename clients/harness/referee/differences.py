@@ -26,6 +26,8 @@ class Meant:
     case: str = "*"
     kafka: str = "*"
     ours: str = "*"
+    # Ours is wrong, known, and not mended yet: it is told in the last line of a run.
+    is_open: bool = False
     met: int = field(default=0)
 
     def explains(self, found):

@@ -309,6 +309,7 @@ fn response<'a>(fetching: &'a Fetching, told: &Told, reads: Vec<Read>, isolation
 
 fn partition_data<'a>(partition_index: i32, read: Read, isolation: Isolation) -> PartitionData<'a> {
     let seen = read.seen();
+    let is_elsewhere = matches!(read.error, Some(ErrorCode::UnknownTopicOrPartition | ErrorCode::UnknownTopicId));
     let aborted = read.aborted.iter().map(|aborted| fetch::AbortedTransaction {
         producer_id: aborted.producer_id,
         first_offset: aborted.first_offset.0,
@@ -319,8 +320,8 @@ fn partition_data<'a>(partition_index: i32, read: Read, isolation: Isolation) ->
         high_watermark: seen.high_watermark,
         last_stable_offset: read.view.filter(|_| read.error.is_none()).map_or(-1, |view| view.last_stable_offset.0),
         log_start_offset: seen.log_start,
-        // Whoever reads everything is told of none.
-        aborted_transactions: (isolation == Isolation::Committed || read.error.is_some()).then(|| aborted.collect()),
+        // Whoever reads everything is told of none; a partition that is not here has an empty list, as in Kafka.
+        aborted_transactions: (isolation == Isolation::Committed || is_elsewhere).then(|| aborted.collect()),
         records: Some(Records::Shared(read.slices)),
         ..Default::default()
     }

@@ -19,6 +19,7 @@ use tokio::time::{Instant, sleep_until};
 
 use self::batch_check::{Refusal, check_batch, check_size, check_transaction, not_in_transaction, unrecompressed};
 use super::{Begun, error_map};
+use crate::broker::Broker;
 use crate::limits::RECOMPRESSED_AT_ONCE_BYTES_MAX;
 use crate::recompression::{at_once, wants};
 use crate::request::{Answer, Call, Refused};
@@ -173,7 +174,8 @@ async fn ready(call: &Call, delayed: &mut Delayed) -> Result<Bytes, Refusal> {
 }
 
 async fn finish(call: &Call, topics: Vec<Topic>, answered: bool, deadline: Option<Instant>) -> Answer {
-    let finished = outcomes(topics, deadline).await;
+    let mut finished = outcomes(topics, deadline).await;
+    tell_log_starts(&call.broker, &mut finished).await;
     let mut failed = false;
     for (topic, partitions) in &finished {
         for (partition, outcome) in partitions {
@@ -192,6 +194,20 @@ async fn finish(call: &Call, topics: Vec<Topic>, answered: bool, deadline: Optio
     }
     // Kafka closes the connection, so that a client which asked for no answers notices.
     Answer { close: failed.then_some("a produce with acks=0 failed"), ..Answer::default() }
+}
+
+/// A batch that was looked at and refused is told with the start of its log, as in Kafka.
+async fn tell_log_starts(broker: &Broker, finished: &mut [Finished]) {
+    for (topic, partitions) in finished {
+        for (index, outcome) in partitions {
+            let Err(refusal) = outcome else { continue };
+            if refusal.is_of_the_log()
+                && let Ok((_, log)) = broker.partition(topic, *index)
+            {
+                refusal.log_start = broker.core.view(log).await.map_or(-1, |view| view.start.0);
+            }
+        }
+    }
 }
 
 type Finished = (String, Vec<(i32, Result<Appended, Refusal>)>);
@@ -249,10 +265,11 @@ fn topic_response((name, partitions): &Finished) -> TopicProduceResponse<'_> {
                 log_start_offset: appended.log_start.0,
                 ..Default::default()
             },
-            Err(Refusal { code, reason, records }) => PartitionProduceResponse {
+            Err(Refusal { code, reason, records, log_start }) => PartitionProduceResponse {
                 index: *index,
                 error_code: code.code(),
                 base_offset: -1,
+                log_start_offset: *log_start,
                 record_errors: records
                     .iter()
                     .map(|&batch_index| BatchIndexAndErrorMessage {

@@ -64,7 +64,13 @@ impl Client {
 
     /// Whether the broker closes without another byte. Silence is no close.
     pub fn is_closed(&mut self) -> bool {
-        ended(&self.stream.read(&mut [0]))
+        let received = self.stream.read(&mut [0]);
+        let is_ended = ended(&received);
+        if !is_ended {
+            // The reason of a failing test.
+            eprintln!("not closed: {received:?}");
+        }
+        is_ended
     }
 
     /// Takes whatever still comes; whether the broker has closed then.

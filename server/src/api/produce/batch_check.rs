@@ -28,12 +28,27 @@ pub(super) struct Refusal {
     pub(super) reason: Cow<'static, str>,
     /// The records that are to blame, by position in the batch; none when the batch is.
     pub(super) records: Vec<i32>,
+    /// Where the log starts, or -1: see [`Refusal::is_of_the_log`].
+    pub(super) log_start: i64,
 }
 
 impl Refusal {
     /// Of the batch as a whole.
     pub(super) fn new(code: ErrorCode, reason: impl Into<Cow<'static, str>>) -> Refusal {
-        Refusal { code, reason: reason.into(), records: Vec::new() }
+        Refusal { code, reason: reason.into(), records: Vec::new(), log_start: -1 }
+    }
+
+    /// Whether Kafka finds it while it appends, so that the answer tells of the log.
+    pub(super) fn is_of_the_log(&self) -> bool {
+        matches!(
+            self.code,
+            ErrorCode::InvalidRecord
+                | ErrorCode::InvalidTimestamp
+                | ErrorCode::OutOfOrderSequenceNumber
+                | ErrorCode::InvalidProducerEpoch
+                | ErrorCode::InvalidTxnState
+                | ErrorCode::UnsupportedCompressionType
+        )
     }
 }
 
@@ -45,15 +60,21 @@ pub(super) fn check_batch(bytes: &[u8], version: i16, is_compacted: bool) -> Res
     }
     let header = match BatchHeader::parse(bytes) {
         Ok(header) => header,
-        Err(BatchError::UnsupportedMagic(_)) => {
+        Err(BatchError::UnsupportedMagic(0 | 1)) => {
             return refused(ErrorCode::InvalidRecord, "only record batches of magic 2 are accepted");
         }
-        Err(_) => return refused(ErrorCode::CorruptMessage, "the record batch is cut off"),
+        Err(error @ (BatchError::UnsupportedMagic(_) | BatchError::LengthTooSmall(_))) => {
+            return Err(Refusal::new(ErrorCode::CorruptMessage, error.to_string()));
+        }
+        Err(_) => return refused(ErrorCode::InvalidRecord, "the record batch is cut off"),
     };
     if header.total_bytes() > bytes.len() {
-        return refused(ErrorCode::CorruptMessage, "the record batch is longer than its field");
+        return refused(ErrorCode::InvalidRecord, "the record batch is longer than its field");
     }
     if header.total_bytes() < bytes.len() {
+        if !header.crc_is_valid(&bytes[..header.total_bytes()]) {
+            return refused(ErrorCode::CorruptMessage, "the record batch is shorter than its records");
+        }
         return refused(ErrorCode::InvalidRecord, "a partition needs exactly one record batch, there are more");
     }
     if header.base_offset != 0 {
@@ -132,7 +153,7 @@ fn check_keys(header: &BatchHeader, batch: &[u8]) -> Result<(), Refusal> {
         Ok(records) if records.is_empty() => Ok(()),
         Ok(records) => {
             let reason = "a compacted topic cannot take a record without a key".into();
-            Err(Refusal { code: ErrorCode::InvalidRecord, reason, records })
+            Err(Refusal { code: ErrorCode::InvalidRecord, reason, records, log_start: -1 })
         }
         // Damage on the way is sent again; what the client made wrong is not.
         Err(_) if !header.crc_is_valid(batch) => Err(unrecompressed(&RecompressionError::WrongCrc)),
@@ -179,13 +200,14 @@ mod tests {
         assert!(check_batch(&batch, 9, false).is_ok());
         assert_eq!(refusal(&[]), ErrorCode::InvalidRecord);
         assert_eq!(refusal(&[batch.clone(), batch.clone()].concat()), ErrorCode::InvalidRecord);
-        assert_eq!(refusal(&batch[..batch.len() - 1]), ErrorCode::CorruptMessage);
+        assert_eq!(refusal(&batch[..batch.len() - 1]), ErrorCode::InvalidRecord);
         let with = |at: usize, byte: u8| {
             let mut changed = batch.clone();
             changed[at] = byte;
             changed
         };
         assert_eq!(refusal(&with(MAGIC_AT, 1)), ErrorCode::InvalidRecord);
+        assert_eq!(refusal(&with(MAGIC_AT, 3)), ErrorCode::CorruptMessage);
         assert_eq!(refusal(&with(BASE_OFFSET_AT + 7, 5)), ErrorCode::InvalidRecord);
     }
 
