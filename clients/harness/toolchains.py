@@ -37,7 +37,7 @@ def build_venv():
 def build_maven(project, jars):
     """Compiles the project, if it has sources, and copies its dependencies to `jars`."""
     pom = project / "pom.xml"
-    sources = [pom, *project.glob("src/**/*.java")]
+    sources = [pom, *(one for one in project.glob("src/**/*") if one.is_file())]
     goals = ["dependency:copy-dependencies", f"-DoutputDirectory={jars}"]
     if len(sources) > 1:
         goals.insert(0, "package")
