@@ -37,7 +37,7 @@ def build_venv():
 def build_maven(project, jars, kafka_version=None):
     """Compiles the project, if it has sources, and copies its dependencies to `jars`; the version is the project's own unless given."""
     pom = project / "pom.xml"
-    sources = [pom, *project.glob("src/**/*.java")]
+    sources = [pom, *(one for one in project.glob("src/**/*") if one.is_file())]
     goals = ["dependency:copy-dependencies", f"-DoutputDirectory={jars}"]
     if kafka_version:
         goals.append(f"-Dkafka.version={kafka_version}")
