@@ -18,7 +18,7 @@ use protocol::messages::produce::{
 use tokio::time::{Instant, sleep_until};
 
 use self::batch_check::{Refusal, check_batch, check_size, check_transaction, not_in_transaction, unrecompressed};
-use super::{Begun, error_map};
+use super::Begun;
 use crate::broker::Broker;
 use crate::limits::RECOMPRESSED_AT_ONCE_BYTES_MAX;
 use crate::recompression::{at_once, wants};
@@ -201,7 +201,7 @@ async fn tell_log_starts(broker: &Broker, finished: &mut [Finished]) {
     for (topic, partitions) in finished {
         for (index, outcome) in partitions {
             let Err(refusal) = outcome else { continue };
-            if refusal.is_of_the_log()
+            if refusal.is_of_the_log
                 && let Ok((_, log)) = broker.partition(topic, *index)
             {
                 refusal.log_start = broker.core.view(log).await.map_or(-1, |view| view.start.0);
@@ -242,7 +242,7 @@ async fn outcomes(topics: Vec<Topic>, deadline: Option<Instant>) -> Vec<Finished
             };
             is_expired |= appended.is_none();
             let outcome = match appended {
-                Some(appended) => appended.map_err(|error| Refusal::new(error_map::append(&error), error.to_string())),
+                Some(appended) => appended.map_err(|error| Refusal::by_the_log(&error)),
                 None => {
                     Err(Refusal::new(ErrorCode::RequestTimedOut, "the disk took longer than the request's timeout"))
                 }
@@ -265,7 +265,7 @@ fn topic_response((name, partitions): &Finished) -> TopicProduceResponse<'_> {
                 log_start_offset: appended.log_start.0,
                 ..Default::default()
             },
-            Err(Refusal { code, reason, records, log_start }) => PartitionProduceResponse {
+            Err(Refusal { code, reason, records, log_start, .. }) => PartitionProduceResponse {
                 index: *index,
                 error_code: code.code(),
                 base_offset: -1,

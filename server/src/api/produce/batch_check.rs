@@ -28,27 +28,30 @@ pub(super) struct Refusal {
     pub(super) reason: Cow<'static, str>,
     /// The records that are to blame, by position in the batch; none when the batch is.
     pub(super) records: Vec<i32>,
-    /// Where the log starts, or -1: see [`Refusal::is_of_the_log`].
+    /// Whether it was found in the records, or by the log: then the answer tells where the log starts, as in Kafka.
+    pub(super) is_of_the_log: bool,
+    /// Where the log starts, or -1.
     pub(super) log_start: i64,
 }
 
 impl Refusal {
     /// Of the batch as a whole.
     pub(super) fn new(code: ErrorCode, reason: impl Into<Cow<'static, str>>) -> Refusal {
-        Refusal { code, reason: reason.into(), records: Vec::new(), log_start: -1 }
+        Refusal { code, reason: reason.into(), records: Vec::new(), is_of_the_log: false, log_start: -1 }
     }
 
-    /// Whether Kafka finds it while it appends, so that the answer tells of the log.
-    pub(super) fn is_of_the_log(&self) -> bool {
-        matches!(
-            self.code,
-            ErrorCode::InvalidRecord
-                | ErrorCode::InvalidTimestamp
-                | ErrorCode::OutOfOrderSequenceNumber
-                | ErrorCode::InvalidProducerEpoch
-                | ErrorCode::InvalidTxnState
-                | ErrorCode::UnsupportedCompressionType
-        )
+    /// Of its records.
+    fn of_records(reason: impl Into<Cow<'static, str>>, records: Vec<i32>) -> Refusal {
+        Refusal { records, is_of_the_log: true, ..Refusal::new(ErrorCode::InvalidRecord, reason) }
+    }
+
+    /// By the log.
+    pub(super) fn by_the_log(error: &AppendError) -> Refusal {
+        let is_of_the_log = !matches!(
+            error,
+            AppendError::UnknownLog(_) | AppendError::Corrupt(_) | AppendError::TooLarge { .. } | AppendError::Stopping
+        );
+        Refusal { is_of_the_log, ..Refusal::new(error_map::append(error), error.to_string()) }
     }
 }
 
@@ -78,7 +81,7 @@ pub(super) fn check_batch(bytes: &[u8], version: i16, is_compacted: bool) -> Res
         return refused(ErrorCode::InvalidRecord, "a partition needs exactly one record batch, there are more");
     }
     if header.base_offset != 0 {
-        return refused(ErrorCode::InvalidRecord, "the base offset of a produced batch must be 0");
+        return Err(Refusal::of_records("the base offset of a produced batch must be 0", Vec::new()));
     }
     match header.compression() {
         Ok(Compression::Zstd) if version < FIRST_VERSION_WITH_ZSTD => {
@@ -122,9 +125,9 @@ fn check_records(header: &BatchHeader, batch: &[u8]) -> Result<(), Refusal> {
         None => Ok(()),
         // Damage on the way is sent again; what the client made wrong is not.
         Some(_) if !header.crc_is_valid(batch) => Err(unrecompressed(&RecompressionError::WrongCrc)),
-        Some((_, Err(error))) => Err(Refusal::new(ErrorCode::InvalidRecord, error.to_string())),
+        Some((_, Err(error))) => Err(Refusal::of_records(error.to_string(), Vec::new())),
         Some((index, Ok(_))) => {
-            Err(Refusal::new(ErrorCode::InvalidRecord, format!("record {index} has another offset than its place")))
+            Err(Refusal::of_records(format!("record {index} has another offset than its place"), Vec::new()))
         }
     }
 }
@@ -152,8 +155,8 @@ fn check_keys(header: &BatchHeader, batch: &[u8]) -> Result<(), Refusal> {
     match records_without_key(batch, RECORD_ERRORS_MAX) {
         Ok(records) if records.is_empty() => Ok(()),
         Ok(records) => {
-            let reason = "a compacted topic cannot take a record without a key".into();
-            Err(Refusal { code: ErrorCode::InvalidRecord, reason, records, log_start: -1 })
+            let reason = "a compacted topic cannot take a record without a key";
+            Err(Refusal::of_records(reason, records))
         }
         // Damage on the way is sent again; what the client made wrong is not.
         Err(_) if !header.crc_is_valid(batch) => Err(unrecompressed(&RecompressionError::WrongCrc)),
