@@ -63,7 +63,7 @@ def a_streams_application_is_reset(context):
         assert f"Topic: {name} Partition: 0 Offset: {offset}" in said, said
 
 
-@scenario()
+@scenario(tier=2)
 def the_preferred_leader_is_already_elected(context):
     TOPIC(context, f"--create --topic {context.topic}")
     said = ELECTION(context, f"--election-type preferred --topic {context.topic} --partition 0")
@@ -71,7 +71,7 @@ def the_preferred_leader_is_already_elected(context):
     ELECTION(context, "--election-type preferred --all-topic-partitions")
 
 
-@scenario()
+@scenario(tier=2)
 def a_partition_that_stays_where_it_is_was_reassigned(context):
     TOPIC(context, f"--create --topic {context.topic}")
     assert "No partition reassignments found." in REASSIGN(context, "--list")
@@ -84,7 +84,7 @@ def a_partition_that_stays_where_it_is_was_reassigned(context):
     assert f"Reassignment of partition {context.topic}-0 is completed." in REASSIGN(context, "--verify --reassignment-json-file", plan)
 
 
-@scenario()
+@scenario(tier=2)
 def a_cluster_without_settings_of_groups_and_metrics_lists_none(context):
     said = CONFIG(context, "--entity-type groups --describe")
     assert "=" not in said, said
