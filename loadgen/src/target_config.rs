@@ -108,7 +108,10 @@ fn ask(bootstrap: &str, topic: &Topic) -> Result<BTreeMap<String, String>, Error
 fn is_told(setting: &DescribeConfigsResourceResult<'_>) -> bool {
     let name = setting.name;
     let says_place = PLACE_PARTS.iter().any(|part| name.contains(part)) || IDENTITIES.contains(&name);
-    !says_place && (setting.config_source != SOURCE_DEFAULT || TELLING_DEFAULTS.contains(&name))
+    !says_place
+        && (setting.config_source != SOURCE_DEFAULT
+            || TELLING_DEFAULTS.contains(&name)
+            || name.starts_with("posthaste."))
 }
 
 fn value_of(setting: &DescribeConfigsResourceResult<'_>) -> String {

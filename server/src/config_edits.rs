@@ -1,6 +1,6 @@
 //! Edits of stored configurations, as `AlterConfigs` and `IncrementalAlterConfigs` ask for them: all of a resource's edits hold, or none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use thiserror::Error;
 
@@ -61,10 +61,9 @@ impl ConfigEdits {
         current: &StoredConfigs,
         list_default: impl Fn(&str) -> Option<String>,
     ) -> Result<StoredConfigs, EditError> {
-        for (at, (name, _)) in self.edits.iter().enumerate() {
-            if self.edits[..at].iter().any(|(earlier, _)| earlier == name) {
-                return Err(EditError::Duplicate);
-            }
+        let mut named = HashSet::new();
+        if !self.edits.iter().all(|(name, _)| named.insert(name)) {
+            return Err(EditError::Duplicate);
         }
         let mut configs = if self.replaces_all { StoredConfigs::new() } else { current.clone() };
         for (name, edit) in &self.edits {

@@ -104,15 +104,21 @@ impl FetchSessions {
         now: Instant,
     ) -> Result<Fetching, ErrorCode> {
         let mut cache = self.cache.borrow_mut();
+        // Names that no topic has may be of any length: nothing is kept of them.
+        let is_keepable = places.iter().all(|(place, _)| place.topic.is_keepable());
         if matches!(named.epoch, SESSIONLESS | NEW_SESSION) {
             cache.remove(named.id);
-            let is_new = named.epoch == NEW_SESSION;
+            let is_new = named.epoch == NEW_SESSION && is_keepable;
             let kind = if is_new { Kind::New { uses_ids: named.uses_ids } } else { Kind::Sessionless };
             return Ok(Fetching { places, kind });
         }
         let session = cache.sessions.get(&named.id).cloned().ok_or(ErrorCode::FetchSessionIdNotFound)?;
         session.borrow().check(named.epoch, named.uses_ids)?;
         cache.take_out(&session.borrow());
+        if !is_keepable {
+            cache.sessions.remove(&named.id);
+            return Err(ErrorCode::FetchSessionIdNotFound);
+        }
         session.borrow_mut().change(&places, forgotten);
         let size = session.borrow().len();
         if size == 0 {

@@ -89,8 +89,8 @@ pub const METRICS_ANSWER_DEADLINE: Duration = Duration::from_secs(1);
 pub const READY_WRITE_DEADLINE: Duration = Duration::from_secs(5);
 /// A fetch session that was made or used within this time keeps its place, as in Kafka.
 pub const FETCH_SESSION_PROTECTED: Duration = Duration::from_secs(120);
-/// What a session holds of one partition: its place twice, with its keys.
-pub const FETCH_SESSION_PARTITION_BYTES: usize = 256;
+/// What a session holds of one partition: its place twice, and a topic's name of the greatest length.
+pub const FETCH_SESSION_PARTITION_BYTES: usize = 512;
 /// Of the memory for tables, fetch sessions take one in so many parts at most.
 pub const FETCH_SESSION_TABLE_PARTS: usize = 16;
 /// Longest wait of a Fetch that a client may ask for; a poll holds a task and its answer slot.

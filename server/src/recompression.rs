@@ -3,6 +3,8 @@
 //! Small batches are done where they are met, on the shard's thread, in a millisecond or two. What is larger goes to a thread of its
 //! own, one batch at a time a shard, so that neither others on the core nor the memory of the process pay for a slow codec or a bomb.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use protocol::compression::CompressionError;
 use protocol::record_batch::{BatchHeader, Compression, Recompressed, recompress};
@@ -34,12 +36,12 @@ pub enum RecompressionError {
 /// The turn of a shard's large batches.
 #[derive(Debug)]
 pub struct Recompression {
-    turn: Semaphore,
+    turn: Arc<Semaphore>,
 }
 
 impl Default for Recompression {
     fn default() -> Recompression {
-        Recompression { turn: Semaphore::new(RECOMPRESSIONS_AT_ONCE_MAX) }
+        Recompression { turn: Arc::new(Semaphore::new(RECOMPRESSIONS_AT_ONCE_MAX)) }
     }
 }
 
@@ -58,11 +60,18 @@ pub fn at_once(
 ) -> Option<Result<Bytes, RecompressionError>> {
     let slowness = slowness(codec);
     match in_codec(batch, codec, *plain_bytes_left / slowness) {
-        Err(RecompressionError::Unreadable(CompressionError::OutputTooLarge { .. })) => None,
-        Err(error) => Some(Err(error)),
+        Err(error) => {
+            // It may have been unpacked up to the limit: what is compressed is tried no more.
+            let is_packed = BatchHeader::parse(batch).is_ok_and(|header| header.compression() != Ok(Compression::None));
+            if is_packed {
+                *plain_bytes_left = 0;
+            }
+            let is_large = matches!(error, RecompressionError::Unreadable(CompressionError::OutputTooLarge { .. }));
+            (!is_large).then_some(Err(error))
+        }
         Ok(done) => {
-            let memory = budget.try_take(done.batch.len())?;
             *plain_bytes_left -= done.plain_bytes * slowness;
+            let memory = budget.try_take(done.batch.len())?;
             Some(Ok(memory.hold(done.batch.into())))
         }
     }
@@ -76,10 +85,11 @@ impl Recompression {
         batch: Bytes,
         codec: Codec,
     ) -> Result<Bytes, RecompressionError> {
-        let turn = self.turn.acquire().await.expect("the semaphore is never closed");
-        let work = move || in_codec(&batch, codec, DECOMPRESSED_BYTES_MAX);
-        let done = tokio::task::spawn_blocking(work).await.map_err(|_| RecompressionError::Failed)??;
-        drop(turn);
+        let turn = Arc::clone(&self.turn).acquire_owned().await.expect("the semaphore is never closed");
+        // The thread has the turn, also when nobody waits for it any more; then what came out has it, until it has memory.
+        let work = move || (in_codec(&batch, codec, DECOMPRESSED_BYTES_MAX), turn);
+        let (done, _turn) = tokio::task::spawn_blocking(work).await.map_err(|_| RecompressionError::Failed)?;
+        let done = done?;
         // Frames that wait for each other's memory would wait for ever: this one holds its own while it wants more.
         let mut memory = FrameMemory::default();
         timeout(RECOMPRESSED_MEMORY_WAIT_MAX, budget.grow(&mut memory, done.batch.len()))

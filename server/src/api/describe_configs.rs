@@ -1,5 +1,7 @@
 //! `DescribeConfigs`: every key of a topic or of this broker, with its value, all places that say one, its type, and what it does.
 
+use std::collections::HashSet;
+
 use protocol::error_code::ErrorCode;
 use protocol::messages::describe_configs::{
     DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResourceResult, DescribeConfigsResponse,
@@ -39,9 +41,13 @@ struct Place {
 }
 
 pub fn handle(call: &Call, request: &DescribeConfigsRequest<'_>) -> Answer {
-    let described: Vec<_> = request.resources.iter().map(|resource| settings_of(call, resource)).collect();
-    let results = request
-        .resources
+    // What is named again is not told again: a name takes five bytes, and its settings a hundred thousand.
+    let mut named = HashSet::new();
+    let resources = request.resources.iter();
+    let resources: Vec<_> =
+        resources.filter(|resource| named.insert((resource.resource_type, resource.resource_name))).collect();
+    let described: Vec<_> = resources.iter().map(|resource| settings_of(call, resource)).collect();
+    let results = resources
         .iter()
         .zip(&described)
         .map(|(resource, outcome)| {

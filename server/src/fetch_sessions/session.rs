@@ -7,6 +7,8 @@ use std::time::Instant;
 use protocol::error_code::ErrorCode;
 use uuid::Uuid;
 
+use crate::limits::TOPIC_NAME_BYTES_MAX;
+
 /// A topic as the request's version names it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum TopicKey {
@@ -14,6 +16,16 @@ pub enum TopicKey {
     Name(Rc<str>),
     /// Since then.
     Id(Uuid),
+}
+
+impl TopicKey {
+    /// Whether a topic can have it.
+    pub(super) fn is_keepable(&self) -> bool {
+        match self {
+            TopicKey::Name(name) => name.len() <= TOPIC_NAME_BYTES_MAX,
+            TopicKey::Id(_) => true,
+        }
+    }
 }
 
 /// A partition of a topic.

@@ -108,6 +108,19 @@ fn a_full_cache_keeps_the_young_and_the_large_and_forgets_the_silent() {
 }
 
 #[test]
+fn names_that_no_topic_can_have_are_not_kept() {
+    let (sessions, now) = (FetchSessions::new(ROOM, 0, 1), Instant::now());
+    let long = Place { topic: TopicKey::Name("x".repeat(250).into()), partition: 0 };
+    let asked = Asked { offset: 0, bytes_max: 1, leader_epoch: -1 };
+    let fetching = sessions.begin(FULL, vec![(long.clone(), asked)], &[], now).unwrap();
+    assert_eq!(sessions.end(&fetching, &[seen(0)], now).unwrap().session_id, NONE);
+    let id = created(&sessions, &[0], now);
+    let grown = sessions.begin(Named { id, epoch: 1, uses_ids: false }, vec![(long, asked)], &[], now);
+    assert_eq!(grown.err(), Some(ErrorCode::FetchSessionIdNotFound));
+    assert_eq!(sessions.memory_bytes(), 0);
+}
+
+#[test]
 fn partitions_of_all_sessions_are_bounded() {
     let (sessions, now) = (FetchSessions::new(Room { sessions: 9, partitions: 5 }, 1, 2), Instant::now());
     assert_eq!(created(&sessions, &[0, 1, 2, 3, 4, 5], now), NONE);

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use engine::error::AppendError;
 use protocol::compression::CompressionError;
 use protocol::error_code::ErrorCode;
-use protocol::record_batch::{BatchError, BatchHeader, Compression, HEADER_BYTES, records};
+use protocol::record_batch::{BatchError, BatchHeader, Compression, HEADER_BYTES, Record, records};
 
 use crate::api::error_map;
 use crate::compaction::records_without_key;
@@ -121,14 +121,17 @@ pub(super) fn check_transaction(header: &BatchHeader, is_transactional_request: 
 /// The records are those that the header tells of. A batch of which that is not so would end every consumer that comes to it.
 fn check_records(header: &BatchHeader, batch: &[u8]) -> Result<(), Refusal> {
     let mut walked = (0..).zip(records(header, &batch[HEADER_BYTES..]));
-    match walked.find(|(index, record)| !matches!(record, Ok(record) if record.offset_delta == *index)) {
+    let is_right =
+        |record: &Record<'_>, index| record.offset_delta == index && record.headers().all(|header| header.is_ok());
+    match walked.find(|(index, record)| !matches!(record, Ok(record) if is_right(record, *index))) {
         None => Ok(()),
         // Damage on the way is sent again; what the client made wrong is not.
         Some(_) if !header.crc_is_valid(batch) => Err(unrecompressed(&RecompressionError::WrongCrc)),
         Some((_, Err(error))) => Err(Refusal::of_records(error.to_string(), Vec::new())),
-        Some((index, Ok(_))) => {
-            Err(Refusal::of_records(format!("record {index} has another offset than its place"), Vec::new()))
-        }
+        Some((index, Ok(_))) => Err(Refusal::of_records(
+            format!("record {index} has another offset than its place, or headers that are malformed"),
+            Vec::new(),
+        )),
     }
 }
 
