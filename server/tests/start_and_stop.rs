@@ -5,7 +5,7 @@ mod broker;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use broker::{Broker, batch, command, directory, refusal};
+use broker::{Broker, admin_get, batch, command, directory, refusal};
 use rustix::process::Signal;
 
 const CONFIGURATION: Option<i32> = Some(2);
@@ -20,14 +20,25 @@ fn one_line(said: &str) -> &str {
     line
 }
 
+/// Bytes of requests that all shards have taken in.
+fn received_bytes(broker: &Broker) -> u64 {
+    let page = admin_get(broker, "/metrics").1;
+    let shards = page.lines().filter(|line| line.starts_with("posthaste_received_bytes_total{"));
+    shards.map(|line| line.rsplit(' ').next().expect("a value").parse::<u64>().expect("a number")).sum()
+}
+
 #[test]
 fn sigterm_answers_what_is_in_flight_and_exits_0() {
     for signal in [Signal::TERM, Signal::INT] {
-        let mut broker = Broker::start(&[]);
+        let mut broker = Broker::start(&["posthaste.admin.listener=127.0.0.1:0"]);
         let mut client = broker.connect();
         assert_eq!(client.create_topic("t", 1, &[]), 0);
         let mut waiting = broker.connect();
+        assert_eq!(waiting.create_topic("u", 1, &[]), 0);
+        // What has not come in when the signal comes is not in flight.
+        let before = received_bytes(&broker);
         waiting.send(broker::FETCH, &broker::fetch_request("t", 0, 0, 250_000));
+        while received_bytes(&broker) == before {}
         for at in 0..50 {
             client.send_produce("t", 0, &batch(&[&at.to_string()]), -1);
         }
