@@ -43,6 +43,7 @@ struct Wanted {
 #[derive(Clone, Default)]
 struct Read {
     error: Option<ErrorCode>,
+    /// None beside an error: its answer tells no ends.
     view: Option<LogView>,
     slices: Vec<Bytes>,
     bytes: usize,
@@ -55,12 +56,11 @@ impl Read {
         Read { error: Some(error), ..Read::default() }
     }
 
-    /// As the answer says it; no ends beside an error.
+    /// As the answer says it.
     fn seen(&self) -> Seen {
-        let view = self.view.filter(|_| self.error.is_none());
         Seen {
-            high_watermark: view.map_or(-1, |view| view.high_watermark.0),
-            log_start: view.map_or(-1, |view| view.start.0),
+            high_watermark: self.view.map_or(-1, |view| view.high_watermark.0),
+            log_start: self.view.map_or(-1, |view| view.start.0),
             has_records: self.bytes > 0,
             has_error: self.error.is_some(),
         }
@@ -318,7 +318,7 @@ fn partition_data<'a>(partition_index: i32, read: Read, isolation: Isolation) ->
         partition_index,
         error_code: read.error.unwrap_or(ErrorCode::None).code(),
         high_watermark: seen.high_watermark,
-        last_stable_offset: read.view.filter(|_| read.error.is_none()).map_or(-1, |view| view.last_stable_offset.0),
+        last_stable_offset: read.view.map_or(-1, |view| view.last_stable_offset.0),
         log_start_offset: seen.log_start,
         // Whoever reads everything is told of none; a partition that is not here has an empty list, as in Kafka.
         aborted_transactions: (isolation == Isolation::Committed || is_elsewhere).then(|| aborted.collect()),
