@@ -38,6 +38,7 @@ macro_rules! for_each_api {
             DescribeLogDirs = 35, 1..=4, 2, describe_log_dirs DescribeLogDirsRequest DescribeLogDirsResponse;
             CreatePartitions = 37, 0..=3, 2, create_partitions CreatePartitionsRequest CreatePartitionsResponse;
             DeleteGroups = 42, 0..=2, 2, delete_groups DeleteGroupsRequest DeleteGroupsResponse;
+            ElectLeaders = 43, 0..=2, 2, elect_leaders ElectLeadersRequest ElectLeadersResponse;
             IncrementalAlterConfigs = 44, 0..=1, 1,
                 incremental_alter_configs IncrementalAlterConfigsRequest IncrementalAlterConfigsResponse;
             // No version of it is flexible.

@@ -17,6 +17,7 @@ mod describe_groups;
 mod describe_log_dirs;
 mod describe_producers;
 mod describe_transactions;
+mod elect_leaders;
 mod end_txn;
 pub mod error_map;
 mod fetch;
@@ -140,6 +141,7 @@ const APIS: &[Api] = &[
     serial!(DescribeLogDirs, describe_log_dirs),
     serial!(CreatePartitions, create_partitions),
     serial!(DeleteGroups, delete_groups),
+    at_once!(ElectLeaders, elect_leaders),
     serial!(IncrementalAlterConfigs, incremental_alter_configs),
     serial!(OffsetDelete, offset_delete),
     at_once!(DescribeCluster, describe_cluster),
