@@ -41,6 +41,8 @@ macro_rules! for_each_api {
             ElectLeaders = 43, 0..=2, 2, elect_leaders ElectLeadersRequest ElectLeadersResponse;
             IncrementalAlterConfigs = 44, 0..=1, 1,
                 incremental_alter_configs IncrementalAlterConfigsRequest IncrementalAlterConfigsResponse;
+            AlterPartitionReassignments = 45, 0..=1, 0,
+                alter_partition_reassignments AlterPartitionReassignmentsRequest AlterPartitionReassignmentsResponse;
             // No version of it is flexible.
             OffsetDelete = 47, 0..=0, 1, offset_delete OffsetDeleteRequest OffsetDeleteResponse;
             DescribeCluster = 60, 0..=2, 0, describe_cluster DescribeClusterRequest DescribeClusterResponse;

@@ -6,6 +6,9 @@ use broker::{Broker, Client};
 use protocol::api_key::ApiKey;
 use protocol::error_code::ErrorCode;
 use protocol::frame::decode_response;
+use protocol::messages::alter_partition_reassignments::{
+    AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse, ReassignablePartition, ReassignableTopic,
+};
 use protocol::messages::elect_leaders::{ElectLeadersRequest, ElectLeadersResponse, ElectLeadersTopicPartitions};
 /// Code of the whole, and topic, partition and code of each.
 type Elected = (i16, Vec<(String, i32, i16)>);
@@ -44,4 +47,46 @@ fn the_one_replica_leads_already_and_what_is_not_there_is_unknown() {
     assert_eq!(elect(&mut client, 2, 7, Some(&[("t", &[0])])), (invalid, refused));
     let many = vec![0; 50_001];
     assert_eq!(elect(&mut client, 2, 0, Some(&[("t", &many)])), (ErrorCode::PolicyViolation.code(), vec![]));
+}
+
+/// Codes of the partitions of `t`, each with where it is to go.
+fn reassign(client: &mut Client, version: i16, targets: &[(i32, Option<&[i32]>)]) -> Vec<i16> {
+    let partitions = targets.iter().map(|(partition_index, replicas)| ReassignablePartition {
+        partition_index: *partition_index,
+        replicas: replicas.map(<[i32]>::to_vec),
+    });
+    let topics = vec![ReassignableTopic { name: "t", partitions: partitions.collect() }];
+    let frame = client.call(version, &AlterPartitionReassignmentsRequest { topics, ..Default::default() });
+    let (_, response): (_, AlterPartitionReassignmentsResponse<'_>) =
+        decode_response(&frame, ApiKey::AlterPartitionReassignments, version).expect("an answer");
+    assert_eq!((response.error_code, response.responses.len()), (0, 1));
+    let partitions = &response.responses[0].partitions;
+    assert!(partitions.iter().all(|partition| (partition.error_code != 0) == partition.error_message.is_some()));
+    partitions.iter().map(|partition| partition.error_code).collect()
+}
+
+#[test]
+fn a_partition_is_reassigned_to_where_it_is_and_nowhere_else() {
+    let broker = Broker::start(&["node.id=1"]);
+    let mut client = broker.connect();
+    let unknown = ErrorCode::UnknownTopicOrPartition.code();
+    assert_eq!(reassign(&mut client, 1, &[(0, Some(&[1]))]), [unknown]);
+    assert_eq!(client.create_topic("t", 1, &[]), 0);
+    let (none, invalid) = (ErrorCode::NoReassignmentInProgress.code(), ErrorCode::InvalidReplicaAssignment.code());
+    for version in [0, 1] {
+        let targets: &[(i32, Option<&[i32]>)] =
+            &[(0, Some(&[1])), (0, None), (0, Some(&[])), (0, Some(&[2])), (0, Some(&[1, 1])), (1, Some(&[1]))];
+        let expected = [0, none, invalid, invalid, invalid, unknown];
+        assert_eq!(reassign(&mut client, version, targets), expected);
+    }
+}
+
+#[test]
+fn a_partition_of_another_node_stays_there() {
+    let broker = Broker::start(&["posthaste.listeners=per-core", "node.id=5"]);
+    let mut client = broker.connect();
+    assert_eq!(client.create_topic("t", 1, &[]), 0);
+    let mut codes = [5, 6].map(|node| reassign(&mut client, 1, &[(0, Some(&[node]))])[0]);
+    codes.sort_unstable();
+    assert_eq!(codes, [0, ErrorCode::InvalidReplicaAssignment.code()], "one of them leads it");
 }

@@ -1,6 +1,6 @@
 //! Elections, reassignments, and the lists of what there is.
 
-use protocol::messages::elect_leaders;
+use protocol::messages::{alter_partition_reassignments, elect_leaders};
 
 #[test]
 fn elections_of_all_partitions_are_asked_with_null() {
@@ -13,4 +13,17 @@ fn elections_of_all_partitions_are_asked_with_null() {
     let response = elect_leaders::ElectLeadersResponse { replica_election_results: vec![topic], ..Default::default() };
     assert_golden!(response.clone(), 0, "00000000  00000001 0001 74  00000001 00000003 0054 0001 6d");
     assert_golden!(response, 2, "00000000 0000  02 02 74  02 00000003 0054 02 6d 00  00 00");
+}
+
+#[test]
+fn a_reassignment_is_given_up_with_null_replicas() {
+    let partition = |replicas| alter_partition_reassignments::ReassignablePartition { partition_index: 3, replicas };
+    let partitions = vec![partition(Some(vec![1])), partition(None)];
+    let request = alter_partition_reassignments::AlterPartitionReassignmentsRequest {
+        topics: vec![alter_partition_reassignments::ReassignableTopic { name: "t", partitions }],
+        ..Default::default()
+    };
+    let topics = "02 02 74  03 00000003 02 00000001 00  00000003 00 00  00 00";
+    assert_golden!(request.clone(), 0, &format!("0000ea60 {topics}"));
+    assert_golden!(request, 1, &format!("0000ea60 01 {topics}"));
 }

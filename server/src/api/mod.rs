@@ -3,6 +3,7 @@
 mod add_offsets_to_txn;
 mod add_partitions_to_txn;
 mod alter_configs;
+mod alter_partition_reassignments;
 mod api_versions;
 mod assignments;
 mod authorized_operations;
@@ -143,6 +144,7 @@ const APIS: &[Api] = &[
     serial!(DeleteGroups, delete_groups),
     at_once!(ElectLeaders, elect_leaders),
     serial!(IncrementalAlterConfigs, incremental_alter_configs),
+    at_once!(AlterPartitionReassignments, alter_partition_reassignments),
     serial!(OffsetDelete, offset_delete),
     at_once!(DescribeCluster, describe_cluster),
     serial!(DescribeProducers, describe_producers),
