@@ -43,6 +43,8 @@ macro_rules! for_each_api {
                 incremental_alter_configs IncrementalAlterConfigsRequest IncrementalAlterConfigsResponse;
             AlterPartitionReassignments = 45, 0..=1, 0,
                 alter_partition_reassignments AlterPartitionReassignmentsRequest AlterPartitionReassignmentsResponse;
+            ListPartitionReassignments = 46, 0..=0, 0,
+                list_partition_reassignments ListPartitionReassignmentsRequest ListPartitionReassignmentsResponse;
             // No version of it is flexible.
             OffsetDelete = 47, 0..=0, 1, offset_delete OffsetDeleteRequest OffsetDeleteResponse;
             DescribeCluster = 60, 0..=2, 0, describe_cluster DescribeClusterRequest DescribeClusterResponse;

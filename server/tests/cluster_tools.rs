@@ -10,6 +10,10 @@ use protocol::messages::alter_partition_reassignments::{
     AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse, ReassignablePartition, ReassignableTopic,
 };
 use protocol::messages::elect_leaders::{ElectLeadersRequest, ElectLeadersResponse, ElectLeadersTopicPartitions};
+use protocol::messages::list_partition_reassignments::{
+    ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse, ListPartitionReassignmentsTopics,
+};
+
 /// Code of the whole, and topic, partition and code of each.
 type Elected = (i16, Vec<(String, i32, i16)>);
 
@@ -89,4 +93,18 @@ fn a_partition_of_another_node_stays_there() {
     let mut codes = [5, 6].map(|node| reassign(&mut client, 1, &[(0, Some(&[node]))])[0]);
     codes.sort_unstable();
     assert_eq!(codes, [0, ErrorCode::InvalidReplicaAssignment.code()], "one of them leads it");
+}
+
+#[test]
+fn no_reassignment_is_under_way() {
+    let broker = Broker::start(&[]);
+    let mut client = broker.connect();
+    assert_eq!(client.create_topic("t", 1, &[]), 0);
+    let named = vec![ListPartitionReassignmentsTopics { name: "t", partition_indexes: vec![0, 1] }];
+    for topics in [None, Some(named)] {
+        let frame = client.call(0, &ListPartitionReassignmentsRequest { topics, ..Default::default() });
+        let (_, response): (_, ListPartitionReassignmentsResponse<'_>) =
+            decode_response(&frame, ApiKey::ListPartitionReassignments, 0).expect("an answer");
+        assert_eq!(response, ListPartitionReassignmentsResponse::default());
+    }
 }

@@ -1,6 +1,6 @@
 //! Elections, reassignments, and the lists of what there is.
 
-use protocol::messages::{alter_partition_reassignments, elect_leaders};
+use protocol::messages::{alter_partition_reassignments, elect_leaders, list_partition_reassignments};
 
 #[test]
 fn elections_of_all_partitions_are_asked_with_null() {
@@ -26,4 +26,12 @@ fn a_reassignment_is_given_up_with_null_replicas() {
     let topics = "02 02 74  03 00000003 02 00000001 00  00000003 00 00  00 00";
     assert_golden!(request.clone(), 0, &format!("0000ea60 {topics}"));
     assert_golden!(request, 1, &format!("0000ea60 01 {topics}"));
+}
+
+#[test]
+fn no_reassignments_are_an_empty_list() {
+    let all = list_partition_reassignments::ListPartitionReassignmentsRequest::default();
+    assert_golden!(all, 0, "0000ea60 00 00");
+    let none = list_partition_reassignments::ListPartitionReassignmentsResponse::default();
+    assert_golden!(none, 0, "00000000 0000 00 01 00");
 }

@@ -30,6 +30,7 @@ mod join_group;
 mod leave_group;
 mod list_groups;
 mod list_offsets;
+mod list_partition_reassignments;
 mod list_transactions;
 mod metadata;
 mod offset_commit;
@@ -145,6 +146,7 @@ const APIS: &[Api] = &[
     at_once!(ElectLeaders, elect_leaders),
     serial!(IncrementalAlterConfigs, incremental_alter_configs),
     at_once!(AlterPartitionReassignments, alter_partition_reassignments),
+    at_once!(ListPartitionReassignments, list_partition_reassignments),
     serial!(OffsetDelete, offset_delete),
     at_once!(DescribeCluster, describe_cluster),
     serial!(DescribeProducers, describe_producers),
