@@ -52,6 +52,8 @@ macro_rules! for_each_api {
             DescribeTransactions = 65, 0..=0, 0,
                 describe_transactions DescribeTransactionsRequest DescribeTransactionsResponse;
             ListTransactions = 66, 0..=1, 0, list_transactions ListTransactionsRequest ListTransactionsResponse;
+            ListConfigResources = 74, 0..=1, 0,
+                list_config_resources ListConfigResourcesRequest ListConfigResourcesResponse;
         }
     };
 }

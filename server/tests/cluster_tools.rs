@@ -10,6 +10,7 @@ use protocol::messages::alter_partition_reassignments::{
     AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse, ReassignablePartition, ReassignableTopic,
 };
 use protocol::messages::elect_leaders::{ElectLeadersRequest, ElectLeadersResponse, ElectLeadersTopicPartitions};
+use protocol::messages::list_config_resources::{ListConfigResourcesRequest, ListConfigResourcesResponse};
 use protocol::messages::list_partition_reassignments::{
     ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse, ListPartitionReassignmentsTopics,
 };
@@ -107,4 +108,33 @@ fn no_reassignment_is_under_way() {
             decode_response(&frame, ApiKey::ListPartitionReassignments, 0).expect("an answer");
         assert_eq!(response, ListPartitionReassignmentsResponse::default());
     }
+}
+
+/// The code, and type and name of each resource.
+fn resources(client: &mut Client, version: i16, resource_types: &[i8]) -> (i16, Vec<(i8, String)>) {
+    let frame = client.call(version, &ListConfigResourcesRequest { resource_types: resource_types.to_vec() });
+    let (_, response): (_, ListConfigResourcesResponse<'_>) =
+        decode_response(&frame, ApiKey::ListConfigResources, version).expect("an answer");
+    let mut resources: Vec<_> = response
+        .config_resources
+        .iter()
+        .map(|resource| (resource.resource_type, resource.resource_name.to_owned()))
+        .collect();
+    resources.sort_unstable();
+    (response.error_code, resources)
+}
+
+#[test]
+fn topics_and_brokers_have_settings_and_groups_and_metrics_have_none() {
+    let broker = Broker::start(&["node.id=1"]);
+    let mut client = broker.connect();
+    assert_eq!((client.create_topic("a", 1, &[]), client.create_topic("b", 1, &[])), (0, 0));
+    let owned = |resources: &[(i8, &str)]| -> Vec<(i8, String)> {
+        resources.iter().map(|(resource_type, name)| (*resource_type, (*name).to_owned())).collect()
+    };
+    assert_eq!(resources(&mut client, 0, &[]), (0, vec![]), "there are no client metrics");
+    assert_eq!(resources(&mut client, 1, &[]), (0, owned(&[(2, "a"), (2, "b"), (4, "1"), (8, "1")])));
+    assert_eq!(resources(&mut client, 1, &[2, 2]), (0, owned(&[(2, "a"), (2, "b")])));
+    assert_eq!(resources(&mut client, 1, &[8, 16, 32]), (0, owned(&[(8, "1")])));
+    assert_eq!(resources(&mut client, 1, &[2, 3]), (ErrorCode::UnsupportedVersion.code(), vec![]));
 }

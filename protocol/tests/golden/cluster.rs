@@ -1,6 +1,8 @@
 //! Elections, reassignments, and the lists of what there is.
 
-use protocol::messages::{alter_partition_reassignments, elect_leaders, list_partition_reassignments};
+use protocol::messages::{
+    alter_partition_reassignments, elect_leaders, list_config_resources, list_partition_reassignments,
+};
 
 #[test]
 fn elections_of_all_partitions_are_asked_with_null() {
@@ -34,4 +36,17 @@ fn no_reassignments_are_an_empty_list() {
     assert_golden!(all, 0, "0000ea60 00 00");
     let none = list_partition_reassignments::ListPartitionReassignmentsResponse::default();
     assert_golden!(none, 0, "00000000 0000 00 01 00");
+}
+
+#[test]
+fn resources_have_a_type_from_version_1_on() {
+    let request = list_config_resources::ListConfigResourcesRequest { resource_types: vec![2] };
+    assert_golden!(list_config_resources::ListConfigResourcesRequest::default(), 0, "00");
+    assert_golden!(request, 1, "02 02 00");
+    let of = |resource_type| list_config_resources::ListConfigResourcesResponse {
+        config_resources: vec![list_config_resources::ConfigResource { resource_name: "t", resource_type }],
+        ..Default::default()
+    };
+    assert_golden!(of(16), 0, "00000000 0000  02 02 74 00  00");
+    assert_golden!(of(2), 1, "00000000 0000  02 02 74 02 00  00");
 }

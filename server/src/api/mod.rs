@@ -28,6 +28,7 @@ mod incremental_alter_configs;
 mod init_producer_id;
 mod join_group;
 mod leave_group;
+mod list_config_resources;
 mod list_groups;
 mod list_offsets;
 mod list_partition_reassignments;
@@ -152,6 +153,7 @@ const APIS: &[Api] = &[
     serial!(DescribeProducers, describe_producers),
     serial!(DescribeTransactions, describe_transactions),
     serial!(ListTransactions, list_transactions),
+    at_once!(ListConfigResources, list_config_resources),
 ];
 
 /// Begins a request.
