@@ -54,6 +54,8 @@ macro_rules! for_each_api {
             ListTransactions = 66, 0..=1, 0, list_transactions ListTransactionsRequest ListTransactionsResponse;
             ListConfigResources = 74, 0..=1, 0,
                 list_config_resources ListConfigResourcesRequest ListConfigResourcesResponse;
+            DescribeTopicPartitions = 75, 0..=0, 0,
+                describe_topic_partitions DescribeTopicPartitionsRequest DescribeTopicPartitionsResponse;
         }
     };
 }

@@ -9,6 +9,9 @@ use protocol::frame::decode_response;
 use protocol::messages::alter_partition_reassignments::{
     AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse, ReassignablePartition, ReassignableTopic,
 };
+use protocol::messages::describe_topic_partitions::{
+    Cursor, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, TopicRequest,
+};
 use protocol::messages::elect_leaders::{ElectLeadersRequest, ElectLeadersResponse, ElectLeadersTopicPartitions};
 use protocol::messages::list_config_resources::{ListConfigResourcesRequest, ListConfigResourcesResponse};
 use protocol::messages::list_partition_reassignments::{
@@ -137,4 +140,91 @@ fn topics_and_brokers_have_settings_and_groups_and_metrics_have_none() {
     assert_eq!(resources(&mut client, 1, &[2, 2]), (0, owned(&[(2, "a"), (2, "b")])));
     assert_eq!(resources(&mut client, 1, &[8, 16, 32]), (0, owned(&[(8, "1")])));
     assert_eq!(resources(&mut client, 1, &[2, 3]), (ErrorCode::UnsupportedVersion.code(), vec![]));
+}
+
+/// Code, name and partitions of a topic.
+type Described = (i16, String, Vec<i32>);
+
+/// Code, name and partitions of each topic, and where the next request goes on.
+fn describe(
+    client: &mut Client,
+    names: &[&str],
+    limit: i32,
+    from: Option<(&str, i32)>,
+) -> (Vec<Described>, Option<(String, i32)>) {
+    let request = DescribeTopicPartitionsRequest {
+        topics: names.iter().map(|name| TopicRequest { name }).collect(),
+        response_partition_limit: limit,
+        cursor: from.map(|(topic_name, partition_index)| Cursor { topic_name, partition_index }),
+    };
+    let frame = client.call(0, &request);
+    let (_, response): (_, DescribeTopicPartitionsResponse<'_>) =
+        decode_response(&frame, ApiKey::DescribeTopicPartitions, 0).expect("an answer");
+    let topics = response.topics.iter().map(|topic| {
+        let partitions = topic.partitions.iter().map(|partition| partition.partition_index);
+        (topic.error_code, topic.name.unwrap_or_default().to_owned(), partitions.collect())
+    });
+    let next = response.next_cursor.as_ref();
+    (topics.collect(), next.map(|cursor| (cursor.topic_name.to_owned(), cursor.partition_index)))
+}
+
+fn topic(code: i16, name: &str, partitions: std::ops::Range<i32>) -> Described {
+    (code, name.to_owned(), partitions.collect())
+}
+
+#[test]
+fn topics_are_described_by_name_and_go_on_where_the_limit_cut_them() {
+    let broker = Broker::start(&[]);
+    let mut client = broker.connect();
+    for (name, partitions) in [("c", 2), ("a", 3), ("b", 2)] {
+        assert_eq!(client.create_topic(name, partitions, &[]), 0);
+    }
+    let next = |name: &str, partition| Some((name.to_owned(), partition));
+    let (a, b, c) = (topic(0, "a", 0..3), topic(0, "b", 0..2), topic(0, "c", 0..2));
+    assert_eq!(describe(&mut client, &[], 2_000, None), (vec![a.clone(), b.clone(), c.clone()], None));
+    assert_eq!(describe(&mut client, &[], 2, None), (vec![topic(0, "a", 0..2)], next("a", 2)));
+    let rest = (vec![topic(0, "a", 2..3), topic(0, "b", 0..1)], next("b", 1));
+    assert_eq!(describe(&mut client, &[], 2, Some(("a", 2))), rest);
+    assert_eq!(describe(&mut client, &["c", "a", "b", "a"], 3, None), (vec![a], next("b", 0)), "cut between topics");
+    assert_eq!(describe(&mut client, &["c", "b"], 9, Some(("b", 1))), (vec![topic(0, "b", 1..2), c.clone()], None));
+    assert_eq!(describe(&mut client, &[], 9, Some(("bb", 7))), (vec![c], None), "a topic that went meanwhile");
+    assert_eq!(describe(&mut client, &["b"], i32::MAX, Some(("b", i32::MAX))), (vec![topic(0, "b", 0..0)], None));
+    assert_eq!(describe(&mut client, &["b"], 0, None), (vec![], next("b", 0)));
+    assert_eq!(describe(&mut client, &["b"], -1, None), (vec![], None));
+}
+
+#[test]
+fn topics_that_are_not_there_and_cursors_that_cannot_be_are_told_by_topic() {
+    let broker = Broker::start(&[]);
+    let mut client = broker.connect();
+    assert_eq!(client.create_topic("t", 1, &[]), 0);
+    let (unknown, invalid) = (ErrorCode::UnknownTopicOrPartition.code(), ErrorCode::InvalidTopicException.code());
+    let expected = vec![topic(invalid, "a b", 0..0), topic(unknown, "none", 0..0), topic(0, "t", 0..1)];
+    assert_eq!(describe(&mut client, &["t", "none", "a b"], 2_000, None), (expected, None));
+    let refused = (vec![topic(ErrorCode::InvalidRequest.code(), "t", 0..0)], None);
+    assert_eq!(describe(&mut client, &["t"], 9, Some(("s", 0))), refused);
+    assert_eq!(describe(&mut client, &["t"], 9, Some(("t", -1))), refused);
+    let names: Vec<String> = (0..2_001).map(|number| format!("none-{number:04}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let (topics, next) = describe(&mut client, &names, 2_000, None);
+    assert_eq!((topics.len(), next), (2_000, Some(("none-2000".to_owned(), 0))));
+}
+
+#[test]
+fn a_described_partition_is_led_by_its_one_replica() {
+    let broker = Broker::start(&["node.id=1"]);
+    let mut client = broker.connect();
+    assert_eq!(client.create_topic("t", 1, &[]), 0);
+    let frame = client.call(0, &DescribeTopicPartitionsRequest::default());
+    let (_, response): (_, DescribeTopicPartitionsResponse<'_>) =
+        decode_response(&frame, ApiKey::DescribeTopicPartitions, 0).expect("an answer");
+    let described = &response.topics[0];
+    assert!(!described.topic_id.is_nil() && !described.is_internal);
+    assert_eq!(described.topic_authorized_operations, 3_576, "all that Kafka has of a topic");
+    let partition = &described.partitions[0];
+    assert_eq!((partition.leader_id, partition.leader_epoch >= 0), (1, true));
+    assert_eq!((&partition.replica_nodes, &partition.isr_nodes), (&vec![1], &vec![1]));
+    let empty = Some(Vec::new());
+    assert_eq!((&partition.eligible_leader_replicas, &partition.last_known_elr), (&empty, &empty));
+    assert!(partition.offline_replicas.is_empty());
 }

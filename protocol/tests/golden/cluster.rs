@@ -1,8 +1,10 @@
 //! Elections, reassignments, and the lists of what there is.
 
 use protocol::messages::{
-    alter_partition_reassignments, elect_leaders, list_config_resources, list_partition_reassignments,
+    alter_partition_reassignments, describe_topic_partitions, elect_leaders, list_config_resources,
+    list_partition_reassignments,
 };
+use uuid::Uuid;
 
 #[test]
 fn elections_of_all_partitions_are_asked_with_null() {
@@ -49,4 +51,42 @@ fn resources_have_a_type_from_version_1_on() {
     };
     assert_golden!(of(16), 0, "00000000 0000  02 02 74 00  00");
     assert_golden!(of(2), 1, "00000000 0000  02 02 74 02 00  00");
+}
+
+#[test]
+fn a_cursor_is_there_or_not_by_a_byte_of_its_own() {
+    let request = describe_topic_partitions::DescribeTopicPartitionsRequest {
+        topics: vec![describe_topic_partitions::TopicRequest { name: "t" }],
+        ..Default::default()
+    };
+    assert_golden!(request.clone(), 0, "02 02 74 00  000007d0 ff 00");
+    let cursor = describe_topic_partitions::Cursor { topic_name: "t", partition_index: 3 };
+    let from = describe_topic_partitions::DescribeTopicPartitionsRequest { cursor: Some(cursor.clone()), ..request };
+    assert_golden!(from, 0, "02 02 74 00  000007d0 01 02 74 00000003 00 00");
+
+    let partition = describe_topic_partitions::DescribeTopicPartitionsResponsePartition {
+        leader_id: 1,
+        replica_nodes: vec![1],
+        isr_nodes: vec![1],
+        eligible_leader_replicas: Some(Vec::new()),
+        ..Default::default()
+    };
+    let topic = describe_topic_partitions::DescribeTopicPartitionsResponseTopic {
+        name: Some("t"),
+        topic_id: Uuid::from_u128(0x0011_2233_4455_6677_8899_aabb_ccdd_eeff),
+        partitions: vec![partition],
+        ..Default::default()
+    };
+    let response = describe_topic_partitions::DescribeTopicPartitionsResponse {
+        topics: vec![topic],
+        next_cursor: Some(cursor),
+        ..Default::default()
+    };
+    assert_golden!(
+        response,
+        0,
+        "00000000  02 0000 02 74 00112233445566778899aabbccddeeff 00
+         02 0000 00000000 00000001 ffffffff  02 00000001  02 00000001  01 00 01 00
+         80000000 00  01 02 74 00000003 00  00"
+    );
 }

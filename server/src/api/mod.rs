@@ -17,6 +17,7 @@ mod describe_configs;
 mod describe_groups;
 mod describe_log_dirs;
 mod describe_producers;
+mod describe_topic_partitions;
 mod describe_transactions;
 mod elect_leaders;
 mod end_txn;
@@ -154,6 +155,7 @@ const APIS: &[Api] = &[
     serial!(DescribeTransactions, describe_transactions),
     serial!(ListTransactions, list_transactions),
     at_once!(ListConfigResources, list_config_resources),
+    serial!(DescribeTopicPartitions, describe_topic_partitions),
 ];
 
 /// Begins a request.
