@@ -38,8 +38,13 @@ macro_rules! for_each_api {
             DescribeLogDirs = 35, 1..=4, 2, describe_log_dirs DescribeLogDirsRequest DescribeLogDirsResponse;
             CreatePartitions = 37, 0..=3, 2, create_partitions CreatePartitionsRequest CreatePartitionsResponse;
             DeleteGroups = 42, 0..=2, 2, delete_groups DeleteGroupsRequest DeleteGroupsResponse;
+            ElectLeaders = 43, 0..=2, 2, elect_leaders ElectLeadersRequest ElectLeadersResponse;
             IncrementalAlterConfigs = 44, 0..=1, 1,
                 incremental_alter_configs IncrementalAlterConfigsRequest IncrementalAlterConfigsResponse;
+            AlterPartitionReassignments = 45, 0..=1, 0,
+                alter_partition_reassignments AlterPartitionReassignmentsRequest AlterPartitionReassignmentsResponse;
+            ListPartitionReassignments = 46, 0..=0, 0,
+                list_partition_reassignments ListPartitionReassignmentsRequest ListPartitionReassignmentsResponse;
             // No version of it is flexible.
             OffsetDelete = 47, 0..=0, 1, offset_delete OffsetDeleteRequest OffsetDeleteResponse;
             DescribeCluster = 60, 0..=2, 0, describe_cluster DescribeClusterRequest DescribeClusterResponse;
@@ -47,6 +52,10 @@ macro_rules! for_each_api {
             DescribeTransactions = 65, 0..=0, 0,
                 describe_transactions DescribeTransactionsRequest DescribeTransactionsResponse;
             ListTransactions = 66, 0..=1, 0, list_transactions ListTransactionsRequest ListTransactionsResponse;
+            ListConfigResources = 74, 0..=1, 0,
+                list_config_resources ListConfigResourcesRequest ListConfigResourcesResponse;
+            DescribeTopicPartitions = 75, 0..=0, 0,
+                describe_topic_partitions DescribeTopicPartitionsRequest DescribeTopicPartitionsResponse;
         }
     };
 }

@@ -31,6 +31,12 @@ pub(crate) trait Field<'a>: Sized {
 pub(crate) trait NullableField<'a>: Field<'a> {
     fn read_nullable(reader: &mut Reader<'a>, layout: Layout) -> Result<Option<Self>>;
     fn write_null(writer: &mut Writer, layout: Layout);
+
+    /// A value where null could be: most types tell null by their length.
+    #[inline]
+    fn write_present(&self, writer: &mut Writer, layout: Layout) {
+        self.write(writer, layout);
+    }
 }
 
 impl<'a, T: NullableField<'a>> Field<'a> for Option<T> {
@@ -42,7 +48,7 @@ impl<'a, T: NullableField<'a>> Field<'a> for Option<T> {
     #[inline]
     fn write(&self, writer: &mut Writer, layout: Layout) {
         match self {
-            Some(value) => value.write(writer, layout),
+            Some(value) => value.write_present(writer, layout),
             None => T::write_null(writer, layout),
         }
     }

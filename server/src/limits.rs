@@ -118,6 +118,8 @@ pub const TOPICS_MAX: usize = 10_000;
 pub const PARTITIONS_PER_TOPIC_MAX: i32 = 10_000;
 /// Partitions of a broker; the engine refuses more than this a shard.
 pub const PARTITIONS_MAX: usize = engine::limits::LOGS_PER_SHARD_MAX;
+/// Partitions, or topics without any, in one answer to `DescribeTopicPartitions`: Kafka's `max.request.partition.size.limit`.
+pub const DESCRIBED_PARTITIONS_MAX: usize = 2_000;
 /// Bytes of one topic configuration value.
 pub const TOPIC_CONFIG_VALUE_BYTES_MAX: usize = 1024;
 

@@ -25,6 +25,7 @@ macro_rules! assert_golden {
     }};
 }
 
+mod cluster;
 mod groups;
 mod headers;
 mod topics;

@@ -3,6 +3,7 @@
 mod add_offsets_to_txn;
 mod add_partitions_to_txn;
 mod alter_configs;
+mod alter_partition_reassignments;
 mod api_versions;
 mod assignments;
 mod authorized_operations;
@@ -16,7 +17,9 @@ mod describe_configs;
 mod describe_groups;
 mod describe_log_dirs;
 mod describe_producers;
+mod describe_topic_partitions;
 mod describe_transactions;
+mod elect_leaders;
 mod end_txn;
 pub mod error_map;
 mod fetch;
@@ -26,8 +29,10 @@ mod incremental_alter_configs;
 mod init_producer_id;
 mod join_group;
 mod leave_group;
+mod list_config_resources;
 mod list_groups;
 mod list_offsets;
+mod list_partition_reassignments;
 mod list_transactions;
 mod metadata;
 mod offset_commit;
@@ -140,12 +145,17 @@ const APIS: &[Api] = &[
     serial!(DescribeLogDirs, describe_log_dirs),
     serial!(CreatePartitions, create_partitions),
     serial!(DeleteGroups, delete_groups),
+    at_once!(ElectLeaders, elect_leaders),
     serial!(IncrementalAlterConfigs, incremental_alter_configs),
+    at_once!(AlterPartitionReassignments, alter_partition_reassignments),
+    at_once!(ListPartitionReassignments, list_partition_reassignments),
     serial!(OffsetDelete, offset_delete),
     at_once!(DescribeCluster, describe_cluster),
     serial!(DescribeProducers, describe_producers),
     serial!(DescribeTransactions, describe_transactions),
     serial!(ListTransactions, list_transactions),
+    at_once!(ListConfigResources, list_config_resources),
+    serial!(DescribeTopicPartitions, describe_topic_partitions),
 ];
 
 /// Begins a request.
