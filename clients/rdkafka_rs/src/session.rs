@@ -35,33 +35,38 @@ impl Session {
         Some((claim, Self { bootstrap, topic, group, word: arguments.next().unwrap_or_default() }))
     }
 
-    fn client<T: FromClientConfig>(&self, defaults: &[(&str, &str)], settings: &[(&str, &str)]) -> Outcome<T> {
+    fn config(&self, defaults: &[(&str, &str)], settings: &[(&str, &str)]) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.bootstrap);
         for (name, value) in defaults.iter().chain(settings) {
             config.set(*name, *value);
         }
-        Ok(config.create()?)
+        config
     }
 
     /// Idempotent, as users of librdkafka want it when order matters.
     pub fn producer(&self, settings: &[(&str, &str)]) -> Outcome<FutureProducer> {
-        self.client(&[("enable.idempotence", "true")], settings)
+        Ok(self.config(&[("enable.idempotence", "true")], settings).create()?)
     }
 
     /// A member of the session's group that notices a rebalance soon and commits when it is told to.
-    pub fn consumer<T: FromClientConfig>(&self, settings: &[(&str, &str)]) -> Outcome<T> {
+    pub fn member(&self, settings: &[(&str, &str)]) -> ClientConfig {
         let defaults = [
             ("group.id", self.group.as_str()),
             ("auto.offset.reset", "earliest"),
             ("enable.auto.commit", "false"),
             ("heartbeat.interval.ms", "300"),
         ];
-        self.client(&defaults, settings)
+        self.config(&defaults, settings)
+    }
+
+    /// The same as a client.
+    pub fn consumer<T: FromClientConfig>(&self, settings: &[(&str, &str)]) -> Outcome<T> {
+        Ok(self.member(settings).create()?)
     }
 
     pub fn admin(&self) -> Outcome<AdminClient<DefaultClientContext>> {
-        self.client(&[], &[])
+        Ok(self.config(&[], &[]).create()?)
     }
 
     pub async fn create(&self, partitions: i32) -> Outcome {
