@@ -123,6 +123,7 @@ fn append(
         producer,
         topic: topic_name.to_owned(),
         partition: partition.index,
+        remembered_on: Some(call.broker.core.shard()),
     };
     let mut batch = call.share(bytes);
     if let Some(codec) = topic_config::codec(&topic.configs, &settings).filter(|codec| wants(&header, *codec)) {
