@@ -105,6 +105,8 @@ pub const RECOMPRESSED_AT_ONCE_BYTES_MAX: usize = 64 << 10;
 pub const RECOMPRESSIONS_AT_ONCE_MAX: usize = 1;
 /// How long what came out waits for memory of its own: the request keeps that of its frame meanwhile, so that it may not wait for ever.
 pub const RECOMPRESSED_MEMORY_WAIT_MAX: Duration = Duration::from_secs(10);
+/// How long a produced batch may wait for its codec or its coordinator where the request has no timeout of its own: as long as producers do by default.
+pub const DELAYED_PRODUCE_MAX: Duration = Duration::from_secs(30);
 /// Records that one answer names as the reason of a refused batch; a client needs one to know what is wrong.
 pub const RECORD_ERRORS_MAX: usize = 100;
 
