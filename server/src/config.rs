@@ -269,13 +269,13 @@ impl Settings {
         if configs.is_empty() {
             return Arc::clone(self);
         }
-        match self.with_dynamic(configs) {
-            Ok(settings) => Arc::new(settings),
-            Err(error) => {
-                tracing::warn!(%error, "the stored dynamic configuration is not used");
-                Arc::clone(self)
+        let mut settings = Settings::clone(self);
+        for (name, value) in configs {
+            if let Err(error) = settings.apply(&[KeyValue { name: name.clone(), value: value.clone() }]) {
+                tracing::warn!(%error, "a stored dynamic configuration is not used");
             }
         }
+        Arc::new(settings)
     }
 
     /// Applies keys in order, the later ones over the earlier ones.
@@ -366,6 +366,15 @@ mod tests {
             assert!(from_toml(&format!("listeners = \":1\"\n{wrong}")).is_err(), "{wrong}");
         }
         assert!(from_toml("num.partitions = 1").is_err(), "no listener");
+    }
+
+    /// One value that a release no longer takes turned off all dynamic configuration.
+    #[test]
+    fn a_stored_value_that_is_refused_now_leaves_the_others_in_force() {
+        let stored = [("message.max.bytes", "-1"), ("no.such.key", "1"), ("num.partitions", "3")];
+        let stored = stored.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let settings = Arc::new(Settings::default()).overlaid(&stored.into());
+        assert_eq!((settings.num_partitions, settings.message_max_bytes), (3, (1 << 20) + 12));
     }
 
     #[test]
