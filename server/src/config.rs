@@ -109,6 +109,8 @@ pub struct Settings {
     pub offset_metadata_max_bytes: usize,
     /// `transaction.max.timeout.ms`.
     pub transaction_max_timeout_ms: i32,
+    /// `transaction.partition.verification.enable`.
+    pub transaction_partition_verification: bool,
     /// `transactional.id.expiration.ms`.
     pub transactional_id_expiration_ms: i64,
     /// `posthaste.shards`: of a new data directory.
@@ -179,6 +181,7 @@ impl Default for Settings {
             group_max_size: i32::MAX as usize,
             offset_metadata_max_bytes: 4096,
             transaction_max_timeout_ms: 900_000,
+            transaction_partition_verification: true,
             transactional_id_expiration_ms: 604_800_000,
             shards: Shards(None),
             segment_bytes: engine::limits::SEGMENT_BYTES_DEFAULT,

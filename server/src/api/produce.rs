@@ -136,13 +136,14 @@ impl Batches<'_> {
                 (batch, wanted) = (done.map_err(|error| unrecompressed(&error))?, None);
             }
         }
-        let is_known = self.transactional_id.is_none() || call.broker.transactions.is_verified(producer, log);
+        let verified_id = self.transactional_id.filter(|_| settings.transaction_partition_verification);
+        let is_known = verified_id.is_none() || call.broker.transactions.is_verified(producer, log);
         if wanted.is_none() && is_known && !self.awaited.contains(&log) {
             return Ok(Outcome::Appending(Box::pin(call.broker.core.append(call.client.source, log, batch, acks))));
         }
         self.awaited.insert(log);
         // What is known now may have ended when it is the batch's turn.
-        let transaction = self.transactional_id.map(|id| VerifyRequest {
+        let transaction = verified_id.map(|id| VerifyRequest {
             transactional_id: id.to_owned(),
             producer,
             topic: topic_name.to_owned(),
