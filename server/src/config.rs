@@ -3,6 +3,7 @@
 mod acting_keys;
 mod address;
 mod dynamic_keys;
+mod error;
 mod file;
 mod inert_keys;
 mod keys;
@@ -11,9 +12,8 @@ mod listener_mode;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use thiserror::Error;
-
 pub use self::address::{AddressLimits, Endpoint, HostPort, check_advertised, check_protocols};
+pub use self::error::ConfigError;
 pub use self::file::{read_file, read_pair};
 pub use self::keys::{BrokerKey, Effect, KeyValue, Shards, UnlessUnset, broker_key, broker_keys};
 pub use self::listener_mode::ListenerMode;
@@ -195,59 +195,6 @@ impl Default for Settings {
             given: StoredConfigs::new(),
         }
     }
-}
-
-/// Why a configuration is refused.
-#[derive(Debug, Error)]
-pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("cannot read {path}: {error}")]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// The system's answer.
-        error: std::io::Error,
-    },
-    /// The file is not TOML.
-    #[error("{path} is not valid TOML: {error}")]
-    Syntax {
-        /// The file.
-        path: PathBuf,
-        /// Where and why.
-        error: Box<toml::de::Error>,
-    },
-    /// No such key.
-    #[error("unknown setting {name}{suggestion}")]
-    Unknown {
-        /// The key.
-        name: String,
-        /// A hint, or nothing.
-        suggestion: String,
-    },
-    /// A value that the key does not take.
-    #[error("Invalid value {value} for configuration {name}: {reason}")]
-    Value {
-        /// The key.
-        name: String,
-        /// The value.
-        value: String,
-        /// Why not.
-        reason: String,
-    },
-    /// `--set` without an equals sign.
-    #[error("--set {0}: expected key=value")]
-    Pair(String),
-    /// A listener or advertised address.
-    #[error("address {address}: {reason}")]
-    Address {
-        /// As written.
-        address: String,
-        /// Why not.
-        reason: String,
-    },
-    /// Settings that contradict each other.
-    #[error("{0}")]
-    Contradiction(&'static str),
 }
 
 impl Settings {
