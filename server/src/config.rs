@@ -254,9 +254,13 @@ impl Settings {
         broker_keys().filter(|key| key.acts()).map(|key| (key.name, key.value(self).unwrap_or_default()))
     }
 
-    /// Kafka's keys that were set and do nothing here.
+    /// Kafka's keys that do nothing here and were set to something else than their default.
     pub fn not_acting(&self) -> impl Iterator<Item = &str> {
-        self.given.keys().map(String::as_str).filter(|name| broker_key(name).is_some_and(|key| !key.acts()))
+        let default = Settings::default();
+        let is_idle = move |(name, value): &(&String, &String)| {
+            broker_key(name).is_some_and(|key| !key.acts() && key.value(&default).as_ref() != Some(*value))
+        };
+        self.given.iter().filter(is_idle).map(|(name, _)| name.as_str())
     }
 }
 
@@ -295,8 +299,8 @@ mod tests {
 
     #[test]
     fn keys_without_effect_are_named_and_dangerous_ones_refused() {
-        let settings = from_toml("listeners = \":1\"\nnum.io.threads = 8").unwrap();
-        assert_eq!(settings.not_acting().collect::<Vec<_>>(), ["num.io.threads"]);
+        let settings = from_toml("listeners = \":1\"\nnum.io.threads = 8\nqueued.max.requests = 8").unwrap();
+        assert_eq!(settings.not_acting().collect::<Vec<_>>(), ["queued.max.requests"], "the other has its default");
         assert!(
             from_toml("listeners = \":1\"\nnum.io.threads = \"many\"").is_err(),
             "its type is checked all the same"
