@@ -110,10 +110,14 @@ pub(super) fn check_transaction(header: &BatchHeader, is_transactional_request: 
             ErrorCode::TransactionalIdAuthorizationFailed,
             "a transactional batch needs a request with a transactional id",
         )),
-        (false, true) => Err(Refusal::new(
-            ErrorCode::InvalidTxnState,
-            "a request with a transactional id takes transactional batches only",
-        )),
+        // Kafka finds this in the log.
+        (false, true) => Err(Refusal {
+            is_of_the_log: true,
+            ..Refusal::new(
+                ErrorCode::InvalidTxnState,
+                "a request with a transactional id takes transactional batches only",
+            )
+        }),
         _ => Ok(()),
     }
 }
