@@ -3,6 +3,8 @@
 mod check;
 mod keys;
 
+use std::ops::RangeInclusive;
+
 use engine::partition::config::LogConfig;
 use protocol::record_batch::Compression;
 use thiserror::Error;
@@ -122,6 +124,17 @@ pub fn codec(configs: &TopicConfigs, settings: &Settings) -> Option<Codec> {
 pub fn message_bytes_max(configs: &TopicConfigs, settings: &Settings) -> usize {
     let set = configs.get("max.message.bytes").and_then(|value| value.parse().ok());
     usize::try_from(set.unwrap_or(settings.message_max_bytes)).unwrap_or(0).min(engine::limits::BATCH_BYTES_MAX)
+}
+
+/// The times that records may have, ms, as of now; none where the broker sets them.
+pub fn times_taken(configs: &TopicConfigs, settings: &Settings, now_ms: i64) -> Option<RangeInclusive<i64>> {
+    if configs.get("message.timestamp.type").unwrap_or(&settings.log_message_timestamp_type) == "LogAppendTime" {
+        return None;
+    }
+    let number = |name: &str, default| configs.get(name).and_then(|value| value.parse().ok()).unwrap_or(default);
+    let before_ms = number("message.timestamp.before.max.ms", settings.log_message_timestamp_before_max_ms);
+    let after_ms = number("message.timestamp.after.max.ms", settings.log_message_timestamp_after_max_ms);
+    Some(now_ms.saturating_sub(before_ms)..=now_ms.saturating_add(after_ms))
 }
 
 /// Whether only the newest record of a key is kept.

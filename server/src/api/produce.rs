@@ -2,6 +2,7 @@
 
 mod batch_check;
 mod delayed;
+mod record_times;
 
 use std::collections::HashSet;
 use std::pin::{Pin, pin};
@@ -15,17 +16,19 @@ use protocol::messages::produce::{
     BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, ProduceRequest, ProduceResponse,
     TopicProduceResponse,
 };
-
+use protocol::record_batch::Compression;
 use tokio::time::{Instant, sleep_until};
 
-use self::batch_check::{Refusal, check_batch, check_size, check_transaction, unrecompressed};
+use self::batch_check::{Checked, Refusal, Rules, check_batch, check_size, check_transaction, unrecompressed};
 use self::delayed::{Delayed, append_deadline, append_delayed};
+use self::record_times::{Blame, Times};
 use super::{Begun, Queued};
 use crate::broker::Broker;
+use crate::clock::wall_clock_ms;
 use crate::limits::RECOMPRESSED_AT_ONCE_BYTES_MAX;
 use crate::recompression::{at_once, wants};
 use crate::request::{Answer, Call, Refused};
-use crate::topic_config;
+use crate::topic_config::{self, Codec};
 use crate::transaction::{ProducerIdentity, VerifyRequest};
 
 type Appending = Pin<Box<dyn Future<Output = Result<Appended, AppendError>>>>;
@@ -49,6 +52,9 @@ struct Batches<'a> {
     transactional_id: Option<&'a str>,
     /// Of records that may still be put into another codec at once.
     plain_bytes_left: usize,
+    /// When the request came, for the times of its records.
+    now_ms: i64,
+    blame: Blame,
     /// Logs with a batch that waits: what comes for them stays behind it.
     awaited: HashSet<LogRef>,
 }
@@ -71,6 +77,8 @@ pub fn begin(mut call: Call) -> Result<Begun, Refused> {
         acks,
         transactional_id: request.transactional_id,
         plain_bytes_left: RECOMPRESSED_AT_ONCE_BYTES_MAX,
+        now_ms: wall_clock_ms(),
+        blame: Blame::default(),
         awaited: HashSet::new(),
     };
     let mut topics = Vec::with_capacity(request.topic_data.len());
@@ -124,11 +132,19 @@ impl Batches<'_> {
             let reason = "min.insync.replicas asks for more replicas than the one that there is";
             return Err(Refusal::new(ErrorCode::NotEnoughReplicas, reason));
         }
-        let header = check_batch(bytes, call.version, topic_config::is_compacted(&topic.configs, &settings))?;
+        let rules = Rules {
+            is_compacted: topic_config::is_compacted(&topic.configs, &settings),
+            times: Times { taken: topic_config::times_taken(&topic.configs, &settings, self.now_ms) },
+        };
+        let Checked { header, newest_ms } = check_batch(bytes, call.version, &rules, &mut self.blame)?;
         check_transaction(&header, self.transactional_id.is_some())?;
         let producer = ProducerIdentity { id: header.producer_id, epoch: header.producer_epoch };
         let mut batch = call.share(bytes);
         let mut wanted = topic_config::codec(&topic.configs, &settings).filter(|codec| wants(&header, *codec));
+        if newest_ms != header.max_timestamp && !header.is_control() {
+            // Whatever the codec is, what comes out has the time of its records. A search by time goes by it.
+            wanted = wanted.or(Some(Codec { compression: Compression::None, level: None }));
+        }
         if let Some(codec) = wanted {
             // The engine sees what comes out alone.
             check_size(&batch, topic_config::message_bytes_max(&topic.configs, &settings))?;
@@ -253,9 +269,9 @@ fn topic_response((name, partitions): &Finished) -> TopicProduceResponse<'_> {
                 log_start_offset: *log_start,
                 record_errors: records
                     .iter()
-                    .map(|&batch_index| BatchIndexAndErrorMessage {
-                        batch_index,
-                        batch_index_error_message: Some(reason),
+                    .map(|fault| BatchIndexAndErrorMessage {
+                        batch_index: fault.index,
+                        batch_index_error_message: Some(fault.reason.as_deref().unwrap_or(reason)),
                     })
                     .collect(),
                 error_message: Some(&**reason).filter(|reason| !reason.is_empty()),
