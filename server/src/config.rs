@@ -5,6 +5,7 @@ mod address;
 mod dynamic_keys;
 mod error;
 mod file;
+mod inert_checks;
 mod inert_keys;
 mod keys;
 mod listener_mode;

@@ -9,6 +9,7 @@ use engine::partition::config::LogConfig;
 use protocol::record_batch::Compression;
 use thiserror::Error;
 
+pub(crate) use self::check::Check;
 pub use self::keys::{TOPIC_KEYS, TopicKey, topic_key};
 use crate::catalog::Topic;
 use crate::config::Settings;
