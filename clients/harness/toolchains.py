@@ -79,13 +79,16 @@ def build_node(project):
     return copy
 
 
-def build_go(project):
-    """Compiles a project; the program."""
-    program = TARGET / f"{project.name}-program"
-    sources = [one for one in project.iterdir() if one.suffix == ".go" or one.name in ("go.mod", "go.sum")]
+def build_go(project, version=None):
+    """Compiles a project; the program. `version` is another folder, whose go.mod says which version of the client the same sources are
+    compiled with; they tell it by a build tag of that folder's name."""
+    module = version or project
+    program = TARGET / f"{module.name}-program"
+    sources = [*project.glob("*.go"), module / "go.mod", module / "go.sum"]
+    other = ["-modfile", str(module / "go.mod"), "-tags", module.name] if version else []
 
     def build():
-        subprocess.run(["go", "build", "-o", str(program), "."], cwd=project, check=True, stdout=sys.stderr)
+        subprocess.run(["go", "build", *other, "-o", str(program), "."], cwd=project, check=True, stdout=sys.stderr)
 
-    once(TARGET / f"{project.name}.stamp", sources, build)
+    once(TARGET / f"{module.name}.stamp", sources, build)
     return program
