@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 from harness.paths import CLIENTS, TARGET
 
@@ -67,19 +68,26 @@ def build_python(directory, requirements):
     return python
 
 
-def build_node(project):
-    """Installs a project's packages into a copy of it; the folder of the copy."""
+def build_node(project, **environment):
+    """Installs a project's packages beside a copy of its programs, compiling with these variables what is native; the copy's folder."""
     copy = TARGET / project.name
-    sources = [one for one in project.iterdir() if one.suffix in (".js", ".json")]
+    manifests = list(project.glob("*.json"))
 
     def build():
         shutil.rmtree(copy, ignore_errors=True)
         copy.mkdir(parents=True)
-        for source in sources:
-            shutil.copy(source, copy)
-        subprocess.run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=copy, check=True, stdout=sys.stderr)
+        for manifest in manifests:
+            shutil.copy(manifest, copy)
+        # The headers beside the installed Node.js, where they are, are those of its version; npm would download its own.
+        prefix = Path(shutil.which("node")).resolve().parent.parent
+        if (prefix / "include/node/node.h").exists():
+            environment["npm_config_nodedir"] = prefix
+        variables = [f"{name}={value}" for name, value in environment.items()]
+        subprocess.run(["env", *variables, "npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=copy, check=True, stdout=sys.stderr)
 
-    once(TARGET / f"{project.name}.stamp", sources, build)
+    once(TARGET / f"{project.name}.stamp", manifests, build)
+    for program in project.glob("*.js"):
+        shutil.copy(program, copy)
     return copy
 
 
