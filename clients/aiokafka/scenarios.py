@@ -1,8 +1,9 @@
 """aiokafka (PyPI): asyncio over protocol code of its own, with transactions and static members."""
 
-from harness.long_claims import long_claims
 from harness.paths import CLIENTS, TARGET
+from harness.programs import claims
 from harness.toolchains import build_python
+from harness.wire import CODECS
 
 HERE = CLIENTS / "aiokafka"
 
@@ -11,7 +12,7 @@ def build():
     return [build_python(TARGET / "aiokafka", HERE / "requirements.txt"), HERE / "program.py"]
 
 
-long_claims(build, [
-    "only_what_was_committed_is_read", "offsets_sent_to_a_transaction_follow_it", "a_second_producer_fences_the_first",
+claims(build, CODECS, tier=2, more=[
+    "offsets_sent_to_a_transaction_follow_it", "a_second_producer_fences_the_first",
     "a_static_member_returns_without_a_rebalance", "groups_are_listed_and_described",
     "topic_settings_change_live_and_say_where_they_come_from", "deleted_records_are_gone_for_every_reader"])

@@ -1,7 +1,7 @@
 """@confluentinc/kafka-javascript (npm): librdkafka under Node.js, compiled here from the source in the package."""
 
 from harness.paths import CLIENTS
-from harness.programs import CLAIMS, RECORDS, TRANSACTIONS, claim, complete, start
+from harness.programs import claims, complete, start
 from harness.scenarios import scenario
 from harness.served import CONSUMER_GROUP_HEARTBEAT, require
 from harness.toolchains import build_node
@@ -17,11 +17,9 @@ def build():
     return ["node", folder / "program.js"]
 
 
-claim(build, RECORDS, each=CODECS, **LIMITS)
-for name in [*CLAIMS, TRANSACTIONS, "a_cooperative_group_shares_a_topic_and_one_takes_over", "groups_are_listed_described_and_deleted",
-             "deleted_records_are_gone_for_every_reader", "offsets_sent_to_a_transaction_follow_it", "a_second_producer_fences_the_first"]:
-    claim(build, name, **LIMITS)
-claim(build, "a_restart_loses_and_repeats_nothing", restarts=True, **LIMITS)
+claims(build, CODECS, more=[
+    "a_cooperative_group_shares_a_topic_and_one_takes_over", "groups_are_listed_described_and_deleted",
+    "deleted_records_are_gone_for_every_reader", "offsets_sent_to_a_transaction_follow_it", "a_second_producer_fences_the_first"], **LIMITS)
 
 
 @scenario(**LIMITS)

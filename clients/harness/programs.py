@@ -10,14 +10,16 @@ RECORDS = "records_of_every_kind_come_back"
 CLAIMS = ["a_group_of_two_shares_a_topic_and_one_takes_over", "readers_seek_pause_and_find_offsets_by_time",
           "topics_are_made_described_enlarged_and_deleted"]
 TRANSACTIONS = "only_what_was_committed_is_read"
+RESTART = "a_restart_loses_and_repeats_nothing"
 
 
-def claims(build, codecs, transactions=True, tier=1):
-    """Registers the claims of a client whose command `build` gives, once it is built; called from the client's own module."""
-    claim(build, RECORDS, each=codecs, tier=tier)
-    for name in CLAIMS + [TRANSACTIONS] * transactions:
-        claim(build, name, tier=tier)
-    claim(build, "a_restart_loses_and_repeats_nothing", restarts=True, tier=tier)
+def claims(build, codecs, more=(), transactions=True, restart=RESTART, **options):
+    """Registers the claims of a client whose command `build` gives, once it is built, and `more` that only this one makes; called from the
+    client's own module. The options are those of a scenario."""
+    claim(build, RECORDS, each=codecs, **options)
+    for name in [*CLAIMS, *[TRANSACTIONS] * transactions, *more]:
+        claim(build, name, **options)
+    claim(build, restart, restarts=True, **options)
 
 
 def claim(build, name, **options):

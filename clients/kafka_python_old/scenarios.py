@@ -1,8 +1,9 @@
 """kafka-python 2.0.2 (PyPI): the release that services were pinned to for years. No idempotence and no transactions."""
 
-from harness.long_claims import long_claims
 from harness.paths import CLIENTS, TARGET
+from harness.programs import claims
 from harness.toolchains import build_python
+from harness.wire import CODECS
 
 HERE = CLIENTS / "kafka_python_old"
 
@@ -12,5 +13,5 @@ def build():
 
 
 # Without idempotence a batch may be written twice when the answer to it was lost.
-long_claims(build, ["groups_are_listed_described_and_deleted", "topic_settings_change_live_and_say_where_they_come_from"],
-            restart="a_restart_loses_nothing_and_keeps_the_order")
+claims(build, CODECS, tier=2, transactions=False, restart="a_restart_loses_nothing_and_keeps_the_order",
+       more=["groups_are_listed_described_and_deleted", "topic_settings_change_live_and_say_where_they_come_from"])

@@ -4,9 +4,10 @@ import os
 import subprocess
 import sys
 
-from harness.long_claims import long_claims
 from harness.paths import CLIENTS, TARGET
+from harness.programs import claims
 from harness.toolchains import once
+from harness.wire import CODECS
 
 HERE = CLIENTS / "rdkafka_rs"
 FOLDER = TARGET / "rdkafka_rs"
@@ -25,8 +26,7 @@ def build():
     return [FOLDER / "debug" / "rdkafka_rs"]
 
 
-long_claims(build, [
-    "only_what_was_committed_is_read", "offsets_sent_to_a_transaction_follow_it", "a_second_producer_fences_the_first",
+claims(build, CODECS, tier=2, seconds_max=BUILD_SECONDS_MAX, more=[
+    "offsets_sent_to_a_transaction_follow_it", "a_second_producer_fences_the_first",
     "a_static_member_returns_without_a_rebalance", "groups_are_listed_described_and_deleted",
-    "topic_settings_change_live_and_say_where_they_come_from", "deleted_records_are_gone_for_every_reader"],
-    seconds_max=BUILD_SECONDS_MAX)
+    "topic_settings_change_live_and_say_where_they_come_from", "deleted_records_are_gone_for_every_reader"])

@@ -10,8 +10,6 @@ def build():
     return [build_go(CLIENTS / "sarama", version=CLIENTS / "sarama_old")]
 
 
-claims(build, CODECS, tier=2)
-for name in MORE:
-    claim(build, name, tier=2)
+claims(build, CODECS, MORE, tier=2)
 # Kafka 4 no longer knows version 1 of OffsetCommit, which is what this client sends unless it is told a retention.
 claim(build, "a_group_commits_with_version_1", tier=2, only="posthaste")
