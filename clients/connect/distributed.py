@@ -135,9 +135,10 @@ def finish(worker, files, source):
 
     def is_at_the_end():
         # A task may give up when its broker goes away, and Connect leaves it to its operator to start it again.
-        if any(one["state"] == "FAILED" for one in worker.status(source["name"])["tasks"]):
+        states = worker.states(source["name"])
+        if "FAILED" in states:
             worker.ask("POST", path)
-        return worker.offset(source["name"]) == files.size
+        return states and worker.offset(source["name"]) == files.size
 
     until(lambda: f"the source is at {worker.offset(source['name'])} of {files.size}\n{worker.log()}", is_at_the_end)
     worker.make(files.sink(**{"consumer.override.isolation.level": "read_committed"}))

@@ -39,11 +39,14 @@ def mirror_maker(context, source, target, **more):
         "topics": f"{context.topic}.*", "groups": f"{context.group}.*", "tasks.max": 2,
         **{f"{name}.replication.factor": 1 for name in (
             "checkpoints.topic", "heartbeats.topic", "offset-syncs.topic", "config.storage", "offset.storage", "status.storage")},
-        "replication.factor": 1, "offset.storage.partitions": 3, "status.storage.partitions": 1, "offset.flush.interval.ms": 500,
+        "replication.factor": 1, "offset.storage.partitions": 3, "status.storage.partitions": 1,
         **{f"{name}.interval.seconds": 1 for name in once_a_second},
         # A translated offset is as near as the newest pair of offsets that is known; by default that may be a hundred records back.
         "offset.lag.max": 0, "sync.group.offsets.enabled": "true",
-        "scheduled.rebalance.max.delay.ms": 0, "session.timeout.ms": 6_000, "heartbeat.interval.ms": 1_000,
+        # What is meant for the workers is read under the name of the cluster that they write to, and silently ignored elsewhere.
+        **{f"{cluster}.{name}": value for cluster in (one, two) for name, value in {
+            "offset.flush.interval.ms": 500, "scheduled.rebalance.max.delay.ms": 0, "session.timeout.ms": 6_000,
+            "heartbeat.interval.ms": 1_000}.items()},
         **{name.format(one=one, two=two): value for name, value in more.items()}}
     return Process(context.directory / "mirror.log", "org.apache.kafka.connect.mirror.MirrorMaker",
                    write_properties(context.directory / "mirror.properties", properties))
@@ -130,7 +133,7 @@ def two_clusters_that_mirror_each_other_carry_no_record_twice(context):
 
 @scenario(tier=2, seconds_max=SECONDS_MAX, restarts=True, each=["from-kafka", "to-kafka"])
 def a_mirror_is_exact_over_kills_of_it_and_of_the_broker(context, way):
-    exactly_once = {"exactly.once.source.support": "enabled", "dedicated.mode.enable.internal.rest": "true", "listeners": "http://127.0.0.1:0"}
+    exactly_once = {"{two}.exactly.once.source.support": "enabled", "dedicated.mode.enable.internal.rest": "true", "listeners": "http://127.0.0.1:0"}
     with another_broker(context) as other:
         source, target = pair(context, other, way)
         step("create", source.bootstrap, context.topic, 3)

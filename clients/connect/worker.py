@@ -138,13 +138,15 @@ class Worker(Process):
     def status(self, name):
         return self.ask("GET", f"/connectors/{name}/status")
 
+    def states(self, name):
+        """Those of the connector and its tasks; none before the worker knows it."""
+        answer = self.call("GET", f"/connectors/{name}/status")
+        return [one["state"] for one in [answer[1]["connector"], *answer[1]["tasks"]]] if answer[0] == 200 else []
+
     def runs(self, name):
-        """Whether the connector is known and runs with its one task; one that failed never will."""
-        if self.call("GET", f"/connectors/{name}/status")[0] != 200:
-            return False
-        status = self.status(name)
-        states = [status["connector"]["state"], *(one["state"] for one in status["tasks"])]
-        assert "FAILED" not in states, f"{status}\n{self.log()}"
+        """Whether the connector runs with its one task; one that failed never will."""
+        states = self.states(name)
+        assert "FAILED" not in states, f"{self.status(name)}\n{self.log()}"
         return states == ["RUNNING", "RUNNING"]
 
     def offset(self, name):
