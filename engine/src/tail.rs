@@ -51,6 +51,13 @@ impl Tail {
         self.bytes + self.entry_bytes
     }
 
+    /// Of these, the bytes of commits that it may forget, which never go beyond the budget: what is not durable yet has a budget of its own.
+    pub fn durable_bytes(&self, durable: CommitSequence) -> usize {
+        let undurable = self.commits.iter().rev().take_while(|commit| commit.header.sequence > durable);
+        let held = |commit: &Rc<SealedCommit>| commit.backing_bytes() + commit.entries.len() * ENTRY_MEMORY_BYTES;
+        self.bytes() - undurable.map(held).sum::<usize>()
+    }
+
     /// Takes a commit in, in journal order.
     pub fn push(&mut self, commit: Rc<SealedCommit>) {
         self.bytes += commit.backing_bytes();

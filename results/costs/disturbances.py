@@ -1,7 +1,6 @@
 """What may cost a producer latency: each is begun beside its measured window, says how much it did meanwhile, and ends."""
 
 import multiprocessing
-import os
 import socket
 import struct
 import threading
@@ -9,16 +8,11 @@ import time
 
 from harness.wire import Connection, batch
 
-from .measured import loadgen, result_of
+from .measured import loadgen, result_of, step_aside
 
 FETCH_BYTES = 16 << 20
 # What one system call of a reader takes: in it the kernel lets nobody else have the core.
 RECEIVE_BYTES = 128 << 10
-
-
-def step_aside():
-    """This thread's own work takes only time that nobody else wants, as if it were done on another machine: what it costs is not the broker's."""
-    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 class Flood:
@@ -28,6 +22,7 @@ class Flood:
     settings = {"posthaste.shards": 1}
     # As quiet as a producer can be that still has a p99.
     rate = ("--rate", "100", "--record-bytes", "1000", "--partitions", "1", "--producers", "1", "--linger", "0ms")
+    aside = False
 
     def prepare(self, broker, directory):
         pass
@@ -36,7 +31,7 @@ class Flood:
         self.file = json_file.with_name("flood-" + json_file.name)
         self.run = loadgen(broker, self.file, "--mode", "produce", "--rate", "0", "--record-bytes", "1000",
                            "--batch-bytes", "1000000", "--partitions", "1", "--producers", "4", "--warmup", "1s",
-                           "--duration", f"{seconds + 6}s")
+                           "--duration", f"{seconds + 6}s", aside=self.aside)
 
     def end(self, broker, seconds):
         achieved = result_of(self.run, self.file)["summary"]["produce"]["achieved"]

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use crate::limits::{ANSWER_BYTES_AT_ONCE, ANSWER_BYTES_SMALL, ANSWER_FREE_PARTS, ANSWER_HELD_MAX};
+use crate::limits::{ANSWER_BYTES_AT_ONCE, ANSWER_BYTES_KEPT, ANSWER_BYTES_SMALL, ANSWER_FREE_PARTS, ANSWER_HELD_MAX};
 
 /// The budget of one shard; local to its thread.
 pub struct AnswerBudget {
@@ -74,11 +74,16 @@ impl AnswerBudget {
             let free = self.bytes_max.saturating_sub(self.used_bytes.get());
             let fair = (free.saturating_sub(self.bytes_max / 2) / ANSWER_FREE_PARTS).max(ANSWER_BYTES_SMALL);
             let bytes = wanted.min(ANSWER_BYTES_AT_ONCE).min(fair).max(least);
-            if bytes <= free {
+            if bytes <= free.saturating_sub(self.kept_from(bytes)) {
                 return self.charge(bytes, give_up);
             }
             self.wait(freed).await;
         }
+    }
+
+    /// What an answer of so many bytes must leave free for small ones. The largest batch may be all that fits, but then it is alone.
+    fn kept_from(&self, bytes: usize) -> usize {
+        if bytes <= ANSWER_BYTES_SMALL || self.used_bytes.get() == 0 { 0 } else { ANSWER_BYTES_KEPT }
     }
 
     /// Memory for exactly `bytes`, if nobody has to be fair yet: out of the first half of the budget.
@@ -196,6 +201,24 @@ mod tests {
         let small = held.iter().filter(|bytes| **bytes == ANSWER_BYTES_SMALL).count();
         assert!(small >= BUDGET / 2 / ANSWER_BYTES_SMALL, "{held:?}");
         assert!(budget.used_bytes() <= BUDGET && budget.used_bytes() > BUDGET - ANSWER_BYTES_SMALL);
+    }
+
+    /// Readers of large batches that took nothing held all but some kilobytes, so that a reader of another topic waited for minutes: the piece that it
+    /// would have got did not fit, and whenever something was given up, another large answer took it.
+    #[tokio::test(start_paused = true)]
+    async fn large_answers_leave_room_for_small_ones() {
+        let large = BUDGET / 16 - 1_000;
+        let budget = AnswerBudget::new(BUDGET);
+        let mut held = Vec::new();
+        while let Some(memory) = soon(budget.reserve(usize::MAX, large, &client())).await {
+            assert!(memory.bytes() >= large);
+            held.push(memory);
+        }
+        for _ in 0..ANSWER_BYTES_KEPT / ANSWER_BYTES_SMALL {
+            held.extend(soon(budget.reserve(usize::MAX, 1, &client())).await);
+        }
+        let small = held.iter().filter(|memory| memory.bytes() == ANSWER_BYTES_SMALL).count();
+        assert_eq!(small, ANSWER_BYTES_KEPT / ANSWER_BYTES_SMALL);
     }
 
     #[tokio::test(start_paused = true)]

@@ -44,6 +44,9 @@ pub const ANSWER_BYTES_AT_ONCE: usize = 2 << 20;
 pub const ANSWER_FREE_PARTS: usize = 8;
 /// The second half is given in pieces of this size: enough to go on, and so small that the socket's own buffer takes it.
 pub const ANSWER_BYTES_SMALL: usize = 64 << 10;
+/// Larger answers leave so much of the budget to those that are no larger than such a piece: these come and go at once, and must not wait until a
+/// slow reader of large batches is given up. As many at a time as a shard finishes in a turn or two.
+pub const ANSWER_BYTES_KEPT: usize = 16 * ANSWER_BYTES_SMALL;
 /// Partitions behind the tail that one Fetch reads at the same time on a shard: their shares of an answer are batches of the size that clients
 /// make when they write to many partitions.
 pub const FETCH_READS_AT_ONCE: usize = 64;
@@ -153,7 +156,7 @@ const _: () = {
     assert!(RECEIVE_BYTES_FIRST > REQUEST_BYTES_MIN);
     // Memory is the budget and one frame beyond it, so the budget should be the larger part.
     assert!(REQUEST_BYTES_MAX <= FRAME_BUDGET_BYTES_MAX && REQUEST_BYTES_NEEDED <= FRAME_BUDGET_BYTES_MIN);
-    assert!(engine::limits::BATCH_BYTES_MAX + ANSWER_BYTES_SMALL <= ANSWER_BYTES_MIN);
+    assert!(engine::limits::BATCH_BYTES_MAX + ANSWER_BYTES_KEPT <= ANSWER_BYTES_MIN);
     // Permits of the budget are counted in u32.
     assert!(FRAME_BUDGET_BYTES_MAX <= u32::MAX as usize && ANSWER_BYTES_MAX <= u32::MAX as usize);
     assert!(REPLAY_READ_BYTES <= engine::limits::BATCH_BYTES_MAX);

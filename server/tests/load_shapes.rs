@@ -4,6 +4,8 @@
 //! Every shape runs under a stated `memory.max.bytes`, and in its full form the kernel's own count of resident memory is held against it. A few
 //! megabytes of the kernel's count are the program's text.
 
+#[path = "load_shapes/apart.rs"]
+mod apart;
 mod broker;
 #[path = "load_shapes/clients.rs"]
 mod clients;

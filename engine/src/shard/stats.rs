@@ -43,7 +43,7 @@ pub struct ShardStats {
     pub cleaner: CleanerStats,
     /// Its files.
     pub segments: SegmentStats,
-    /// Buffers that the tail holds, in bytes.
+    /// What the tail holds of durable commits, in bytes.
     pub tail_bytes: usize,
     /// Indexes of sealed segments in memory, in bytes.
     pub index_cache_bytes: usize,
@@ -111,7 +111,7 @@ impl<I: Io> Shard<I> {
             undurable_bytes: self.journal.undurable_bytes(),
             cleaner: self.cleaner_stats(),
             segments: self.journal.segments.stats(self.journal.segment_bytes()),
-            tail_bytes: self.tail.bytes(),
+            tail_bytes: self.tail.durable_bytes(self.journal.ends().durable),
             index_cache_bytes: self.indexes.bytes(),
             reads: self.read_stats(),
             disk_reads: self.reads.unfinished(),
