@@ -18,6 +18,7 @@ pub use self::file::{read_file, read_pair};
 pub use self::keys::{BrokerKey, Effect, KeyValue, Shards, UnlessUnset, broker_key, broker_keys};
 pub use self::listener_mode::ListenerMode;
 use crate::config_edits::StoredConfigs;
+use crate::group::{Assignors, MigrationPolicy};
 use crate::limits;
 
 /// Everything that a broker is started with.
@@ -105,6 +106,24 @@ pub struct Settings {
     pub group_max_session_timeout_ms: i64,
     /// `group.max.size`.
     pub group_max_size: usize,
+    /// `group.consumer.session.timeout.ms`.
+    pub group_consumer_session_timeout_ms: i64,
+    /// `group.consumer.min.session.timeout.ms`.
+    pub group_consumer_min_session_timeout_ms: i64,
+    /// `group.consumer.max.session.timeout.ms`.
+    pub group_consumer_max_session_timeout_ms: i64,
+    /// `group.consumer.heartbeat.interval.ms`.
+    pub group_consumer_heartbeat_interval_ms: i64,
+    /// `group.consumer.min.heartbeat.interval.ms`.
+    pub group_consumer_min_heartbeat_interval_ms: i64,
+    /// `group.consumer.max.heartbeat.interval.ms`.
+    pub group_consumer_max_heartbeat_interval_ms: i64,
+    /// `group.consumer.max.size`.
+    pub group_consumer_max_size: usize,
+    /// `group.consumer.assignors`.
+    pub group_consumer_assignors: Assignors,
+    /// `group.consumer.migration.policy`.
+    pub group_consumer_migration_policy: MigrationPolicy,
     /// `offset.metadata.max.bytes`.
     pub offset_metadata_max_bytes: usize,
     /// `transaction.max.timeout.ms`.
@@ -177,6 +196,15 @@ impl Default for Settings {
             group_min_session_timeout_ms: 6000,
             group_max_session_timeout_ms: 1_800_000,
             group_max_size: i32::MAX as usize,
+            group_consumer_session_timeout_ms: 45_000,
+            group_consumer_min_session_timeout_ms: 45_000,
+            group_consumer_max_session_timeout_ms: 60_000,
+            group_consumer_heartbeat_interval_ms: 5_000,
+            group_consumer_min_heartbeat_interval_ms: 5_000,
+            group_consumer_max_heartbeat_interval_ms: 15_000,
+            group_consumer_max_size: i32::MAX as usize,
+            group_consumer_assignors: Assignors::default(),
+            group_consumer_migration_policy: MigrationPolicy::default(),
             offset_metadata_max_bytes: 4096,
             transaction_max_timeout_ms: 900_000,
             transactional_id_expiration_ms: 604_800_000,
@@ -295,8 +323,36 @@ impl Settings {
                 "group.min.session.timeout.ms is above group.max.session.timeout.ms",
             ));
         }
+        self.check_consumer_groups()?;
         check_protocols(&self.listeners, self.given.get("listener.security.protocol.map"))?;
         check_advertised(&self.listeners, &self.advertised_listeners)
+    }
+
+    fn check_consumer_groups(&self) -> Result<(), ConfigError> {
+        let within = |least: i64, value: i64, most: i64, why: &'static str| {
+            if (least..=most).contains(&value) { Ok(()) } else { Err(ConfigError::Contradiction(why)) }
+        };
+        let (session_ms, interval_ms) =
+            (self.group_consumer_session_timeout_ms, self.group_consumer_heartbeat_interval_ms);
+        within(
+            self.group_consumer_min_session_timeout_ms,
+            session_ms,
+            self.group_consumer_max_session_timeout_ms,
+            "group.consumer.session.timeout.ms is not between group.consumer.min.session.timeout.ms and group.consumer.max.session.timeout.ms",
+        )?;
+        within(
+            self.group_consumer_min_heartbeat_interval_ms,
+            interval_ms,
+            self.group_consumer_max_heartbeat_interval_ms,
+            "group.consumer.heartbeat.interval.ms is not between group.consumer.min.heartbeat.interval.ms and \
+             group.consumer.max.heartbeat.interval.ms",
+        )?;
+        if interval_ms >= session_ms {
+            return Err(ConfigError::Contradiction(
+                "group.consumer.heartbeat.interval.ms is not below group.consumer.session.timeout.ms",
+            ));
+        }
+        Ok(())
     }
 
     /// Every acting key with its resolved value, for the start block.
