@@ -197,12 +197,16 @@ pub const GROUP_MEMBER_PARTITIONS_MAX: usize = PARTITIONS_MAX + TOPICS_MAX;
 pub const GROUP_REGEX_BYTES_MAX: usize = 4_096;
 /// Memory of one pattern when it is read: every name of a topic runs through it on the shard's thread.
 pub const GROUP_REGEX_PROGRAM_BYTES_MAX: usize = 256 << 10;
+/// How much of a pattern or a name that is refused is repeated in the answer.
+pub const GROUP_SHOWN_CHARS_MAX: usize = 256;
 /// Parentheses within parentheses of a pattern.
 pub const GROUP_REGEX_NESTING_MAX: u32 = 50;
 /// Between two looks at all topics for the patterns of a group, so that many new topics do not mean as many looks. Kafka waits for ten seconds.
 pub const GROUP_REGEX_REFRESH_INTERVAL_MS: i64 = 1_000;
 /// Rounds in which partitions are moved until no move makes members more alike; each round of the usual subscriptions is the last.
 pub const GROUP_BALANCE_PASSES_MAX: usize = 64;
+/// After a change of a group could not be written the timers of its members wait so long before the log is tried again.
+pub const GROUP_REPAIR_INTERVAL_MS: i64 = 1_000;
 /// Requests of a group that wait while a change of it is on its way to the log: one or two of each member.
 pub const GROUP_WAITING_EVENTS_MAX: usize = 4 * GROUP_MEMBERS_MAX;
 

@@ -73,7 +73,8 @@ fn member<'a>(member_id: &'a str, member: &'a ConsumerMember, catalog: &'a Catal
         client_id: &profile.client_id,
         client_host: &profile.client_host,
         subscribed_topic_names: profile.topics.iter().map(String::as_str).collect(),
-        subscribed_topic_regex: profile.regex.as_deref(),
+        // Empty where there is none, as in Kafka.
+        subscribed_topic_regex: Some(profile.regex.as_deref().unwrap_or_default()),
         assignment: assignment(&member.current.assigned, catalog),
         target_assignment: assignment(&member.target, catalog),
         member_type: if profile.classic.is_some() { CLASSIC } else { CONSUMER },

@@ -18,7 +18,7 @@ use super::super::{
 };
 use super::group::{ConsumerEffect, ConsumerGroup, Step};
 use super::heartbeat::{classic_profile, take_place};
-use super::state::{ClassicProfile, ConsumerMember, ConsumerState, MemberState, Partitions};
+use super::state::{ClassicProfile, ConsumerMember, ConsumerState, MemberState};
 use super::topics::{Topics, TopicsView};
 use crate::limits::{GROUP_MEMBER_METADATA_BYTES_MAX, GROUP_MEMBER_PROTOCOLS_MAX};
 
@@ -26,12 +26,13 @@ use crate::limits::{GROUP_MEMBER_METADATA_BYTES_MAX, GROUP_MEMBER_PROTOCOLS_MAX}
 pub(super) const CONSUMERS: &str = "consumer";
 /// Later versions only add fields behind those of this one.
 const CONSUMER_PROTOCOL_VERSION: i16 = 1;
+/// The newest version of Kafka's clients.
+const NEWEST_ASSIGNMENT_VERSION: i16 = 3;
 
 /// What a member of the classic protocol says that it reads and owns.
 pub(super) struct Subscription {
     pub(super) topics: Vec<String>,
     pub(super) owned: Vec<(Uuid, Vec<i32>)>,
-    pub(super) has_user_data: bool,
 }
 
 impl Subscription {
@@ -47,18 +48,24 @@ impl Subscription {
         Some(Subscription {
             topics: subscription.topics.into_iter().map(str::to_owned).collect(),
             owned: owned.collect(),
-            has_user_data: subscription.user_data.is_some_and(|data| !data.is_empty()),
         })
     }
 }
 
-/// An assignment in the form that members of the classic protocol read.
-pub(super) fn assignment_bytes(assigned: &Partitions, view: &TopicsView) -> Bytes {
+/// What a member has, in the form and the version that it speaks.
+pub(super) fn assignment_bytes(member: &ConsumerMember, view: &TopicsView) -> Bytes {
+    let assigned = &member.current.assigned;
     let topics = assigned.iter().filter_map(|(id, partitions)| {
         Some(ConsumerProtocolPartitions { topic: view.name(*id)?, partitions: partitions.iter().copied().collect() })
     });
     let assignment = ConsumerProtocolAssignment { assigned_partitions: topics.collect(), user_data: None };
-    encode_versioned(&assignment, CONSUMER_PROTOCOL_VERSION)
+    let mut written = encode_versioned(&assignment, 0).to_vec();
+    // All versions of it look alike.
+    let protocols = member.profile.classic.iter().flat_map(|classic| &classic.protocols);
+    let spoken = protocols.filter_map(|protocol| protocol.metadata.first_chunk()).next();
+    let version = spoken.map_or(0, |version| i16::from_be_bytes(*version)).clamp(0, NEWEST_ASSIGNMENT_VERSION);
+    written[..2].copy_from_slice(&version.to_be_bytes());
+    written.into()
 }
 
 impl ConsumerGroup {
@@ -215,7 +222,7 @@ impl ConsumerGroup {
         if self.state.epoch > member.current.epoch && !gives_up_first {
             return Err(self.must_join_again(&request.member_id, now_ms));
         }
-        let assignment = assignment_bytes(&member.current.assigned, view);
+        let assignment = assignment_bytes(&member, view);
         self.heard(Some(&request.member_id), now_ms);
         if let Some(timers) = self.timers.get_mut(request.member_id.as_str()) {
             timers.sync_ms = None;
@@ -280,18 +287,16 @@ impl ConsumerGroup {
         }
     }
 
-    /// Members of the classic protocol leave by this; an administrator names the instance id only.
+    /// Members of the classic protocol leave by this. An administrator takes members of either kind out; of a static one he knows the instance
+    /// id only.
     fn leaving_member(&self, leaving: &LeavingMember) -> Result<Arc<str>, GroupError> {
-        let (member_id, member) = match &leaving.instance_id {
+        let (member_id, _) = match &leaving.instance_id {
             None => self.state.members.get_key_value(leaving.member_id.as_str()),
             Some(instance_id) => self.state.static_member(instance_id),
         }
         .ok_or(GroupError::UnknownMemberId)?;
         if !leaving.member_id.is_empty() && *leaving.member_id != **member_id {
             return Err(GroupError::FencedInstanceId);
-        }
-        if member.profile.classic.is_none() {
-            return Err(GroupError::UnknownMemberId);
         }
         Ok(Arc::clone(member_id))
     }

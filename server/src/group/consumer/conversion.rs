@@ -16,6 +16,11 @@ use super::request::Refusal;
 use super::state::{ClassicProfile, ConsumerMember, ConsumerState, Current, Partitions, Profile};
 use super::topics::TopicsView;
 
+const MALFORMED: &str = "the embedded consumer protocol is malformed";
+/// An assignor of the client's own has told its members something that would be lost.
+const OWN_ASSIGNOR: &str = "an unsupported custom assignor is in use. Please refer to the documentation or switch to a default assignor \
+                            before re-attempting the upgrade";
+
 impl ConsumerState {
     /// The state that a classic group goes on in.
     pub(in super::super) fn from_classic(group: &Group, view: &TopicsView) -> Result<ConsumerState, Refusal> {
@@ -36,16 +41,8 @@ impl ConsumerState {
         let mut state = ConsumerState { epoch, target_epoch: epoch, ..ConsumerState::default() };
         for (member_id, member) in &group.members {
             let metadata = chosen_metadata(group, member);
-            let subscription = Subscription::read(&metadata, view)
-                .ok_or_else(|| refuse("the embedded consumer protocol is malformed"))?;
-            if subscription.has_user_data {
-                return Err(refuse(
-                    "an unsupported custom assignor is in use. Please refer to the documentation or switch to a default assignor before \
-                     re-attempting the upgrade",
-                ));
-            }
-            let assigned = assigned_to(member, view);
-            let assigned = assigned.ok_or_else(|| refuse("the embedded consumer protocol is malformed"))?;
+            let subscription = Subscription::read(&metadata, view).ok_or_else(|| refuse(MALFORMED))?;
+            let assigned = assigned_to(member, view).map_err(refuse)?;
             // An assignor of the client's own may have given a partition twice.
             let assigned = without_held(&state, assigned);
             let profile = Profile {
@@ -84,20 +81,27 @@ fn chosen_metadata(group: &Group, member: &Member) -> Bytes {
     }
 }
 
-fn assigned_to(member: &Member, view: &TopicsView) -> Option<Partitions> {
+/// What a member was assigned, or why that cannot be taken over.
+fn assigned_to(member: &Member, view: &TopicsView) -> Result<Partitions, &'static str> {
     if member.assignment.is_empty() {
-        return Some(Partitions::new());
+        return Ok(Partitions::new());
     }
-    let mut reader = Reader::new(&member.assignment);
-    let version = reader.read_i16().ok()?.clamp(0, 1);
-    let assignment = ConsumerProtocolAssignment::decode(&mut reader, version).ok()?;
+    let read = || {
+        let mut reader = Reader::new(&member.assignment);
+        let version = reader.read_i16().ok()?.clamp(0, 1);
+        ConsumerProtocolAssignment::decode(&mut reader, version).ok()
+    };
+    let assignment = read().ok_or(MALFORMED)?;
+    if assignment.user_data.is_some_and(|data| !data.is_empty()) {
+        return Err(OWN_ASSIGNOR);
+    }
     let mut assigned = Partitions::new();
     for topic in assignment.assigned_partitions.into_iter().filter(|topic| !topic.partitions.is_empty()) {
         if let Some(known) = view.catalog.topic(topic.topic) {
             assigned.entry(known.id).or_default().extend(topic.partitions);
         }
     }
-    Some(assigned)
+    Ok(assigned)
 }
 
 impl Group {
@@ -119,7 +123,7 @@ impl Group {
             if let Some(instance_id) = &profile.instance_id {
                 group.static_members.insert(instance_id.clone(), member_id.to_string());
             }
-            let assignment = assignment_bytes(&consumer.current.assigned, view);
+            let assignment = assignment_bytes(consumer, view);
             let mut member = Member::restored(profile.instance_id.clone(), assignment);
             member.client_id.clone_from(&profile.client_id);
             member.client_host.clone_from(&profile.client_host);

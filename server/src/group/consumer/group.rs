@@ -11,7 +11,7 @@ use super::request_check::LEAVES;
 use super::state::ConsumerState;
 use super::timers::MemberTimers;
 use super::topics::TopicsView;
-use crate::limits::GROUP_WAITING_EVENTS_MAX;
+use crate::limits::{GROUP_REPAIR_INTERVAL_MS, GROUP_WAITING_EVENTS_MAX};
 
 /// What happens to a group.
 #[derive(Debug, Clone)]
@@ -67,6 +67,8 @@ pub struct ConsumerGroup {
     under_way: Option<UnderWay>,
     /// What failed to be written and may be in the log all the same.
     doubtful: Vec<ConsumerRecord>,
+    /// After a failure time does not count before this: the log may refuse for long.
+    pub(super) not_before_ms: i64,
     waiting: VecDeque<ConsumerEvent>,
     /// Another group takes its place.
     has_ended: bool,
@@ -87,6 +89,7 @@ impl ConsumerGroup {
             logged_order: 0,
             under_way: None,
             doubtful: Vec::new(),
+            not_before_ms: 0,
             waiting: VecDeque::new(),
             has_ended: false,
             effects: Vec::new(),
@@ -161,6 +164,7 @@ impl ConsumerGroup {
             self.answer(reply, now_ms);
         } else {
             self.doubtful.extend(records);
+            self.not_before_ms = now_ms.saturating_add(GROUP_REPAIR_INTERVAL_MS);
             let failed = |(token, response)| ConsumerEffect::Reply(token, not_persisted(response));
             self.effects.extend(reply.map(failed));
         }

@@ -6,10 +6,11 @@ use super::super::{GroupError, JoinRequest};
 use super::assignor::{Assignor, Subscriber, Topic};
 use super::group::ConsumerGroup;
 use super::reconcile::owns_only;
+use super::regexes;
 use super::request::{ConsumerHeartbeatRequest, ConsumerHeartbeatResponse, Refusal};
 use super::state::{ConsumerMember, ConsumerState, Partitions, Profile};
 use super::topics::{Topics, TopicsView};
-use super::{regexes, request_check};
+use crate::limits::GROUP_SHOWN_CHARS_MAX;
 
 /// Of a static member that left for a while.
 pub(super) const LEFT_FOR_A_WHILE: i32 = -2;
@@ -215,7 +216,7 @@ fn update(profile: &mut Profile, request: &ConsumerHeartbeatRequest) {
 
 fn check_regex(regex: &str) -> Result<(), Refusal> {
     let refused = |reason| {
-        let shown: String = regex.chars().take(request_check::SHOWN_CHARS_MAX).collect();
+        let shown: String = regex.chars().take(GROUP_SHOWN_CHARS_MAX).collect();
         let message = format!("SubscribedTopicRegex `{shown}` is not a valid regular expression: {reason}.");
         Refusal::new(GroupError::InvalidRegularExpression, message)
     };

@@ -6,10 +6,8 @@ use super::heartbeat::LEFT_FOR_A_WHILE;
 use super::request::{ConsumerHeartbeatRequest, Refusal};
 use crate::limits::{
     GROUP_MEMBER_METADATA_BYTES_MAX, GROUP_MEMBER_NAME_BYTES_MAX, GROUP_MEMBER_PARTITIONS_MAX, GROUP_MEMBER_TOPICS_MAX,
+    GROUP_SHOWN_CHARS_MAX,
 };
-
-/// How much of what a client said is repeated to it.
-pub(super) const SHOWN_CHARS_MAX: usize = 256;
 
 /// The epoch with which a member leaves.
 pub(super) const LEAVES: i32 = -1;
@@ -59,7 +57,7 @@ impl ConsumerHeartbeatRequest {
         if Assignor::named(name).is_some_and(|assignor| assignors.all().any(|known| known == assignor)) {
             return Ok(());
         }
-        let shown: String = name.chars().take(SHOWN_CHARS_MAX).collect();
+        let shown: String = name.chars().take(GROUP_SHOWN_CHARS_MAX).collect();
         let message = format!("ServerAssignor {shown} is not supported. Supported assignors: {}.", assignors.listed());
         Err(Refusal::new(GroupError::UnsupportedAssignor, message))
     }

@@ -29,7 +29,8 @@ impl ConsumerGroup {
         if self.is_busy() {
             return None;
         }
-        self.timers.values().map(MemberTimers::first_ms).min()
+        let first_ms = self.timers.values().map(MemberTimers::first_ms).min();
+        first_ms.map(|at_ms| at_ms.max(self.not_before_ms))
     }
 
     /// Everybody gets a whole session to be heard, and the whole time for what it has to do.

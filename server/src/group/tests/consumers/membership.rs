@@ -197,7 +197,6 @@ fn administrators_see_a_group_that_is_not_classic() {
     assert_eq!((listed[0].state, listed[0].is_of_consumers), (GroupState::Stable, true));
     let token = broker.send(|token| Event::Delete(token, GROUP.to_owned()));
     assert_eq!(broker.answer(token), Some(Response::Delete(Err(GroupError::NonEmptyGroup))));
-    assert_eq!(broker.leave(&[("m1", None)]), [Err(GroupError::UnknownMemberId)], "it leaves by a heartbeat");
     let described = broker.described().unwrap();
     assert_eq!((described.assignor, described.members[0].0.as_str()), ("uniform", "m1"));
 
