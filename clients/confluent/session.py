@@ -60,11 +60,12 @@ def numbered(count, partition=0):
     return [(None, b"%d" % number, None, partition) for number in range(count)]
 
 
-def consumer(context, **settings):
+def consumer(context, without=(), **settings):
     """A member of the scenario's group that notices a rebalance soon and commits when it is told to."""
-    return Consumer({"bootstrap.servers": context.bootstrap, "group.id": context.group,
-                     "auto.offset.reset": "earliest", "enable.auto.commit": False, "heartbeat.interval.ms": 200,
-                     "log_level": QUIET, **dotted(settings)})
+    all_settings = {"bootstrap.servers": context.bootstrap, "group.id": context.group,
+                    "auto.offset.reset": "earliest", "enable.auto.commit": False, "heartbeat.interval.ms": 200,
+                    "log_level": QUIET, **dotted(settings)}
+    return Consumer({name: value for name, value in all_settings.items() if name not in without})
 
 
 def read(client, count, seconds_max=WAIT_SECONDS):

@@ -17,6 +17,10 @@ from pathlib import Path
 START_SECONDS_MAX = 60
 STOP_SECONDS_MAX = 60
 PR_SET_PDEATHSIG = 1
+# Members of the consumer protocol hear of a change at their next heartbeat, whose pace the broker sets: five seconds would be the time of every
+# rebalance, and 45 that of every takeover.
+QUICK_GROUPS = ["group.consumer.min.heartbeat.interval.ms=200", "group.consumer.heartbeat.interval.ms=200",
+                "group.consumer.min.session.timeout.ms=4000", "group.consumer.session.timeout.ms=4000"]
 
 
 def die_with_parent():
@@ -152,7 +156,8 @@ class Posthaste(Broker):
                 "--listen", f"127.0.0.1:{self.port}", "--listeners", self.listeners,
                 "--ready-file", str(self.ready_file),
                 # Tests join groups many times; the wait for more members is a comfort of production.
-                "--set", "group.initial.rebalance.delay.ms=0"]
+                "--set", "group.initial.rebalance.delay.ms=0",
+                *(word for setting in QUICK_GROUPS for word in ("--set", setting))]
 
     def listening(self):
         if not self.ready_file.exists():

@@ -3,7 +3,7 @@
 import socket
 import subprocess
 
-from harness.brokers import Broker
+from harness.brokers import QUICK_GROUPS, Broker
 from harness.paths import CLIENTS, TARGET
 from harness.toolchains import build_maven
 
@@ -20,7 +20,7 @@ offsets.topic.replication.factor=1
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
-"""
+""" + "".join(f"{setting}\n" for setting in QUICK_GROUPS)
 
 LOG4J_PROPERTIES = """\
 appender.out.type=Console

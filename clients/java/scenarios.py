@@ -18,7 +18,7 @@ def java(*arguments):
 
 
 def claims():
-    """The names that Main knows; those with a prefix are parts of scenarios, or claims about our broker alone."""
+    """The names that Main knows; those with a prefix are parts of scenarios, slow, or claims about our broker alone."""
     build_maven(CLIENTS / "java", JARS)
     return java().split()
 
@@ -37,7 +37,10 @@ def register():
             run_in_jvm(context, name)
 
         run.__name__ = claim
-        scenario(only=prefix)(run)
+        if prefix == "tier-2":
+            scenario(tier=2)(run)
+        else:
+            scenario(only=prefix)(run)
 
 
 register()

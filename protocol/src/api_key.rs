@@ -52,6 +52,10 @@ macro_rules! for_each_api {
             DescribeTransactions = 65, 0..=0, 0,
                 describe_transactions DescribeTransactionsRequest DescribeTransactionsResponse;
             ListTransactions = 66, 0..=1, 0, list_transactions ListTransactionsRequest ListTransactionsResponse;
+            ConsumerGroupHeartbeat = 68, 0..=1, 0,
+                consumer_group_heartbeat ConsumerGroupHeartbeatRequest ConsumerGroupHeartbeatResponse;
+            ConsumerGroupDescribe = 69, 0..=1, 0,
+                consumer_group_describe ConsumerGroupDescribeRequest ConsumerGroupDescribeResponse;
             ListConfigResources = 74, 0..=1, 0,
                 list_config_resources ListConfigResourcesRequest ListConfigResourcesResponse;
             DescribeTopicPartitions = 75, 0..=0, 0,

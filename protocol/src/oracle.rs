@@ -13,6 +13,12 @@ use crate::Message;
 use crate::api_key::ApiKey;
 use crate::error_code::ErrorCode;
 use crate::messages;
+use crate::messages::consumer_group_log::{
+    ConsumerGroupCurrentMemberAssignmentKey, ConsumerGroupCurrentMemberAssignmentValue, ConsumerGroupMemberMetadataKey,
+    ConsumerGroupMemberMetadataValue, ConsumerGroupMetadataKey, ConsumerGroupMetadataValue,
+    ConsumerGroupTargetAssignmentMemberKey, ConsumerGroupTargetAssignmentMemberValue,
+    ConsumerGroupTargetAssignmentMetadataKey, ConsumerGroupTargetAssignmentMetadataValue,
+};
 use crate::messages::consumer_offsets::{
     GroupMetadataKey, GroupMetadataValue, OffsetCommitKey, OffsetCommitValue, decode_versioned, encode_versioned,
 };
@@ -162,6 +168,16 @@ fn versioned_records_round_trip() {
     check::<OffsetCommitValue<'_>>(&mut source, &[0, 1, 2, 3, 4]);
     check::<GroupMetadataKey<'_>>(&mut source, &[2]);
     check::<GroupMetadataValue<'_>>(&mut source, &[0, 1, 2, 3, 4]);
+    check::<ConsumerGroupMetadataKey<'_>>(&mut source, &[3]);
+    check::<ConsumerGroupMetadataValue>(&mut source, &[0]);
+    check::<ConsumerGroupMemberMetadataKey<'_>>(&mut source, &[5]);
+    check::<ConsumerGroupMemberMetadataValue<'_>>(&mut source, &[0]);
+    check::<ConsumerGroupTargetAssignmentMetadataKey<'_>>(&mut source, &[6]);
+    check::<ConsumerGroupTargetAssignmentMetadataValue>(&mut source, &[0]);
+    check::<ConsumerGroupTargetAssignmentMemberKey<'_>>(&mut source, &[7]);
+    check::<ConsumerGroupTargetAssignmentMemberValue>(&mut source, &[0]);
+    check::<ConsumerGroupCurrentMemberAssignmentKey<'_>>(&mut source, &[8]);
+    check::<ConsumerGroupCurrentMemberAssignmentValue>(&mut source, &[0]);
     check::<ConsumerProtocolSubscription<'_>>(&mut source, &[0, 1]);
     check::<ConsumerProtocolAssignment<'_>>(&mut source, &[0, 1]);
 }

@@ -207,3 +207,23 @@ macro_rules! message {
         }
     };
 }
+
+/// Makes a structure nullable: a byte in front of it says whether it is there.
+macro_rules! nullable_structure {
+    ($name:ident $(<$life:lifetime>)?) => {
+        impl<'a> NullableField<'a> for $name $(<$life>)? {
+            fn read_nullable(reader: &mut Reader<'a>, layout: Layout) -> Result<Option<Self>, DecodeError> {
+                if reader.read_i8()? < 0 { Ok(None) } else { Field::read(reader, layout).map(Some) }
+            }
+
+            fn write_null(writer: &mut Writer, _: Layout) {
+                writer.put_i8(-1);
+            }
+
+            fn write_present(&self, writer: &mut Writer, layout: Layout) {
+                writer.put_i8(1);
+                self.write(writer, layout);
+            }
+        }
+    };
+}

@@ -2,6 +2,7 @@
 
 mod acting_keys;
 mod address;
+mod check;
 mod dynamic_keys;
 mod error;
 mod file;
@@ -19,6 +20,7 @@ pub use self::file::{read_file, read_pair};
 pub use self::keys::{BrokerKey, Effect, KeyValue, Shards, UnlessUnset, broker_key, broker_keys};
 pub use self::listener_mode::ListenerMode;
 use crate::config_edits::StoredConfigs;
+use crate::group::{Assignors, MigrationPolicy};
 use crate::limits;
 
 /// Everything that a broker is started with.
@@ -106,6 +108,24 @@ pub struct Settings {
     pub group_max_session_timeout_ms: i64,
     /// `group.max.size`.
     pub group_max_size: usize,
+    /// `group.consumer.session.timeout.ms`.
+    pub group_consumer_session_timeout_ms: i64,
+    /// `group.consumer.min.session.timeout.ms`.
+    pub group_consumer_min_session_timeout_ms: i64,
+    /// `group.consumer.max.session.timeout.ms`.
+    pub group_consumer_max_session_timeout_ms: i64,
+    /// `group.consumer.heartbeat.interval.ms`.
+    pub group_consumer_heartbeat_interval_ms: i64,
+    /// `group.consumer.min.heartbeat.interval.ms`.
+    pub group_consumer_min_heartbeat_interval_ms: i64,
+    /// `group.consumer.max.heartbeat.interval.ms`.
+    pub group_consumer_max_heartbeat_interval_ms: i64,
+    /// `group.consumer.max.size`.
+    pub group_consumer_max_size: usize,
+    /// `group.consumer.assignors`.
+    pub group_consumer_assignors: Assignors,
+    /// `group.consumer.migration.policy`.
+    pub group_consumer_migration_policy: MigrationPolicy,
     /// `offset.metadata.max.bytes`.
     pub offset_metadata_max_bytes: usize,
     /// `transaction.max.timeout.ms`.
@@ -180,6 +200,15 @@ impl Default for Settings {
             group_min_session_timeout_ms: 6000,
             group_max_session_timeout_ms: 1_800_000,
             group_max_size: i32::MAX as usize,
+            group_consumer_session_timeout_ms: 45_000,
+            group_consumer_min_session_timeout_ms: 45_000,
+            group_consumer_max_session_timeout_ms: 60_000,
+            group_consumer_heartbeat_interval_ms: 5_000,
+            group_consumer_min_heartbeat_interval_ms: 5_000,
+            group_consumer_max_heartbeat_interval_ms: 15_000,
+            group_consumer_max_size: i32::MAX as usize,
+            group_consumer_assignors: Assignors::default(),
+            group_consumer_migration_policy: MigrationPolicy::default(),
             offset_metadata_max_bytes: 4096,
             transaction_max_timeout_ms: 900_000,
             transaction_partition_verification: true,
@@ -232,22 +261,6 @@ impl Settings {
     /// Applies keys in order, the later ones over the earlier ones.
     pub fn apply(&mut self, keys: &[KeyValue]) -> Result<(), ConfigError> {
         keys.iter().try_for_each(|key| keys::apply(self, key))
-    }
-
-    /// Checks what no single key can: called once, when all keys are in.
-    pub fn check(&self) -> Result<(), ConfigError> {
-        if self.listeners.is_empty() {
-            return Err(ConfigError::Contradiction(
-                "no address to listen on: give --listen HOST:PORT or listeners in the file",
-            ));
-        }
-        if self.group_min_session_timeout_ms > self.group_max_session_timeout_ms {
-            return Err(ConfigError::Contradiction(
-                "group.min.session.timeout.ms is above group.max.session.timeout.ms",
-            ));
-        }
-        check_protocols(&self.listeners, self.given.get("listener.security.protocol.map"))?;
-        check_advertised(&self.listeners, &self.advertised_listeners)
     }
 
     /// Every acting key with its resolved value, for the start block.

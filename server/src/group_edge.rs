@@ -5,6 +5,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,8 +19,8 @@ use crate::catalog::{Catalog, OFFSETS_TOPIC};
 use crate::clock::SteadyClock;
 use crate::config::{ListenerMode, Settings};
 use crate::group::{
-    ContinuationId, Coordinator, Effect, EndedTransaction, Event, GroupConfig, GroupError, ReplyToken, Response,
-    partition_for,
+    ConsumerConfig, ContinuationId, Coordinator, Effect, EndedTransaction, Event, GroupConfig, GroupError, ReplyToken,
+    Response, TopicsView, partition_for,
 };
 use crate::internal_topics;
 use crate::limits::GROUP_MEMBERS_MAX;
@@ -30,6 +31,8 @@ use crate::transaction_edge::is_refused_for_good;
 pub struct GroupEdge {
     core: Core,
     config: GroupConfig,
+    /// The topics as they are now, and how often they changed.
+    topics: RefCell<TopicsView>,
     snapshot_check_interval: Duration,
     keepers: RefCell<BTreeMap<i32, Rc<Keeper>>>,
 }
@@ -40,6 +43,7 @@ impl GroupEdge {
         GroupEdge {
             core,
             config: group_config(settings),
+            topics: RefCell::default(),
             snapshot_check_interval: Duration::from_millis(settings.snapshot_check_interval_ms),
             keepers: RefCell::default(),
         }
@@ -47,7 +51,13 @@ impl GroupEdge {
 
     /// Takes over the offsets partitions of this shard that a new view of the catalog brings, and forgets what was committed for
     /// topics that it has no more.
-    pub fn topics_changed(&self, old: &Catalog, new: &Catalog) {
+    pub fn topics_changed(&self, old: &Catalog, new: &Arc<Catalog>) {
+        let number = self.topics.borrow().number + 1;
+        let view = TopicsView { catalog: Arc::clone(new), number };
+        self.topics.replace(view.clone());
+        for keeper in self.keepers.borrow().values() {
+            keeper.handle(Event::Topics(view.clone()));
+        }
         let gone = old.topics().filter(|topic| new.topic_by_id(topic.id).is_none());
         let gone: Vec<String> = gone.map(|topic| topic.name.clone()).collect();
         if !gone.is_empty() {
@@ -60,6 +70,7 @@ impl GroupEdge {
             let mut keepers = self.keepers.borrow_mut();
             if log.shard == self.core.shard() && !keepers.contains_key(&partition) {
                 let keeper = Rc::new(Keeper::new(&self.core, self.config, partition, log));
+                keeper.handle(Event::Topics(view.clone()));
                 keepers.insert(partition, Rc::clone(&keeper));
                 self.core.spawn(keeper.run(self.snapshot_check_interval));
             }
@@ -321,6 +332,13 @@ fn group_config(settings: &Settings) -> GroupConfig {
         session_timeout_min_ms: int(settings.group_min_session_timeout_ms),
         session_timeout_max_ms: int(settings.group_max_session_timeout_ms),
         members_max: settings.group_max_size.min(GROUP_MEMBERS_MAX),
+        consumer: ConsumerConfig {
+            session_timeout_ms: int(settings.group_consumer_session_timeout_ms),
+            heartbeat_interval_ms: int(settings.group_consumer_heartbeat_interval_ms),
+            members_max: settings.group_consumer_max_size.min(GROUP_MEMBERS_MAX),
+            assignors: settings.group_consumer_assignors,
+            migration: settings.group_consumer_migration_policy,
+        },
         offset_metadata_bytes_max: settings.offset_metadata_max_bytes,
         offsets_retention_ms: settings.offsets_retention_minutes.saturating_mul(60_000),
         ..GroupConfig::default()

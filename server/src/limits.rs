@@ -192,6 +192,29 @@ pub const GROUP_REBALANCE_EXTENSION_MS_MIN: i64 = 1_000;
 /// Decompressed body of a batch of `__consumer_offsets`; ours are not compressed.
 pub const OFFSETS_BODY_BYTES_MAX: usize = 8 << 20;
 
+/// Topics that a member of the consumer protocol reads by name: as many as a broker has.
+pub const GROUP_MEMBER_TOPICS_MAX: usize = TOPICS_MAX;
+/// A member's id, instance id or rack: clients use UUIDs and names of hosts, and each is kept as long as the member.
+pub const GROUP_MEMBER_NAME_BYTES_MAX: usize = 1_024;
+/// Partitions and topics that a member says it owns: as many as a broker has, and as many topics.
+pub const GROUP_MEMBER_PARTITIONS_MAX: usize = PARTITIONS_MAX + TOPICS_MAX;
+/// Longest pattern of a subscription: longer than an alternation of a hundred names.
+pub const GROUP_REGEX_BYTES_MAX: usize = 4_096;
+/// Memory of one pattern when it is read: every name of a topic runs through it on the shard's thread.
+pub const GROUP_REGEX_PROGRAM_BYTES_MAX: usize = 256 << 10;
+/// How much of a pattern or a name that is refused is repeated in the answer.
+pub const GROUP_SHOWN_CHARS_MAX: usize = 256;
+/// Parentheses within parentheses of a pattern.
+pub const GROUP_REGEX_NESTING_MAX: u32 = 50;
+/// Between two looks at all topics for the patterns of a group, so that many new topics do not mean as many looks. Kafka waits for ten seconds.
+pub const GROUP_REGEX_REFRESH_INTERVAL_MS: i64 = 1_000;
+/// Rounds in which partitions are moved until no move makes members more alike; each round of the usual subscriptions is the last.
+pub const GROUP_BALANCE_PASSES_MAX: usize = 64;
+/// After a change of a group could not be written the timers of its members wait so long before the log is tried again.
+pub const GROUP_REPAIR_INTERVAL_MS: i64 = 1_000;
+/// Requests of a group that wait while a change of it is on its way to the log: one or two of each member.
+pub const GROUP_WAITING_EVENTS_MAX: usize = 4 * GROUP_MEMBERS_MAX;
+
 const _: () = assert!(GROUP_METADATA_BYTES_MAX < OFFSETS_BATCH_BYTES_MAX);
 const _: () = assert!(OFFSETS_SNAPSHOT_BATCH_BYTES + GROUP_METADATA_BYTES_MAX < 2 * OFFSETS_BATCH_BYTES_MAX);
 

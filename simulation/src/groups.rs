@@ -117,6 +117,7 @@ impl World {
         let request = CommitRequest {
             group_id: group.to_string(),
             generation_id: -1,
+            knows_member_epochs: false,
             member_id: String::new(),
             instance_id: None,
             topics: vec![TopicPartitions { topic: TOPIC.into(), partitions }],
@@ -151,8 +152,12 @@ impl World {
         let token = self.groups.token();
         self.groups.asked.insert(token, vec![((group, 0), 0)]);
         let asked = TopicPartitions { topic: TOPIC.into(), partitions: (0..PARTITIONS as i32).collect() };
-        let request =
-            OffsetFetchRequest { group_id: group.to_string(), topics: Some(vec![asked]), requires_stable: false };
+        let request = OffsetFetchRequest {
+            group_id: group.to_string(),
+            member: None,
+            topics: Some(vec![asked]),
+            requires_stable: false,
+        };
         self.group_event(Event::OffsetFetch(token, request));
     }
 

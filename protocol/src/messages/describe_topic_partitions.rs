@@ -55,20 +55,4 @@ message! {
     }
 }
 
-const ABSENT: i8 = -1;
-const PRESENT: i8 = 1;
-
-impl<'a> NullableField<'a> for Cursor<'a> {
-    fn read_nullable(reader: &mut Reader<'a>, layout: Layout) -> Result<Option<Self>, DecodeError> {
-        if reader.read_i8()? < 0 { Ok(None) } else { Field::read(reader, layout).map(Some) }
-    }
-
-    fn write_null(writer: &mut Writer, _: Layout) {
-        writer.put_i8(ABSENT);
-    }
-
-    fn write_present(&self, writer: &mut Writer, layout: Layout) {
-        writer.put_i8(PRESENT);
-        self.write(writer, layout);
-    }
-}
+nullable_structure!(Cursor<'a>);

@@ -26,6 +26,7 @@ macro_rules! assert_golden {
 }
 
 mod cluster;
+mod consumer_groups;
 mod groups;
 mod headers;
 mod topics;

@@ -1,11 +1,19 @@
 //! `ApiVersions`: never closed, because a client that cannot negotiate takes a closed connection for a broken broker and retries for ever.
 
 use protocol::error_code::ErrorCode;
-use protocol::messages::api_versions::{ApiVersion, ApiVersionsRequest, ApiVersionsResponse};
+use protocol::messages::api_versions::{
+    ApiVersion, ApiVersionsRequest, ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey,
+};
 
 use crate::request::{Answer, Call, Refused};
 
 const FIRST_VERSION_WITH_SOFTWARE: i16 = 3;
+/// Clients before it take a feature whose least version is 0 for an error (KAFKA-17011).
+const FIRST_VERSION_WITH_FEATURES_FROM_0: i16 = 4;
+
+/// The feature that says that groups of the consumer protocol are served, and its version.
+const GROUPS: &str = "group.version";
+const GROUPS_VERSION: i16 = 1;
 
 pub fn handle(call: &Call) -> Result<Answer, Refused> {
     if !call.api.versions().contains(&call.version) {
@@ -26,7 +34,20 @@ pub fn handle(call: &Call) -> Result<Answer, Refused> {
         return Ok(call.answer(&refused));
     }
     let api_keys = super::served().map(ApiVersion::advertised).collect();
-    Ok(call.answer(&ApiVersionsResponse { api_keys, ..Default::default() }))
+    let groups = SupportedFeatureKey { name: GROUPS, min_version: 0, max_version: GROUPS_VERSION };
+    let finalized =
+        FinalizedFeatureKey { name: GROUPS, max_version_level: GROUPS_VERSION, min_version_level: GROUPS_VERSION };
+    Ok(call.answer(&ApiVersionsResponse {
+        api_keys,
+        supported_features: (call.version >= FIRST_VERSION_WITH_FEATURES_FROM_0)
+            .then_some(groups)
+            .into_iter()
+            .collect(),
+        // Nothing changes them while the broker runs.
+        finalized_features_epoch: 0,
+        finalized_features: vec![finalized],
+        ..Default::default()
+    }))
 }
 
 /// Whether a client's software may call itself so (KIP-511): letters, digits, and between them dashes and dots.

@@ -25,7 +25,9 @@ pub async fn handle(call: &Call, request: DescribeGroupsRequest<'_>) -> Answer {
             Ok(Response::Describe(Err(error))) | Err(error) => Err(error_map::group(error)),
             Ok(_) => Err(ErrorCode::UnknownServerError.code()),
         };
-        described.push((*group_id, outcome, format!("Group {group_id} not found.")));
+        let is_of_consumers = outcome.as_ref().is_ok_and(|description| description.is_of_consumers);
+        let not_found = if is_of_consumers { "is not a classic group" } else { "not found" };
+        described.push((*group_id, outcome, format!("Group {group_id} {not_found}.")));
     }
     let operations = authorized_operations::of_group(request.include_authorized_operations);
     let groups = described.iter().map(|(group_id, outcome, not_found)| {

@@ -7,8 +7,9 @@ use super::error_map;
 use crate::group::{Event, GroupListing, Response};
 use crate::request::{Answer, Call};
 
-/// The one type of group there is, under Kafka's name; filters ignore case.
+/// The types of groups, under Kafka's names; filters ignore case.
 const CLASSIC: &str = "classic";
+const CONSUMER: &str = "consumer";
 
 pub async fn handle(call: &Call, request: ListGroupsRequest<'_>) -> Answer {
     let mut listings = Vec::new();
@@ -24,7 +25,7 @@ pub async fn handle(call: &Call, request: ListGroupsRequest<'_>) -> Answer {
         group_id: &listing.group_id,
         protocol_type: &listing.protocol_type,
         group_state: listing.state.name(),
-        group_type: CLASSIC,
+        group_type: group_type(listing),
     });
     call.answer(&ListGroupsResponse { error_code, groups: groups.collect(), ..Default::default() })
 }
@@ -33,5 +34,9 @@ fn passes(listing: &GroupListing, request: &ListGroupsRequest<'_>) -> bool {
     let among = |filter: &[&str], value: &str| {
         filter.is_empty() || filter.iter().any(|wanted| wanted.eq_ignore_ascii_case(value))
     };
-    among(&request.states_filter, listing.state.name()) && among(&request.types_filter, CLASSIC)
+    among(&request.states_filter, listing.state.name()) && among(&request.types_filter, group_type(listing))
+}
+
+fn group_type(listing: &GroupListing) -> &'static str {
+    if listing.is_of_consumers { CONSUMER } else { CLASSIC }
 }

@@ -7,6 +7,8 @@ mod alter_partition_reassignments;
 mod api_versions;
 mod assignments;
 mod authorized_operations;
+mod consumer_group_describe;
+mod consumer_group_heartbeat;
 mod create_partitions;
 mod create_topics;
 mod delete_groups;
@@ -159,6 +161,8 @@ const APIS: &[Api] = &[
     serial!(DescribeProducers, describe_producers),
     serial!(DescribeTransactions, describe_transactions),
     serial!(ListTransactions, list_transactions),
+    serial!(ConsumerGroupHeartbeat, consumer_group_heartbeat),
+    serial!(ConsumerGroupDescribe, consumer_group_describe),
     at_once!(ListConfigResources, list_config_resources),
     serial!(DescribeTopicPartitions, describe_topic_partitions),
 ];

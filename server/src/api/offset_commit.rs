@@ -12,11 +12,14 @@ use crate::request::{Answer, Call};
 
 /// Clients before it know an unknown group as a generation that is not the group's.
 const FIRST_VERSION_WITH_NOT_FOUND: i16 = 9;
+/// Members of the consumer protocol commit in no version before it.
+const FIRST_VERSION_WITH_EPOCHS: i16 = 9;
 
 pub async fn handle(call: &Call, request: OffsetCommitRequest<'_>) -> Answer {
     let commit = CommitRequest {
         group_id: request.group_id.to_owned(),
         generation_id: request.generation_id_or_member_epoch,
+        knows_member_epochs: call.version >= FIRST_VERSION_WITH_EPOCHS,
         member_id: request.member_id.to_owned(),
         instance_id: request.group_instance_id.map(str::to_owned),
         topics: request.topics.iter().map(|topic| existing_partitions(call, topic)).collect(),

@@ -17,6 +17,8 @@ const UNSTABLE: i16 = ErrorCode::UnstableOffsetCommit as i16;
 
 type Fetched = Result<Vec<TopicPartitions<TopicOffsets>>, i16>;
 type Asked = Option<Vec<TopicPartitions<i32>>>;
+/// Id and epoch of a member of the consumer protocol, where one asks.
+type AsMember = Option<(String, i32)>;
 
 pub async fn handle(call: &Call, request: OffsetFetchRequest<'_>) -> Answer {
     if call.version >= FIRST_VERSION_WITH_SEVERAL {
@@ -26,8 +28,8 @@ pub async fn handle(call: &Call, request: OffsetFetchRequest<'_>) -> Answer {
     }
 }
 
-async fn fetch(call: &Call, group_id: &str, topics: Asked, requires_stable: bool) -> Fetched {
-    let asked = group::OffsetFetchRequest { group_id: group_id.to_owned(), topics, requires_stable };
+async fn fetch(call: &Call, group_id: &str, member: AsMember, topics: Asked, requires_stable: bool) -> Fetched {
+    let asked = group::OffsetFetchRequest { group_id: group_id.to_owned(), member, topics, requires_stable };
     match call.broker.groups.ask(&call.broker, group_id, move |token| Event::OffsetFetch(token, asked)).await {
         Ok(Response::OffsetFetch(Ok(fetched))) => Ok(fetched.topics),
         Ok(Response::OffsetFetch(Err(error))) | Err(error) => Err(error_map::group(error)),
@@ -42,7 +44,7 @@ async fn single(call: &Call, request: &OffsetFetchRequest<'_>) -> Answer {
             .map(|topic| TopicPartitions { topic: topic.name.to_owned(), partitions: topic.partition_indexes.clone() });
         topics.collect()
     });
-    let fetched = fetch(call, request.group_id, asked.clone(), request.require_stable).await;
+    let fetched = fetch(call, request.group_id, None, asked.clone(), request.require_stable).await;
     let (error_code, topics) = match fetched {
         Ok(topics) => (ErrorCode::None.code(), topics),
         // Before version 2 an error has no other place than the partitions.
@@ -81,7 +83,9 @@ async fn several(call: &Call, request: &OffsetFetchRequest<'_>) -> Answer {
             });
             topics.collect()
         });
-        fetched.push((group.group_id, fetch(call, group.group_id, asked, request.require_stable).await));
+        let names_a_member = group.member_id.is_some() || group.member_epoch >= 0;
+        let member = names_a_member.then(|| (group.member_id.unwrap_or_default().to_owned(), group.member_epoch));
+        fetched.push((group.group_id, fetch(call, group.group_id, member, asked, request.require_stable).await));
     }
     let groups = fetched
         .iter()

@@ -55,6 +55,7 @@ async fn commit(call: &Call, request: &TxnOffsetCommitRequest<'_>) -> Result<Com
     let commit = CommitRequest {
         group_id: request.group_id.to_owned(),
         generation_id: request.generation_id,
+        knows_member_epochs: false,
         member_id: request.member_id.to_owned(),
         instance_id: request.group_instance_id.map(str::to_owned),
         topics: request.topics.iter().map(|topic| existing_partitions(call, topic)).collect(),

@@ -105,6 +105,24 @@ acting_keys! {
         |key| key.integer(1, MS_MAX);
     "group.max.size": Int group_max_size, "Members of one group.",
         |key| key.bytes(1, MS_MAX);
+    "group.consumer.session.timeout.ms": Int group_consumer_session_timeout_ms, "Silence after which a member of the consumer protocol is dropped, ms.",
+        |key| key.integer(1, MS_MAX);
+    "group.consumer.min.session.timeout.ms": Int group_consumer_min_session_timeout_ms, "Least group.consumer.session.timeout.ms.",
+        |key| key.integer(1, MS_MAX);
+    "group.consumer.max.session.timeout.ms": Int group_consumer_max_session_timeout_ms, "Most group.consumer.session.timeout.ms.",
+        |key| key.integer(1, MS_MAX);
+    "group.consumer.heartbeat.interval.ms": Int group_consumer_heartbeat_interval_ms, "How often members of the consumer protocol are told to speak, ms.",
+        |key| key.integer(1, MS_MAX);
+    "group.consumer.min.heartbeat.interval.ms": Int group_consumer_min_heartbeat_interval_ms, "Least group.consumer.heartbeat.interval.ms.",
+        |key| key.integer(1, MS_MAX);
+    "group.consumer.max.heartbeat.interval.ms": Int group_consumer_max_heartbeat_interval_ms, "Most group.consumer.heartbeat.interval.ms.",
+        |key| key.integer(1, MS_MAX);
+    "group.consumer.max.size": Int group_consumer_max_size, "Members of one group of the consumer protocol.",
+        |key| key.bytes(1, MS_MAX);
+    "group.consumer.assignors": List group_consumer_assignors, "uniform and range, in the order of preference.",
+        |key| key.value.parse().map_err(|reason: &str| key.refused(reason.into()));
+    "group.consumer.migration.policy": String group_consumer_migration_policy, "Which way groups go between the protocols while members are in them.",
+        |key| key.value.parse().map_err(|reason: &str| key.refused(reason.into()));
     "offset.metadata.max.bytes": Int offset_metadata_max_bytes, "Longest text that may be committed with an offset.",
         |key| key.bytes(0, 1 << 20);
     "transaction.max.timeout.ms": Int transaction_max_timeout_ms, "Longest transaction timeout that a producer may ask for, ms.",

@@ -124,15 +124,6 @@ inert_keys! {
     "delete.records.purgatory.purge.interval.requests": Int = "1";
     "early.start.listeners": String;
     "fetch.purgatory.purge.interval.requests": Int = "1000";
-    "group.consumer.assignors": List = "uniform,range";
-    "group.consumer.heartbeat.interval.ms": Int = "5000";
-    "group.consumer.max.heartbeat.interval.ms": Int = "15000";
-    "group.consumer.max.session.timeout.ms": Int = "60000";
-    "group.consumer.max.size": Int = "2147483647";
-    "group.consumer.migration.policy": String = "bidirectional";
-    "group.consumer.min.heartbeat.interval.ms": Int = "5000";
-    "group.consumer.min.session.timeout.ms": Int = "45000";
-    "group.consumer.session.timeout.ms": Int = "45000";
     "group.coordinator.append.linger.ms": Int = "5";
     "group.coordinator.rebalance.protocols": List = "classic,consumer,streams";
     "group.coordinator.threads": Int = "4";

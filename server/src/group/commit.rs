@@ -3,14 +3,14 @@
 use super::coordinator::{Coordinator, Then};
 use super::records::encode_batch;
 use super::{
-    CommitRequest, CommitResponse, CommittedOffset, Group, GroupError, OffsetFetchRequest, OffsetFetchResponse,
-    Offsets, OffsetsRecord, ReplyToken, Response, TopicOffsets, TopicPartitions,
+    CommitRequest, CommitResponse, CommittedOffset, GroupError, OffsetFetchRequest, OffsetFetchResponse, Offsets,
+    OffsetsRecord, ReplyToken, Response, TopicOffsets, TopicPartitions,
 };
 use crate::limits::{GROUP_OFFSETS_MAX, GROUPS_PER_COORDINATOR_MAX, OFFSETS_BATCH_BYTES_MAX};
 
 impl Coordinator {
     pub(super) fn commit(&mut self, token: ReplyToken, request: &CommitRequest, now_ms: i64) {
-        match self.check_commit(request, Group::check_commit, now_ms) {
+        match self.check_commit(request, false, now_ms) {
             Ok(()) => self.commit_checked(token, request, now_ms),
             Err(error) => self.reply(token, Response::Commit(refused_commit(request, error))),
         }
@@ -34,7 +34,7 @@ impl Coordinator {
     pub(super) fn check_commit(
         &mut self,
         request: &CommitRequest,
-        check: fn(&mut Group, &CommitRequest, i64) -> Result<(), GroupError>,
+        in_transaction: bool,
         now_ms: i64,
     ) -> Result<(), GroupError> {
         if self.grows_no_more && !self.has_all(request) {
@@ -50,7 +50,11 @@ impl Coordinator {
             self.ensure_group(&request.group_id, now_ms);
         }
         let entry = self.groups.get_mut(&request.group_id).expect("the group was just made sure of");
-        check(&mut entry.group, request, now_ms)?;
+        match &entry.consumers {
+            Some(consumers) => consumers.check_commit(request, in_transaction)?,
+            None if in_transaction => entry.group.check_transactional_commit(request, now_ms)?,
+            None => entry.group.check_commit(request, now_ms)?,
+        }
         let committed: usize = request.topics.iter().map(|topic| topic.partitions.len()).sum();
         if entry.offsets.len() + entry.pending.len() + committed > GROUP_OFFSETS_MAX {
             return Err(GroupError::InvalidCommitOffsetSize);
@@ -93,10 +97,13 @@ impl Coordinator {
         (response, records)
     }
 
-    pub(super) fn fetch_offsets(&self, request: &OffsetFetchRequest) -> OffsetFetchResponse {
+    pub(super) fn fetch_offsets(&self, request: &OffsetFetchRequest) -> Result<OffsetFetchResponse, GroupError> {
         let Some(entry) = self.groups.get(&request.group_id) else {
-            return Offsets::default().fetch(request);
+            return Ok(Offsets::default().fetch(request));
         };
+        if let (Some(consumers), Some((member_id, epoch))) = (&entry.consumers, &request.member) {
+            consumers.check_fetch(member_id, *epoch)?;
+        }
         let mut response = entry.offsets.fetch(request);
         if request.requires_stable {
             for topic in &mut response.topics {
@@ -107,7 +114,7 @@ impl Coordinator {
                 }
             }
         }
-        response
+        Ok(response)
     }
 }
 

@@ -5,85 +5,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::consumer::{ConsumerGroup, not_persisted};
+use super::event::{ContinuationId, Effect, Event};
 use super::last_markers::{LastMarkers, MarkersSeen};
 use super::pending::PendingOffsets;
 use super::records::encode_batch;
 use super::refusal::{refuse, refuse_without_group};
 use super::{
-    CommitRequest, CommitResponse, EndedTransaction, Group, GroupConfig, GroupEffect, GroupError, GroupEvent,
-    GroupMetadata, HeartbeatRequest, JoinRequest, JoinResponse, LeaveRequest, OffsetFetchRequest, Offsets,
-    OffsetsRecord, Persisting, ReplyToken, Response, SyncRequest, TopicPartitions, TransactionalCommitRequest,
+    CommitResponse, EndedTransaction, Group, GroupConfig, GroupEffect, GroupError, GroupEvent, GroupMetadata,
+    JoinRequest, JoinResponse, Offsets, OffsetsRecord, Persisting, ReplyToken, Response, TopicsView,
 };
 use crate::limits::GROUPS_PER_COORDINATOR_MAX;
 
 /// Before the order of all records.
 pub(super) const REPLAY_ORDER: u64 = 0;
-
-/// Names an append whose end the coordinator waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ContinuationId(pub(super) u64);
-
-/// What happens to a coordinator.
-#[derive(Debug, Clone)]
-pub enum Event {
-    /// `JoinGroup`.
-    Join(ReplyToken, JoinRequest),
-    /// `SyncGroup`.
-    Sync(ReplyToken, SyncRequest),
-    /// `Heartbeat`.
-    Heartbeat(ReplyToken, HeartbeatRequest),
-    /// `LeaveGroup`.
-    Leave(ReplyToken, LeaveRequest),
-    /// `OffsetCommit`.
-    Commit(ReplyToken, CommitRequest),
-    /// `TxnOffsetCommit`.
-    CommitInTransaction(ReplyToken, TransactionalCommitRequest),
-    /// Which markers were taken until now, to be asked before a transaction is verified.
-    Markers(ReplyToken),
-    /// A transaction that may have committed offsets here has ended.
-    TransactionEnded(ReplyToken, EndedTransaction),
-    /// `OffsetFetch`, one group.
-    OffsetFetch(ReplyToken, OffsetFetchRequest),
-    /// `DescribeGroups`, one group.
-    Describe(ReplyToken, String),
-    /// `ListGroups`.
-    List(ReplyToken),
-    /// `DeleteGroups`, one group.
-    Delete(ReplyToken, String),
-    /// `OffsetDelete`: partitions that are there.
-    DeleteOffsets(ReplyToken, String, Vec<TopicPartitions<i32>>),
-    /// These topics are gone, and what was committed for them means nothing any more.
-    TopicsDeleted(Vec<String>),
-    /// An append is durable.
-    Appended(ContinuationId),
-    /// An append was refused or did not become durable.
-    AppendFailed(ContinuationId),
-    /// An append was refused because its producer has a newer epoch, or a marker for another reason that stays.
-    AppendFenced(ContinuationId),
-    /// Time passed; see [`Coordinator::next_deadline_ms`].
-    Tick,
-}
-
-/// What a coordinator wants done, in this order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Effect {
-    /// Append this batch to the coordinator's partition, then hand `then` back when it is durable.
-    Append {
-        /// One whole batch.
-        batch: Vec<u8>,
-        /// For [`Event::Appended`] or [`Event::AppendFailed`].
-        then: ContinuationId,
-    },
-    /// The same with the marker that ends a transaction.
-    AppendMarker {
-        /// What it says.
-        ended: EndedTransaction,
-        /// For [`Event::Appended`] or [`Event::AppendFailed`].
-        then: ContinuationId,
-    },
-    /// Answer a token.
-    Reply(ReplyToken, Response),
-}
 
 #[derive(Debug)]
 struct Continuation {
@@ -98,6 +33,10 @@ pub(super) enum Then {
     /// Of the transaction of this producer id.
     CommitInTransaction(ReplyToken, CommitResponse, i64),
     Group(Persisting),
+    /// A change of a group of the consumer protocol.
+    Consumers,
+    /// A group of that became a classic one; who waits for it.
+    BecameClassic(Option<(ReplyToken, Response)>),
     Forgotten,
     Deleted(ReplyToken),
     OffsetsDeleted(ReplyToken, CommitResponse),
@@ -113,6 +52,8 @@ pub(super) struct Logged {
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) group: Group,
+    /// Where it is a group of the consumer protocol; `group` is an empty one then.
+    pub(super) consumers: Option<Box<ConsumerGroup>>,
     pub(super) offsets: Offsets,
     /// What open transactions will commit, durable or on its way.
     pub(super) pending: PendingOffsets,
@@ -124,11 +65,29 @@ pub(super) struct Entry {
     deadline_ms: Option<i64>,
 }
 
+impl Entry {
+    /// Since when nobody is in the group.
+    pub(super) fn empty_since_ms(&self) -> Option<i64> {
+        match &self.consumers {
+            Some(consumers) => consumers.empty_since_ms(),
+            None => self.group.empty_since_ms(),
+        }
+    }
+
+    fn next_deadline_ms(&self) -> Option<i64> {
+        match &self.consumers {
+            Some(consumers) => consumers.next_deadline_ms(),
+            None => self.group.next_deadline_ms(),
+        }
+    }
+}
+
 /// The groups of one offsets partition.
 #[derive(Debug)]
 pub struct Coordinator {
     pub(super) config: GroupConfig,
     pub(super) groups: BTreeMap<String, Entry>,
+    pub(super) topics: TopicsView,
     deadlines: BTreeSet<(i64, String)>,
     /// `None` while the log is replayed.
     next_expiry_ms: Option<i64>,
@@ -150,6 +109,7 @@ impl Coordinator {
         Self {
             config,
             groups: BTreeMap::new(),
+            topics: TopicsView::default(),
             deadlines: BTreeSet::new(),
             next_expiry_ms: None,
             last_order: REPLAY_ORDER,
@@ -175,6 +135,10 @@ impl Coordinator {
 
     /// Takes one event and gives what must be done because of it, in order.
     pub fn handle(&mut self, event: Event, now_ms: i64) -> Vec<Effect> {
+        if let Event::Topics(view) = event {
+            self.topics_changed(view);
+            return Vec::new();
+        }
         if self.is_loading() {
             return refuse(event, GroupError::CoordinatorLoadInProgress).into_iter().collect();
         }
@@ -192,13 +156,16 @@ impl Coordinator {
                 let group_id = request.group_id.clone();
                 self.group_request(&group_id, GroupEvent::Leave(token, request), now_ms);
             }
+            Event::ConsumerHeartbeat(token, request) => self.consumer_heartbeat(token, request, now_ms),
+            Event::DescribeConsumers(token, group_id) => self.describe_consumers(token, &group_id),
+            Event::Topics(_) => {}
             Event::Commit(token, request) => self.commit(token, &request, now_ms),
             Event::CommitInTransaction(token, request) => self.commit_in_transaction(token, &request, now_ms),
             Event::Markers(token) => self.reply(token, Response::Markers(Ok(MarkersSeen(self.last_order)))),
             Event::TransactionEnded(token, ended) => self.transaction_ended(token, ended),
             Event::OffsetFetch(token, request) => {
                 let response = self.fetch_offsets(&request);
-                self.reply(token, Response::OffsetFetch(Ok(response)));
+                self.reply(token, Response::OffsetFetch(response));
             }
             Event::Describe(token, group_id) => self.describe(token, group_id),
             Event::List(token) => self.list(token),
@@ -213,7 +180,10 @@ impl Coordinator {
         std::mem::take(&mut self.effects)
     }
 
-    fn join(&mut self, token: ReplyToken, request: JoinRequest, now_ms: i64) {
+    pub(super) fn join(&mut self, token: ReplyToken, request: JoinRequest, now_ms: i64) {
+        if request.member_id.is_empty() && !self.grows_no_more {
+            self.end_empty_consumers(&request.group_id, now_ms);
+        }
         let refusal = if request.group_id.is_empty() {
             Some(GroupError::InvalidGroupId)
         } else if self.grows_no_more && request.member_id.is_empty() {
@@ -232,11 +202,18 @@ impl Coordinator {
         }
         let group_id = request.group_id.clone();
         self.ensure_group(&group_id, now_ms);
-        self.group_event(&group_id, GroupEvent::Join(token, request), now_ms);
+        match &self.groups[&group_id].consumers {
+            Some(consumers) if consumers.empty_since_ms().is_some() => {
+                // Who comes back to an empty group is no member of it any more.
+                let refused = JoinResponse::refused(request.member_id, GroupError::UnknownMemberId);
+                self.reply(token, Response::Join(refused));
+            }
+            _ => self.group_event(&group_id, GroupEvent::Join(token, request), now_ms),
+        }
     }
 
     /// A request that only makes sense for a group that is there.
-    fn group_request(&mut self, group_id: &str, event: GroupEvent, now_ms: i64) {
+    pub(super) fn group_request(&mut self, group_id: &str, event: GroupEvent, now_ms: i64) {
         // Offsets may stand under the empty id, members never do.
         if !group_id.is_empty() && self.groups.contains_key(group_id) {
             return self.group_event(group_id, event, now_ms);
@@ -246,8 +223,11 @@ impl Coordinator {
         }
     }
 
-    fn group_event(&mut self, group_id: &str, event: GroupEvent, now_ms: i64) {
+    pub(super) fn group_event(&mut self, group_id: &str, event: GroupEvent, now_ms: i64) {
         let entry = self.groups.get_mut(group_id).expect("the caller made sure of the group");
+        if entry.consumers.is_some() {
+            return self.event_of_consumers(group_id, event, now_ms);
+        }
         for effect in entry.group.handle(event, now_ms) {
             match effect {
                 GroupEffect::Reply(token, response) => self.reply(token, response),
@@ -294,6 +274,10 @@ impl Coordinator {
                 self.reply(token, Response::Commit(response));
             }
             Then::Group(then) => self.group_event(&group_id, GroupEvent::Persisted { then, durable: true }, now_ms),
+            Then::Consumers => self.consumers_persisted(&group_id, true, now_ms),
+            Then::BecameClassic(reply) => {
+                self.effects.extend(reply.map(|(token, response)| Effect::Reply(token, response)));
+            }
             Then::Deleted(token) => {
                 self.let_go(&group_id);
                 self.reply(token, Response::Delete(Ok(())));
@@ -318,6 +302,11 @@ impl Coordinator {
                 self.reply(token, Response::Commit(response.failed(error)));
             }
             Then::Group(then) => self.group_event(&group_id, GroupEvent::Persisted { then, durable: false }, now_ms),
+            Then::Consumers => self.consumers_persisted(&group_id, false, now_ms),
+            Then::BecameClassic(reply) => {
+                let failed = |(token, response)| Effect::Reply(token, not_persisted(response));
+                self.effects.extend(reply.map(failed));
+            }
             Then::Deleted(token) => self.reply(token, Response::Delete(Err(error))),
             Then::OffsetsDeleted(token, _) => self.reply(token, Response::DeleteOffsets(Err(error))),
             // The next check, or the next load, finds the same offsets.
@@ -363,6 +352,7 @@ impl Coordinator {
         }
         let entry = Entry {
             group: Group::new(group_id.to_owned(), self.config, now_ms),
+            consumers: None,
             offsets: Offsets::default(),
             pending: PendingOffsets::default(),
             logged: None,
@@ -378,7 +368,8 @@ impl Coordinator {
         let Some(entry) = self.groups.get_mut(group_id) else {
             return;
         };
-        let deadline_ms = entry.group.next_deadline_ms();
+        drop(entry.consumers.take_if(|consumers| consumers.is_nothing()));
+        let deadline_ms = entry.next_deadline_ms();
         if deadline_ms != entry.deadline_ms {
             if let Some(old_ms) = entry.deadline_ms {
                 self.deadlines.remove(&(old_ms, group_id.to_owned()));
@@ -386,7 +377,10 @@ impl Coordinator {
             self.deadlines.extend(deadline_ms.map(|deadline_ms| (deadline_ms, group_id.to_owned())));
             entry.deadline_ms = deadline_ms;
         }
-        let nothing_logged = entry.logged.is_none() && entry.offsets.is_empty() && entry.appends_under_way == 0;
+        let nothing_logged = entry.logged.is_none()
+            && entry.consumers.is_none()
+            && entry.offsets.is_empty()
+            && entry.appends_under_way == 0;
         if nothing_logged && !entry.lingers && entry.pending.is_empty() && entry.group.empty_since_ms().is_some() {
             self.groups.remove(group_id);
         }

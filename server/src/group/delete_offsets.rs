@@ -31,13 +31,16 @@ impl Coordinator {
                 return self.reply(token, Response::DeleteOffsets(Err(GroupError::InvalidGroupId)));
             }
             None => return self.reply(token, Response::DeleteOffsets(Err(GroupError::GroupIdNotFound))),
-            Some(entry) if entry.group.has_members_of_another_type() => {
+            Some(entry) if entry.consumers.is_none() && entry.group.has_members_of_another_type() => {
                 return self.reply(token, Response::DeleteOffsets(Err(GroupError::NonEmptyGroup)));
             }
             Some(entry) => entry,
         };
-        let outcome =
-            |topic: &str| if entry.group.reads(topic) { Err(GroupError::GroupSubscribedToTopic) } else { Ok(()) };
+        let reads = |topic: &str| match &entry.consumers {
+            Some(consumers) => consumers.reads(topic),
+            None => entry.group.reads(topic),
+        };
+        let outcome = |topic: &str| if reads(topic) { Err(GroupError::GroupSubscribedToTopic) } else { Ok(()) };
         let outcomes = asked.iter().map(|asked| {
             let outcome = outcome(&asked.topic);
             let partitions = asked.partitions.iter().map(|&partition| (partition, outcome)).collect();

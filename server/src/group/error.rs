@@ -62,6 +62,24 @@ pub enum GroupError {
     /// Only a group without members can be deleted.
     #[error("group has members")]
     NonEmptyGroup,
+    /// The member's epoch is not the group's.
+    #[error("member epoch is fenced")]
+    FencedMemberEpoch,
+    /// Another member has the instance id and has not left.
+    #[error("instance id is not released")]
+    UnreleasedInstanceId,
+    /// The broker has no such assignor.
+    #[error("assignor is not supported")]
+    UnsupportedAssignor,
+    /// The caller speaks of an epoch that the member is not in.
+    #[error("member epoch is stale")]
+    StaleMemberEpoch,
+    /// The pattern is none.
+    #[error("regular expression is invalid")]
+    InvalidRegularExpression,
+    /// Members of the consumer protocol speak newer versions.
+    #[error("version is not supported")]
+    UnsupportedVersion,
     /// A member reads the topic whose offsets were to be forgotten.
     #[error("group reads the topic")]
     GroupSubscribedToTopic,
@@ -90,6 +108,12 @@ impl GroupError {
             Self::InvalidTxnState => ErrorCode::InvalidTxnState,
             Self::GroupIdNotFound => ErrorCode::GroupIdNotFound,
             Self::NonEmptyGroup => ErrorCode::NonEmptyGroup,
+            Self::FencedMemberEpoch => ErrorCode::FencedMemberEpoch,
+            Self::UnreleasedInstanceId => ErrorCode::UnreleasedInstanceId,
+            Self::UnsupportedAssignor => ErrorCode::UnsupportedAssignor,
+            Self::StaleMemberEpoch => ErrorCode::StaleMemberEpoch,
+            Self::InvalidRegularExpression => ErrorCode::InvalidRegularExpression,
+            Self::UnsupportedVersion => ErrorCode::UnsupportedVersion,
             Self::GroupSubscribedToTopic => ErrorCode::GroupSubscribedToTopic,
         }
     }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::consumer_groups::of_group;
 use super::coordinator::{Coordinator, Then};
 use super::records::encode_batch;
 use super::{GroupError, OffsetsRecord, ReplyToken, Response};
@@ -13,7 +14,7 @@ impl Coordinator {
     pub(super) fn delete_group(&mut self, token: ReplyToken, group_id: &str, now_ms: i64) {
         let refusal = match self.groups.get(group_id) {
             None => Some(GroupError::GroupIdNotFound),
-            Some(entry) if entry.group.empty_since_ms().is_none() => Some(GroupError::NonEmptyGroup),
+            Some(entry) if entry.empty_since_ms().is_none() => Some(GroupError::NonEmptyGroup),
             Some(_) => None,
         };
         if let Some(error) = refusal {
@@ -59,15 +60,17 @@ impl Coordinator {
     /// Forgets offsets past their retention, and the group once nothing is left of it.
     pub(super) fn expire(&mut self, group_id: &str, now_ms: i64) {
         let entry = &self.groups[group_id];
-        let Some(empty_since_ms) = entry.group.empty_since_ms() else {
+        let Some(empty_since_ms) = entry.empty_since_ms() else {
             return;
         };
         if entry.appends_under_way > 0 || !entry.pending.is_empty() {
             return;
         }
-        let idle_since_ms = entry.group.protocol_type().map(|_| empty_since_ms);
+        let had_members = entry.consumers.is_some() || entry.group.protocol_type().is_some();
+        let idle_since_ms = had_members.then_some(empty_since_ms);
         let expired = entry.offsets.expired(idle_since_ms, self.config.offsets_retention_ms, now_ms);
-        let forgets_group = expired.len() == entry.offsets.len() && entry.logged.is_some();
+        let forgets_group =
+            expired.len() == entry.offsets.len() && (entry.logged.is_some() || entry.consumers.is_some());
         self.forget(group_id, expired.into_iter().collect(), forgets_group, Then::Forgotten, now_ms);
         self.let_go(group_id);
         self.reschedule(group_id);
@@ -93,7 +96,11 @@ impl Coordinator {
             |(topic, partition)| OffsetsRecord::Offset { group_id: group_id.to_owned(), topic, partition, value: None };
         let mut tombstones: Vec<_> = offsets.into_iter().map(tombstone).collect();
         if forgets_group {
-            tombstones.push(OffsetsRecord::Group { group_id: group_id.to_owned(), value: None });
+            let consumers = self.groups.get(group_id).and_then(|entry| entry.consumers.as_ref());
+            match consumers {
+                Some(consumers) => tombstones.extend(of_group(group_id, consumers.state().tombstones())),
+                None => tombstones.push(OffsetsRecord::Group { group_id: group_id.to_owned(), value: None }),
+            }
         }
         while tombstones.len() > OFFSETS_EXPIRED_PER_BATCH {
             let rest = tombstones.split_off(OFFSETS_EXPIRED_PER_BATCH);
@@ -114,6 +121,6 @@ pub(super) fn offsets<'a>(
         OffsetsRecord::Offset { group_id, topic, partition, .. } => {
             Some((group_id.as_str(), topic.as_str(), *partition))
         }
-        OffsetsRecord::Group { .. } => None,
+        OffsetsRecord::Group { .. } | OffsetsRecord::Consumer { .. } => None,
     })
 }

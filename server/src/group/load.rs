@@ -6,8 +6,10 @@ use protocol::compression::{CompressionError, decompress};
 use protocol::reader::DecodeError;
 use protocol::record_batch::{BatchBuilder, BatchError, BatchHeader, HEADER_BYTES, ProducerFields, batches, records};
 
+use super::consumer::{ConsumerGroup, ConsumerState};
+use super::consumer_groups::of_group;
 use super::coordinator::{Coordinator, Logged, REPLAY_ORDER};
-use super::{CommittedOffset, Group, OffsetsRecord};
+use super::{CommittedOffset, ConsumerRecord, Group, OffsetsRecord};
 use crate::limits::{OFFSETS_BODY_BYTES_MAX, OFFSETS_SNAPSHOT_BATCH_BYTES};
 use crate::transaction::ProducerIdentity;
 
@@ -71,6 +73,7 @@ impl Coordinator {
     /// Takes over a durable record; live path and replay alike.
     pub(super) fn apply(&mut self, record: &OffsetsRecord, order: u64) {
         self.ensure_group(record.group_id(), 0);
+        let is_loading = self.is_loading();
         let entry = self.groups.get_mut(record.group_id()).expect("the group was just made sure of");
         match record {
             OffsetsRecord::Offset { topic, partition, value, .. } => {
@@ -84,7 +87,27 @@ impl Coordinator {
                 if entry.logged.as_ref().is_none_or(|logged| logged.order <= order) {
                     entry.logged = value.clone().map(|metadata| Logged { metadata, order });
                 }
+                // A group is of one kind: of two records the later one says which.
+                if value.is_some() && is_loading {
+                    entry.consumers = None;
+                }
             }
+            OffsetsRecord::Consumer { group_id, record } => self.apply_consumers(group_id, record, order),
+        }
+    }
+
+    /// While the group lives only the end of it comes by here: it takes over its own changes.
+    fn apply_consumers(&mut self, group_id: &str, record: &ConsumerRecord, order: u64) {
+        let is_loading = self.is_loading();
+        let entry = self.groups.get_mut(group_id).expect("the caller made sure of the group");
+        if *record == ConsumerRecord::Epoch(None) {
+            let is_over = |group: &mut Box<ConsumerGroup>| group.logged_order <= order;
+            drop(entry.consumers.take_if(is_over));
+        } else if is_loading {
+            let begin = || ConsumerGroup::new(group_id.to_owned(), self.config, ConsumerState::default(), 0);
+            let group = entry.consumers.get_or_insert_with(|| Box::new(begin()));
+            group.state_mut().apply(record);
+            entry.logged = None;
         }
     }
 
@@ -94,7 +117,11 @@ impl Coordinator {
         let group_ids: Vec<_> = self.groups.keys().cloned().collect();
         for group_id in group_ids {
             let entry = self.groups.get_mut(&group_id).expect("the id was just read");
-            if let Some(logged) = &entry.logged {
+            // Tombstones of members may be all that is left of a group.
+            drop(entry.consumers.take_if(|group| group.is_nothing()));
+            if let Some(consumers) = &mut entry.consumers {
+                consumers.restart(now_ms);
+            } else if let Some(logged) = &entry.logged {
                 entry.group = Group::restored(group_id.clone(), self.config, logged.metadata.clone(), now_ms);
             } else if entry.offsets.is_empty() && entry.pending.is_empty() {
                 self.groups.remove(&group_id);
@@ -119,6 +146,10 @@ impl Coordinator {
                 let value = Some(logged.metadata.clone());
                 snapshot.push(&OffsetsRecord::Group { group_id: group_id.clone(), value });
             }
+            if let Some(consumers) = entry.consumers.as_ref().filter(|group| group.logged_order >= deleted_at) {
+                let records = consumers.state_to_be().records_since(&ConsumerState::default());
+                of_group(group_id, records).for_each(|record| snapshot.push(&record));
+            }
             let mut newer = under_way.remove(group_id.as_str()).unwrap_or_default();
             for (topic, partition, committed) in entry.offsets.iter() {
                 let value = newer.remove(&(topic, partition)).unwrap_or(Some(committed));
@@ -137,8 +168,12 @@ impl Coordinator {
     fn group_deletions_under_way(&self) -> BTreeMap<&str, u64> {
         let mut deletions = BTreeMap::new();
         for (order, record) in self.records_under_way() {
-            if let OffsetsRecord::Group { group_id, value: None } = record {
-                deletions.insert(group_id.as_str(), order);
+            match record {
+                OffsetsRecord::Group { group_id, value: None }
+                | OffsetsRecord::Consumer { group_id, record: ConsumerRecord::Epoch(None) } => {
+                    deletions.insert(group_id.as_str(), order);
+                }
+                _ => {}
             }
         }
         deletions

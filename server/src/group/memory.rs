@@ -32,6 +32,7 @@ impl Entry {
             + self.offsets.memory_bytes()
             + self.pending.memory_bytes()
             + logged
+            + self.consumers.as_ref().map_or(0, |consumers| consumers.memory_bytes())
     }
 }
 

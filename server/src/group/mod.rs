@@ -1,4 +1,5 @@
-//! Classic consumer groups: who is a member, who leads, what was assigned, and which offsets were committed.
+//! Groups: who is a member, what was assigned, and which offsets were committed. Classic groups have a leader who assigns; in those of
+//! the consumer protocol (`consumer/`) the broker does.
 //!
 //! Everything here is synchronous and free of I/O and clocks. A [`Coordinator`] owns the groups of one partition of
 //! `__consumer_offsets`; an async edge feeds it events and the time, and carries out its effects: appends to that
@@ -6,9 +7,12 @@
 
 mod commit;
 mod config;
+mod consumer;
+mod consumer_groups;
 mod coordinator;
 mod delete_offsets;
 mod error;
+mod event;
 mod forget;
 mod heartbeat;
 mod join;
@@ -29,9 +33,14 @@ mod static_member;
 mod sync;
 mod transactions;
 
-pub use config::GroupConfig;
-pub use coordinator::{ContinuationId, Coordinator, Effect, Event};
+pub use config::{Assignors, ConsumerConfig, GroupConfig, MigrationPolicy};
+pub use consumer::{
+    Assignor, ConsumerGroupDescription, ConsumerHeartbeatRequest, ConsumerHeartbeatResponse, ConsumerMember,
+    ConsumerRecord, Partitions, Refusal, TopicsView,
+};
+pub use coordinator::Coordinator;
 pub use error::GroupError;
+pub use event::{ContinuationId, Effect, Event};
 pub use last_markers::MarkersSeen;
 pub use load::LoadError;
 pub use offsets::{CommittedOffset, Offsets};

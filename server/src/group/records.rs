@@ -9,6 +9,7 @@ use protocol::reader::DecodeError;
 use protocol::record_batch::{BatchBuilder, ProducerFields};
 
 use super::CommittedOffset;
+use super::consumer::ConsumerRecord;
 use crate::transaction::ProducerIdentity;
 
 const OFFSET_KEY_VERSION: i16 = 1;
@@ -36,6 +37,13 @@ pub enum OffsetsRecord {
         group_id: String,
         /// Its members and their assignments.
         value: Option<GroupMetadata>,
+    },
+    /// A part of a group of the consumer protocol.
+    Consumer {
+        /// The group.
+        group_id: String,
+        /// The part.
+        record: ConsumerRecord,
     },
 }
 
@@ -89,7 +97,7 @@ impl OffsetsRecord {
     /// The group that the record is about.
     pub fn group_id(&self) -> &str {
         match self {
-            Self::Offset { group_id, .. } | Self::Group { group_id, .. } => group_id,
+            Self::Offset { group_id, .. } | Self::Group { group_id, .. } | Self::Consumer { group_id, .. } => group_id,
         }
     }
 
@@ -104,11 +112,12 @@ impl OffsetsRecord {
                 let key = GroupMetadataKey { group: group_id };
                 (encode_versioned(&key, GROUP_KEY_VERSION), value.as_ref().map(encode_group))
             }
+            Self::Consumer { group_id, record } => record.encode(group_id),
         };
         batch.append(now_ms, Some(&key), value.as_deref(), &[]);
     }
 
-    /// Reads a record; `None` for a key version that this coordinator does not know (Kafka's newer group types), which
+    /// Reads a record; `None` for a key version that this coordinator does not know (Kafka's other group types), which
     /// Kafka skips as well.
     pub fn decode(key: &[u8], value: Option<&[u8]>) -> Result<Option<Self>, DecodeError> {
         match key.first_chunk().map(|version| i16::from_be_bytes(*version)) {
@@ -122,6 +131,10 @@ impl OffsetsRecord {
                 let (_, key) = decode_versioned::<GroupMetadataKey>(key)?;
                 let value = value.map(decode_group).transpose()?;
                 Ok(Some(Self::Group { group_id: key.group.to_owned(), value }))
+            }
+            Some(version) if ConsumerRecord::is_key(version) => {
+                let decoded = ConsumerRecord::decode(key, value)?;
+                Ok(decoded.map(|(group_id, record)| Self::Consumer { group_id, record }))
             }
             _ => Ok(None),
         }

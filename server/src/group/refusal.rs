@@ -1,7 +1,7 @@
 //! What a coordinator answers that does not serve yet, and for groups that are not there.
 
 use super::commit::refused_commit;
-use super::coordinator::{Effect, Event};
+use super::event::{Effect, Event};
 use super::{GroupError, GroupEvent, JoinResponse, LeaveResponse, ReplyToken, Response};
 
 /// The same refusal for every request; events that are no requests have none.
@@ -11,6 +11,8 @@ pub(super) fn refuse(event: Event, error: GroupError) -> Option<Effect> {
         Event::Sync(token, _) => (token, Response::Sync(Err(error))),
         Event::Heartbeat(token, _) => (token, Response::Heartbeat(Err(error))),
         Event::Leave(token, _) => (token, Response::Leave(Err(error))),
+        Event::ConsumerHeartbeat(token, _) => (token, Response::ConsumerHeartbeat(Err(error.into()))),
+        Event::DescribeConsumers(token, _) => (token, Response::DescribeConsumers(Err(error.into()))),
         Event::Commit(token, request) => (token, Response::Commit(refused_commit(&request, error))),
         Event::CommitInTransaction(token, request) => (token, Response::Commit(refused_commit(&request.commit, error))),
         Event::Markers(token) => (token, Response::Markers(Err(error))),
@@ -20,7 +22,8 @@ pub(super) fn refuse(event: Event, error: GroupError) -> Option<Effect> {
         Event::List(token) => (token, Response::List(Err(error))),
         Event::Delete(token, _) => (token, Response::Delete(Err(error))),
         Event::DeleteOffsets(token, ..) => (token, Response::DeleteOffsets(Err(error))),
-        Event::TopicsDeleted(_)
+        Event::Topics(_)
+        | Event::TopicsDeleted(_)
         | Event::Appended(_)
         | Event::AppendFailed(_)
         | Event::AppendFenced(_)

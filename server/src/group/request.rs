@@ -99,8 +99,10 @@ pub struct LeavingMember {
 pub struct CommitRequest {
     /// The group.
     pub group_id: String,
-    /// Negative for a commit without membership.
+    /// The member's epoch in a group of the consumer protocol; negative for a commit without membership.
     pub generation_id: i32,
+    /// Whether the client knows of member epochs: version 9 and later.
+    pub knows_member_epochs: bool,
     /// Empty for a commit without membership.
     pub member_id: String,
     /// Of a static member.
@@ -136,6 +138,8 @@ pub struct CommitPartition {
 pub struct OffsetFetchRequest {
     /// The group.
     pub group_id: String,
+    /// A member of the consumer protocol and its epoch.
+    pub member: Option<(String, i32)>,
     /// `None` asks for all that the group committed.
     pub topics: Option<Vec<TopicPartitions<i32>>>,
     /// A partition that an open transaction is about to move is named as unstable.

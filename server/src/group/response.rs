@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::consumer::{ConsumerGroupDescription, ConsumerHeartbeatResponse, Refusal};
 use super::{GroupError, GroupState, LeaveRequest, LeavingMember, MarkersSeen, TopicPartitions};
 
 /// An answer to one token.
@@ -13,6 +14,10 @@ pub enum Response {
     Sync(Result<SyncResponse, GroupError>),
     /// To `Heartbeat`.
     Heartbeat(Result<(), GroupError>),
+    /// To `ConsumerGroupHeartbeat`.
+    ConsumerHeartbeat(Result<ConsumerHeartbeatResponse, Refusal>),
+    /// To `ConsumerGroupDescribe`, one group.
+    DescribeConsumers(Result<ConsumerGroupDescription, Refusal>),
     /// To `LeaveGroup`.
     Leave(Result<LeaveResponse, GroupError>),
     /// To `OffsetCommit`.
@@ -158,6 +163,8 @@ pub struct GroupDescription {
     pub group_id: String,
     /// Its state.
     pub state: GroupState,
+    /// It is there, but a group of the consumer protocol; its state is Dead to the classic one.
+    pub is_of_consumers: bool,
     /// Empty when it has none.
     pub protocol_type: String,
     /// The chosen assignor, empty unless stable.
@@ -192,4 +199,6 @@ pub struct GroupListing {
     pub protocol_type: String,
     /// Its state.
     pub state: GroupState,
+    /// Whether it is a group of the consumer protocol.
+    pub is_of_consumers: bool,
 }

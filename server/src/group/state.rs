@@ -30,6 +30,10 @@ pub enum GroupState {
     CompletingRebalance,
     /// Members work.
     Stable,
+    /// Of the consumer protocol: the targets are not made yet.
+    Assigning,
+    /// Of the consumer protocol: members are on their way to their targets.
+    Reconciling,
     /// There is no such group.
     Dead,
 }
@@ -42,6 +46,8 @@ impl GroupState {
             Self::PreparingRebalance => "PreparingRebalance",
             Self::CompletingRebalance => "CompletingRebalance",
             Self::Stable => "Stable",
+            Self::Assigning => "Assigning",
+            Self::Reconciling => "Reconciling",
             Self::Dead => "Dead",
         }
     }
@@ -250,6 +256,11 @@ impl Group {
         (self.phase == Phase::Empty && self.pending_members.is_empty()).then_some(self.state_since_ms)
     }
 
+    /// Whether somebody is in it.
+    pub(super) fn has_members(&self) -> bool {
+        self.phase != Phase::Empty
+    }
+
     pub(super) fn members(&self) -> impl Iterator<Item = &Member> {
         self.members.values()
     }
@@ -270,6 +281,7 @@ impl Group {
         GroupDescription {
             group_id: self.id.clone(),
             state: self.state(),
+            is_of_consumers: false,
             protocol_type: self.protocol_type.clone().unwrap_or_default(),
             protocol_name: shown_protocol.unwrap_or_default().to_owned(),
             members: members.collect(),

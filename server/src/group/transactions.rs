@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use protocol::record_batch::{BatchBuilder, BatchHeader};
 
 use super::commit::refused_commit;
-use super::coordinator::{Coordinator, Effect, Then};
+use super::coordinator::{Coordinator, Then};
+use super::event::Effect;
 use super::pending::{PendingOffset, PendingView};
 use super::records::{encode_batch, encode_transactional, transactional_batch};
-use super::{EndedTransaction, Group, GroupError, OffsetsRecord, ReplyToken, Response, TransactionalCommitRequest};
+use super::{EndedTransaction, GroupError, OffsetsRecord, ReplyToken, Response, TransactionalCommitRequest};
 use crate::limits::{OFFSETS_BATCH_BYTES_MAX, OFFSETS_SNAPSHOT_BATCH_BYTES};
 use crate::transaction::ProducerIdentity;
 
@@ -26,7 +27,7 @@ impl Coordinator {
         let commit = &request.commit;
         let is_open = self.last_markers.check(request.producer.id, request.seen);
         let check = is_open.and_then(|()| self.check_growth(request));
-        match check.and_then(|()| self.check_commit(commit, Group::check_transactional_commit, now_ms)) {
+        match check.and_then(|()| self.check_commit(commit, true, now_ms)) {
             Ok(()) => self.commit_in_transaction_checked(token, request, now_ms),
             Err(GroupError::GroupIdNotFound) => {
                 let refused = refused_commit(commit, GroupError::IllegalGeneration);

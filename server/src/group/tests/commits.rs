@@ -82,7 +82,7 @@ fn metadata_beyond_the_bound_refuses_its_partition_only() {
     let token = broker.send(|token| {
         Event::OffsetFetch(
             token,
-            OffsetFetchRequest { group_id: GROUP.to_owned(), topics: None, requires_stable: false },
+            OffsetFetchRequest { group_id: GROUP.to_owned(), member: None, topics: None, requires_stable: false },
         )
     });
     let Some(Response::OffsetFetch(Ok(all))) = broker.answer(token) else { panic!("no answer") };

@@ -1,6 +1,7 @@
 //! Claims about groups; helpers that speak as members do.
 
 mod commits;
+mod consumers;
 mod forgetting;
 mod growth;
 mod joins;
@@ -79,6 +80,7 @@ fn commit(member_id: &str, generation_id: i32, offset: i64) -> CommitRequest {
     CommitRequest {
         group_id: GROUP.to_owned(),
         generation_id,
+        knows_member_epochs: true,
         member_id: member_id.to_owned(),
         instance_id: None,
         topics: vec![TopicPartitions {
@@ -223,7 +225,12 @@ impl Broker {
 
     fn fetched(&mut self) -> TopicOffsets {
         let topics = vec![TopicPartitions { topic: "topic".to_owned(), partitions: vec![0] }];
-        let request = OffsetFetchRequest { group_id: GROUP.to_owned(), topics: Some(topics), requires_stable: false };
+        let request = OffsetFetchRequest {
+            group_id: GROUP.to_owned(),
+            member: None,
+            topics: Some(topics),
+            requires_stable: false,
+        };
         let token = self.send(|token| Event::OffsetFetch(token, request));
         match self.answer(token) {
             Some(Response::OffsetFetch(Ok(response))) => response.topics[0].partitions[0].clone(),

@@ -29,7 +29,7 @@ fn a_commit_is_written_in_kafkas_bytes() {
 
 #[test]
 fn unknown_key_versions_are_skipped_and_malformed_ones_named() {
-    assert_eq!(OffsetsRecord::decode(b"\0\x08anything", Some(b"")), Ok(None));
+    assert_eq!(OffsetsRecord::decode(b"\0\x63anything", Some(b"")), Ok(None));
     assert_eq!(OffsetsRecord::decode(b"", None), Ok(None));
     assert!(OffsetsRecord::decode(b"\0\x01\0\x05gro", None).is_err());
     assert!(OffsetsRecord::decode(b"\0\x02\0\x01g", Some(b"\0\x03")).is_err());
@@ -68,7 +68,7 @@ fn a_loading_coordinator_answers_that_it_loads() {
         Event::Markers(token),
         Event::OffsetFetch(
             token,
-            OffsetFetchRequest { group_id: GROUP.to_owned(), topics: None, requires_stable: false },
+            OffsetFetchRequest { group_id: GROUP.to_owned(), member: None, topics: None, requires_stable: false },
         ),
         Event::Describe(token, GROUP.to_owned()),
         Event::List(token),
@@ -133,7 +133,7 @@ fn the_load_of_a_snapshot_equals_the_state() {
     };
     assert_eq!(list(&mut loaded), list(&mut broker));
     let fetch = |broker: &mut Broker, group_id: String| {
-        let request = OffsetFetchRequest { group_id, topics: None, requires_stable: false };
+        let request = OffsetFetchRequest { group_id, member: None, topics: None, requires_stable: false };
         let token = broker.send(|token| Event::OffsetFetch(token, request));
         broker.answer(token)
     };

@@ -57,7 +57,12 @@ impl Broker {
     /// The offset for readers that want none but stable ones.
     fn stable_offset(&mut self) -> Option<i64> {
         let topics = vec![TopicPartitions { topic: "topic".to_owned(), partitions: vec![0] }];
-        let request = OffsetFetchRequest { group_id: GROUP.to_owned(), topics: Some(topics), requires_stable: true };
+        let request = OffsetFetchRequest {
+            group_id: GROUP.to_owned(),
+            member: None,
+            topics: Some(topics),
+            requires_stable: true,
+        };
         let token = self.send(|token| Event::OffsetFetch(token, request));
         match self.answer(token) {
             Some(Response::OffsetFetch(Ok(response))) => {
@@ -145,7 +150,8 @@ fn a_marker_ends_the_transaction_of_its_producer_alone_and_in_every_group() {
     assert_eq!(broker.stable_offset(), None);
     broker.end(ProducerIdentity { epoch: 3, ..PRODUCER }, true);
     assert_eq!(broker.stable_offset(), Some(42));
-    let request = OffsetFetchRequest { group_id: "another".to_owned(), topics: None, requires_stable: true };
+    let request =
+        OffsetFetchRequest { group_id: "another".to_owned(), member: None, topics: None, requires_stable: true };
     let token = broker.send(|token| Event::OffsetFetch(token, request));
     let Some(Response::OffsetFetch(Ok(fetched))) = broker.answer(token) else { panic!("no answer") };
     assert_eq!(fetched.topics[0].partitions[0].offset, 43);

@@ -13,7 +13,7 @@ public final class Main {
 
     public static void main(String[] arguments) throws Exception {
         Map<String, Scenario> scenarios = new TreeMap<>();
-        for (Map<String, Scenario> group : List.of(Records.SCENARIOS, Groups.SCENARIOS, Offsets.SCENARIOS,
+        for (Map<String, Scenario> group : List.of(Records.SCENARIOS, Groups.SCENARIOS, ConsumerGroups.SCENARIOS, Offsets.SCENARIOS,
                 Topics.SCENARIOS, Configs.SCENARIOS, Transactions.SCENARIOS)) {
             scenarios.putAll(group);
         }

@@ -37,6 +37,10 @@ record Session(String bootstrap, String topic) {
         Map<String, Object> all = new HashMap<>(Map.of("group.id", topic + "-group", "auto.offset.reset", "earliest",
                 "enable.auto.commit", false, "heartbeat.interval.ms", 200));
         all.putAll(settings);
+        if ("consumer".equals(settings.get("group.protocol"))) {
+            // The broker says how often a member of the new protocol speaks.
+            all.remove("heartbeat.interval.ms");
+        }
         return new KafkaConsumer<>(with(all), new ByteArrayDeserializer(), new ByteArrayDeserializer());
     }
 
