@@ -213,7 +213,7 @@ func (a *archive) age(ctx context.Context) error {
 		a.mustHave(ctx, never, "after its time", 0)
 		a.mustHave(ctx, left, "after its time", 0)
 		a.mustHave(ctx, stays, "while it has a member", all)
-		a.trial.say("offsets expired in two groups without members, and did not in one with a member")
+		a.trial.say("expiry of offsets was looked at: in two groups without members, and in one with a member")
 	})
 	return nil
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
+const boundGrace = 2 * time.Second
+
 // trial is one run: its sizes, its groups, and what was counted.
 type trial struct {
 	bootstrap, name, lie     string
@@ -101,8 +103,9 @@ func (t *trial) run(ctx context.Context) error {
 	return nil
 }
 
-// bound is how long a group may take until it is stable again: whoever went unnoticed is waited for, then those who are slow to join.
-func (t *trial) bound() time.Duration { return t.session + t.rebalance }
+// bound is how long a group may take until it is stable again: whoever went unnoticed is waited for, then those who are slow to join,
+// and a moment is for the requests of all that.
+func (t *trial) bound() time.Duration { return t.session + t.rebalance + boundGrace }
 
 // commitPatience is longer than a member stands still: what becomes of a commit that it sent before is to be seen.
 func (t *trial) commitPatience() time.Duration { return t.session * 3 / 2 }
