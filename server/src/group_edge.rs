@@ -341,6 +341,22 @@ fn group_config(settings: &Settings) -> GroupConfig {
         },
         offset_metadata_bytes_max: settings.offset_metadata_max_bytes,
         offsets_retention_ms: settings.offsets_retention_minutes.saturating_mul(60_000),
-        ..GroupConfig::default()
+        offsets_retention_check_interval_ms: settings.offsets_retention_check_interval_ms,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_are_as_kafka_has_them_unless_set_otherwise() {
+        assert_eq!(group_config(&Settings::default()), GroupConfig::default());
+    }
+
+    #[test]
+    fn expired_offsets_are_looked_for_as_often_as_set() {
+        let settings = Settings { offsets_retention_check_interval_ms: 1_000, ..Settings::default() };
+        assert_eq!(group_config(&settings).offsets_retention_check_interval_ms, 1_000);
     }
 }

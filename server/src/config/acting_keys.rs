@@ -97,6 +97,8 @@ acting_keys! {
         |key| key.of_topic("max.compaction.lag.ms");
     "offsets.retention.minutes": Int offsets_retention_minutes, "How long the offsets of an empty group are kept, minutes.",
         |key| key.integer(1, MS_MAX);
+    "offsets.retention.check.interval.ms": Long offsets_retention_check_interval_ms, "How often is looked for offsets whose time is over, ms.",
+        |key| key.integer(1, i64::MAX);
     "group.initial.rebalance.delay.ms": Int group_initial_rebalance_delay_ms, "How long the first rebalance of an empty group waits for more members, ms.",
         |key| key.integer(0, MS_MAX);
     "group.min.session.timeout.ms": Int group_min_session_timeout_ms, "Least session timeout that a member may ask for, ms.",

@@ -189,7 +189,6 @@ inert_keys! {
     "num.replica.fetchers": Int = "1";
     "offsets.commit.timeout.ms": Int = "5000";
     "offsets.load.buffer.size": Int = "5242880";
-    "offsets.retention.check.interval.ms": Long = "600000";
     "offsets.topic.compression.codec": Int = "0";
     "offsets.topic.num.partitions": Int = "50";
     "offsets.topic.replication.factor": Short = "3";
