@@ -5,7 +5,9 @@ mod broker;
 use broker::requests::find_offset;
 use broker::{Broker, Client};
 use protocol::error_code::ErrorCode;
-use protocol::record_batch::{BatchBuilder, BatchHeader, CRC_AT, CRC_COVERS_FROM, MAX_TIMESTAMP_AT, ProducerFields};
+use protocol::record_batch::{
+    BatchBuilder, BatchHeader, CRC_AT, CRC_COVERS_FROM, Compression, MAX_TIMESTAMP_AT, ProducerFields, recompress,
+};
 
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
@@ -85,4 +87,31 @@ fn the_newest_time_that_a_plain_batch_claims_is_corrected() {
         assert_eq!(find(&mut client, NEWEST_TIMESTAMP), (offset, BASE_MS + offset));
     }
     assert_eq!(find(&mut client, BASE_MS + 3), (-1, -1));
+}
+
+/// Sarama leaves the newest time of its batches out until 1.45. Nothing was found by time in those that it compressed, and none was ever too old.
+#[test]
+fn a_compressed_batch_without_a_newest_time_gets_that_of_its_records() {
+    let mut broker = Broker::start(&[]);
+    let mut client = broker.connect();
+    for (topic, codec) in [("gzip", Compression::Gzip), ("snappy", Compression::Snappy), ("zstd", Compression::Zstd)] {
+        assert_eq!(client.create_topic(topic, 1, &[]), 0);
+        let mut builder = BatchBuilder::new(Vec::new(), BASE_MS, ProducerFields::NONE);
+        for number in 0..5 {
+            builder.append_payload(BASE_MS + number * 1_000, None, b"v");
+        }
+        let whole = recompress(&builder.finish(), codec, None, 1 << 20).expect("a batch of ours").batch;
+        let mut without = whole.clone();
+        without[MAX_TIMESTAMP_AT..MAX_TIMESTAMP_AT + 8].copy_from_slice(&i64::to_be_bytes(-1));
+        let crc = crc32c::crc32c(&without[CRC_COVERS_FROM..]);
+        without[CRC_AT..CRC_COVERS_FROM].copy_from_slice(&crc.to_be_bytes());
+        assert_eq!(client.produce(topic, 0, &without), (0, 0));
+        let (_, _, bytes) = client.fetch(topic, 0, 0);
+        assert_eq!(bytes[CRC_AT..], whole[CRC_AT..], "{codec:?}: nothing else is changed");
+        assert_eq!(find_offset(&mut client, topic, 0, BASE_MS + 2_500), (3, BASE_MS + 3_000), "{codec:?}");
+        assert_eq!(find_offset(&mut client, topic, 0, NEWEST_TIMESTAMP), (4, BASE_MS + 4_000), "{codec:?}");
+        assert_eq!(find_offset(&mut client, topic, 0, BASE_MS + 4_001), (-1, -1), "{codec:?}");
+    }
+    broker.kill_and_restart();
+    assert_eq!(find_offset(&mut broker.connect(), "gzip", 0, BASE_MS + 2_500), (3, BASE_MS + 3_000));
 }

@@ -1,5 +1,7 @@
 //! What `compression.type` of a topic does to a produced batch: the same records in another codec.
 
+use std::borrow::Cow;
+
 use super::retain::{assemble, split};
 use super::{BatchError, BatchHeader, Compression, records};
 use crate::compression::{CompressionError, compress_at, decompress};
@@ -17,7 +19,8 @@ pub struct Recompressed {
 /// decompression may give. The caller has checked the CRC: what comes out has a CRC of its own, which would vouch for damage too.
 ///
 /// Every record keeps its bytes, and the header its offsets, flags, producer and first timestamp; codec, largest timestamp, length and CRC are
-/// new. As Kafka does where it looks into a batch, records whose offsets do not count from 0 are refused.
+/// new. In the codec that it has, its body stays as it is. As Kafka does where it looks into a batch, records whose offsets do not count from 0
+/// are refused.
 pub fn recompress(
     batch: &[u8],
     codec: Compression,
@@ -25,11 +28,13 @@ pub fn recompress(
     output_bytes_max: usize,
 ) -> Result<Recompressed, CompressionError> {
     let (mut header, body) = split(batch)?;
-    let body = decompress(header.compression()?, body, output_bytes_max)?;
-    header.max_timestamp = max_timestamp(&header, &body)?;
+    let before = header.compression()?;
+    let plain = decompress(before, body, output_bytes_max)?;
+    header.max_timestamp = max_timestamp(&header, &plain)?;
     header.set_compression(codec);
-    let batch = assemble(header, &compress_at(codec, level, &body))?;
-    Ok(Recompressed { batch, plain_bytes: body.len() })
+    let packed = if before == codec { Cow::Borrowed(body) } else { Cow::Owned(compress_at(codec, level, &plain)) };
+    let batch = assemble(header, &packed)?;
+    Ok(Recompressed { batch, plain_bytes: plain.len() })
 }
 
 fn max_timestamp(header: &BatchHeader, body: &[u8]) -> Result<i64, BatchError> {

@@ -16,7 +16,6 @@ use protocol::messages::produce::{
     BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, ProduceRequest, ProduceResponse,
     TopicProduceResponse,
 };
-use protocol::record_batch::Compression;
 use tokio::time::{Instant, sleep_until};
 
 use self::batch_check::{Checked, Refusal, Rules, check_batch, check_size, check_transaction, unrecompressed};
@@ -142,8 +141,9 @@ impl Batches<'_> {
         let mut batch = call.share(bytes);
         let mut wanted = topic_config::codec(&topic.configs, &settings).filter(|codec| wants(&header, *codec));
         if newest_ms != header.max_timestamp && !header.is_control() {
-            // Whatever the codec is, what comes out has the time of its records. A search by time goes by it.
-            wanted = wanted.or(Some(Codec { compression: Compression::None, level: None }));
+            // Whatever the codec is, what comes out has the time of its records. Searches by time and retention go by it.
+            let own = header.compression().ok().map(|compression| Codec { compression, level: None });
+            wanted = wanted.or(own);
         }
         if let Some(codec) = wanted {
             // The engine sees what comes out alone.

@@ -56,7 +56,7 @@ pub(super) struct Rules {
 #[derive(Debug)]
 pub(super) struct Checked {
     pub(super) header: BatchHeader,
-    /// The newest time of its records, or, where they are not looked into, the one that its header claims.
+    /// The newest time of its records, or, where they are not looked into, the one that its header claims, or the first record's at least.
     pub(super) newest_ms: i64,
 }
 
@@ -96,7 +96,12 @@ pub(super) fn check_batch(bytes: &[u8], version: i16, rules: &Rules, blame: &mut
     }
     if codec != Compression::None {
         rules.times.check_claimed(&header, bytes, blame)?;
-        return Ok(Checked { newest_ms: header.max_timestamp, header });
+        // Sarama leaves it out until 1.45, which shows. Any other claim is believed.
+        let is_left_out = rules.times.taken.is_some() && header.max_timestamp < header.base_timestamp;
+        return Ok(Checked {
+            newest_ms: if is_left_out { header.base_timestamp } else { header.max_timestamp },
+            header,
+        });
     }
     let newest_ms = check_records(&header, bytes, &rules.times, blame)?;
     // Where the broker sets the times it does not matter, and a batch without a record is refused by the log.
