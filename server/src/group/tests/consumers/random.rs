@@ -162,6 +162,10 @@ impl Clients {
             if now_ms - one.heard_ms >= PATIENCE_MS {
                 one.has = Partitions::new();
                 one.epoch = 0;
+                // What it asked before is nothing to it any more.
+                if let Some(token) = one.waits_for.take() {
+                    self.asked.remove(&token);
+                }
             }
         }
     }
