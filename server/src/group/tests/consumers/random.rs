@@ -250,7 +250,8 @@ impl Clients {
 
     /// With a disk that answers and members that speak, all is reconciled soon.
     fn settle(&mut self) {
-        for _ in 0..12 {
+        // A static member that is away keeps its place for a whole session first.
+        for _ in 0..30 {
             for member in 0..MEMBERS {
                 self.broker.persist();
                 self.read_answers();
