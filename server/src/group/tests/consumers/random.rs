@@ -79,8 +79,8 @@ impl Clients {
         (member < 2).then(|| format!("i{member}"))
     }
 
-    fn run(&mut self, step: Step) {
-        match step {
+    fn run(&mut self, step: &Step) {
+        match *step {
             Step::Speak { member, topics } => self.speak(member, topics),
             Step::Leave { member, for_a_while } => self.leave(member, for_a_while),
             Step::Crash { member } => {
@@ -133,7 +133,7 @@ impl Clients {
             .map(|(_, name)| name)
             .collect();
         let request = if joins_now || one.says_all {
-            ConsumerHeartbeatRequest { member_epoch: one.epoch, owned: owned(&one.has), ..joins(&id, &names) }
+            ConsumerHeartbeatRequest { member_epoch: one.epoch, owned: Some(owned(&one.has)), ..joins(&id, &names) }
         } else {
             beats_with(&id, one.epoch, &one.has)
         };
@@ -277,7 +277,7 @@ proptest! {
     fn groups_of_consumers_keep_their_promises_under_random_events(steps in proptest::collection::vec(step(), 1..150)) {
         let mut clients = Clients::new();
         for step in steps {
-            clients.run(step);
+            clients.run(&step);
         }
         clients.settle();
         let state = clients.state();
