@@ -57,6 +57,7 @@ def metadata_by_topic_id(play):
         play.call("known id", "Metadata", version, {"topics": [{"topicId": topic_id, "name": None}], "allowAutoTopicCreation": False})
         play.call("unknown id", "Metadata", version, {"topics": [{"topicId": UNKNOWN_ID, "name": None}], "allowAutoTopicCreation": False})
         play.call("id and name", "Metadata", version, {"topics": [{"topicId": topic_id, "name": topic}], "allowAutoTopicCreation": False})
+        play.call("id and an empty name", "Metadata", version, {"topics": [{"topicId": topic_id, "name": ""}], "allowAutoTopicCreation": False})
         play.call("id of a topic and its name", "Metadata", version,
                   {"topics": [{"topicId": topic_id, "name": None}, {"name": topic}], "allowAutoTopicCreation": False})
     for version in (10, 11):

@@ -96,7 +96,9 @@ fn members_share_and_go_on_in_their_epochs_after_a_crash() {
     broker.kill_and_restart();
     let mut client = broker.connect();
     let before = members[0].partitions();
-    members.iter_mut().for_each(|member| member.speak(&mut client));
+    for member in &mut members {
+        member.speak(&mut client);
+    }
     assert_eq!(members[0].partitions(), before, "a crash is no rebalance");
     assert_eq!(described(&mut client), ("Stable".to_owned(), 2));
     assert_eq!(members.map(|member| member.epoch), [2, 2]);

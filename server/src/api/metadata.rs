@@ -68,10 +68,15 @@ fn refusal<'a>(call: &Call, request: &MetadataRequest<'a>) -> Option<MetadataRes
 
 /// What makes a topic of a request the same as another one, which is answered once: its name, or an id that nobody has.
 fn identity<'a>(catalog: &'a Catalog, asked: &MetadataRequestTopic<'a>) -> (Option<&'a str>, Uuid) {
-    match asked.name.or_else(|| catalog.topic_by_id(asked.topic_id).map(|topic| topic.name.as_str())) {
+    match asked_name(asked).or_else(|| catalog.topic_by_id(asked.topic_id).map(|topic| topic.name.as_str())) {
         Some(name) => (Some(name), Uuid::nil()),
         None => (None, asked.topic_id),
     }
+}
+
+/// The name that a topic is asked by. Kafka's own client leaves it empty beside an id.
+fn asked_name<'a>(asked: &MetadataRequestTopic<'a>) -> Option<&'a str> {
+    asked.name.filter(|name| !name.is_empty() || asked.topic_id.is_nil())
 }
 
 fn broker(node: Node<'_>) -> MetadataResponseBroker<'_> {
@@ -92,7 +97,7 @@ fn all_topics<'a>(call: &Call) -> Vec<Found<'a>> {
 
 async fn find<'a>(call: &Call, asked: &'a MetadataRequestTopic<'a>, client_allows: bool) -> Found<'a> {
     let catalog = call.broker.catalog();
-    let Some(name) = asked.name else {
+    let Some(name) = asked_name(asked) else {
         return match catalog.topic_by_id(asked.topic_id) {
             Some(topic) => Found::Topic(Arc::clone(topic)),
             None => Found::Missing(asked, ErrorCode::UnknownTopicId),

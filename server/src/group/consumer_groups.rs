@@ -180,16 +180,12 @@ impl Coordinator {
     }
 
     pub(super) fn describe_consumers(&mut self, token: ReplyToken, group_id: &str) {
-        let described = match self.groups.get(group_id) {
-            None => Err(Refusal::new(GroupError::GroupIdNotFound, format!("Group {group_id} not found."))),
-            Some(entry) => match &entry.consumers {
-                Some(consumers) => Ok(consumers.describe()),
-                None => {
-                    let message = format!("Group {group_id} is not a consumer group.");
-                    Err(Refusal::new(GroupError::GroupIdNotFound, message))
-                }
-            },
-        };
+        let entry = self.groups.get(group_id);
+        let consumers = entry.and_then(|entry| entry.consumers.as_ref());
+        let described = consumers.map(|consumers| consumers.describe()).ok_or_else(|| {
+            let why = if entry.is_some() { "is not a consumer group" } else { "not found" };
+            Refusal::new(GroupError::GroupIdNotFound, format!("Group {group_id} {why}."))
+        });
         self.reply(token, Response::DescribeConsumers(described));
     }
 }

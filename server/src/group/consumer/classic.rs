@@ -61,8 +61,8 @@ pub(super) fn assignment_bytes(member: &ConsumerMember, view: &TopicsView) -> By
     let assignment = ConsumerProtocolAssignment { assigned_partitions: topics.collect(), user_data: None };
     let mut written = encode_versioned(&assignment, 0).to_vec();
     // All versions of it look alike.
-    let protocols = member.profile.classic.iter().flat_map(|classic| &classic.protocols);
-    let spoken = protocols.filter_map(|protocol| protocol.metadata.first_chunk()).next();
+    let mut protocols = member.profile.classic.iter().flat_map(|classic| &classic.protocols);
+    let spoken = protocols.find_map(|protocol| protocol.metadata.first_chunk());
     let version = spoken.map_or(0, |version| i16::from_be_bytes(*version)).clamp(0, NEWEST_ASSIGNMENT_VERSION);
     written[..2].copy_from_slice(&version.to_be_bytes());
     written.into()
@@ -190,15 +190,15 @@ impl ConsumerGroup {
             return;
         };
         let timeout_ms = i64::from(member.profile.rebalance_timeout_ms.max(0));
-        timers.rejoin_ms = None;
-        timers.sync_ms = Some(now_ms.saturating_add(timeout_ms));
+        timers.rejoin = None;
+        timers.sync = Some(now_ms.saturating_add(timeout_ms));
     }
 
     /// A member that must join again has so long for it, from the first time that it is told.
     fn must_join_again(&mut self, member_id: &str, now_ms: i64) -> GroupError {
         if let (Some(member), Some(timers)) = (self.state.members.get(member_id), self.timers.get_mut(member_id)) {
             let timeout_ms = i64::from(member.profile.rebalance_timeout_ms.max(0));
-            timers.rejoin_ms.get_or_insert(now_ms.saturating_add(timeout_ms));
+            timers.rejoin.get_or_insert(now_ms.saturating_add(timeout_ms));
         }
         GroupError::RebalanceInProgress
     }
@@ -225,7 +225,7 @@ impl ConsumerGroup {
         let assignment = assignment_bytes(&member, view);
         self.heard(Some(&request.member_id), now_ms);
         if let Some(timers) = self.timers.get_mut(request.member_id.as_str()) {
-            timers.sync_ms = None;
+            timers.sync = None;
         }
         Ok(SyncResponse { protocol_type: Some(CONSUMERS.to_owned()), protocol_name, assignment })
     }

@@ -159,7 +159,9 @@ impl ConsumerGroup {
         if durable {
             self.doubtful.clear();
             let before = self.state.clone();
-            records.iter().for_each(|record| self.state.apply(record));
+            for record in &records {
+                self.state.apply(record);
+            }
             self.take_over(&before, heard.as_deref(), now_ms);
             self.answer(reply, now_ms);
         } else {

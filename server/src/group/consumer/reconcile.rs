@@ -25,7 +25,7 @@ impl ConsumerState {
         let next =
             match member.current.state {
                 MemberState::Stable if member.current.epoch != self.target_epoch => {
-                    self.advance(member_id, owned, &read)
+                    Some(self.advance(member_id, owned, &read))
                 }
                 MemberState::Stable if changed_subscription => drop_unread(member, owned, &read),
                 MemberState::Stable => None,
@@ -33,7 +33,7 @@ impl ConsumerState {
                     if changed_subscription { drop_unread(member, owned, &read) } else { None }
                 }
                 MemberState::UnrevokedPartitions | MemberState::UnreleasedPartitions => {
-                    self.advance(member_id, owned, &read)
+                    Some(self.advance(member_id, owned, &read))
                 }
             };
         if let Some(next) = next.filter(|next| next.current != member.current) {
@@ -42,7 +42,7 @@ impl ConsumerState {
     }
 
     /// The next step towards the target.
-    fn advance(&self, member_id: &str, owned: Owned<'_>, read: &BTreeSet<Uuid>) -> Option<ConsumerMember> {
+    fn advance(&self, member_id: &str, owned: Owned<'_>, read: &BTreeSet<Uuid>) -> ConsumerMember {
         let member = &*self.members[member_id];
         let nothing = BTreeSet::new();
         let (mut kept, mut lost, mut free) = (Partitions::new(), Partitions::new(), Partitions::new());
@@ -65,7 +65,7 @@ impl ConsumerState {
             next.current.state = MemberState::UnrevokedPartitions;
             next.current.assigned = kept;
             next.current.revoking = lost;
-            return Some(next);
+            return next;
         }
         for (id, partitions) in free {
             kept.entry(id).or_default().extend(partitions);
@@ -77,7 +77,7 @@ impl ConsumerState {
             next.current.previous_epoch = next.current.epoch;
             next.current.epoch = self.target_epoch;
         }
-        Some(next)
+        next
     }
 
     /// Whether a member waits for partitions that others hold.

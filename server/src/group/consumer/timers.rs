@@ -6,19 +6,19 @@ use super::group::{ConsumerGroup, Step};
 use super::state::{ConsumerState, MemberState};
 use super::topics::TopicsView;
 
-/// The deadlines of one member.
+/// The deadlines of one member, ms.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct MemberTimers {
-    pub(super) session_ms: i64,
-    pub(super) revocation_ms: Option<i64>,
-    pub(super) rejoin_ms: Option<i64>,
-    pub(super) sync_ms: Option<i64>,
+    pub(super) session: i64,
+    pub(super) revocation: Option<i64>,
+    pub(super) rejoin: Option<i64>,
+    pub(super) sync: Option<i64>,
 }
 
 impl MemberTimers {
     fn first_ms(&self) -> i64 {
-        let others = [self.revocation_ms, self.rejoin_ms, self.sync_ms].into_iter().flatten().min();
-        others.map_or(self.session_ms, |other| other.min(self.session_ms))
+        let others = [self.revocation, self.rejoin, self.sync].into_iter().flatten().min();
+        others.map_or(self.session, |other| other.min(self.session))
     }
 }
 
@@ -57,10 +57,10 @@ impl ConsumerGroup {
             let was = before.members.get(member_id);
             let timers = self.timers.get_mut(member_id).expect("every member has timers");
             if member.current.state != MemberState::UnrevokedPartitions {
-                timers.revocation_ms = None;
+                timers.revocation = None;
             } else if was.is_none_or(|was| was.current.revoking != member.current.revoking) {
                 let timeout_ms = i64::from(member.profile.rebalance_timeout_ms.max(0));
-                timers.revocation_ms = Some(now_ms.saturating_add(timeout_ms));
+                timers.revocation = Some(now_ms.saturating_add(timeout_ms));
             }
         }
     }
@@ -73,7 +73,7 @@ impl ConsumerGroup {
         };
         let classic = member.profile.classic.as_ref().map(|classic| classic.session_timeout_ms);
         let timeout_ms = classic.unwrap_or(self.config.consumer.session_timeout_ms);
-        timers.session_ms = now_ms.saturating_add(i64::from(timeout_ms));
+        timers.session = now_ms.saturating_add(i64::from(timeout_ms));
     }
 
     /// Drops everybody whose time is up.

@@ -37,8 +37,8 @@ fn partitions(topics: &[(&str, &[i32])]) -> Partitions {
     topics.iter().map(|(name, some)| (topic_id(name), some.iter().copied().collect::<BTreeSet<i32>>())).collect()
 }
 
-fn owned(partitions: &Partitions) -> Option<Vec<(Uuid, Vec<i32>)>> {
-    Some(partitions.iter().map(|(id, some)| (*id, some.iter().copied().collect())).collect())
+fn owned(partitions: &Partitions) -> Vec<(Uuid, Vec<i32>)> {
+    partitions.iter().map(|(id, some)| (*id, some.iter().copied().collect())).collect()
 }
 
 /// A first request of a member that reads these topics.
@@ -76,7 +76,7 @@ fn beats(member_id: &str, member_epoch: i32) -> ConsumerHeartbeatRequest {
 }
 
 fn beats_with(member_id: &str, member_epoch: i32, has: &Partitions) -> ConsumerHeartbeatRequest {
-    ConsumerHeartbeatRequest { owned: owned(has), ..beats(member_id, member_epoch) }
+    ConsumerHeartbeatRequest { owned: Some(owned(has)), ..beats(member_id, member_epoch) }
 }
 
 impl Broker {
