@@ -6,36 +6,35 @@ from harness.scenarios import scenario
 
 PROGRAM_SECONDS_MAX = 120
 # The codecs that a client has; every one of them stores and reads all.
+RECORDS = "records_of_every_kind_come_back"
 CLAIMS = ["a_group_of_two_shares_a_topic_and_one_takes_over", "readers_seek_pause_and_find_offsets_by_time",
           "topics_are_made_described_enlarged_and_deleted"]
 TRANSACTIONS = "only_what_was_committed_is_read"
+RESTART = "a_restart_loses_and_repeats_nothing"
 
 
-def claims(build, codecs, transactions=True):
-    """Registers the claims of a client whose command `build` gives, once it is built; called from the client's own module."""
+def claims(build, codecs, more=(), transactions=True, restart=RESTART, **options):
+    """Registers the claims of a client whose command `build` gives, once it is built, and `more` that only this one makes; called from the
+    client's own module. The options are those of a scenario."""
+    claim(build, RECORDS, each=codecs, **options)
+    for name in [*CLAIMS, *[TRANSACTIONS] * transactions, *more]:
+        claim(build, name, **options)
+    claim(build, restart, restarts=True, **options)
 
-    def declare(claim, **options):
-        def run(context):
-            complete(start(build(), claim, context))
 
-        run.__name__, run.__module__ = claim, build.__module__
-        scenario(**options)(run)
+def claim(build, name, **options):
+    """Registers one claim; `options` are those of a scenario. A value of `each` is given to the program as a word; with `restarts` the
+    broker is stopped and started again when the program says that half is done."""
 
-    def records_of_every_kind_come_back(context, codec):
-        complete(start(build(), "records_of_every_kind_come_back", context, codec))
-
-    def a_restart_loses_and_repeats_nothing(context):
-        program = start(build(), "a_restart_loses_and_repeats_nothing", context)
-        assert program.stdout.readline().strip() == "half", complete(program)
-        context.broker.restart()
+    def run(context, *words):
+        program = start(build(), name, context, *words)
+        if options.get("restarts"):
+            assert program.stdout.readline().strip() == "half", complete(program)
+            context.broker.restart()
         complete(program)
 
-    for function in (records_of_every_kind_come_back, a_restart_loses_and_repeats_nothing):
-        function.__module__ = build.__module__
-    scenario(each=codecs)(records_of_every_kind_come_back)
-    for claim in CLAIMS + [TRANSACTIONS] * transactions:
-        declare(claim)
-    scenario(restarts=True)(a_restart_loses_and_repeats_nothing)
+    run.__name__, run.__module__ = name, build.__module__
+    scenario(**options)(run)
 
 
 def start(command, claim, context, *words):

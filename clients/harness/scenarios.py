@@ -115,7 +115,7 @@ def run_all(scenarios, broker, directory, tier, out=sys.stdout):
         seconds = time.monotonic() - started
         outcomes.append((one, outcome, why))
         note = f"  ({why})" if outcome == "skipped" else ""
-        print(f"{one.client:<11} {one.name:<58} {outcome:<8} {seconds:6.1f} s{note}", file=out, flush=True)
+        print(f"{one.client:<12} {one.name:<58} {outcome:<8} {seconds:6.1f} s{note}", file=out, flush=True)
         if outcome == "ok":
             passed += 1
         elif outcome == "FAILED":

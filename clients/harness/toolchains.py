@@ -1,14 +1,19 @@
 """Prepares what the foreign clients need, once: Python environments, builds of Maven, npm and Go. Redone when their sources change."""
 
 import hashlib
+import os
+import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 from harness.paths import CLIENTS, TARGET
 
 VENV = TARGET / "venv"
 REQUIREMENTS = CLIENTS / "confluent" / "requirements.txt"
+# For a Go of 1.21 or later that is older than a client asks for.
+GO_TOOLCHAIN = "go1.27.3"
 
 
 def digest(paths):
@@ -63,29 +68,48 @@ def build_python(directory, requirements):
     return python
 
 
-def build_node(project):
-    """Installs a project's packages into a copy of it; the folder of the copy."""
+def build_node(project, **environment):
+    """Installs a project's packages beside a copy of its programs, compiling with these variables what is native; the copy's folder."""
     copy = TARGET / project.name
-    sources = [one for one in project.iterdir() if one.suffix in (".js", ".json")]
+    manifests = list(project.glob("*.json"))
 
     def build():
         shutil.rmtree(copy, ignore_errors=True)
         copy.mkdir(parents=True)
-        for source in sources:
-            shutil.copy(source, copy)
-        subprocess.run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=copy, check=True, stdout=sys.stderr)
+        for manifest in manifests:
+            shutil.copy(manifest, copy)
+        # The headers beside the installed Node.js, where they are, are those of its version; npm would download its own.
+        prefix = Path(shutil.which("node")).resolve().parent.parent
+        if (prefix / "include/node/node.h").exists():
+            environment["npm_config_nodedir"] = prefix
+        variables = [f"{name}={value}" for name, value in environment.items()]
+        subprocess.run(["env", *variables, "npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=copy, check=True, stdout=sys.stderr)
 
-    once(TARGET / f"{project.name}.stamp", sources, build)
+    once(TARGET / f"{project.name}.stamp", manifests, build)
+    for program in project.glob("*.js"):
+        shutil.copy(program, copy)
     return copy
 
 
-def build_go(project):
-    """Compiles a project; the program."""
-    program = TARGET / f"{project.name}-program"
-    sources = [one for one in project.iterdir() if one.suffix == ".go" or one.name in ("go.mod", "go.sum")]
+def build_go(project, version=None):
+    """Compiles a project; the program. `version` is another folder, whose go.mod says which version of the client the same sources are
+    compiled with; they tell it by a build tag of that folder's name."""
+    module = version or project
+    program = TARGET / f"{module.name}-program"
+    sources = [*project.glob("*.go"), module / "go.mod", module / "go.sum"]
+    other = ["-modfile", str(module / "go.mod"), "-tags", module.name] if version else []
 
     def build():
-        subprocess.run(["go", "build", "-o", str(program), "."], cwd=project, check=True, stdout=sys.stderr)
+        subprocess.run(["go", "build", *other, "-o", str(program), "."], cwd=project, env=go_environment(module), check=True, stdout=sys.stderr)
 
-    once(TARGET / f"{project.name}.stamp", sources, build)
+    once(TARGET / f"{module.name}.stamp", sources, build)
     return program
+
+
+def go_environment(module):
+    """A Go that is older than go.mod asks for takes the compiler from the module proxy; distributions turn that off in their settings."""
+    wanted = re.search(r"^go (\d+)\.(\d+)", (module / "go.mod").read_text(), re.MULTILINE)
+    told = subprocess.run(["go", "env", "GOVERSION"], cwd=TARGET, check=True, capture_output=True, text=True).stdout
+    here = re.match(r"go(\d+)\.(\d+)", told)
+    older = here and tuple(map(int, here.groups())) < tuple(map(int, wanted.groups()))
+    return {**os.environ, **({"GOTOOLCHAIN": GO_TOOLCHAIN} if older else {})}

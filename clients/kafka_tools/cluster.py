@@ -63,7 +63,7 @@ def a_streams_application_is_reset(context):
         assert f"Topic: {name} Partition: 0 Offset: {offset}" in said, said
 
 
-@scenario(tier=2)
+@scenario()
 def the_preferred_leader_is_already_elected(context):
     TOPIC(context, f"--create --topic {context.topic}")
     said = ELECTION(context, f"--election-type preferred --topic {context.topic} --partition 0")
@@ -71,7 +71,7 @@ def the_preferred_leader_is_already_elected(context):
     ELECTION(context, "--election-type preferred --all-topic-partitions")
 
 
-@scenario(tier=2)
+@scenario()
 def a_partition_that_stays_where_it_is_was_reassigned(context):
     TOPIC(context, f"--create --topic {context.topic}")
     assert "No partition reassignments found." in REASSIGN(context, "--list")

@@ -20,10 +20,10 @@ def replace(kind, name, *pairs, **options):
     return {"resources": [{"resourceType": kind, "resourceName": name, "configs": configs}], **options}
 
 
-def has(key, value):
-    """The first resource tells this value of this key."""
+def has(key, value, source=None):
+    """The first resource tells this value of this key, and where it was set if that is asked for."""
     def told(answer):
-        return any(one["name"] == key and one["value"] == value for one in answer["results"][0]["configs"])
+        return any(one["name"] == key and one["value"] == value and source in (None, one["configSource"]) for one in answer["results"][0]["configs"])
 
     return told
 
@@ -150,7 +150,8 @@ def every_key_is_taken_and_told(play):
     for name, value in OTHER_VALUES.items():
         topic = play.topic(name.replace(".", "-"))
         play.call(f"{name} set", "IncrementalAlterConfigs", 1, change(TOPIC, topic, (name, SET, value)))
-        play.call(f"{name} told", "DescribeConfigs", 4, describe(TOPIC, topic, [name], includeSynonyms=True), until=has(name, value))
+        play.call(f"{name} told", "DescribeConfigs", 4, describe(TOPIC, topic, [name], includeSynonyms=True),
+                  until=has(name, value, source=1))
     together = play.name("together")
     play.call("all of a new topic", "CreateTopics", 7, {"topics": [{"name": together, "numPartitions": 1, "replicationFactor": 1, "configs": [
         {"name": name, "value": value} for name, value in OTHER_VALUES.items()]}], "timeoutMs": 10_000})

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"strconv"
 	"sync"
@@ -30,7 +31,11 @@ func main() {
 		"topics_are_made_described_enlarged_and_deleted":   topics,
 		"only_what_was_committed_is_read":                  transactions,
 		"a_restart_loses_and_repeats_nothing":              restart,
+		"every_admin_call_is_answered":                     administration,
+		"a_static_member_is_removed_by_admin":              staticMember,
+		"offsets_sent_to_a_transaction_follow_it":          transactionOffsets,
 	}
+	maps.Copy(claims, claimsOfVersion)
 	brokers, topic, group, words = []string{os.Args[2]}, os.Args[3], os.Args[4], os.Args[5:]
 	if err := claims[os.Args[1]](); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -44,10 +49,13 @@ func config() *sarama.Config {
 	cfg.Producer.RequiredAcks = sarama.WaitForAll
 	cfg.Producer.Return.Successes = true
 	cfg.Producer.Partitioner = sarama.NewManualPartitioner
-	cfg.Producer.Retry.Max = 50
+	cfg.Producer.Retry.Max = 1_000
 	cfg.Consumer.Offsets.Initial = sarama.OffsetOldest
+	// Old versions of this client commit with OffsetCommit 1 without it, new ones ignore it.
+	cfg.Consumer.Offsets.Retention = time.Hour
 	cfg.Consumer.Group.Heartbeat.Interval = 300 * time.Millisecond
-	cfg.Metadata.Retry.Max = 20
+	// A batch of an idempotent producer is given up as soon as no leader is found for it.
+	cfg.Metadata.Retry.Max = 200
 	return cfg
 }
 
@@ -191,8 +199,8 @@ type member struct {
 	seen  map[string]bool
 }
 
-func join() (*member, error) {
-	joined, err := sarama.NewConsumerGroup(brokers, group, config())
+func join(cfg *sarama.Config) (*member, error) {
+	joined, err := sarama.NewConsumerGroup(brokers, group, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -246,14 +254,18 @@ func (one *member) leave() error {
 }
 
 func sharedTopic() error {
+	return shares(config())
+}
+
+func shares(cfg *sarama.Config) error {
 	if err := create(4); err != nil {
 		return err
 	}
-	first, err := join()
+	first, err := join(cfg)
 	if err != nil {
 		return err
 	}
-	second, err := join()
+	second, err := join(cfg)
 	if err != nil {
 		return err
 	}
@@ -332,6 +344,41 @@ func seeksAndTimes() error {
 	if err == nil && tail[0].Offset != 90 {
 		err = fmt.Errorf("began at %d", tail[0].Offset)
 	}
+	return errors.Join(err, pauses())
+}
+
+func pauses() error {
+	cfg := config()
+	cfg.Consumer.MaxWaitTime = 100 * time.Millisecond
+	consumer, err := sarama.NewConsumer(brokers, cfg)
+	if err != nil {
+		return err
+	}
+	defer consumer.Close()
+	partition, err := consumer.ConsumePartition(topic, 0, 0)
+	if err != nil {
+		return err
+	}
+	defer partition.Close()
+	if _, err := read(partition, 100); err != nil {
+		return err
+	}
+	partition.Pause()
+	// A fetch that was sent before the pause still brings what comes.
+	time.Sleep(10 * cfg.Consumer.MaxWaitTime)
+	if err := send(config(), numbered(5, 1)); err != nil {
+		return err
+	}
+	select {
+	case message := <-partition.Messages():
+		return fmt.Errorf("read %d in a pause", message.Offset)
+	case <-time.After(500 * time.Millisecond):
+	}
+	partition.Resume()
+	more, err := read(partition, 5)
+	if err == nil && more[0].Offset != 100 {
+		err = fmt.Errorf("resumed at %d", more[0].Offset)
+	}
 	return err
 }
 
@@ -374,9 +421,7 @@ func transactions() error {
 	if err := create(1); err != nil {
 		return err
 	}
-	cfg := idempotent()
-	cfg.Producer.Transaction.ID = topic + "-id"
-	producer, err := sarama.NewSyncProducer(brokers, cfg)
+	producer, err := transactional()
 	if err != nil {
 		return err
 	}
@@ -419,7 +464,7 @@ func restart() error {
 	if err := create(1); err != nil {
 		return err
 	}
-	producer, err := sarama.NewSyncProducer(brokers, idempotent())
+	producer, err := producerWithID(idempotent())
 	if err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ pub const CATALOG_LOG: LogId = LogId(0);
 pub struct ShardId(pub u32);
 
 /// Where a log lives.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct LogRef {
     /// The shard that owns it.
     pub shard: ShardId,

@@ -3,7 +3,9 @@
 mod acting_keys;
 mod address;
 mod dynamic_keys;
+mod error;
 mod file;
+mod inert_checks;
 mod inert_keys;
 mod keys;
 mod listener_mode;
@@ -11,9 +13,8 @@ mod listener_mode;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use thiserror::Error;
-
 pub use self::address::{AddressLimits, Endpoint, HostPort, check_advertised, check_protocols};
+pub use self::error::ConfigError;
 pub use self::file::{read_file, read_pair};
 pub use self::keys::{BrokerKey, Effect, KeyValue, Shards, UnlessUnset, broker_key, broker_keys};
 pub use self::listener_mode::ListenerMode;
@@ -111,6 +112,8 @@ pub struct Settings {
     pub offset_metadata_max_bytes: usize,
     /// `transaction.max.timeout.ms`.
     pub transaction_max_timeout_ms: i32,
+    /// `transaction.partition.verification.enable`.
+    pub transaction_partition_verification: bool,
     /// `transactional.id.expiration.ms`.
     pub transactional_id_expiration_ms: i64,
     /// `posthaste.shards`: of a new data directory.
@@ -182,6 +185,7 @@ impl Default for Settings {
             group_max_size: i32::MAX as usize,
             offset_metadata_max_bytes: 4096,
             transaction_max_timeout_ms: 900_000,
+            transaction_partition_verification: true,
             transactional_id_expiration_ms: 604_800_000,
             shards: Shards(None),
             segment_bytes: engine::limits::SEGMENT_BYTES_DEFAULT,
@@ -195,59 +199,6 @@ impl Default for Settings {
             given: StoredConfigs::new(),
         }
     }
-}
-
-/// Why a configuration is refused.
-#[derive(Debug, Error)]
-pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("cannot read {path}: {error}")]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// The system's answer.
-        error: std::io::Error,
-    },
-    /// The file is not TOML.
-    #[error("{path} is not valid TOML: {error}")]
-    Syntax {
-        /// The file.
-        path: PathBuf,
-        /// Where and why.
-        error: Box<toml::de::Error>,
-    },
-    /// No such key.
-    #[error("unknown setting {name}{suggestion}")]
-    Unknown {
-        /// The key.
-        name: String,
-        /// A hint, or nothing.
-        suggestion: String,
-    },
-    /// A value that the key does not take.
-    #[error("Invalid value {value} for configuration {name}: {reason}")]
-    Value {
-        /// The key.
-        name: String,
-        /// The value.
-        value: String,
-        /// Why not.
-        reason: String,
-    },
-    /// `--set` without an equals sign.
-    #[error("--set {0}: expected key=value")]
-    Pair(String),
-    /// A listener or advertised address.
-    #[error("address {address}: {reason}")]
-    Address {
-        /// As written.
-        address: String,
-        /// Why not.
-        reason: String,
-    },
-    /// Settings that contradict each other.
-    #[error("{0}")]
-    Contradiction(&'static str),
 }
 
 impl Settings {
@@ -272,13 +223,13 @@ impl Settings {
         if configs.is_empty() {
             return Arc::clone(self);
         }
-        match self.with_dynamic(configs) {
-            Ok(settings) => Arc::new(settings),
-            Err(error) => {
-                tracing::warn!(%error, "the stored dynamic configuration is not used");
-                Arc::clone(self)
+        let mut settings = Settings::clone(self);
+        for (name, value) in configs {
+            if let Err(error) = settings.apply(&[KeyValue { name: name.clone(), value: value.clone() }]) {
+                tracing::warn!(%error, "a stored dynamic configuration is not used");
             }
         }
+        Arc::new(settings)
     }
 
     /// Applies keys in order, the later ones over the earlier ones.
@@ -307,9 +258,13 @@ impl Settings {
         broker_keys().filter(|key| key.acts()).map(|key| (key.name, key.value(self).unwrap_or_default()))
     }
 
-    /// Kafka's keys that were set and do nothing here.
+    /// Kafka's keys that do nothing here and were set to something else than their default.
     pub fn not_acting(&self) -> impl Iterator<Item = &str> {
-        self.given.keys().map(String::as_str).filter(|name| broker_key(name).is_some_and(|key| !key.acts()))
+        let default = Settings::default();
+        let is_idle = move |(name, value): &(&String, &String)| {
+            broker_key(name).is_some_and(|key| !key.acts() && key.value(&default).as_ref() != Some(*value))
+        };
+        self.given.iter().filter(is_idle).map(|(name, _)| name.as_str())
     }
 }
 
@@ -348,8 +303,8 @@ mod tests {
 
     #[test]
     fn keys_without_effect_are_named_and_dangerous_ones_refused() {
-        let settings = from_toml("listeners = \":1\"\nnum.io.threads = 8").unwrap();
-        assert_eq!(settings.not_acting().collect::<Vec<_>>(), ["num.io.threads"]);
+        let settings = from_toml("listeners = \":1\"\nnum.io.threads = 8\nqueued.max.requests = 8").unwrap();
+        assert_eq!(settings.not_acting().collect::<Vec<_>>(), ["queued.max.requests"], "the other has its default");
         assert!(
             from_toml("listeners = \":1\"\nnum.io.threads = \"many\"").is_err(),
             "its type is checked all the same"
@@ -369,6 +324,15 @@ mod tests {
             assert!(from_toml(&format!("listeners = \":1\"\n{wrong}")).is_err(), "{wrong}");
         }
         assert!(from_toml("num.partitions = 1").is_err(), "no listener");
+    }
+
+    /// One value that a release no longer takes turned off all dynamic configuration.
+    #[test]
+    fn a_stored_value_that_is_refused_now_leaves_the_others_in_force() {
+        let stored = [("message.max.bytes", "-1"), ("no.such.key", "1"), ("num.partitions", "3")];
+        let stored = stored.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let settings = Arc::new(Settings::default()).overlaid(&stored.into());
+        assert_eq!((settings.num_partitions, settings.message_max_bytes), (3, (1 << 20) + 12));
     }
 
     #[test]

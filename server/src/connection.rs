@@ -15,7 +15,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout;
 
 use crate::answer_budget::AnswerMemory;
-use crate::api::{self, Begun};
+use crate::api::{self, Begun, Queued};
 use crate::broker::Broker;
 use crate::frame_reader::{Closed, FrameReader};
 use crate::limits::{PENDING_ANSWERS_MAX, SEND_BYTES_TARGET, SEND_STEP_BYTES};
@@ -134,6 +134,11 @@ async fn read_requests(
         let (api, began) = (call.api, call.began);
         let pending = match api::begin(call) {
             Ok(Begun::Produce(answer)) => {
+                unanswered.add();
+                Pending::Produce(answer)
+            }
+            Ok(Begun::Delayed(queued)) => {
+                let Queued(answer) = queued.await;
                 unanswered.add();
                 Pending::Produce(answer)
             }

@@ -170,8 +170,7 @@ impl Cache {
         if size == 0 || size > self.room.partitions || self.room.sessions == 0 {
             return None;
         }
-        while self.sessions.len() >= self.room.sessions || self.partitions + size > self.room.partitions {
-            let evicted = self.evictable(size, now)?;
+        for evicted in self.evicted_for(size, now)? {
             self.remove(evicted);
         }
         for ((place, _), seen) in places.iter().zip(seen) {
@@ -183,17 +182,24 @@ impl Cache {
         Some(id)
     }
 
-    /// Whose place a session of that size may take: one that was silent for long, else one that is smaller and not young.
-    fn evictable(&self, size: usize, now: Instant) -> Option<i32> {
-        let &(used_at, silent) = self.by_use.first()?;
-        if now.saturating_duration_since(used_at) > FETCH_SESSION_PROTECTED {
-            return Some(silent);
+    /// Whose places a session of that size may take: of those that were silent for long, then of those that are smaller and not young, as many
+    /// as it needs. None where all of them are too few: then all of them stay.
+    fn evicted_for(&self, size: usize, now: Instant) -> Option<Vec<i32>> {
+        let is_long_ago = |at: Instant| now.saturating_duration_since(at) > FETCH_SESSION_PROTECTED;
+        let silent = self.by_use.iter().take_while(|(used_at, _)| is_long_ago(*used_at)).map(|&(_, id)| id);
+        let smaller = self.by_worth.range(..(size, NONE)).map(|&(_, id)| id).filter(|id| {
+            let session = self.sessions[id].borrow();
+            is_long_ago(session.created_at) && !is_long_ago(session.used_at)
+        });
+        let mut candidates = silent.chain(smaller);
+        let (mut sessions, mut partitions) = (self.sessions.len(), self.partitions);
+        let mut evicted = Vec::new();
+        while sessions >= self.room.sessions || partitions + size > self.room.partitions {
+            let id = candidates.next()?;
+            (sessions, partitions) = (sessions - 1, partitions - self.sessions[&id].borrow().len());
+            evicted.push(id);
         }
-        let mut smaller = self.by_worth.range(..(size, NONE)).map(|&(_, id)| id);
-        smaller.find(|id| {
-            let created_at = self.sessions[id].borrow().created_at;
-            now.saturating_duration_since(created_at) > FETCH_SESSION_PROTECTED
-        })
+        Some(evicted)
     }
 
     fn unused_id(&self) -> i32 {

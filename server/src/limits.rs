@@ -105,6 +105,8 @@ pub const RECOMPRESSED_AT_ONCE_BYTES_MAX: usize = 64 << 10;
 pub const RECOMPRESSIONS_AT_ONCE_MAX: usize = 1;
 /// How long what came out waits for memory of its own: the request keeps that of its frame meanwhile, so that it may not wait for ever.
 pub const RECOMPRESSED_MEMORY_WAIT_MAX: Duration = Duration::from_secs(10);
+/// How long a produced batch may wait for its codec or its coordinator where the request has no timeout of its own: as long as producers do by default.
+pub const DELAYED_PRODUCE_MAX: Duration = Duration::from_secs(30);
 /// Records that one answer names as the reason of a refused batch; a client needs one to know what is wrong.
 pub const RECORD_ERRORS_MAX: usize = 100;
 
@@ -215,7 +217,8 @@ pub const MARKER_RETRY_MIN: Duration = Duration::from_millis(50);
 /// ... the longest pause: a partition that cannot be written for long (a full disk) has its marker soon after it can.
 pub const MARKER_RETRY_MAX: Duration = Duration::from_secs(5);
 
-/// Partitions of open transactions that a shard knows of, so that it need not ask for each batch: some 3 MiB.
+/// Partitions of open transactions that a shard knows of, so that it need not ask for each batch: some 5 MiB (48 bytes each,
+/// in nodes that are two thirds full).
 pub const VERIFIED_PARTITIONS_MAX: usize = 1 << 16;
 /// Partitions in the answers to `DescribeTransactions` for ids that the request has named before: a short request must not make a huge answer.
 pub const DESCRIBED_AGAIN_PARTITIONS_MAX: usize = 10_000;

@@ -3,10 +3,13 @@
 mod check;
 mod keys;
 
+use std::ops::RangeInclusive;
+
 use engine::partition::config::LogConfig;
 use protocol::record_batch::Compression;
 use thiserror::Error;
 
+pub(crate) use self::check::Check;
 pub use self::keys::{TOPIC_KEYS, TopicKey, topic_key};
 use crate::catalog::Topic;
 use crate::config::Settings;
@@ -61,7 +64,7 @@ pub fn list_default(name: &str, settings: &Settings) -> Option<String> {
     Some(key.default_value(settings))
 }
 
-/// Checks the configs of a request and gives what to store. Logs what does not act.
+/// Checks the configs of a request and gives what to store. Logs what does not act, once a topic.
 pub fn validate<'a>(
     topic: &str,
     configs: impl Iterator<Item = (&'a str, Option<&'a str>)>,
@@ -70,13 +73,20 @@ pub fn validate<'a>(
     for (name, value) in configs {
         let key = topic_key(name).ok_or_else(|| TopicConfigError::Unknown(name.chars().take(100).collect()))?;
         let value = value.ok_or_else(|| TopicConfigError::Null(name.to_owned()))?;
-        let value = key.read(value)?;
-        if !key.acts && value != key.default {
-            tracing::warn!(topic, config = name, value, "topic config is stored but does not act");
-        }
-        stored.insert(name.to_owned(), value);
+        stored.insert(name.to_owned(), key.read(value)?);
+    }
+    let idle = idle_configs(&stored);
+    if !idle.is_empty() {
+        // Applications set some for every topic that they make, and no harm comes of it.
+        tracing::info!(topic, configs = idle.join(", "), "topic configurations are stored but do not act");
     }
     Ok(stored)
+}
+
+/// What was asked for in vain.
+fn idle_configs(configs: &TopicConfigs) -> Vec<String> {
+    let is_idle = |name: &str, value: &str| topic_key(name).is_some_and(|key| !key.is_met(value));
+    configs.iter().filter(|(name, value)| is_idle(name, value)).map(|(name, value)| format!("{name}={value}")).collect()
 }
 
 /// Checks what no single key can.
@@ -115,6 +125,17 @@ pub fn codec(configs: &TopicConfigs, settings: &Settings) -> Option<Codec> {
 pub fn message_bytes_max(configs: &TopicConfigs, settings: &Settings) -> usize {
     let set = configs.get("max.message.bytes").and_then(|value| value.parse().ok());
     usize::try_from(set.unwrap_or(settings.message_max_bytes)).unwrap_or(0).min(engine::limits::BATCH_BYTES_MAX)
+}
+
+/// The times that records may have, ms, as of now; none where the broker sets them.
+pub fn times_taken(configs: &TopicConfigs, settings: &Settings, now_ms: i64) -> Option<RangeInclusive<i64>> {
+    if configs.get("message.timestamp.type").unwrap_or(&settings.log_message_timestamp_type) == "LogAppendTime" {
+        return None;
+    }
+    let number = |name: &str, default| configs.get(name).and_then(|value| value.parse().ok()).unwrap_or(default);
+    let before_ms = number("message.timestamp.before.max.ms", settings.log_message_timestamp_before_max_ms);
+    let after_ms = number("message.timestamp.after.max.ms", settings.log_message_timestamp_after_max_ms);
+    Some(now_ms.saturating_sub(before_ms)..=now_ms.saturating_add(after_ms))
 }
 
 /// Whether only the newest record of a key is kept.
@@ -178,6 +199,23 @@ mod tests {
         assert!(matches!(refused("cleanup.policy", "shred"), TopicConfigError::Invalid { .. }));
         assert!(matches!(refused("max.message.bytes", "9000000000"), TopicConfigError::Invalid { .. }));
         assert_eq!(validate("t", [("segment.ms", None)].into_iter()), Err(TopicConfigError::Null("segment.ms".into())));
+    }
+
+    /// Kafka Streams sets these for its repartition topics: each made several warnings.
+    #[test]
+    fn only_what_is_asked_for_in_vain_is_idle() {
+        let asked = [
+            ("cleanup.policy", "delete"),
+            ("flush.messages", "1"),
+            ("flush.ms", "100"),
+            ("index.interval.bytes", "4096"),
+            ("message.timestamp.type", "CreateTime"),
+            ("retention.ms", "-1"),
+            ("segment.bytes", "52428800"),
+        ];
+        let stored = validate("t", asked.into_iter().map(|(name, value)| (name, Some(value)))).unwrap();
+        assert_eq!(stored.len(), asked.len());
+        assert_eq!(idle_configs(&stored), ["segment.bytes=52428800"]);
     }
 
     #[test]

@@ -5,11 +5,14 @@
 
 mod keeper;
 mod markers;
+#[cfg(test)]
+mod tests;
 mod verified;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use engine::offset::ShardId;
@@ -128,14 +131,23 @@ impl TransactionEdge {
         if counts { outcome } else { outcome.and(Err(TransactionError::ConcurrentTransactions)) }
     }
 
-    /// The transaction of a producer ends: no shard takes its batches without asking any more.
-    async fn forget_verified(core: &Core, producer_id: i64) {
-        let forget = |shard| {
-            core.on(ShardId(shard), move |_| async move {
+    /// The transaction of a producer ends: no shard takes its batches without asking any more, and those that were taken lie in their logs or
+    /// wait there for room. `asked` are the shards that remember partitions of it, `written` those where the partitions live.
+    async fn forget_verified(
+        core: &Core,
+        producer_id: i64,
+        asked: &BTreeSet<ShardId>,
+        written: &Arc<BTreeSet<ShardId>>,
+    ) {
+        let forget = |shard: &ShardId| {
+            let written = Arc::clone(written);
+            core.on(*shard, move |core| async move {
                 broker::local().transactions.verified.borrow_mut().forget(producer_id);
+                // A marker comes from the coordinator's shard, and would overtake what this one has let in and sent on.
+                core.arrived(&written).await;
             })
         };
-        let told: Vec<_> = (0..core.shard_count()).map(forget).collect();
+        let told: Vec<_> = asked.iter().map(forget).collect();
         for told in told {
             // A shard that is gone takes no batches.
             let _ = told.await;

@@ -197,10 +197,12 @@ fn what_is_not_there_is_named_or_not_as_in_kafka() {
         assert_eq!(told, (code, Some(words)));
     }
     commit(&mut client, "g", 0, 1, "");
-    let frame = client.call(6, &DescribeGroupsRequest { groups: vec!["nowhere"], ..Default::default() });
+    let groups = vec!["nowhere", "nowhere"];
+    let frame = client.call(6, &DescribeGroupsRequest { groups, ..Default::default() });
     let (_, response): (_, DescribeGroupsResponse<'_>) =
         decode_response(&frame, ApiKey::DescribeGroups, 6).expect("an answer");
     assert_eq!(response.groups[0].error_message, Some("Group nowhere not found."));
+    assert_eq!(response.groups.len(), 1, "what is named twice is described once");
     let topics = vec![CreatePartitionsTopic { name: "nowhere", count: 2, assignments: None }];
     let frame = client.call(3, &CreatePartitionsRequest { topics, ..Default::default() });
     let (_, response): (_, CreatePartitionsResponse<'_>) =

@@ -122,6 +122,10 @@ fn a_partition_that_is_named_twice_is_refused_once() {
         decode_response(&frame, ApiKey::ListOffsets, 7).expect("an answer");
     let answers = response.topics[0].partitions.iter().map(|found| (found.partition_index, found.error_code));
     assert_eq!(answers.collect::<Vec<_>>(), [(0, ErrorCode::InvalidRequest.code()), (1, 0)]);
+    let topics = [0, 1, 0].map(|partition| ListOffsetsTopic { name: "t", partitions: vec![named(partition)] });
+    let frame = client.call(7, &ListOffsetsRequest { topics: topics.into(), ..Default::default() });
+    let (_, apart): (_, ListOffsetsResponse<'_>) = decode_response(&frame, ApiKey::ListOffsets, 7).expect("an answer");
+    assert_eq!(apart, response, "a topic that is named twice is answered once");
 }
 
 fn list_offset(client: &mut Client, timestamp: i64) -> (i64, i64) {

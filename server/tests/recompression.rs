@@ -5,8 +5,11 @@ mod broker;
 use broker::configs::{BROKER, SET, alter};
 use broker::transactions::Producer;
 use broker::{Broker, Client, batch, idempotent_batch};
+use protocol::api_key::ApiKey;
 use protocol::compression::decompress;
 use protocol::error_code::ErrorCode;
+use protocol::frame::decode_response;
+use protocol::messages::produce::{PartitionProduceData, ProduceRequest, ProduceResponse, TopicProduceData};
 use protocol::record_batch::{
     ATTRIBUTES_AT, BatchBuilder, BatchHeader, CRC_AT, Compression, HEADER_BYTES, ProducerFields, batches, recompress,
     records,
@@ -128,28 +131,57 @@ fn batches_of_a_connection_keep_their_order_whatever_their_size() {
     assert_eq!(client.produce("t", 0, &idempotent_batch(9, 6, &["on"])), (0, 6));
 }
 
+/// One request for partitions of `t`; gives partition, error and offset of each in its answer.
+fn produce_several(client: &mut Client, acks: i16, timeout_ms: i32, batches: &[(i32, &[u8])]) -> Vec<(i32, i16, i64)> {
+    let partition_data = batches
+        .iter()
+        .map(|&(index, records)| PartitionProduceData { index, records: Some(protocol::Records::Borrowed(records)) });
+    let topic_data = vec![TopicProduceData { name: "t", partition_data: partition_data.collect() }];
+    let frame = client.call(9, &ProduceRequest { acks, timeout_ms, topic_data, ..Default::default() });
+    let (_, response): (_, ProduceResponse<'_>) = decode_response(&frame, ApiKey::Produce, 9).expect("an answer");
+    let partitions = response.responses[0].partition_responses.iter();
+    partitions.map(|one| (one.index, one.error_code, one.base_offset)).collect()
+}
+
 #[test]
 fn several_partitions_of_a_request_are_answered_each_with_its_own_outcome() {
-    use protocol::api_key::ApiKey;
-    use protocol::frame::decode_response;
-    use protocol::messages::produce::{PartitionProduceData, ProduceRequest, ProduceResponse, TopicProduceData};
     let broker = Broker::start(&["message.max.bytes=4000000"]);
     let mut client = broker.connect();
     assert_eq!(client.create_topic("t", 3, &[("compression.type", "lz4")]), 0);
     let (small, large) = (batch(&["small"]), batch(&[&noise(500_000)]));
     let mut damaged = large.clone();
     damaged[CRC_AT] ^= 1;
-    let data = [&small, &large, &damaged, &small];
-    let partition_data = (0..)
-        .zip(data)
-        .map(|(index, records)| PartitionProduceData { index, records: Some(protocol::Records::Borrowed(records)) });
-    let topic_data = vec![TopicProduceData { name: "t", partition_data: partition_data.collect() }];
-    let frame = client.call(9, &ProduceRequest { acks: -1, timeout_ms: 30_000, topic_data, ..Default::default() });
-    let (_, response): (_, ProduceResponse<'_>) = decode_response(&frame, ApiKey::Produce, 9).expect("an answer");
-    let codes: Vec<_> =
-        response.responses[0].partition_responses.iter().map(|one| (one.index, one.error_code)).collect();
+    let answered = produce_several(&mut client, -1, 30_000, &[(0, &small), (1, &large), (2, &damaged), (3, &small)]);
     let (corrupt, unknown) = (ErrorCode::CorruptMessage.code(), ErrorCode::UnknownTopicOrPartition.code());
-    assert_eq!(codes, [(0, 0), (1, 0), (2, corrupt), (3, unknown)]);
+    assert_eq!(answered, [(0, 0, 0), (1, 0, 0), (2, corrupt, -1), (3, unknown, -1)]);
+}
+
+/// The second of two batches for a partition overtook the first where that was compressed beside the shard's thread.
+#[test]
+fn a_partition_that_is_named_twice_keeps_the_order_of_its_batches() {
+    let broker = Broker::start(&["message.max.bytes=4000000"]);
+    let mut client = broker.connect();
+    assert_eq!(client.create_topic("t", 1, &[("compression.type", "lz4")]), 0);
+    let (small, large) = (batch(&["small"]), batch(&[&noise(500_000)]));
+    let answered = produce_several(&mut client, -1, 30_000, &[(0, &large), (0, &small), (0, &large)]);
+    assert_eq!(answered, [(0, 0, 0), (0, 0, 1), (0, 0, 2)]);
+}
+
+/// Only the flush had a deadline: a batch that waited for its codec was appended however late, and after its client had given it up.
+#[test]
+fn a_batch_that_is_not_in_its_codec_in_the_requests_time_is_refused_and_not_appended() {
+    let broker = Broker::start(&["message.max.bytes=4000000"]);
+    let mut client = broker.connect();
+    // Far more than a millisecond of work.
+    let configs = [("compression.type", "zstd"), ("compression.zstd.level", "19")];
+    assert_eq!(client.create_topic("t", 1, &configs), 0);
+    let (small, large) = (batch(&["small"]), batch(&[&noise(2 << 20)]));
+    let late = ErrorCode::RequestTimedOut.code();
+    for acks in [1, -1] {
+        let answered = produce_several(&mut client, acks, 1, &[(0, &large), (0, &small)]);
+        assert_eq!(answered, [(0, late, -1), (0, late, -1)], "what stands behind it is not appended either");
+    }
+    assert_eq!(produce_several(&mut client, -1, 30_000, &[(0, &small)]), [(0, 0, 0)]);
 }
 
 #[test]

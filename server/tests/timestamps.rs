@@ -4,7 +4,8 @@ mod broker;
 
 use broker::requests::find_offset;
 use broker::{Broker, Client};
-use protocol::record_batch::{BatchBuilder, ProducerFields};
+use protocol::error_code::ErrorCode;
+use protocol::record_batch::{BatchBuilder, BatchHeader, CRC_AT, CRC_COVERS_FROM, MAX_TIMESTAMP_AT, ProducerFields};
 
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
@@ -55,4 +56,33 @@ fn a_time_finds_its_first_record_and_the_newest_time_its_own() {
     expect_exact(&mut client, &all);
     broker.kill_and_restart();
     expect_exact(&mut broker.connect(), &all);
+}
+
+/// A search by time went by what the header claimed: a batch that claimed the far future was the newest of its log until it was deleted.
+#[test]
+fn the_newest_time_that_a_plain_batch_claims_is_corrected() {
+    let broker = Broker::start(&[]);
+    let mut client = broker.connect();
+    assert_eq!(client.create_topic("t", 1, &[]), 0);
+    // The last is too large to be put right on the shard's thread.
+    for (offset, (claimed, value)) in (0..).zip([(0, 10), (BASE_MS + 900_000, 10), (BASE_MS + 900_000, 200_000)]) {
+        let mut builder = BatchBuilder::new(Vec::new(), BASE_MS, ProducerFields::NONE);
+        builder.append_payload(BASE_MS + offset, None, &vec![b'x'; value]);
+        let mut lying = builder.finish();
+        lying[MAX_TIMESTAMP_AT..MAX_TIMESTAMP_AT + 8].copy_from_slice(&i64::to_be_bytes(claimed));
+        assert_eq!(
+            client.produce("t", 0, &lying),
+            (ErrorCode::CorruptMessage.code(), -1),
+            "nothing vouches for damage"
+        );
+        let crc = crc32c::crc32c(&lying[CRC_COVERS_FROM..]);
+        lying[CRC_AT..CRC_COVERS_FROM].copy_from_slice(&crc.to_be_bytes());
+        assert_eq!(client.produce("t", 0, &lying), (0, offset));
+        let (_, _, bytes) = client.fetch("t", 0, offset);
+        let stored = BatchHeader::parse(&bytes).expect("a batch");
+        assert!(stored.crc_is_valid(&bytes));
+        assert_eq!(stored.max_timestamp, BASE_MS + offset);
+        assert_eq!(find(&mut client, NEWEST_TIMESTAMP), (offset, BASE_MS + offset));
+    }
+    assert_eq!(find(&mut client, BASE_MS + 3), (-1, -1));
 }

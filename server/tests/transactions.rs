@@ -4,6 +4,7 @@ mod broker;
 
 use std::time::Instant;
 
+use broker::configs::{BROKER, SET, alter};
 use broker::requests::find_offset;
 use broker::transactions::{
     PATIENCE, Producer, TIMEOUT_MS, answer, fetch_committed, headers, init_once, produce_as, receive_committed,
@@ -266,6 +267,11 @@ fn producers_transactions_and_their_coordinator_are_described() {
     assert_eq!(producer.end(true), 0);
     let ended = describe(&mut client);
     assert_eq!((ended[0].current_txn_start_offset, ended[0].coordinator_epoch >= 0), (-1, true));
+    let times = [open[0].last_timestamp, ended[0].last_timestamp];
+    assert!(
+        times[0] < 1_700_000_001_000 && times[1] > 1_700_000_001_000,
+        "its own, then that of the marker: {times:?}"
+    );
 }
 
 #[test]
@@ -300,6 +306,21 @@ fn only_a_partition_that_was_added_to_the_open_transaction_takes_its_batches() {
     let unmapped = ErrorCode::InvalidProducerIdMapping.code();
     assert_eq!(produce_as(&mut reader, Some("orders"), "t", 0, &stranger).0, unmapped);
     assert_eq!(produce_as(&mut reader, Some("nobody"), "t", 0, &stranger).0, unmapped);
+}
+
+#[test]
+fn verification_is_turned_off_and_on_while_the_broker_runs() {
+    let broker = Broker::start(&["transaction.partition.verification.enable=false"]);
+    let mut client = broker.connect();
+    assert_eq!(client.create_topic("t", 2, &[]), 0);
+    let mut producer = Producer::start(&broker, "orders");
+    for partition in [0, 1] {
+        assert_eq!(producer.produce("t", partition, &["never added"]).0, 0);
+    }
+    let verify = [("transaction.partition.verification.enable", SET, Some("true"))];
+    assert_eq!(alter(&mut client, BROKER, "", &verify, false), 0);
+    assert_eq!(producer.produce("t", 0, &["never added"]).0, ErrorCode::InvalidTxnState.code());
+    assert_eq!(producer.write("t", 1, &["added"]), 1);
 }
 
 #[test]

@@ -139,7 +139,7 @@ impl LogState {
         }
         if header.is_control() {
             let marker = TransactionMarker::parse(header, body).ok_or(ApplyError::Malformed("control batch"))?;
-            self.end_transaction(&marker, entry.base_offset, now_ms);
+            self.end_transaction(&marker, (entry.base_offset, header.max_timestamp()), now_ms);
         } else if self.producers.note(header, entry.base_offset, commit, now_ms) {
             self.transactions.opened(entry.base_offset, header.producer_id());
         }
@@ -147,10 +147,10 @@ impl LogState {
         Ok(())
     }
 
-    fn end_transaction(&mut self, marker: &TransactionMarker, marker_offset: Offset, now_ms: i64) {
-        if let Some(ended) = self.producers.note_marker(marker, marker_offset, now_ms) {
+    fn end_transaction(&mut self, marker: &TransactionMarker, placed: (Offset, i64), now_ms: i64) {
+        if let Some(ended) = self.producers.note_marker(marker, placed, now_ms) {
             let is_aborted = marker.kind == MarkerKind::Abort;
-            self.transactions.ended(ended.first_offset, marker_offset, is_aborted);
+            self.transactions.ended(ended.first_offset, placed.0, is_aborted);
         }
     }
 

@@ -47,8 +47,8 @@ pub struct Producer {
     pub transaction: Option<OpenTransaction>,
     /// Epoch of the coordinator that wrote its last marker; -1 = none did.
     pub coordinator_epoch: i32,
-    /// Offset of its last marker, if it is known. No batch waits over a start, so it stands in no checkpoint.
-    pub last_marker: Option<Offset>,
+    /// Offset and time (ms) of its last marker, if it is known. No batch waits over a start, so it stands in no checkpoint.
+    pub last_marker: Option<(Offset, i64)>,
 }
 
 impl Producer {
@@ -99,7 +99,7 @@ pub struct ProducerTable {
     /// Memory is full: for each new one the most silent is forgotten.
     grows_no_more: bool,
     /// The latest of the last markers of those that were forgotten: theirs, if they come back.
-    forgotten_marker: Option<Offset>,
+    forgotten_marker: Option<(Offset, i64)>,
 }
 
 /// The sequence `count` after `sequence`; after `i32::MAX` comes 0.
@@ -210,7 +210,7 @@ impl ProducerTable {
     pub fn check_late(&self, header: &BatchHeader, since: Offset) -> Result<(), AppendError> {
         let known = self.producers.get(&header.producer_id());
         let last_marker = known.map_or(self.forgotten_marker, |known| known.last_marker);
-        if header.is_transactional() && last_marker >= Some(since) {
+        if header.is_transactional() && last_marker.is_some_and(|(offset, _)| offset >= since) {
             return Err(AppendError::InvalidTxnState("the transaction has ended while its batch waited for room"));
         }
         Ok(())
@@ -258,11 +258,16 @@ impl ProducerTable {
         producer.note_transaction(header, base_offset)
     }
 
-    /// Notes a marker that was appended at `offset`. Gives the transaction that it ended, if one was open.
-    pub fn note_marker(&mut self, marker: &TransactionMarker, offset: Offset, now_ms: i64) -> Option<OpenTransaction> {
+    /// Notes a marker that was appended at that offset and time. Gives the transaction that it ended, if one was open.
+    pub fn note_marker(
+        &mut self,
+        marker: &TransactionMarker,
+        placed: (Offset, i64),
+        now_ms: i64,
+    ) -> Option<OpenTransaction> {
         let producer = self.seen(marker.producer_id, marker.producer_epoch, now_ms);
         producer.coordinator_epoch = marker.coordinator_epoch;
-        producer.last_marker = Some(offset);
+        producer.last_marker = Some(placed);
         producer.transaction.take()
     }
 
@@ -364,7 +369,7 @@ mod tests {
         let part = BatchHeader::parse(&raw).expect("whole batch");
         let mut table = table_with(&[(0, 0, 4)]);
         assert_eq!(table.check_late(&part, Offset(0)), Ok(()), "no marker is known");
-        table.note_marker(&marker, Offset(4), 0);
+        table.note_marker(&marker, (Offset(4), 0), 0);
         let check = |table: &ProducerTable| {
             assert!(matches!(table.check_late(&part, Offset(4)), Err(AppendError::InvalidTxnState(_))));
             assert_eq!(table.check_late(&part, Offset(5)), Ok(()), "it waits since after the marker");

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -125,6 +125,16 @@ impl Core {
                 }
                 (None, None) => Err(ShardGone),
             }
+        }
+    }
+
+    /// Ends when everything that this shard has sent to those shards before has arrived there: its appends are in the logs, or wait for room.
+    pub async fn arrived(&self, shards: &BTreeSet<ShardId>) {
+        // A sender's messages are taken in their order, so that what answers last says it of all before.
+        let told: Vec<_> = shards.iter().map(|shard| self.on(*shard, |_| async {})).collect();
+        for told in told {
+            // A shard that is gone takes nothing any more.
+            let _ = told.await;
         }
     }
 

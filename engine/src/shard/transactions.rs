@@ -39,7 +39,7 @@ pub struct ProducerView {
     pub producer_epoch: i16,
     /// Sequence of its last record in this epoch; -1 = none.
     pub last_sequence: i32,
-    /// Timestamp of its last batch, ms.
+    /// Timestamp of its last batch or marker, ms.
     pub last_timestamp_ms: i64,
     /// Epoch of the coordinator that wrote its last marker; -1 = none did.
     pub coordinator_epoch: i32,
@@ -91,11 +91,14 @@ impl<I: Io> Shard<I> {
         let mut views: Vec<ProducerView> = producers
             .map(|(producer_id, producer)| {
                 let last = producer.batches.back();
+                let batch_at = last.map(|batch| (batch.last_offset, batch.timestamp));
+                let last_timestamp_ms =
+                    batch_at.max(producer.last_marker).map_or(producer.last_seen_ms, |(_, time)| time);
                 ProducerView {
                     producer_id,
                     producer_epoch: producer.epoch,
                     last_sequence: last.map_or(-1, |batch| batch.last_sequence),
-                    last_timestamp_ms: last.map_or(producer.last_seen_ms, |batch| batch.timestamp),
+                    last_timestamp_ms,
                     coordinator_epoch: producer.coordinator_epoch,
                     transaction_start: producer.transaction.map(|open| open.first_offset),
                 }

@@ -1,4 +1,7 @@
-//! `DescribeGroups`: state and members of groups.
+//! `DescribeGroups`: state and members of groups. A group that is named twice is described once: thousands of members would come with every few
+//! bytes that are asked.
+
+use std::collections::HashSet;
 
 use protocol::error_code::ErrorCode;
 use protocol::messages::describe_groups::{
@@ -13,7 +16,8 @@ const FIRST_VERSION_WITH_NOT_FOUND: i16 = 6;
 
 pub async fn handle(call: &Call, request: DescribeGroupsRequest<'_>) -> Answer {
     let mut described = Vec::with_capacity(request.groups.len());
-    for group_id in &request.groups {
+    let mut named = HashSet::new();
+    for group_id in request.groups.iter().filter(|group_id| named.insert(**group_id)) {
         let asked = (*group_id).to_owned();
         let answer = call.broker.groups.ask(&call.broker, group_id, move |token| Event::Describe(token, asked)).await;
         let outcome = match answer {

@@ -4,7 +4,7 @@
 mod part;
 mod tail;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -120,7 +120,29 @@ fn named(version: i16, request: &FetchRequest<'_>) -> (Named, Vec<(Place, Asked)
         let topic = key(given_up.topic, given_up.topic_id);
         forgotten.extend(given_up.partitions.iter().map(|&partition| Place { topic: topic.clone(), partition }));
     }
-    (Named { id: request.session_id, epoch: request.session_epoch, uses_ids }, places, forgotten)
+    (Named { id: request.session_id, epoch: request.session_epoch, uses_ids }, once(places), forgotten)
+}
+
+/// A partition that is named twice is read once, from where it is named last, as in Kafka: a mention must not give the same records again.
+fn once(places: Vec<(Place, Asked)>) -> Vec<(Place, Asked)> {
+    let is_once = |places: &[(Place, Asked)]| {
+        let mut named = HashSet::with_capacity(places.len());
+        places.iter().all(|(place, _)| named.insert(place))
+    };
+    if places.len() < 2 || is_once(&places) {
+        return places;
+    }
+    let mut kept: Vec<(Place, Asked)> = Vec::with_capacity(places.len());
+    let mut kept_at = HashMap::new();
+    for (place, asked) in places {
+        if let Some(&at) = kept_at.get(&place) {
+            kept[at] = (place, asked);
+        } else {
+            kept_at.insert(place.clone(), kept.len());
+            kept.push((place, asked));
+        }
+    }
+    kept
 }
 
 /// Reads with memory that was reserved before, and waits without it, until there is enough or the deadline has come.
@@ -339,6 +361,18 @@ mod tests {
         let mut reads: Vec<_> = sizes.iter().map(|bytes| Read { bytes: *bytes, ..Read::default() }).collect();
         apply_size_rule(&mut reads, bytes_max);
         reads.iter().map(|read| read.bytes).collect()
+    }
+
+    #[test]
+    fn a_partition_that_is_named_twice_is_read_once_from_where_it_is_named_last() {
+        let named = |of: &[(&str, i32, i64)]| -> Vec<(Place, Asked)> {
+            let place = |topic: &str, partition| Place { topic: TopicKey::Name(topic.into()), partition };
+            let asked = |offset| Asked { offset, bytes_max: 1, leader_epoch: -1 };
+            of.iter().map(|&(topic, partition, offset)| (place(topic, partition), asked(offset))).collect()
+        };
+        let twice = [("a", 0, 1), ("b", 0, 2), ("a", 0, 3), ("a", 1, 4), ("b", 0, 5)];
+        assert_eq!(once(named(&twice)), named(&[("a", 0, 3), ("b", 0, 5), ("a", 1, 4)]));
+        assert_eq!(once(named(&twice[..2])), named(&twice[..2]));
     }
 
     #[test]

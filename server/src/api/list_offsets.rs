@@ -35,18 +35,22 @@ const NOTHING: Found = Found { offset: -1, timestamp: -1 };
 pub async fn handle(call: &Call, request: ListOffsetsRequest<'_>) -> Answer {
     let isolation = error_map::isolation(request.isolation_level);
     let mut named = mentions(&request);
-    let mut topics = Vec::with_capacity(request.topics.len());
+    let mut topics: Vec<ListOffsetsTopicResponse<'_>> = Vec::with_capacity(request.topics.len());
+    let mut topic_at = HashMap::new();
     for topic in &request.topics {
-        let mut partitions = Vec::with_capacity(topic.partitions.len());
-        for partition in &topic.partitions {
-            // What is named twice is answered once.
-            match named.remove(&(topic.name, partition.partition_index)) {
-                None => {}
-                Some(1) => partitions.push(find(call, topic.name, partition, isolation).await),
-                Some(_) => partitions.push(failed(partition.partition_index, ErrorCode::InvalidRequest)),
-            }
+        // What is named twice is answered once, topics and partitions.
+        let at = *topic_at.entry(topic.name).or_insert(topics.len());
+        if at == topics.len() {
+            topics.push(ListOffsetsTopicResponse { name: topic.name, partitions: Vec::new() });
         }
-        topics.push(ListOffsetsTopicResponse { name: topic.name, partitions });
+        for partition in &topic.partitions {
+            let found = match named.remove(&(topic.name, partition.partition_index)) {
+                None => continue,
+                Some(1) => find(call, topic.name, partition, isolation).await,
+                Some(_) => failed(partition.partition_index, ErrorCode::InvalidRequest),
+            };
+            topics[at].partitions.push(found);
+        }
     }
     call.answer(&ListOffsetsResponse { topics, ..Default::default() })
 }

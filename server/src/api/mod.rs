@@ -57,9 +57,14 @@ type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
 pub enum Begun {
     /// Its batches are queued, in order; the next Produce may begin.
     Produce(LocalFuture<Answer>),
+    /// Its batches are queued when the first future ends; then the next Produce may begin.
+    Delayed(LocalFuture<Queued>),
     /// Not begun before it is polled, which waits for all earlier answers.
     Serial(LocalFuture<Result<Answer, Refused>>),
 }
+
+/// The answer to a Produce whose batches are queued.
+pub struct Queued(pub LocalFuture<Answer>);
 
 /// One row of the table.
 struct Api {

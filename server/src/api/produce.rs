@@ -1,11 +1,13 @@
 //! Produce: the batches of a request go to their logs in request order, at once; the answer follows when all have reached the asked end.
 
 mod batch_check;
+mod delayed;
+mod record_times;
 
+use std::collections::HashSet;
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
-use bytes::Bytes;
 use engine::error::AppendError;
 use engine::shard::core::{Acks, LogRef};
 use engine::shard::state::Appended;
@@ -14,12 +16,15 @@ use protocol::messages::produce::{
     BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, ProduceRequest, ProduceResponse,
     TopicProduceResponse,
 };
-
+use protocol::record_batch::Compression;
 use tokio::time::{Instant, sleep_until};
 
-use self::batch_check::{Refusal, check_batch, check_size, check_transaction, not_in_transaction, unrecompressed};
-use super::Begun;
+use self::batch_check::{Checked, Refusal, Rules, check_batch, check_size, check_transaction, unrecompressed};
+use self::delayed::{Delayed, append_deadline, append_delayed};
+use self::record_times::{Blame, Times};
+use super::{Begun, Queued};
 use crate::broker::Broker;
+use crate::clock::wall_clock_ms;
 use crate::limits::RECOMPRESSED_AT_ONCE_BYTES_MAX;
 use crate::recompression::{at_once, wants};
 use crate::request::{Answer, Call, Refused};
@@ -35,41 +40,56 @@ enum Outcome {
     Delayed(Delayed),
 }
 
-/// A batch that is too large to be compressed on the shard's thread, or whose transaction the shard does not know yet.
-struct Delayed {
-    log: LogRef,
-    batch: Bytes,
-    codec: Option<Codec>,
-    transaction: Option<VerifyRequest>,
-    acks: Acks,
-}
-
 struct Topic {
     name: String,
     partitions: Vec<(i32, Outcome)>,
 }
 
+/// What the batches of a request have in common.
+struct Batches<'a> {
+    call: &'a Call,
+    acks: Acks,
+    transactional_id: Option<&'a str>,
+    /// Of records that may still be put into another codec at once.
+    plain_bytes_left: usize,
+    /// When the request came, for the times of its records.
+    now_ms: i64,
+    blame: Blame,
+    /// Logs with a batch that waits: what comes for them stays behind it.
+    awaited: HashSet<LogRef>,
+}
+
 /// Queues all batches during the call, so that requests of a connection keep their order. Where one has to be compressed first, or
-/// its coordinator asked, the request is one that the next one waits for.
+/// its coordinator asked, the next request begins when that is done and the batch is queued.
 pub fn begin(mut call: Call) -> Result<Begun, Refused> {
     let request: ProduceRequest<'_> = call.decode()?;
     let answered = request.acks != 0;
     let deadline = answer_deadline(request.acks, request.timeout_ms);
-    let request_error = match request.acks {
-        -1 => Ok(Acks::Durable),
-        0 => Ok(Acks::Accepted),
-        1 => Ok(Acks::Written),
-        _ => Err(ErrorCode::InvalidRequiredAcks),
+    let append_deadline = append_deadline(request.timeout_ms);
+    let (acks, request_error) = match request.acks {
+        -1 => (Acks::Durable, None),
+        0 => (Acks::Accepted, None),
+        1 => (Acks::Written, None),
+        _ => (Acks::Written, Some(ErrorCode::InvalidRequiredAcks)),
     };
-    let mut plain_bytes_left = RECOMPRESSED_AT_ONCE_BYTES_MAX;
+    let mut batches = Batches {
+        call: &call,
+        acks,
+        transactional_id: request.transactional_id,
+        plain_bytes_left: RECOMPRESSED_AT_ONCE_BYTES_MAX,
+        now_ms: wall_clock_ms(),
+        blame: Blame::default(),
+        awaited: HashSet::new(),
+    };
     let mut topics = Vec::with_capacity(request.topic_data.len());
     for topic in &request.topic_data {
         let mut partitions = Vec::with_capacity(topic.partition_data.len());
         for partition in &topic.partition_data {
-            let outcome = request_error.map_err(|code| Refusal::new(code, "")).and_then(|acks| {
-                append(&call, topic.name, partition, acks, request.transactional_id, &mut plain_bytes_left)
-            });
-            partitions.push((partition.index, outcome.unwrap_or_else(Outcome::Refused)));
+            let outcome = match request_error {
+                Some(code) => Outcome::Refused(Refusal::new(code, "")),
+                None => batches.append(topic.name, partition).unwrap_or_else(Outcome::Refused),
+            };
+            partitions.push((partition.index, outcome));
         }
         topics.push(Topic { name: topic.name.to_owned(), partitions });
     }
@@ -77,16 +97,18 @@ pub fn begin(mut call: Call) -> Result<Begun, Refused> {
     call.forget_frame();
     let is_at_once = |topic: &Topic| topic.partitions.iter().all(|(_, one)| !matches!(one, Outcome::Delayed(_)));
     if topics.iter().all(is_at_once) {
-        return Ok(Begun::Produce(Box::pin(async move {
-            let answer = finish(&call, topics, answered, deadline).await;
-            call.broker.metrics.request_ended(call.api, call.began.elapsed());
-            answer
-        })));
+        return Ok(Begun::Produce(Box::pin(end(call, topics, answered, deadline))));
     }
-    Ok(Begun::Serial(Box::pin(async move {
-        append_delayed(&call, &mut topics).await;
-        Ok(finish(&call, topics, answered, deadline).await)
+    Ok(Begun::Delayed(Box::pin(async move {
+        append_delayed(&call, &mut topics, append_deadline).await;
+        Queued(Box::pin(end(call, topics, answered, deadline)))
     })))
+}
+
+async fn end(call: Call, topics: Vec<Topic>, answered: bool, deadline: Option<Instant>) -> Answer {
+    let answer = finish(&call, topics, answered, deadline).await;
+    call.broker.metrics.request_ended(call.api, call.began.elapsed());
+    answer
 }
 
 /// Kafka's time-out is about replicas, so only acks=all has one. A time that is none means no deadline: clients that send it get from Kafka
@@ -96,81 +118,56 @@ fn answer_deadline(acks: i16, timeout_ms: i32) -> Option<Instant> {
     Some(Instant::now() + Duration::from_millis(timeout_ms))
 }
 
-fn append(
-    call: &Call,
-    topic_name: &str,
-    partition: &PartitionProduceData<'_>,
-    acks: Acks,
-    transactional_id: Option<&str>,
-    plain_bytes_left: &mut usize,
-) -> Result<Outcome, Refusal> {
-    let (topic, log) = call.broker.partition(topic_name, partition.index).map_err(|code| Refusal::new(code, ""))?;
-    if topic.internal {
-        let reason = "clients may not write an internal topic";
-        return Err(Refusal::new(ErrorCode::InvalidTopicException, reason));
-    }
-    let bytes = partition.records.as_ref().and_then(protocol::Records::as_borrowed).unwrap_or_default();
-    let settings = call.broker.effective_settings();
-    if acks == Acks::Durable && topic_config::lacks_replicas(&topic.configs, &settings) {
-        let reason = "min.insync.replicas asks for more replicas than the one that there is";
-        return Err(Refusal::new(ErrorCode::NotEnoughReplicas, reason));
-    }
-    let header = check_batch(bytes, call.version, topic_config::is_compacted(&topic.configs, &settings))?;
-    check_transaction(&header, transactional_id.is_some())?;
-    let producer = ProducerIdentity { id: header.producer_id, epoch: header.producer_epoch };
-    let transaction = |id: &str| VerifyRequest {
-        transactional_id: id.to_owned(),
-        producer,
-        topic: topic_name.to_owned(),
-        partition: partition.index,
-    };
-    let mut batch = call.share(bytes);
-    if let Some(codec) = topic_config::codec(&topic.configs, &settings).filter(|codec| wants(&header, *codec)) {
-        // The engine sees what comes out alone.
-        check_size(&batch, topic_config::message_bytes_max(&topic.configs, &settings))?;
-        match at_once(&call.broker.frame_budget, bytes, codec, plain_bytes_left) {
-            None => {
-                let (codec, transaction) = (Some(codec), transactional_id.map(transaction));
-                return Ok(Outcome::Delayed(Delayed { log, batch, codec, transaction, acks }));
-            }
-            Some(done) => batch = done.map_err(|error| unrecompressed(&error))?,
+impl Batches<'_> {
+    fn append(&mut self, topic_name: &str, partition: &PartitionProduceData<'_>) -> Result<Outcome, Refusal> {
+        let (call, acks) = (self.call, self.acks);
+        let (topic, log) = call.broker.partition(topic_name, partition.index).map_err(|code| Refusal::new(code, ""))?;
+        if topic.internal {
+            let reason = "clients may not write an internal topic";
+            return Err(Refusal::new(ErrorCode::InvalidTopicException, reason));
         }
-    }
-    match transactional_id.filter(|_| !call.broker.transactions.is_verified(producer, log)).map(transaction) {
-        None => Ok(Outcome::Appending(Box::pin(call.broker.core.append(call.client.source, log, batch, acks)))),
-        transaction => Ok(Outcome::Delayed(Delayed { log, batch, codec: None, transaction, acks })),
-    }
-}
-
-/// Appends what had to wait, in the order of the request.
-async fn append_delayed(call: &Call, topics: &mut [Topic]) {
-    for (_, outcome) in topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
-        let Outcome::Delayed(delayed) = outcome else { continue };
-        *outcome = match ready(call, delayed).await {
-            Ok(batch) => Outcome::Appending(Box::pin(call.broker.core.append(
-                call.client.source,
-                delayed.log,
-                batch,
-                delayed.acks,
-            ))),
-            Err(refusal) => Outcome::Refused(refusal),
+        let bytes = partition.records.as_ref().and_then(protocol::Records::as_borrowed).unwrap_or_default();
+        let settings = call.broker.effective_settings();
+        if acks == Acks::Durable && topic_config::lacks_replicas(&topic.configs, &settings) {
+            let reason = "min.insync.replicas asks for more replicas than the one that there is";
+            return Err(Refusal::new(ErrorCode::NotEnoughReplicas, reason));
+        }
+        let rules = Rules {
+            is_compacted: topic_config::is_compacted(&topic.configs, &settings),
+            times: Times { taken: topic_config::times_taken(&topic.configs, &settings, self.now_ms) },
         };
+        let Checked { header, newest_ms } = check_batch(bytes, call.version, &rules, &mut self.blame)?;
+        check_transaction(&header, self.transactional_id.is_some())?;
+        let producer = ProducerIdentity { id: header.producer_id, epoch: header.producer_epoch };
+        let mut batch = call.share(bytes);
+        let mut wanted = topic_config::codec(&topic.configs, &settings).filter(|codec| wants(&header, *codec));
+        if newest_ms != header.max_timestamp && !header.is_control() {
+            // Whatever the codec is, what comes out has the time of its records. A search by time goes by it.
+            wanted = wanted.or(Some(Codec { compression: Compression::None, level: None }));
+        }
+        if let Some(codec) = wanted {
+            // The engine sees what comes out alone.
+            check_size(&batch, topic_config::message_bytes_max(&topic.configs, &settings))?;
+            if let Some(done) = at_once(&call.broker.frame_budget, bytes, codec, &mut self.plain_bytes_left) {
+                (batch, wanted) = (done.map_err(|error| unrecompressed(&error))?, None);
+            }
+        }
+        let verified_id = self.transactional_id.filter(|_| settings.transaction_partition_verification);
+        let is_known = verified_id.is_none() || call.broker.transactions.is_verified(producer, log);
+        if wanted.is_none() && is_known && !self.awaited.contains(&log) {
+            return Ok(Outcome::Appending(Box::pin(call.broker.core.append(call.client.source, log, batch, acks))));
+        }
+        self.awaited.insert(log);
+        // What is known now may have ended when it is the batch's turn.
+        let transaction = verified_id.map(|id| VerifyRequest {
+            transactional_id: id.to_owned(),
+            producer,
+            topic: topic_name.to_owned(),
+            partition: partition.index,
+            remembered_on: Some(call.broker.core.shard()),
+        });
+        Ok(Outcome::Delayed(Delayed { log, batch, codec: wanted, transaction, acks }))
     }
-}
-
-/// The batch as it is to be appended, at once: nothing may come between the coordinator's answer and that.
-async fn ready(call: &Call, delayed: &mut Delayed) -> Result<Bytes, Refusal> {
-    let broker = &call.broker;
-    let mut batch = std::mem::take(&mut delayed.batch);
-    if let Some(codec) = delayed.codec {
-        let compressed = broker.recompression.at_leisure(&broker.frame_budget, batch, codec).await;
-        batch = compressed.map_err(|error| unrecompressed(&error))?;
-    }
-    if let Some(request) = delayed.transaction.take() {
-        let verified = broker.transactions.verify_write(broker, request, delayed.log).await;
-        verified.map_err(|error| not_in_transaction(error, call.version))?;
-    }
-    Ok(batch)
 }
 
 async fn finish(call: &Call, topics: Vec<Topic>, answered: bool, deadline: Option<Instant>) -> Answer {
@@ -272,9 +269,9 @@ fn topic_response((name, partitions): &Finished) -> TopicProduceResponse<'_> {
                 log_start_offset: *log_start,
                 record_errors: records
                     .iter()
-                    .map(|&batch_index| BatchIndexAndErrorMessage {
-                        batch_index,
-                        batch_index_error_message: Some(reason),
+                    .map(|fault| BatchIndexAndErrorMessage {
+                        batch_index: fault.index,
+                        batch_index_error_message: Some(fault.reason.as_deref().unwrap_or(reason)),
                     })
                     .collect(),
                 error_message: Some(&**reason).filter(|reason| !reason.is_empty()),

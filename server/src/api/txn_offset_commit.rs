@@ -40,6 +40,7 @@ async fn commit(call: &Call, request: &TxnOffsetCommitRequest<'_>) -> Result<Com
         producer,
         topic: OFFSETS_TOPIC.to_owned(),
         partition: partition.ok_or(ErrorCode::CoordinatorNotAvailable.code())?,
+        remembered_on: None,
     };
     let seen = match call.broker.groups.ask(&call.broker, request.group_id, Event::Markers).await {
         Ok(Response::Markers(seen)) => seen.map_err(error_map::group)?,

@@ -80,11 +80,15 @@ impl CatalogOwner {
         }
         let current = scope.of(&state);
         let mut edited = edits.applied_to(current, |name| self.list_default(name)).map_err(of_broker)?;
+        // Only what is new is checked: a value of an older release stays until somebody changes it.
+        let mut changed = edited.clone();
+        changed.retain(|key, value| current.get(key) != Some(value));
         let settings =
-            self.settings.with_dynamic(&edited).map_err(|error| EditError::InvalidOfBroker(error.to_string()))?;
+            self.settings.with_dynamic(&changed).map_err(|error| EditError::InvalidOfBroker(error.to_string()))?;
         // They are kept as they were read: without blanks around them.
-        for (name, value) in &mut edited {
-            value.clone_from(&settings.given[name]);
+        for name in changed.into_keys() {
+            let read = settings.given[&name].clone();
+            edited.insert(name, read);
         }
         if validate_only || edited == *current {
             return Ok(());

@@ -111,6 +111,8 @@ acting_keys! {
         |key| key.bytes(0, 1 << 20);
     "transaction.max.timeout.ms": Int transaction_max_timeout_ms, "Longest transaction timeout that a producer may ask for, ms.",
         |key| Ok(key.integer(1, MS_MAX)? as i32);
+    "transaction.partition.verification.enable": Boolean transaction_partition_verification, "Whether a batch of a transaction is taken only where its coordinator says that the partition was added. Offsets are always asked for.",
+        KeyValue::boolean;
     "transactional.id.expiration.ms": Int transactional_id_expiration_ms, "A transactional id that does nothing for so long is forgotten, ms.",
         |key| key.integer(1, MS_MAX);
     "posthaste.shards": Int shards, "Shards of a new data directory; one a core when not set.",

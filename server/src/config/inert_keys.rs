@@ -263,7 +263,6 @@ inert_keys! {
     "socket.send.buffer.bytes": Int = "102400";
     "telemetry.max.bytes": Int = "1048576";
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": Int = "10000";
-    "transaction.partition.verification.enable": Boolean = "true";
     "transaction.remove.expired.transaction.cleanup.interval.ms": Int = "3600000";
     "transaction.state.log.load.buffer.size": Int = "5242880";
     "transaction.state.log.min.isr": Int = "2";

@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use super::acting_keys::{ACTING_KEYS, ADDRESS_KEYS, TOPIC_DEFAULT_KEYS};
 use super::dynamic_keys::DYNAMIC_KEYS;
+use super::inert_checks::inert_check;
 use super::inert_keys::{INERT_KEYS, REFUSED_KEYS};
 use super::{ConfigError, Settings};
 use crate::config_type::{ConfigType, out_of_bounds};
@@ -169,7 +170,12 @@ pub fn apply(settings: &mut Settings, key: &KeyValue) -> Result<(), ConfigError>
     match known.effect {
         Effect::Acts(set, _) => set(settings, &read)?,
         Effect::OfTopic(topic_key) => drop(read.of_topic::<String>(topic_key)?),
-        Effect::NotYet(_) | Effect::Refused(_) => {}
+        Effect::NotYet(_) => {
+            if let Some(wrong) = inert_check(known.name).refusal(known.name, &read.value) {
+                return Err(ConfigError::Value { name: read.name, value: wrong.value, reason: wrong.reason });
+            }
+        }
+        Effect::Refused(_) => {}
     }
     settings.given.insert(read.name, read.value);
     Ok(())

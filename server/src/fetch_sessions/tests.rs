@@ -107,6 +107,17 @@ fn a_full_cache_keeps_the_young_and_the_large_and_forgets_the_silent() {
     assert_ne!(created(&sessions, &[0], later), NONE, "all are silent");
 }
 
+/// A session that could not be made after all had taken the places of those that could have gone for it.
+#[test]
+fn a_session_that_finds_no_room_takes_no_place_of_another() {
+    let (sessions, begun) = (FetchSessions::new(Room { sessions: 9, partitions: 6 }, 0, 1), Instant::now());
+    let old = created(&sessions, &[0], begun);
+    let later = begun + FETCH_SESSION_PROTECTED + Duration::from_secs(1);
+    let young = created(&sessions, &[0, 1, 2, 3], later);
+    assert_eq!(created(&sessions, &[0, 1, 2], later), NONE, "the old one's place is not enough");
+    assert!(go_on(&sessions, old, 1).is_ok() && go_on(&sessions, young, 1).is_ok());
+}
+
 #[test]
 fn names_that_no_topic_can_have_are_not_kept() {
     let (sessions, now) = (FetchSessions::new(ROOM, 0, 1), Instant::now());

@@ -1,17 +1,19 @@
-//! What values a topic's key takes.
+//! What values a key takes.
 
 use crate::config_type::out_of_bounds;
 
 /// The check of one key.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Check {
+pub(crate) enum Check {
     /// Whatever has its type.
     Any,
     Integer(i64, i64),
     /// gzip has a number for its default beside its levels.
     GzipLevel,
     Fraction,
+    NotEmpty,
     OneOf(&'static [&'static str]),
+    OneOfInAnyCase(&'static [&'static str]),
     ListOf(&'static [&'static str]),
     /// `PARTITION:BROKER` with commas between, or `*`.
     Replicas,
@@ -21,20 +23,25 @@ pub(super) enum Check {
 
 /// Why a value is refused, in Kafka's words, and the part of it that is wrong.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Wrong {
-    pub(super) value: String,
-    pub(super) reason: String,
+pub(crate) struct Wrong {
+    pub(crate) value: String,
+    pub(crate) reason: String,
 }
 
 impl Check {
     /// What is wrong with a value that has the type of the key.
-    pub(super) fn refusal(self, name: &str, value: &str) -> Option<Wrong> {
+    pub(crate) fn refusal(self, name: &str, value: &str) -> Option<Wrong> {
         let reason = match self {
             Check::Any | Check::NoRemoteStorage => None,
             Check::Integer(min, max) => out_of_bounds(value.parse().ok()?, min, max),
             Check::GzipLevel => (!matches!(value.parse().ok()?, -1 | 1..=9))
                 .then(|| "Value must be between 1 and 9 or equal to -1".to_owned()),
             Check::Fraction => fraction_refusal(value.parse().ok()?),
+            Check::NotEmpty => value.is_empty().then(|| "String must be non-empty".to_owned()),
+            Check::OneOfInAnyCase(allowed) => {
+                let is_one = allowed.iter().any(|one| one.eq_ignore_ascii_case(value));
+                (!is_one).then(|| format!("String must be one of (case insensitive): {}", allowed.join(", ")))
+            }
             Check::OneOf(allowed) => (!allowed.contains(&value)).then(|| one_of(allowed)),
             Check::ListOf(allowed) => {
                 let mut items = value.split(',').filter(|_| !value.is_empty());

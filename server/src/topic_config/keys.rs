@@ -129,6 +129,11 @@ pub fn topic_key(name: &str) -> Option<&'static TopicKey> {
 }
 
 impl TopicKey {
+    /// Whether a value has what it asks for, if only because it is Kafka's default, or a flush: each write has one at once.
+    pub fn is_met(&self, value: &str) -> bool {
+        self.acts || value == self.default || matches!(self.name, "flush.messages" | "flush.ms")
+    }
+
     /// The value that a topic has when nothing was set: the broker's setting where there is one, or Kafka's default.
     pub fn default_value(&self, settings: &Settings) -> String {
         match self.name {

@@ -6,10 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use engine::offset::ShardId;
+
+use super::end::Markers;
 use super::refusal::refuse;
 use super::{
-    AddRequest, EndRequest, InitRequest, ListRequest, Partitions, ProducerIdentity, ReplyToken, Response, Status,
-    Transaction, TransactionConfig, TransactionError, TransactionRecord, VerifyRequest,
+    AddRequest, EndRequest, InitRequest, ListRequest, ProducerIdentity, ReplyToken, Response, Status, Transaction,
+    TransactionConfig, TransactionError, TransactionRecord, VerifyRequest,
 };
 use crate::limits::{TRANSACTIONAL_IDS_EXPIRED_AT_ONCE_MAX, TRANSACTIONAL_IDS_EXPIRY_CHECK_MS};
 
@@ -60,19 +63,6 @@ pub enum Effect {
     Reply(ReplyToken, Response),
 }
 
-/// How a transaction ended, and who must be told, until all have been.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Markers {
-    /// For [`Event::MarkersWritten`].
-    pub transactional_id: String,
-    /// The producer whose transaction ends, with the epoch that counts from now on.
-    pub producer: ProducerIdentity,
-    /// Committed, or aborted.
-    pub commits: bool,
-    /// Who must be told.
-    pub partitions: Partitions,
-}
-
 /// What an append is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Then {
@@ -103,6 +93,8 @@ pub(super) struct Entry {
     pub(super) previous: Option<ProducerIdentity>,
     /// Who waits for the markers.
     pub(super) waits_for_end: Option<ReplyToken>,
+    /// Shards that remember partitions of the open transaction. A start leaves none.
+    pub(super) verified_on: BTreeSet<ShardId>,
     /// After an abort that could not be written.
     pub(super) retry_at_ms: Option<i64>,
     deadline_ms: Option<i64>,
@@ -386,7 +378,15 @@ impl Coordinator {
 
 impl Entry {
     pub(super) fn new(current: Transaction) -> Self {
-        Self { current, pending: None, previous: None, waits_for_end: None, retry_at_ms: None, deadline_ms: None }
+        Self {
+            current,
+            pending: None,
+            previous: None,
+            waits_for_end: None,
+            verified_on: BTreeSet::new(),
+            retry_at_ms: None,
+            deadline_ms: None,
+        }
     }
 }
 

@@ -3,11 +3,30 @@
 //! Whoever commits is answered when all markers are durable: what it wrote can be seen, and its next transaction need not wait. A partition
 //! that cannot take its marker holds up the id, not the answer.
 
-use super::coordinator::{Coordinator, Effect, Markers, Then};
+use std::collections::BTreeSet;
+
+use engine::offset::ShardId;
+
+use super::coordinator::{Coordinator, Effect, Then};
 use super::{
-    EndRequest, Partitions, ReplyToken, Response, Status, Transaction, TransactionError, TransactionRecord,
-    VerifyRequest,
+    EndRequest, Partitions, ProducerIdentity, ReplyToken, Response, Status, Transaction, TransactionError,
+    TransactionRecord, VerifyRequest,
 };
+
+/// How a transaction ended, and who must be told, until all have been.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Markers {
+    /// For [`super::Event::MarkersWritten`].
+    pub transactional_id: String,
+    /// The producer whose transaction ends, with the epoch that counts from now on.
+    pub producer: ProducerIdentity,
+    /// Committed, or aborted.
+    pub commits: bool,
+    /// Who must be told.
+    pub partitions: Partitions,
+    /// The shards that must forget what they know of the transaction before that.
+    pub verified_on: BTreeSet<ShardId>,
+}
 
 impl Coordinator {
     pub(super) fn end(&mut self, token: ReplyToken, request: &EndRequest, now_ms: i64) {
@@ -48,8 +67,8 @@ impl Coordinator {
     }
 
     /// Whether a producer may write to a partition in its transaction. More partitions may be on their way to it.
-    pub(super) fn verify(&self, request: &VerifyRequest) -> Result<(), TransactionError> {
-        let entry = self.entries.get(&request.transactional_id);
+    pub(super) fn verify(&mut self, request: &VerifyRequest) -> Result<(), TransactionError> {
+        let entry = self.entries.get_mut(&request.transactional_id);
         let entry = entry.filter(|entry| entry.current.producer.id == request.producer.id);
         let entry = entry.ok_or(TransactionError::InvalidProducerIdMapping)?;
         if entry.current.producer.epoch != request.producer.epoch {
@@ -62,17 +81,22 @@ impl Coordinator {
         }
         let partitions = entry.current.partitions.get(&request.topic);
         let is_part = partitions.is_some_and(|partitions| partitions.contains(&request.partition));
-        let is_open = entry.current.status == Status::Ongoing;
-        if is_open && is_part { Ok(()) } else { Err(TransactionError::InvalidTxnState) }
+        if entry.current.status != Status::Ongoing || !is_part {
+            return Err(TransactionError::InvalidTxnState);
+        }
+        entry.verified_on.extend(request.remembered_on);
+        Ok(())
     }
 
     pub(super) fn write_markers(&mut self, transactional_id: &str) {
-        let current = &self.entries[transactional_id].current;
+        let entry = self.entries.get_mut(transactional_id).expect("an id whose transaction ends stays");
+        let current = &entry.current;
         self.effects.push(Effect::WriteMarkers(Markers {
             transactional_id: transactional_id.to_owned(),
             producer: current.producer,
             commits: current.status == Status::PrepareCommit,
             partitions: current.partitions.clone(),
+            verified_on: std::mem::take(&mut entry.verified_on),
         }));
     }
 

@@ -16,7 +16,8 @@ mod refusal;
 mod request;
 mod status;
 
-pub use coordinator::{ContinuationId, Coordinator, Effect, Event, Markers};
+pub use coordinator::{ContinuationId, Coordinator, Effect, Event};
+pub use end::Markers;
 pub use error::TransactionError;
 pub use record::{Partitions, Transaction, TransactionRecord};
 pub use request::{

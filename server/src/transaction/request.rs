@@ -1,5 +1,7 @@
 //! What is asked about transactional ids and what is answered, owned, so that it can cross to the shard of the coordinator.
 
+use engine::offset::ShardId;
+
 use super::{Partitions, Status, TransactionError};
 
 /// A producer, as it names itself in every request.
@@ -57,6 +59,8 @@ pub struct VerifyRequest {
     pub topic: String,
     /// Where to.
     pub partition: i32,
+    /// The shard that remembers a yes until the transaction ends, if one does.
+    pub remembered_on: Option<ShardId>,
 }
 
 /// `ListTransactions`: what passes all of these filters.

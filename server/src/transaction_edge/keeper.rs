@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -109,7 +110,8 @@ impl Keeper {
 
     async fn write(self: Rc<Self>, markers: Markers) {
         let transactional_id = markers.transactional_id.clone();
-        TransactionEdge::forget_verified(&self.core, markers.producer.id).await;
+        let written = Arc::new(markers::shards_written(&markers));
+        TransactionEdge::forget_verified(&self.core, markers.producer.id, &markers.verified_on, &written).await;
         let delayed = || self.handle(Event::MarkersDelayed(transactional_id.clone()));
         if markers::write(&self.core, self.source, self.epoch.get(), markers, delayed).await {
             self.handle(Event::MarkersWritten(transactional_id));

@@ -1,8 +1,10 @@
 //! Tells the partitions of a transaction how it ended, again and again until all have taken their marker.
 
+use std::collections::BTreeSet;
 use std::pin::{Pin, pin};
 
 use engine::error::AppendError;
+use engine::offset::ShardId;
 use engine::shard::core::{Acks, Core, LogRef, MarkerKind, Source, TransactionMarker};
 
 use crate::broker;
@@ -10,6 +12,14 @@ use crate::catalog::OFFSETS_TOPIC;
 use crate::group::{EndedTransaction, GroupError};
 use crate::limits::{MARKER_RETRY_MAX, MARKER_RETRY_MIN};
 use crate::transaction::Markers;
+
+/// The shards where clients have written in the transaction, or may have. Offsets are written by groups, which keep their own order.
+pub(super) fn shards_written(markers: &Markers) -> BTreeSet<ShardId> {
+    let catalog = broker::local().catalog();
+    let topics = markers.partitions.iter().filter(|(topic, _)| *topic != OFFSETS_TOPIC);
+    let logs = topics.flat_map(|(topic, indexes)| indexes.iter().filter_map(|index| catalog.log(topic, *index)));
+    logs.map(|log| log.shard).collect()
+}
 
 /// Why a partition has no marker yet: it is tried again.
 type NotYet = String;

@@ -1,10 +1,12 @@
 //! `Verified`: the partitions of open transactions whose coordinators were asked by this shard. A batch of a transaction that its coordinator
 //! does not know of would hold up every reader of decided records for ever: no marker would end it.
 //!
-//! What is remembered is forgotten before the marker is written in any partition. An answer that comes after that counts no more.
+//! What is remembered is forgotten before the marker is written in any partition, and what was let in by then is in its log, or waits there for room,
+//! where the marker is seen. An answer that comes after that counts no more.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
+use engine::offset::{LogId, ShardId};
 use engine::shard::core::LogRef;
 
 use crate::limits::VERIFIED_PARTITIONS_MAX;
@@ -20,31 +22,30 @@ struct Partition {
     is_verified: bool,
 }
 
-/// What was asked, and what is known, by producer id. A batch of another epoch does not disturb what is known of the right one.
+/// A producer's id, a partition, and the producer's epoch.
+type Key = (i64, LogRef, i16);
+
+/// What was asked, and what is known. A batch of another epoch does not disturb what is known of the right one.
 #[derive(Debug, Default)]
 pub(super) struct Verified {
-    producers: HashMap<i64, HashMap<(LogRef, i16), Partition>>,
-    partition_count: usize,
+    partitions: BTreeMap<Key, Partition>,
     last_question: u64,
 }
 
 impl Verified {
     /// Whether the partition is part of the producer's open transaction.
     pub(super) fn has(&self, producer: ProducerIdentity, log: LogRef) -> bool {
-        let known = self.producers.get(&producer.id).and_then(|partitions| partitions.get(&(log, producer.epoch)));
-        known.is_some_and(|known| known.is_verified)
+        self.partitions.get(&key(producer, log)).is_some_and(|known| known.is_verified)
     }
 
     /// Notes that the coordinator is asked. With too many partitions all are forgotten: they are asked for again.
     pub(super) fn ask(&mut self, producer: ProducerIdentity, log: LogRef) -> Question {
-        if self.partition_count >= VERIFIED_PARTITIONS_MAX {
-            (self.producers, self.partition_count) = (HashMap::new(), 0);
+        if self.partitions.len() >= VERIFIED_PARTITIONS_MAX {
+            self.partitions.clear();
         }
         self.last_question += 1;
         let question = Question(self.last_question);
-        let asked = Partition { question, is_verified: false };
-        let replaced = self.producers.entry(producer.id).or_default().insert((log, producer.epoch), asked);
-        self.partition_count += usize::from(replaced.is_none());
+        self.partitions.insert(key(producer, log), Partition { question, is_verified: false });
         question
     }
 
@@ -56,34 +57,34 @@ impl Verified {
         question: Question,
         is_part: bool,
     ) -> bool {
-        let Some(partitions) = self.producers.get_mut(&producer.id) else {
-            return false;
-        };
-        let Some(asked) = partitions.get_mut(&(log, producer.epoch)).filter(|asked| asked.question == question) else {
+        let asked = self.partitions.get_mut(&key(producer, log)).filter(|asked| asked.question == question);
+        let Some(asked) = asked else {
             return false;
         };
         asked.is_verified = is_part;
         if !is_part {
-            partitions.remove(&(log, producer.epoch));
-            self.partition_count -= 1;
-            if partitions.is_empty() {
-                self.producers.remove(&producer.id);
-            }
+            self.partitions.remove(&key(producer, log));
         }
         true
     }
 
     /// The producer's transaction ends.
     pub(super) fn forget(&mut self, producer_id: i64) {
-        let forgotten = self.producers.remove(&producer_id);
-        self.partition_count -= forgotten.map_or(0, |partitions| partitions.len());
+        let first = LogRef { shard: ShardId(0), log: LogId(0) };
+        let forgotten = self.partitions.range((producer_id, first, i16::MIN)..);
+        let forgotten: Vec<Key> = forgotten.map(|(key, _)| *key).take_while(|key| key.0 == producer_id).collect();
+        for key in forgotten {
+            self.partitions.remove(&key);
+        }
     }
+}
+
+fn key(producer: ProducerIdentity, log: LogRef) -> Key {
+    (producer.id, log, producer.epoch)
 }
 
 #[cfg(test)]
 mod tests {
-    use engine::offset::{LogId, ShardId};
-
     use super::*;
 
     const PRODUCER: ProducerIdentity = ProducerIdentity { id: 7, epoch: 2 };
@@ -104,9 +105,12 @@ mod tests {
         assert!(!verified.has(later, log(1)));
         let question = verified.ask(later, log(1));
         assert!(verified.answered(later, log(1), question, false) && verified.has(PRODUCER, log(1)));
+        for id in [PRODUCER.id - 1, PRODUCER.id + 1] {
+            verified.forget(id);
+        }
+        assert!(verified.has(PRODUCER, log(1)), "those are others");
         verified.forget(PRODUCER.id);
-        assert!(!verified.has(PRODUCER, log(1)));
-        assert_eq!(verified.partition_count, 0);
+        assert!(verified.partitions.is_empty());
     }
 
     #[test]
@@ -126,11 +130,11 @@ mod tests {
         let mut verified = Verified::default();
         let question = verified.ask(PRODUCER, log(0));
         assert!(verified.answered(PRODUCER, log(0), question, false));
-        assert_eq!((verified.partition_count, verified.producers.len()), (0, 0));
+        assert!(verified.partitions.is_empty());
         for id in 0..=VERIFIED_PARTITIONS_MAX as u64 {
             let question = verified.ask(PRODUCER, log(id));
             assert!(verified.answered(PRODUCER, log(id), question, true));
         }
-        assert_eq!(verified.partition_count, 1);
+        assert_eq!(verified.partitions.len(), 1);
     }
 }

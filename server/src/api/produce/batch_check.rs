@@ -7,6 +7,7 @@ use protocol::compression::CompressionError;
 use protocol::error_code::ErrorCode;
 use protocol::record_batch::{BatchError, BatchHeader, Compression, HEADER_BYTES, Record, records};
 
+use super::record_times::{Blame, Times};
 use crate::api::error_map;
 use crate::compaction::records_without_key;
 use crate::limits::RECORD_ERRORS_MAX;
@@ -26,12 +27,37 @@ pub(super) struct Refusal {
     pub(super) code: ErrorCode,
     /// For people; empty when the code says it all.
     pub(super) reason: Cow<'static, str>,
-    /// The records that are to blame, by position in the batch; none when the batch is.
-    pub(super) records: Vec<i32>,
+    /// The records that are to blame; none when the batch is.
+    pub(super) records: Vec<RecordFault>,
     /// Whether it was found in the records, or by the log: then the answer tells where the log starts, as in Kafka.
     pub(super) is_of_the_log: bool,
     /// Where the log starts, or -1.
     pub(super) log_start: i64,
+}
+
+/// A record that is to blame.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct RecordFault {
+    /// Its position in the batch.
+    pub(super) index: i32,
+    /// What is wrong with it, if the reason of all does not say it.
+    pub(super) reason: Option<String>,
+}
+
+/// What a topic asks of its records.
+pub(super) struct Rules {
+    /// Each has a key.
+    pub(super) is_compacted: bool,
+    /// Their times.
+    pub(super) times: Times,
+}
+
+/// A batch that may be taken.
+#[derive(Debug)]
+pub(super) struct Checked {
+    pub(super) header: BatchHeader,
+    /// The newest time of its records, or, where they are not looked into, the one that its header claims.
+    pub(super) newest_ms: i64,
 }
 
 impl Refusal {
@@ -41,7 +67,7 @@ impl Refusal {
     }
 
     /// Of its records.
-    fn of_records(reason: impl Into<Cow<'static, str>>, records: Vec<i32>) -> Refusal {
+    pub(super) fn of_records(reason: impl Into<Cow<'static, str>>, records: Vec<RecordFault>) -> Refusal {
         Refusal { records, is_of_the_log: true, ..Refusal::new(ErrorCode::InvalidRecord, reason) }
     }
 
@@ -55,8 +81,31 @@ impl Refusal {
     }
 }
 
-/// Checks what a request has for one partition, and gives the header. Compressed batches are looked into only where a topic is compacted.
-pub(super) fn check_batch(bytes: &[u8], version: i16, is_compacted: bool) -> Result<BatchHeader, Refusal> {
+/// Checks what a request has for one partition. Compressed batches are looked into only where a topic is compacted.
+pub(super) fn check_batch(bytes: &[u8], version: i16, rules: &Rules, blame: &mut Blame) -> Result<Checked, Refusal> {
+    let header = check_frame(bytes)?;
+    let codec = match header.compression() {
+        Ok(Compression::Zstd) if version < FIRST_VERSION_WITH_ZSTD => {
+            return Err(Refusal::new(ErrorCode::UnsupportedCompressionType, "zstd needs Produce version 7"));
+        }
+        Ok(codec) => codec,
+        Err(_) => return Err(Refusal::new(ErrorCode::InvalidRecord, "the compression codec is unknown")),
+    };
+    if rules.is_compacted {
+        check_keys(&header, bytes)?;
+    }
+    if codec != Compression::None {
+        rules.times.check_claimed(&header, bytes, blame)?;
+        return Ok(Checked { newest_ms: header.max_timestamp, header });
+    }
+    let newest_ms = check_records(&header, bytes, &rules.times, blame)?;
+    // Where the broker sets the times it does not matter, and a batch without a record is refused by the log.
+    let is_known = rules.times.taken.is_some() && header.record_count > 0;
+    Ok(Checked { newest_ms: if is_known { newest_ms } else { header.max_timestamp }, header })
+}
+
+/// One whole batch, and nothing else.
+fn check_frame(bytes: &[u8]) -> Result<BatchHeader, Refusal> {
     let refused = |code, reason: &'static str| Err(Refusal::new(code, reason));
     if bytes.is_empty() {
         return refused(ErrorCode::InvalidRecord, "a partition needs exactly one record batch, there is none");
@@ -83,15 +132,7 @@ pub(super) fn check_batch(bytes: &[u8], version: i16, is_compacted: bool) -> Res
     if header.base_offset != 0 {
         return Err(Refusal::of_records("the base offset of a produced batch must be 0", Vec::new()));
     }
-    match header.compression() {
-        Ok(Compression::Zstd) if version < FIRST_VERSION_WITH_ZSTD => {
-            refused(ErrorCode::UnsupportedCompressionType, "zstd needs Produce version 7")
-        }
-        Ok(_) if is_compacted => check_keys(&header, bytes).map(|()| header),
-        Ok(Compression::None) => check_records(&header, bytes).map(|()| header),
-        Ok(_) => Ok(header),
-        Err(_) => refused(ErrorCode::InvalidRecord, "the compression codec is unknown"),
-    }
+    Ok(header)
 }
 
 /// Checks the size of a batch that is to be put into another codec; of any other the engine does.
@@ -110,23 +151,39 @@ pub(super) fn check_transaction(header: &BatchHeader, is_transactional_request: 
             ErrorCode::TransactionalIdAuthorizationFailed,
             "a transactional batch needs a request with a transactional id",
         )),
-        (false, true) => Err(Refusal::new(
-            ErrorCode::InvalidTxnState,
-            "a request with a transactional id takes transactional batches only",
-        )),
+        // Kafka finds this in the log.
+        (false, true) => Err(Refusal {
+            is_of_the_log: true,
+            ..Refusal::new(
+                ErrorCode::InvalidTxnState,
+                "a request with a transactional id takes transactional batches only",
+            )
+        }),
         _ => Ok(()),
     }
 }
 
-/// The records are those that the header tells of. A batch of which that is not so would end every consumer that comes to it.
-fn check_records(header: &BatchHeader, batch: &[u8]) -> Result<(), Refusal> {
-    let mut walked = (0..).zip(records(header, &batch[HEADER_BYTES..]));
+/// The records are those that the header tells of, and have times that are taken; gives the newest. A batch of which that is not so would end
+/// every consumer that comes to it.
+fn check_records(header: &BatchHeader, batch: &[u8], times: &Times, blame: &mut Blame) -> Result<i64, Refusal> {
     let is_right =
         |record: &Record<'_>, index| record.offset_delta == index && record.headers().all(|header| header.is_ok());
-    match walked.find(|(index, record)| !matches!(record, Ok(record) if is_right(record, *index))) {
-        None => Ok(()),
+    let (mut newest_ms, mut are_taken) = (i64::MIN, true);
+    let mut walked = (0..).zip(records(header, &batch[HEADER_BYTES..]));
+    let wrong = walked.find(|(index, record)| match record {
+        Ok(record) => {
+            let time_ms = header.timestamp(record.timestamp_delta);
+            newest_ms = newest_ms.max(time_ms);
+            are_taken &= times.takes(header, time_ms);
+            !is_right(record, *index)
+        }
+        Err(_) => true,
+    });
+    match wrong {
+        None if are_taken => Ok(newest_ms),
         // Damage on the way is sent again; what the client made wrong is not.
-        Some(_) if !header.crc_is_valid(batch) => Err(unrecompressed(&RecompressionError::WrongCrc)),
+        _ if !header.crc_is_valid(batch) => Err(unrecompressed(&RecompressionError::WrongCrc)),
+        None => Err(times.refusal(header, batch, blame)),
         Some((_, Err(error))) => Err(Refusal::of_records(error.to_string(), Vec::new())),
         Some((index, Ok(_))) => Err(Refusal::of_records(
             format!("record {index} has another offset than its place, or headers that are malformed"),
@@ -159,7 +216,8 @@ fn check_keys(header: &BatchHeader, batch: &[u8]) -> Result<(), Refusal> {
         Ok(records) if records.is_empty() => Ok(()),
         Ok(records) => {
             let reason = "a compacted topic cannot take a record without a key";
-            Err(Refusal::of_records(reason, records))
+            let faults = records.into_iter().map(|index| RecordFault { index, reason: None });
+            Err(Refusal::of_records(reason, faults.collect()))
         }
         // Damage on the way is sent again; what the client made wrong is not.
         Err(_) if !header.crc_is_valid(batch) => Err(unrecompressed(&RecompressionError::WrongCrc)),
@@ -183,7 +241,8 @@ pub(super) fn unrecompressed(error: &RecompressionError) -> Refusal {
 #[cfg(test)]
 mod tests {
     use protocol::record_batch::{
-        ATTRIBUTES_AT, BASE_OFFSET_AT, BatchBuilder, CRC_AT, CRC_COVERS_FROM, MAGIC_AT, ProducerFields, RECORD_COUNT_AT,
+        ATTRIBUTES_AT, BASE_OFFSET_AT, BatchBuilder, CRC_AT, CRC_COVERS_FROM, MAGIC_AT, MAX_TIMESTAMP_AT,
+        ProducerFields, RECORD_COUNT_AT,
     };
 
     use super::*;
@@ -196,14 +255,19 @@ mod tests {
         builder.finish()
     }
 
+    fn checked(bytes: &[u8], version: i16, is_compacted: bool) -> Result<Checked, Refusal> {
+        let rules = Rules { is_compacted, times: Times { taken: Some(i64::MIN..=i64::MAX) } };
+        check_batch(bytes, version, &rules, &mut Blame::default())
+    }
+
     fn refusal(bytes: &[u8]) -> ErrorCode {
-        check_batch(bytes, 9, false).unwrap_err().code
+        checked(bytes, 9, false).unwrap_err().code
     }
 
     #[test]
     fn a_partition_takes_exactly_one_batch_of_magic_2() {
         let batch = batch(&[None]);
-        assert!(check_batch(&batch, 9, false).is_ok());
+        assert!(checked(&batch, 9, false).is_ok());
         assert_eq!(refusal(&[]), ErrorCode::InvalidRecord);
         assert_eq!(refusal(&[batch.clone(), batch.clone()].concat()), ErrorCode::InvalidRecord);
         assert_eq!(refusal(&batch[..batch.len() - 1]), ErrorCode::InvalidRecord);
@@ -241,11 +305,18 @@ mod tests {
     }
 
     #[test]
+    fn the_newest_time_is_that_of_the_records_and_not_what_the_header_claims() {
+        let mut batch = batch(&[None]);
+        batch[MAX_TIMESTAMP_AT + 7] = 9;
+        assert_eq!(checked(&batch, 9, false).unwrap().newest_ms, 1);
+    }
+
+    #[test]
     fn zstd_needs_a_client_that_can_read_it_back() {
         let mut batch = batch(&[None]);
         batch[ATTRIBUTES_AT + 1] = 4;
-        assert_eq!(check_batch(&batch, 6, false).unwrap_err().code, ErrorCode::UnsupportedCompressionType);
-        assert!(check_batch(&batch, 7, false).is_ok());
+        assert_eq!(checked(&batch, 6, false).unwrap_err().code, ErrorCode::UnsupportedCompressionType);
+        assert!(checked(&batch, 7, false).is_ok());
     }
 
     #[test]
@@ -268,10 +339,11 @@ mod tests {
 
     #[test]
     fn a_compacted_topic_names_the_records_without_a_key() {
-        assert!(check_batch(&batch(&[Some(b"a"), Some(b"")]), 9, true).is_ok());
-        let refused = check_batch(&batch(&[Some(b"a"), None, Some(b"b"), None]), 9, true).unwrap_err();
-        assert_eq!((refused.code, refused.records), (ErrorCode::InvalidRecord, vec![1, 3]));
-        let many = check_batch(&batch(&[None; 500]), 9, true).unwrap_err();
+        assert!(checked(&batch(&[Some(b"a"), Some(b"")]), 9, true).is_ok());
+        let refused = checked(&batch(&[Some(b"a"), None, Some(b"b"), None]), 9, true).unwrap_err();
+        let records: Vec<i32> = refused.records.iter().map(|fault| fault.index).collect();
+        assert_eq!((refused.code, records), (ErrorCode::InvalidRecord, vec![1, 3]));
+        let many = checked(&batch(&[None; 500]), 9, true).unwrap_err();
         assert_eq!(many.records.len(), RECORD_ERRORS_MAX);
     }
 
@@ -279,7 +351,7 @@ mod tests {
     fn a_compacted_topic_refuses_what_it_cannot_look_into() {
         let mut damaged = batch(&[Some(b"a")]);
         damaged[HEADER_BYTES] ^= 0x40;
-        let code = |batch: &[u8]| check_batch(batch, 9, true).unwrap_err().code;
+        let code = |batch: &[u8]| checked(batch, 9, true).unwrap_err().code;
         assert_eq!(code(&damaged), ErrorCode::CorruptMessage);
         let crc = crc32c::crc32c(&damaged[CRC_COVERS_FROM..]);
         damaged[CRC_AT..CRC_COVERS_FROM].copy_from_slice(&crc.to_be_bytes());

@@ -1,5 +1,9 @@
 //! How transactions end: by their producer, by time, and what is answered when.
 
+use std::collections::BTreeSet;
+
+use engine::offset::ShardId;
+
 use super::*;
 
 #[test]
@@ -16,7 +20,8 @@ fn a_commit_is_answered_when_every_partition_has_its_marker_and_the_id_is_free_t
     world.sync();
     assert_eq!(world.status(), Status::PrepareCommit);
     let told = partitions(&[("a", 0), ("a", 1), ("b", 3)]);
-    let markers = Markers { transactional_id: ID.to_owned(), producer, commits: true, partitions: told };
+    let (transactional_id, verified_on) = (ID.to_owned(), BTreeSet::new());
+    let markers = Markers { transactional_id, producer, commits: true, partitions: told, verified_on };
     assert_eq!(world.markers, [markers]);
     assert_eq!(world.outcome(end), None);
     assert_eq!(world.add(producer, &[("a", 0)]), Err(TransactionError::ConcurrentTransactions));
@@ -125,6 +130,41 @@ fn a_transaction_that_is_open_for_too_long_is_aborted_and_its_producer_fenced() 
     assert!(world.appends.is_empty(), "nothing is open");
 }
 
+fn verification(
+    producer: ProducerIdentity,
+    topic: &str,
+    partition: i32,
+    remembered_on: Option<ShardId>,
+) -> VerifyRequest {
+    VerifyRequest { transactional_id: ID.to_owned(), producer, topic: topic.to_owned(), partition, remembered_on }
+}
+
+#[test]
+fn the_end_names_the_shards_that_remember_the_transaction_and_no_others() {
+    let mut world = World::new();
+    let producer = world.init().unwrap();
+    let verify = |world: &mut World, partition, shard: Option<u32>| {
+        let token = world.token();
+        world.handle(Event::Verify(token, verification(producer, "a", partition, shard.map(ShardId))));
+        world.outcome(token).unwrap()
+    };
+    let told = |world: &mut World| {
+        world.send_end(producer, true);
+        world.sync();
+        let told = world.markers[0].verified_on.iter().map(|shard| shard.0).collect::<Vec<_>>();
+        world.tell();
+        told
+    };
+    world.add(producer, &[("a", 0)]).unwrap();
+    for (partition, shard) in [(0, Some(2)), (0, Some(1)), (0, Some(2)), (0, None)] {
+        assert_eq!(verify(&mut world, partition, shard), Ok(()));
+    }
+    assert_eq!(verify(&mut world, 1, Some(3)), Err(TransactionError::InvalidTxnState));
+    assert_eq!(told(&mut world), [1, 2]);
+    world.add(producer, &[("a", 0)]).unwrap();
+    assert!(told(&mut world).is_empty(), "they have forgotten it");
+}
+
 #[test]
 fn only_a_partition_of_the_open_transaction_is_verified() {
     let mut world = World::new();
@@ -132,8 +172,7 @@ fn only_a_partition_of_the_open_transaction_is_verified() {
     world.add(producer, &[("a", 0)]).unwrap();
     let mut verify = |producer, topic: &str, partition| {
         let token = world.token();
-        let (transactional_id, topic) = (ID.to_owned(), topic.to_owned());
-        world.handle(Event::Verify(token, VerifyRequest { transactional_id, producer, topic, partition }));
+        world.handle(Event::Verify(token, verification(producer, topic, partition, None)));
         world.outcome(token).unwrap()
     };
     assert_eq!(verify(producer, "a", 0), Ok(()));
@@ -141,7 +180,7 @@ fn only_a_partition_of_the_open_transaction_is_verified() {
     assert_eq!(verify(producer, "b", 0), Err(TransactionError::InvalidTxnState));
     let older = ProducerIdentity { epoch: producer.epoch - 1, ..producer };
     assert_eq!(verify(older, "a", 0), Err(TransactionError::ProducerFenced));
-    let request = VerifyRequest { transactional_id: ID.into(), producer, topic: "a".into(), partition: 0 };
+    let request = verification(producer, "a", 0, None);
     let again = |world: &mut World| {
         let token = world.token();
         world.handle(Event::Verify(token, request.clone()));
