@@ -39,7 +39,11 @@ func (t *trial) settle(ctx context.Context, after string, bound time.Duration) {
 	}
 	why := map[string]error{}
 	for len(left) > 0 && time.Since(began) < 3*bound {
-		described, err := t.admin.DescribeGroups(ctx, names(left)...)
+		asked := time.Now()
+		described, err := t.describer.DescribeGroups(ctx, names(left)...)
+		if took := time.Since(asked); took > 2*time.Second {
+			t.say("a description of %d groups took %.1f s: %v", len(left), took.Seconds(), err)
+		}
 		for name, one := range left {
 			if err != nil {
 				why[name] = err

@@ -27,12 +27,14 @@ type trial struct {
 	commitEvery, retention   time.Duration
 	recordsPerSecond         int
 
-	judge    *judge
-	admin    *kadm.Client
-	topics   []string
-	groups   []*group
-	archive  *archive
-	producer *producer
+	judge *judge
+	admin *kadm.Client
+	// Its questions do not wait behind the archive's: how soon a group is stable is told by their answers.
+	describer *kadm.Client
+	topics    []string
+	groups    []*group
+	archive   *archive
+	producer  *producer
 
 	churns, pauses, watches atomic.Bool
 	// A group that is never stable will not be later either: the verdict is given at once.
@@ -119,11 +121,13 @@ func (t *trial) onGroups(do func(*group)) {
 }
 
 func (t *trial) prepare(ctx context.Context) error {
-	client, err := kgo.NewClient(kgo.SeedBrokers(t.bootstrap), kgo.DisableClientMetrics(), kgo.RetryBackoffFn(backoff), kgo.MetadataMinAge(500*time.Millisecond))
-	if err != nil {
-		return err
+	for _, admin := range []**kadm.Client{&t.admin, &t.describer} {
+		client, err := kgo.NewClient(kgo.SeedBrokers(t.bootstrap), kgo.DisableClientMetrics(), kgo.RetryBackoffFn(backoff), kgo.MetadataMinAge(500*time.Millisecond))
+		if err != nil {
+			return err
+		}
+		*admin = kadm.NewClient(client)
 	}
-	t.admin = kadm.NewClient(client)
 	for number := range t.topicCount {
 		t.topics = append(t.topics, fmt.Sprintf("%s-t%02d", t.name, number))
 	}

@@ -51,7 +51,6 @@ pub(super) const INERT_CHECKS: &[(Check, &[&str])] = &[
             "num.recovery.threads.per.data.dir",
             "offsets.commit.timeout.ms",
             "offsets.load.buffer.size",
-            "offsets.retention.check.interval.ms",
             "offsets.topic.num.partitions",
             "offsets.topic.replication.factor",
             "offsets.topic.segment.bytes",
