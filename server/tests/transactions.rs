@@ -268,10 +268,7 @@ fn producers_transactions_and_their_coordinator_are_described() {
     let ended = describe(&mut client);
     assert_eq!((ended[0].current_txn_start_offset, ended[0].coordinator_epoch >= 0), (-1, true));
     let times = [open[0].last_timestamp, ended[0].last_timestamp];
-    assert!(
-        times[0] < 1_700_000_001_000 && times[1] > 1_700_000_001_000,
-        "its own, then that of the marker: {times:?}"
-    );
+    assert!(times[0] < 1_700_000_001_000 && times[1] > 1_700_000_001_000, "the marker's at last: {times:?}");
 }
 
 #[test]
