@@ -158,6 +158,7 @@ fn group_state_machine(criterion: &mut Criterion) {
                 member_id: members[0].clone(),
                 instance_id: None,
                 topics: vec![topic],
+                knows_member_epochs: true,
             };
             group.send(Event::Commit(ReplyToken(0), request));
             assert!(matches!(group.answers.pop(), Some(Response::Commit(_))));
