@@ -13,7 +13,6 @@ pub(crate) enum Check {
     Fraction,
     NotEmpty,
     OneOf(&'static [&'static str]),
-    OneOfInAnyCase(&'static [&'static str]),
     ListOf(&'static [&'static str]),
     /// `PARTITION:BROKER` with commas between, or `*`.
     Replicas,
@@ -38,10 +37,6 @@ impl Check {
                 .then(|| "Value must be between 1 and 9 or equal to -1".to_owned()),
             Check::Fraction => fraction_refusal(value.parse().ok()?),
             Check::NotEmpty => value.is_empty().then(|| "String must be non-empty".to_owned()),
-            Check::OneOfInAnyCase(allowed) => {
-                let is_one = allowed.iter().any(|one| one.eq_ignore_ascii_case(value));
-                (!is_one).then(|| format!("String must be one of (case insensitive): {}", allowed.join(", ")))
-            }
             Check::OneOf(allowed) => (!allowed.contains(&value)).then(|| one_of(allowed)),
             Check::ListOf(allowed) => {
                 let mut items = value.split(',').filter(|_| !value.is_empty());
