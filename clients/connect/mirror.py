@@ -1,10 +1,9 @@
 """MirrorMaker 2 as a program of its own between the broker under test and an Apache Kafka beside it."""
 
-import subprocess
 from contextlib import contextmanager
 
-from connect.worker import PATIENCE_SECONDS, Process, command, step, write_properties
-from harness.brokers import die_with_parent
+from connect.worker import PATIENCE_SECONDS, command, step, write_properties
+from harness.children import Process, Sender
 from harness.kafka import Kafka
 from harness.scenarios import scenario
 
@@ -48,33 +47,16 @@ def mirror_maker(context, source, target, **more):
             "offset.flush.interval.ms": 500, "scheduled.rebalance.max.delay.ms": 0, "session.timeout.ms": 6_000,
             "heartbeat.interval.ms": 1_000}.items()},
         **{name.format(one=one, two=two): value for name, value in more.items()}}
-    return Process(context.directory / "mirror.log", "org.apache.kafka.connect.mirror.MirrorMaker",
-                   write_properties(context.directory / "mirror.properties", properties))
+    return Process(context.directory / "mirror.log", command(
+        "org.apache.kafka.connect.mirror.MirrorMaker", write_properties(context.directory / "mirror.properties", properties)))
 
 
 def mirrored(context):
     return f"{context.name}-one.{context.topic}"
 
 
-class Sender:
-    """Sends for as long as it is let, so that whatever happens meanwhile happens in the middle of work."""
-
-    def __init__(self, context, broker):
-        self.process = subprocess.Popen(command("posthaste.Main", "send-until-told", broker.bootstrap, context.topic), text=True,
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=die_with_parent)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-
-    def stop(self):
-        """The number of records, all of them acknowledged."""
-        said, complained = self.process.communicate(timeout=PATIENCE_SECONDS)
-        assert self.process.returncode == 0, f"the sender ended with {self.process.returncode}:\n{complained[-4_000:]}"
-        return int(said)
+def sender_to(context, broker):
+    return Sender(command("posthaste.Main", "send-until-told", broker.bootstrap, context.topic), PATIENCE_SECONDS)
 
 
 def expect_same(context, source, target, count, mirror):
@@ -137,7 +119,7 @@ def a_mirror_is_exact_over_kills_of_it_and_of_the_broker(context, way):
     with another_broker(context) as other:
         source, target = pair(context, other, way)
         step("create", source.bootstrap, context.topic, 3)
-        with Sender(context, source) as sender:
+        with sender_to(context, source) as sender:
             with mirror_maker(context, source, target, **exactly_once) as mirror:
                 step("expect-some", target.bootstrap, mirrored(context), 1)
                 mirror.kill()

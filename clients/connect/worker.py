@@ -2,19 +2,17 @@
 
 import json
 import re
-import signal
 import subprocess
 import time
 import urllib.error
 import urllib.request
 
-from harness.brokers import die_with_parent
+from harness.children import Process
 from harness.paths import CLIENTS, TARGET
 from harness.toolchains import build_maven
 
 BUILD = TARGET / "connect-build"
 PATIENCE_SECONDS = 120
-STOP_SECONDS_MAX = 60
 CALL_SECONDS_MAX = 100
 STRING = "org.apache.kafka.connect.storage.StringConverter"
 JSON = "org.apache.kafka.connect.json.JsonConverter"
@@ -51,42 +49,6 @@ def write_properties(path, properties):
     return path
 
 
-class Process:
-    """A JVM with a log; it ends with the block that it stands in."""
-
-    def __init__(self, log_path, main, *arguments):
-        self.log_path = log_path
-        self.log_begin = log_path.stat().st_size if log_path.exists() else 0
-        with open(log_path, "ab") as log:
-            self.process = subprocess.Popen(command(main, *arguments), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            preexec_fn=die_with_parent)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.kill()
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(STOP_SECONDS_MAX)
-        assert status == 143, f"ended with {status} after SIGTERM:\n{self.log()}"
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
-    def end(self, how):
-        self.stop() if how == "sigterm" else self.kill()
-
-    def log(self, size=4_000):
-        return self.log_path.read_bytes()[self.log_begin:].decode(errors="replace")[-size:]
-
-    def is_alive(self):
-        assert self.process.poll() is None, f"ended with {self.process.returncode}:\n{self.log()}"
-        return True
-
-
 class Worker(Process):
     """One that can be asked over REST once it is made."""
 
@@ -96,7 +58,7 @@ class Worker(Process):
             # A minute by default: what was done but not committed is done again by the next worker.
             "offset.flush.interval.ms": 300, **properties})]
         files += [write_properties(context.directory / f"{one['name']}.properties", one) for one in connectors]
-        super().__init__(context.directory / f"{name}.log", f"org.apache.kafka.connect.cli.{kind}", *files)
+        super().__init__(context.directory / f"{name}.log", command(f"org.apache.kafka.connect.cli.{kind}", *files))
         try:
             self.url = until(lambda: f"a worker listens:\n{self.log()}",
                              lambda: self.is_alive() and LISTENING.search(self.log(size=1 << 20))).group(1)
