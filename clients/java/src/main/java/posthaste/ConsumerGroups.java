@@ -1,29 +1,23 @@
 package posthaste;
 
+import static posthaste.Member.untilOwned;
 import static posthaste.Session.check;
 import static posthaste.Session.get;
 import static posthaste.Session.same;
-import static posthaste.Session.until;
 
-import java.time.Duration;
-import java.util.ArrayList;
-import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.TreeSet;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.ConsumerGroupDescription;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.Consumer;
-import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.CooperativeStickyAssignor;
 import org.apache.kafka.clients.consumer.SubscriptionPattern;
 import org.apache.kafka.common.GroupState;
 import org.apache.kafka.common.GroupType;
-import org.apache.kafka.common.TopicPartition;
 
 /** Groups of the consumer protocol (KIP-848), in which the broker assigns. */
 final class ConsumerGroups {
@@ -42,49 +36,6 @@ final class ConsumerGroups {
         Map<String, Object> settings = new HashMap<>(NEW);
         settings.put(name, value);
         return settings;
-    }
-
-    /** A member and what it owns; both protocols hand over what changes and nothing else. */
-    private static final class Member implements ConsumerRebalanceListener, AutoCloseable {
-        final Consumer<byte[], byte[]> consumer;
-        final Set<String> owned = new TreeSet<>();
-        int revocations;
-
-        Member(Session session, Map<String, Object> settings) {
-            consumer = session.consumer(settings);
-            consumer.subscribe(List.of(session.topic()), this);
-        }
-
-        Member(Session session, SubscriptionPattern pattern) {
-            consumer = session.consumer(NEW);
-            consumer.subscribe(pattern, this);
-        }
-
-        @Override
-        public void onPartitionsAssigned(Collection<TopicPartition> added) {
-            added.forEach(one -> owned.add(one.toString()));
-        }
-
-        @Override
-        public void onPartitionsRevoked(Collection<TopicPartition> lost) {
-            revocations += lost.isEmpty() ? 0 : 1;
-            lost.forEach(one -> owned.remove(one.toString()));
-        }
-
-        @Override
-        public void close() {
-            consumer.close();
-        }
-    }
-
-    private static void untilOwned(List<Member> members, List<Integer> counts) {
-        until(() -> {
-            members.forEach(member -> member.consumer.poll(Duration.ofMillis(50)));
-            List<String> all = new ArrayList<>();
-            members.forEach(member -> all.addAll(member.owned));
-            check(Set.copyOf(all).size() == all.size(), "no partition has two owners: " + all);
-            return members.stream().map(member -> member.owned.size()).toList().equals(counts);
-        }, "the members own " + counts + " partitions");
     }
 
     private static void twoConsumers(Session session, String assignor) throws Exception {
@@ -121,7 +72,7 @@ final class ConsumerGroups {
     private static void pattern(Session session) throws Exception {
         try (Admin admin = session.admin()) {
             get(admin.createTopics(List.of(topic(session, "orders-1"), topic(session, "orders-2"), topic(session, "notes"))).all());
-            try (Member member = new Member(session, new SubscriptionPattern(session.topic() + "-orders-.*"))) {
+            try (Member member = new Member(session, NEW, new SubscriptionPattern(session.topic() + "-orders-.*"))) {
                 untilOwned(List.of(member), List.of(2));
                 get(admin.createTopics(List.of(topic(session, "orders-3"))).all());
                 untilOwned(List.of(member), List.of(3));

@@ -1,20 +1,17 @@
 package posthaste;
 
+import static posthaste.Member.untilOwned;
 import static posthaste.Session.check;
 import static posthaste.Session.number;
 import static posthaste.Session.same;
-import static posthaste.Session.until;
 
-import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.Consumer;
-import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.CooperativeStickyAssignor;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
@@ -43,50 +40,15 @@ final class Groups {
         return Map.of("partition.assignment.strategy", one.getName());
     }
 
-    /** A member of the group and what it owns; poll it, or it is thrown out. */
-    private static final class Member implements ConsumerRebalanceListener, AutoCloseable {
-        final Consumer<byte[], byte[]> consumer;
-        final Set<Integer> owned = new TreeSet<>();
-        int revocations;
-
-        Member(Session session, Map<String, Object> settings) {
-            consumer = session.consumer(settings);
-            consumer.subscribe(List.of(session.topic()), this);
-        }
-
-        @Override
-        public void onPartitionsAssigned(Collection<TopicPartition> added) {
-            added.forEach(one -> owned.add(one.partition()));
-        }
-
-        @Override
-        public void onPartitionsRevoked(Collection<TopicPartition> lost) {
-            revocations += lost.isEmpty() ? 0 : 1;
-            lost.forEach(one -> owned.remove(one.partition()));
-        }
-
-        @Override
-        public void close() {
-            consumer.close();
-        }
-    }
-
-    private static void untilOwned(List<Member> members, List<Integer> counts) {
-        until(() -> {
-            members.forEach(member -> member.consumer.poll(Duration.ofMillis(50)));
-            return members.stream().map(member -> member.owned.size()).toList().equals(counts);
-        }, "the members own " + counts + " partitions");
-    }
-
     private static void twoMembers(Session session, Map<String, Object> settings) throws Exception {
         session.create(4);
         try (Member first = new Member(session, settings)) {
             untilOwned(List.of(first), List.of(4));
             try (Member second = new Member(session, settings)) {
                 untilOwned(List.of(first, second), List.of(2, 2));
-                Set<Integer> both = new TreeSet<>(first.owned);
+                Set<String> both = new TreeSet<>(first.owned);
                 both.addAll(second.owned);
-                same(both, Set.of(0, 1, 2, 3));
+                same(both, Set.of(session.at(0).toString(), session.at(1).toString(), session.at(2).toString(), session.at(3).toString()));
             }
             untilOwned(List.of(first), List.of(4));
         }
@@ -95,7 +57,7 @@ final class Groups {
     private static void staticMember(Session session) throws Exception {
         session.create(4);
         try (Member stays = new Member(session, Map.of("group.instance.id", "stays"))) {
-            Set<Integer> owned;
+            Set<String> owned;
             int revocations;
             try (Member returns = new Member(session, Map.of("group.instance.id", "returns"))) {
                 untilOwned(List.of(stays, returns), List.of(2, 2));
