@@ -1,5 +1,6 @@
 //! Bytes of memory that live as long as somebody holds them, counted: what a cache has given away still costs.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -35,6 +36,11 @@ impl Ledger {
         let charge = self.charge(buffer.capacity());
         Bytes::from_owner(Charged { buffer, _charge: charge })
     }
+
+    /// A slice that keeps a charge, which it shares with the other slices of its memory.
+    pub fn attach(slice: Bytes, charge: &Arc<Charge>) -> Bytes {
+        Bytes::from_owner(Charged { buffer: slice, _charge: Arc::clone(charge) })
+    }
 }
 
 impl Drop for Charge {
@@ -43,12 +49,12 @@ impl Drop for Charge {
     }
 }
 
-struct Charged {
-    buffer: AlignedBuffer,
-    _charge: Charge,
+struct Charged<B, C> {
+    buffer: B,
+    _charge: C,
 }
 
-impl AsRef<[u8]> for Charged {
+impl<B: Deref<Target = [u8]>, C> AsRef<[u8]> for Charged<B, C> {
     fn as_ref(&self) -> &[u8] {
         &self.buffer
     }

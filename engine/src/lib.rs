@@ -13,5 +13,6 @@ pub mod memory;
 pub mod offset;
 pub mod partition;
 pub mod recovery;
+mod remnants;
 pub mod shard;
 pub mod tail;

@@ -85,6 +85,15 @@ pub const TAIL_BYTES_DEFAULT: usize = 64 << 20;
 pub const TAIL_BYTES_MAX: usize = 64 << 20;
 /// ... and with as little memory as a shard works with.
 pub const TAIL_BYTES_MIN: usize = 1 << 20;
+/// A log is quiet while at most one in so many bytes of the tail's commits is its own: then others have filled the tail, and the readers of this
+/// log must not pay for it.
+pub const TAIL_QUIET_LOG_TIMES: usize = 256;
+/// One in so many bytes of the tail is for batches of quiet logs that outlive their commits.
+pub const TAIL_REMNANT_TIMES: usize = 4;
+/// ... in so many pieces, which are forgotten whole.
+pub const TAIL_REMNANT_PIECES: usize = 8;
+/// At most one in so many bytes that leave the tail is copied for that: it costs little where it helps nobody.
+pub const TAIL_COPIED_TIMES: usize = 8;
 /// Sealed segment indexes kept in memory, a shard, in bytes of file.
 pub const INDEX_CACHE_BYTES_MAX: usize = 16 << 20;
 /// ... and with as little memory as a shard works with.

@@ -130,6 +130,20 @@ impl SealedCommit {
         self.backing_bytes
     }
 
+    /// What is left of it in `copy`: these entries, whose bytes lie there one behind the other. For memory alone: it is never written.
+    #[must_use]
+    pub fn remnant(&self, mut entries: Vec<Entry>, copy: &Bytes) -> SealedCommit {
+        let mut place = 0;
+        for entry in &mut entries {
+            entry.place = place;
+            place += entry.length;
+        }
+        let chunks = (0..).map(|index| chunk_start(index)..chunk_start(index) + chunk_capacity(index));
+        let chunks = chunks.take_while(|chunk| chunk.start < copy.len());
+        let chunks = chunks.map(|chunk| copy.slice(chunk.start..chunk.end.min(copy.len()))).collect();
+        SealedCommit { header: self.header, entries, chunks, backing_bytes: copy.len() }
+    }
+
     /// Refcounted slices of `length` bytes from `place` on.
     pub fn slices(&self, place: usize, length: usize, into: &mut Vec<Bytes>) {
         let (mut place, end) = (place, place + length);

@@ -31,8 +31,10 @@ struct TailBatch {
     base_offset: Offset,
     next_offset: Offset,
     commit: Rc<SealedCommit>,
-    place: usize,
-    length: usize,
+    place: u32,
+    length: u32,
+    /// Its commit left the tail, and a copy is what is left of it.
+    is_remnant: bool,
 }
 
 const _: () = assert!(size_of::<TailBatch>() <= TAIL_BATCH_BYTES, "the tail counts them");
@@ -70,6 +72,8 @@ pub struct Partition {
     /// The last stable offset when it was last looked at.
     stable: Offset,
     tail: VecDeque<TailBatch>,
+    /// Bytes of its batches in the commits of the tail, remnants apart.
+    recent_bytes: usize,
 }
 
 impl Partition {
@@ -77,8 +81,8 @@ impl Partition {
     pub fn new(mut state: LogState, config: LogConfig) -> Partition {
         let ends = Ends::at(state.next);
         state.transactions.settle(state.next);
-        let mut partition =
-            Partition { shown: state.next, stable: state.next, state, config, ends, tail: VecDeque::new() };
+        let (shown, stable) = (state.next, state.next);
+        let mut partition = Partition { shown, stable, state, config, ends, tail: VecDeque::new(), recent_bytes: 0 };
         partition.stable = partition.last_stable_offset();
         partition
     }
@@ -152,13 +156,14 @@ impl Partition {
 
     /// A sealed commit holds this batch: tail readers may have it once it is visible.
     pub fn sealed(&mut self, entry: &Entry, commit: &Rc<SealedCommit>) {
-        let next_offset = entry.last_offset().plus(1);
+        self.recent_bytes += entry.length as usize;
         self.tail.push_back(TailBatch {
             base_offset: entry.base_offset,
-            next_offset,
+            next_offset: entry.last_offset().plus(1),
             commit: Rc::clone(commit),
-            place: entry.place as usize,
-            length: entry.length as usize,
+            place: entry.place,
+            length: entry.length,
+            is_remnant: false,
         });
     }
 
@@ -197,13 +202,28 @@ impl Partition {
             return usize::MAX;
         }
         let first = self.tail.partition_point(|batch| batch.next_offset <= from);
-        self.tail.range(first..).take_while(|batch| batch.next_offset <= end).map(|batch| batch.length).sum()
+        self.tail.range(first..).take_while(|batch| batch.next_offset <= end).map(|batch| batch.length as usize).sum()
     }
 
-    /// The tail forgets the oldest batch, which must be this one.
+    /// Bytes of its batches in the commits of the tail, without what outlived its commit.
+    pub fn recent_bytes(&self) -> usize {
+        self.recent_bytes
+    }
+
+    /// The tail forgets a batch, and with it all that is older: what it holds of a log has no holes.
     pub fn forget(&mut self, entry: &Entry) {
-        if self.tail.front().is_some_and(|batch| batch.base_offset == entry.base_offset) {
+        while let Some(batch) = self.tail.front().filter(|batch| batch.base_offset <= entry.base_offset) {
+            self.recent_bytes -= if batch.is_remnant { 0 } else { batch.length as usize };
             self.tail.pop_front();
+        }
+    }
+
+    /// A batch outlives its commit in a remnant of it, unless it was forgotten. `entry` is that of the remnant.
+    pub fn outlive(&mut self, entry: &Entry, remnant: &Rc<SealedCommit>) {
+        let at = self.tail.binary_search_by_key(&entry.base_offset, |batch| batch.base_offset);
+        if let Ok(batch) = at.map(|at| &mut self.tail[at]) {
+            self.recent_bytes -= batch.length as usize;
+            (batch.commit, batch.place, batch.is_remnant) = (Rc::clone(remnant), entry.place, true);
         }
     }
 
@@ -223,20 +243,21 @@ impl Partition {
         let (mut slices, mut taken, mut next) = (Vec::new(), 0, offset);
         let mut pending: Option<(&Rc<SealedCommit>, usize, usize)> = None;
         for batch in self.tail.range(first..).take_while(|batch| batch.next_offset <= end) {
-            if taken + batch.length > bytes_max && !(taken == 0 && first_whole) {
+            let (batch_place, batch_length) = (batch.place as usize, batch.length as usize);
+            if taken + batch_length > bytes_max && !(taken == 0 && first_whole) {
                 break;
             }
-            taken += batch.length;
+            taken += batch_length;
             next = batch.next_offset;
             pending = match pending {
-                Some((commit, place, length)) if Rc::ptr_eq(commit, &batch.commit) && place + length == batch.place => {
-                    Some((commit, place, length + batch.length))
+                Some((commit, place, length)) if Rc::ptr_eq(commit, &batch.commit) && place + length == batch_place => {
+                    Some((commit, place, length + batch_length))
                 }
                 other => {
                     if let Some((commit, place, length)) = other {
                         commit.slices(place, length, &mut slices);
                     }
-                    Some((&batch.commit, batch.place, batch.length))
+                    Some((&batch.commit, batch_place, batch_length))
                 }
             };
         }

@@ -10,6 +10,8 @@ mod checkpoint;
 mod cleaning;
 mod compacting;
 pub mod core;
+#[cfg(test)]
+mod driven;
 pub mod engine;
 mod extents;
 mod fair_queue;
@@ -26,5 +28,6 @@ pub mod state;
 pub mod stats;
 mod storing;
 pub mod transactions;
+mod trimming;
 pub mod turn;
 pub mod waiters;

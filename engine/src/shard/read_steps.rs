@@ -78,52 +78,24 @@ impl<I: Io> Shard<I> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
     use crate::batch::tests::{batch, transactional};
     use crate::batch::walk;
-    use crate::data_directory::{DataDirectory, DirectorySettings};
-    use crate::io::sim::{SimDisk, SimIo};
     use crate::limits::SEGMENT_BYTES_MIN;
-    use crate::memory::ShardMemory;
-    use crate::offset::{LogId, Offset, ShardId};
+    use crate::offset::{LogId, Offset};
     use crate::partition::config::LogConfig;
     use crate::partition::marker::{MarkerKind, TransactionMarker};
     use crate::partition::transactions::Isolation;
-    use crate::recovery::recover;
-    use crate::shard::engine::open_shard;
+    use crate::shard::driven::Driven;
     use crate::shard::reads::ReadStart;
 
     const LOG: LogId = LogId(1);
 
-    struct Driven {
-        io: SimIo,
-        shard: Shard<SimIo>,
-    }
-
     impl Driven {
-        fn start(tail_bytes: usize) -> Driven {
-            let mut io = SimIo::new(1, SimDisk::default());
-            let settings = DirectorySettings { shards: 1, segment_bytes: SEGMENT_BYTES_MIN };
-            let directory = DataDirectory::open_or_create(&mut io, Path::new("/data"), settings).expect("opens");
-            let recovered = recover(&mut io, &directory, ShardId(0)).expect("recovers");
-            let memory = ShardMemory::MOST.with_tail(tail_bytes);
-            let shard = open_shard(io.clone(), &directory, ShardId(0), recovered, memory);
-            let mut driven = Driven { io, shard };
+        fn with_log(tail_bytes: usize) -> Driven {
+            let mut driven = Driven::start(SEGMENT_BYTES_MIN, tail_bytes);
             driven.until(|shard| shard.configure_log(LOG, LogConfig::default()).ok());
             driven
-        }
-
-        fn until<T>(&mut self, mut attempt: impl FnMut(&mut Shard<SimIo>) -> Option<T>) -> T {
-            loop {
-                if let Some(value) = attempt(&mut self.shard) {
-                    return value;
-                }
-                self.io.step();
-                self.io.advance_ns(1_000_000);
-                self.shard.turn().expect("a healthy disk");
-            }
         }
 
         fn append(&mut self) {
@@ -174,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_read_in_a_hole_at_a_segments_end_goes_on_to_the_next() {
-        let mut driven = Driven::start(0);
+        let mut driven = Driven::with_log(0);
         let (hole, behind) = with_a_hole(&mut driven);
         for offset in [hole, hole.plus(4), hole.plus(9), behind] {
             assert_eq!(driven.first_from(Goal::Offset(offset)), Some(behind.0), "from {offset}");
@@ -185,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_segment_that_is_read_is_not_given_away_before_its_bytes_are_there() {
-        let mut driven = Driven::start(0);
+        let mut driven = Driven::with_log(0);
         driven.append();
         let first = driven.shard.journal.active_segment().expect("has data");
         while driven.shard.journal.active_segment() == Some(first) {
@@ -221,7 +193,7 @@ mod tests {
     #[test]
     fn a_reader_learns_of_what_was_aborted_although_the_log_start_passes_it_meanwhile() {
         // Story: the log forgets what was aborted below its start, and the read that was on its way gave the records without saying so.
-        let mut driven = Driven::start(0);
+        let mut driven = Driven::with_log(0);
         let bytes = transactional(1, 20_000, (7, 0, 0), 5);
         driven.until(|shard| shard.append(LOG, &bytes).ok());
         let kind = MarkerKind::Abort;
@@ -248,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_read_in_a_hole_before_the_tail_goes_on_in_the_tail() {
-        let mut driven = Driven::start(100_000);
+        let mut driven = Driven::with_log(100_000);
         let (hole, behind) = with_a_hole(&mut driven);
         assert_eq!(driven.first_from(Goal::Offset(hole)), Some(behind.0));
     }

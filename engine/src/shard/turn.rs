@@ -1,7 +1,5 @@
 //! One turn of a shard: completions in, ends forward, operations out. No callback runs inside submit.
 
-use std::rc::Rc;
-
 use super::state::{Advance, Shard};
 use crate::data_directory::CleanEnd;
 use crate::io::{Completion, Io, Outcome};
@@ -121,14 +119,7 @@ impl<I: Io> Shard<I> {
             }
         }
         self.bury_dead();
-        while let Some(commit) = self.tail.forget_one(self.journal.ends().durable) {
-            for entry in commit.entries.iter().filter(|entry| entry.kind == EntryKind::Batch) {
-                if let Some(partition) = self.partitions.get_mut(&entry.log) {
-                    partition.forget(entry);
-                }
-            }
-            debug_assert!(Rc::strong_count(&commit) == 1, "a forgotten commit has no other holder");
-        }
+        self.trim_tail();
     }
 }
 
