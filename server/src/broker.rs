@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use crate::answer_budget::AnswerBudget;
 use crate::catalog::{CATALOG_SHARD, Catalog, CatalogOwner, Topic};
+use crate::closing_log::ClosingLog;
 use crate::config::{ListenerMode, Settings};
 use crate::connection_caps::{ConnectionCaps, ConnectionLimits};
 use crate::fetch_sessions::{FetchSessions, Room};
@@ -25,7 +26,6 @@ use crate::producer_ids::ProducerIds;
 use crate::recompression::Recompression;
 use crate::tables::TableWatch;
 use crate::transaction_edge::TransactionEdge;
-use crate::unserved::UnservedLog;
 
 thread_local! {
     /// The engine runs work on another shard as a closure that must be `Send`; this is how it finds the state that is not.
@@ -61,8 +61,8 @@ pub struct Broker {
     /// The settings overlaid by the dynamic configuration of the catalog.
     effective_settings: RefCell<Arc<Settings>>,
     catalog: RefCell<Arc<Catalog>>,
-    /// What was asked in versions that are not served.
-    pub unserved: Arc<UnservedLog>,
+    /// What is told of connections that are closed for what they did.
+    pub closing_log: Arc<ClosingLog>,
     owner: OnceCell<Rc<CatalogOwner>>,
     caps: Arc<ConnectionCaps>,
     draining: watch::Receiver<bool>,
@@ -75,7 +75,7 @@ impl Broker {
         settings: Arc<Settings>,
         memory: ShardPlan,
         caps: Arc<ConnectionCaps>,
-        unserved: Arc<UnservedLog>,
+        closing_log: Arc<ClosingLog>,
         draining: watch::Receiver<bool>,
     ) -> Rc<Broker> {
         let room = Room {
@@ -100,7 +100,7 @@ impl Broker {
             catalog: RefCell::default(),
             owner: OnceCell::new(),
             caps,
-            unserved,
+            closing_log,
             draining,
         });
         let installed = LOCAL.with(|local| local.set(Rc::clone(&broker)));

@@ -14,6 +14,7 @@ pub mod catalog;
 mod check;
 pub mod cli;
 pub mod clock;
+pub mod closing_log;
 pub mod compaction;
 pub mod config;
 pub mod config_edits;

@@ -68,6 +68,11 @@ pub const ACCEPTED_SOCKETS_MAX: usize = 256;
 /// Descriptors kept free for segments, rings and the catalog.
 pub const DESCRIPTORS_RESERVED: u64 = 512;
 
+/// Lines of the log for connections that are closed for one kind of reason, in an interval: enough to see who it is, and no more than a megabyte
+/// an hour. The rest is told as a number.
+pub const CLOSING_LINES_MAX: u64 = 10;
+/// ... and that interval.
+pub const CLOSING_LINES_INTERVAL: Duration = Duration::from_secs(10);
 /// Unserved versions that are remembered as told: names are the clients' own choice, and there may be any number of them. Half a megabyte at most.
 pub const UNSERVED_REMEMBERED_MAX: usize = 1_000;
 

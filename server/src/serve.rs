@@ -67,7 +67,7 @@ fn run(settings: Settings) -> Result<(), Failure> {
     let caps = Arc::new(ConnectionCaps::new(ConnectionLimits::of(&settings), connections_max));
     let control = Arc::new(Control {
         caps: Arc::clone(&caps),
-        unserved: Arc::default(),
+        closing_log: Arc::default(),
         settings: Arc::clone(&settings),
         memory: memory.shard,
         events,
@@ -83,7 +83,7 @@ fn run(settings: Settings) -> Result<(), Failure> {
     if let Some(admin) = &admin {
         admin.shards_run(shards.iter().map(|shard| shard.asks.clone()).collect());
     }
-    let listeners = Listeners::start(&settings, &shards, &caps);
+    let listeners = Listeners::start(&settings, &shards, &caps, &control.closing_log);
     let outcome = match listeners {
         Ok(listeners) => {
             serving.store(true, Ordering::SeqCst);
@@ -113,6 +113,7 @@ fn run(settings: Settings) -> Result<(), Failure> {
     control.draining.send_replace(true);
     drop(shards);
     engine.join().map_err(data_directory_failure)?;
+    control.closing_log.tell_rest();
     tracing::info!(requests_between_shards, "stopped, everything is flushed");
     outcome
 }
