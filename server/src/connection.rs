@@ -15,7 +15,7 @@ use engine::shard::core::Source;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout;
 
-use crate::answer_budget::AnswerMemory;
+use crate::answer_budget::{AnswerMemory, AnswerTaker};
 use crate::api::{self, Begun, Queued};
 use crate::broker::Broker;
 use crate::frame_reader::{Closed, FrameReader};
@@ -32,14 +32,14 @@ pub struct Client {
     pub nodes: Nodes,
     /// What it appends shares the room of a journal with what others append.
     pub source: Source,
-    /// Others wait for the memory that its answers hold: it is to be closed.
-    pub give_up: Rc<Notify>,
+    /// Holds the memory of its answers.
+    pub answers: Rc<AnswerTaker>,
 }
 
 impl Client {
     /// A client that has just come.
     pub fn new(peer: SocketAddr, nodes: Nodes, source: Source) -> Client {
-        Client { peer, nodes, source, give_up: Rc::new(Notify::new()) }
+        Client { peer, nodes, source, answers: Rc::default() }
     }
 }
 
@@ -72,14 +72,14 @@ pub async fn serve(broker: Rc<Broker>, socket: Socket, client: Client) {
                     Ok(()) => ended,
                     Err(failed) => failed,
                 },
-                () = client.give_up.notified() => Ended::HeldTooLong,
+                () = client.answers.give_up.notified() => Ended::HeldTooLong,
             }
         }
         ended = &mut writing => match ended {
             Ok(()) => reading.await,
             Err(ended) => ended,
         },
-        () = client.give_up.notified() => Ended::HeldTooLong,
+        () = client.answers.give_up.notified() => Ended::HeldTooLong,
     };
     shard.metrics.connection_ended(ended.kind());
     log_end(&shard, &client, &ended);
@@ -171,7 +171,7 @@ async fn read_requests(
                         broker.metrics.request_ended(api, began.elapsed());
                         // Records had theirs before they were read.
                         let bytes = answer.bytes();
-                        answer.memory.get_or_insert_with(|| broker.answers.charge(bytes, &client.give_up));
+                        answer.memory.get_or_insert_with(|| broker.answers.charge(bytes, &client.answers));
                         Pending::Finished(answer)
                     }
                     Err(refused) => return Ended::Refused(refused),
