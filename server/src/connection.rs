@@ -159,8 +159,13 @@ async fn read_requests(
                 unanswered.add();
                 Pending::Produce(answer)
             }
-            Ok(Begun::Delayed(queued)) => {
-                let Queued(answer) = queued.await;
+            Ok(Begun::Delayed { queued, is_answered }) => {
+                let Queued(answer) = tokio::select! {
+                    biased;
+                    queued = queued => queued,
+                    // Nobody hears what became of it. What is queued already is appended; the rest would hold its memory and the turns of others for nothing.
+                    closed = frames.ended(), if is_answered => return Ended::Closed(closed),
+                };
                 unanswered.add();
                 Pending::Produce(answer)
             }

@@ -16,6 +16,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::task::Poll;
 
 use bytes::{Bytes, BytesMut};
 use io_uring::types::Fd;
@@ -33,6 +34,8 @@ pub struct Socket {
     peer: SocketAddr,
     /// The receive that is under way. It is kept here and not in the future, so that a dropped future loses no bytes.
     receiving: RefCell<Option<InFlightOneshot<Receive, ReceiveEnd>>>,
+    /// The poll for the peer's end that is under way: one, however often somebody has begun to wait for it.
+    ending: RefCell<Option<InFlightOneshot<Rc<TcpStream>, PollEnd>>>,
     /// A poll said that there is something to receive: the next receive asks for it at once.
     is_ready: Cell<bool>,
     sending: Cell<bool>,
@@ -47,6 +50,7 @@ impl Socket {
             peer: stream.peer_addr()?,
             stream: Rc::new(stream),
             receiving: RefCell::new(None),
+            ending: RefCell::new(None),
             is_ready: Cell::new(false),
             sending: Cell::new(false),
         })
@@ -65,9 +69,31 @@ impl Socket {
         let events = (libc::POLLIN | libc::POLLRDHUP) as u32;
         let entry = opcode::PollAdd::new(self.descriptor(), events).build();
         // The entry has no address in it; the stream is held open by the operation.
-        UnsubmittedOneshot::new(Rc::clone(&self.stream), PollEnd, entry).submit().await?;
+        let polled = UnsubmittedOneshot::new(Rc::clone(&self.stream), PollEnd, entry).submit().await;
+        // A signal came: the caller's receive waits by itself.
+        polled.or_else(|error| if error.kind() == io::ErrorKind::Interrupted { Ok(()) } else { Err(error) })?;
         self.is_ready.set(true);
         Ok(())
+    }
+
+    /// Returns when the peer sends no more: it has closed, or the connection broke. What it sent before may still be there to receive.
+    pub async fn ended(&self) -> io::Result<()> {
+        poll_fn(|context| {
+            loop {
+                let mut ending = self.ending.borrow_mut();
+                let in_flight = ending.get_or_insert_with(|| {
+                    let entry = opcode::PollAdd::new(self.descriptor(), libc::POLLRDHUP as u32).build();
+                    // The entry has no address in it; the stream is held open by the operation.
+                    UnsubmittedOneshot::new(Rc::clone(&self.stream), PollEnd, entry).submit()
+                });
+                let polled = std::task::ready!(Pin::new(in_flight).poll(context));
+                ending.take();
+                if !polled.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::Interrupted) {
+                    return Poll::Ready(polled);
+                }
+            }
+        })
+        .await
     }
 
     /// Receives into the spare capacity of `buffer` (there must be some) and gives the count; 0 is the peer's end. If an earlier
@@ -191,11 +217,7 @@ impl OneshotOutputTransform for PollEnd {
     type Output = io::Result<()>;
     type StoredData = Rc<TcpStream>;
     fn transform_oneshot_output(self, _: Rc<TcpStream>, entry: cqueue::Entry) -> io::Result<()> {
-        match count_of(&entry) {
-            // A signal came: the caller's receive waits by itself.
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
-            _ => Ok(()),
-        }
+        count_of(&entry).map(drop)
     }
 }
 
@@ -372,6 +394,28 @@ mod tests {
             let (count, buffer) = socket.recv(BytesMut::new()).await;
             assert_eq!(count.expect("received"), 9);
             assert_eq!(&buffer[..], b"part rest");
+        });
+    }
+
+    #[test]
+    fn the_end_of_a_peer_is_noticed_before_its_last_bytes_are_received() {
+        let (server, mut client) = connection();
+        on_core(async || {
+            let socket = Socket::from_std(server).expect("a socket");
+            client.write_all(b"last").expect("written");
+            socket.readable().await.expect("readable");
+            for _ in 0..3 {
+                tokio::select! {
+                    biased;
+                    _ = socket.ended() => panic!("it may send more"),
+                    () = tokio::task::yield_now() => {}
+                }
+            }
+            drop(client);
+            socket.ended().await.expect("an end");
+            let (count, buffer) = socket.recv(BytesMut::with_capacity(8)).await;
+            assert_eq!((count.expect("received"), &buffer[..]), (4, &b"last"[..]));
+            socket.ended().await.expect("it stays at an end");
         });
     }
 
