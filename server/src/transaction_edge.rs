@@ -132,22 +132,27 @@ impl TransactionEdge {
     }
 
     /// The transaction of a producer ends: no shard takes its batches without asking any more, and those that were taken lie in their logs or
-    /// wait there for room. `asked` are the shards that remember partitions of it, `written` those where the partitions live.
+    /// wait there for room. `verified_on` are the shards that remember partitions of it, `written` those where the partitions live. Where nobody
+    /// asks (`transaction.partition.verification.enable`) any shard may have let something in.
     async fn forget_verified(
         core: &Core,
         producer_id: i64,
-        asked: &BTreeSet<ShardId>,
+        verified_on: &BTreeSet<ShardId>,
         written: &Arc<BTreeSet<ShardId>>,
     ) {
-        let forget = |shard: &ShardId| {
+        let forget = |shard: ShardId| {
             let written = Arc::clone(written);
-            core.on(*shard, move |core| async move {
+            core.on(shard, move |core| async move {
                 broker::local().transactions.verified.borrow_mut().forget(producer_id);
                 // A marker comes from the coordinator's shard, and would overtake what this one has let in and sent on.
                 core.arrived(&written).await;
             })
         };
-        let told: Vec<_> = asked.iter().map(forget).collect();
+        let told: Vec<_> = if broker::local().effective_settings().transaction_partition_verification {
+            verified_on.iter().copied().map(forget).collect()
+        } else {
+            (0..core.shard_count()).map(ShardId).map(forget).collect()
+        };
         for told in told {
             // A shard that is gone takes no batches.
             let _ = told.await;
