@@ -163,7 +163,7 @@ fn a_scanner_does_not_fill_the_log() {
     }
     let counted = metric(&broker, "posthaste_connections_ended_total").into_iter();
     let counted = counted.filter(|(labels, _)| labels.contains("frame length")).map(|(_, count)| count);
-    assert_eq!(counted.sum::<f64>(), CONNECTIONS as f64);
+    assert_eq!(counted.sum::<f64>() as u64, CONNECTIONS);
     assert_eq!(broker.terminate().code(), Some(0));
     let log = broker.log();
     let warnings: Vec<_> = log.lines().filter(|line| line.contains("WARN") && line.contains("clos")).collect();
