@@ -174,6 +174,29 @@ impl Broker {
         self.core.on(CATALOG_SHARD, run).await?.ok_or(ShardGone)
     }
 
+    /// Runs `work` on every shard of this node at the same time; none stands for a shard that is gone.
+    pub async fn on_shards_of_node<R, F>(&self, work: impl FnOnce() -> F + Send + Clone + 'static) -> Vec<Option<R>>
+    where
+        R: Send + 'static,
+        F: Future<Output = R> + 'static,
+    {
+        let here = self.core.shard().0;
+        let shards = match self.settings.listener_mode {
+            ListenerMode::Shared => 0..self.core.shard_count(),
+            ListenerMode::PerCore => here..here + 1,
+        };
+        let begin = |shard| {
+            let work = work.clone();
+            self.core.on(ShardId(shard), move |_| work())
+        };
+        let pending: Vec<_> = shards.map(begin).collect();
+        let mut outcomes = Vec::with_capacity(pending.len());
+        for one in pending {
+            outcomes.push(one.await.ok());
+        }
+        outcomes
+    }
+
     /// The topic and log of a partition that this shard's node leads.
     pub fn partition(&self, topic: &str, partition: i32) -> Result<(Arc<Topic>, LogRef), ErrorCode> {
         let catalog = self.catalog.borrow();

@@ -9,6 +9,7 @@ pub mod admin;
 pub mod answer_budget;
 pub mod api;
 pub mod available_memory;
+pub mod awaited;
 pub mod broker;
 pub mod catalog;
 mod check;

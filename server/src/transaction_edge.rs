@@ -23,7 +23,7 @@ pub use self::markers::is_refused_for_good;
 use self::verified::Verified;
 use crate::broker::{self, Broker};
 use crate::catalog::{Catalog, TRANSACTIONS_TOPIC};
-use crate::config::{ListenerMode, Settings};
+use crate::config::Settings;
 use crate::group::partition_for;
 use crate::internal_topics;
 use crate::transaction::{
@@ -191,29 +191,16 @@ impl TransactionEdge {
         broker: &Broker,
         event: impl Fn(ReplyToken) -> Event + Send + Clone + 'static,
     ) -> Vec<Result<Response, TransactionError>> {
-        let here = self.core.shard().0;
-        let shards = match broker.settings.listener_mode {
-            ListenerMode::Shared => 0..self.core.shard_count(),
-            ListenerMode::PerCore => here..here + 1,
+        let ask = move || async move {
+            let keepers: Vec<_> = broker::local().transactions.keepers.borrow().values().cloned().collect();
+            let mut answers = Vec::with_capacity(keepers.len());
+            for keeper in keepers {
+                answers.push(keeper.ask(&event).await);
+            }
+            answers
         };
-        let pending: Vec<_> = shards
-            .map(|shard| {
-                let event = event.clone();
-                self.core.on(ShardId(shard), move |_| async move {
-                    let keepers: Vec<_> = broker::local().transactions.keepers.borrow().values().cloned().collect();
-                    let mut answers = Vec::with_capacity(keepers.len());
-                    for keeper in keepers {
-                        answers.push(keeper.ask(&event).await);
-                    }
-                    answers
-                })
-            })
-            .collect();
-        let mut answers = Vec::new();
-        for part in pending {
-            answers.extend(part.await.unwrap_or_else(|_| vec![Err(TransactionError::CoordinatorNotAvailable)]));
-        }
-        answers
+        let gone = || vec![Err(TransactionError::CoordinatorNotAvailable)];
+        broker.on_shards_of_node(ask).await.into_iter().flat_map(|part| part.unwrap_or_else(gone)).collect()
     }
 }
 
