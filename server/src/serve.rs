@@ -109,13 +109,19 @@ fn run(settings: Settings) -> Result<(), Failure> {
         }
         Err(error) => Err(Failure { code: exit::LISTEN, line: error.to_string() }),
     };
+    drop(shards);
+    stop(engine, &control)?;
+    outcome
+}
+
+/// Lets every shard finish.
+fn stop(engine: Engine, control: &Control) -> Result<(), Failure> {
     let requests_between_shards: u64 = engine.requests_between_shards().sum();
     control.draining.send_replace(true);
-    drop(shards);
     engine.join().map_err(data_directory_failure)?;
     control.closing_log.tell_rest();
     tracing::info!(requests_between_shards, "stopped, everything is flushed");
-    outcome
+    Ok(())
 }
 
 /// Connections that descriptors allow beside the engine's own.
