@@ -1,8 +1,9 @@
 //! `AnswerBudget`: memory of a shard for answers under way. Records are read for an answer only after memory was reserved for them; other answers
 //! are small and made at once, so they are charged when they are there, and as long as that is too much nobody begins another request.
 //!
-//! A client that takes its answers slowly, or not at all, holds memory that others wait for. An answer is nothing that cannot be asked for
-//! again: under pressure the one that was held longest is given up with its connection.
+//! A client that takes its answers slowly, or not at all, holds memory that others wait for. However many it asks for, it holds a share of the
+//! budget; and the larger answers are, the more they leave to smaller ones. An answer is nothing that cannot be asked for again: under pressure the
+//! one that was held longest is given up with its connection.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -12,7 +13,9 @@ use std::rc::Rc;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use crate::limits::{ANSWER_BYTES_AT_ONCE, ANSWER_BYTES_KEPT, ANSWER_BYTES_SMALL, ANSWER_FREE_PARTS, ANSWER_HELD_MAX};
+use crate::limits::{
+    ANSWER_BYTES_AT_ONCE, ANSWER_BYTES_KEPT, ANSWER_BYTES_SMALL, ANSWER_FREE_PARTS, ANSWER_HELD_MAX, ANSWER_SHARE_PARTS,
+};
 
 /// The budget of one shard; local to its thread.
 pub struct AnswerBudget {
@@ -28,12 +31,21 @@ pub struct AnswerBudget {
 
 struct Holder {
     since: Instant,
-    give_up: Rc<Notify>,
+    taker: Rc<AnswerTaker>,
+}
+
+/// A connection, as the one that takes answers.
+#[derive(Default)]
+pub struct AnswerTaker {
+    /// Others wait for the memory that its answers hold: it is to be closed.
+    pub give_up: Notify,
+    held_bytes: Cell<usize>,
 }
 
 /// Memory of one answer; given back when it is dropped, after the answer has left.
 pub struct AnswerMemory {
     budget: Rc<AnswerBudget>,
+    taker: Rc<AnswerTaker>,
     holder: u64,
     bytes: usize,
 }
@@ -66,39 +78,58 @@ impl AnswerBudget {
         self.given_up.get()
     }
 
-    /// Waits for memory: as much of `wanted` bytes as is fair, and not less than `least`. `give_up` is notified when the holder is to close
-    /// its connection.
-    pub async fn reserve(self: &Rc<Self>, wanted: usize, least: usize, give_up: &Rc<Notify>) -> AnswerMemory {
+    /// Waits for memory: as much of `wanted` bytes as is fair, and not less than `least`.
+    pub async fn reserve(self: &Rc<Self>, wanted: usize, least: usize, taker: &Rc<AnswerTaker>) -> AnswerMemory {
         loop {
             let freed = self.freed.notified();
             let free = self.bytes_max.saturating_sub(self.used_bytes.get());
             let fair = (free.saturating_sub(self.bytes_max / 2) / ANSWER_FREE_PARTS).max(ANSWER_BYTES_SMALL);
             let bytes = wanted.min(ANSWER_BYTES_AT_ONCE).min(fair).max(least);
-            if bytes <= free.saturating_sub(self.kept_from(bytes)) {
-                return self.charge(bytes, give_up);
+            if !self.is_within_share(bytes, taker) {
+                // Nobody else is in its way, so nobody is given up for it.
+                freed.await;
+            } else if bytes <= free.saturating_sub(self.kept_from(bytes)) {
+                return self.charge(bytes, taker);
+            } else {
+                self.wait(freed).await;
             }
-            self.wait(freed).await;
         }
     }
 
-    /// What an answer of so many bytes must leave free for small ones. The largest batch may be all that fits, but then it is alone.
+    /// What one connection may hold: the rest waits until its own answers have left.
+    fn share_bytes(&self) -> usize {
+        self.bytes_max / ANSWER_SHARE_PARTS
+    }
+
+    /// One answer is always within it, whatever its size.
+    fn is_within_share(&self, bytes: usize, taker: &AnswerTaker) -> bool {
+        let held = taker.held_bytes.get();
+        held == 0 || held.saturating_add(bytes) <= self.share_bytes()
+    }
+
+    /// What an answer of so many bytes must leave free for smaller ones: what is kept for the small ones, and as much as it takes itself. The
+    /// largest batch may be all that fits, but then it is alone.
     fn kept_from(&self, bytes: usize) -> usize {
-        if bytes <= ANSWER_BYTES_SMALL || self.used_bytes.get() == 0 { 0 } else { ANSWER_BYTES_KEPT }
+        if bytes <= ANSWER_BYTES_SMALL || self.used_bytes.get() == 0 {
+            return 0;
+        }
+        ANSWER_BYTES_KEPT + bytes.min(self.share_bytes())
     }
 
     /// Memory for exactly `bytes`, if nobody has to be fair yet: out of the first half of the budget.
-    pub fn reserve_at_once(self: &Rc<Self>, bytes: usize, give_up: &Rc<Notify>) -> Option<AnswerMemory> {
+    pub fn reserve_at_once(self: &Rc<Self>, bytes: usize, taker: &Rc<AnswerTaker>) -> Option<AnswerMemory> {
         let fits = self.used_bytes.get().saturating_add(bytes) <= self.bytes_max / 2;
-        (bytes == 0 || fits).then(|| self.charge(bytes, give_up))
+        (bytes == 0 || fits && self.is_within_share(bytes, taker)).then(|| self.charge(bytes, taker))
     }
 
     /// Counts an answer, whether there is room or not: one that is there already.
-    pub fn charge(self: &Rc<Self>, bytes: usize, give_up: &Rc<Notify>) -> AnswerMemory {
+    pub fn charge(self: &Rc<Self>, bytes: usize, taker: &Rc<AnswerTaker>) -> AnswerMemory {
         let holder = self.holders_seen.get();
         self.holders_seen.set(holder + 1);
         self.used_bytes.set(self.used_bytes.get() + bytes);
-        self.holders.borrow_mut().insert(holder, Holder { since: Instant::now(), give_up: Rc::clone(give_up) });
-        AnswerMemory { budget: Rc::clone(self), holder, bytes }
+        taker.held_bytes.set(taker.held_bytes.get() + bytes);
+        self.holders.borrow_mut().insert(holder, Holder { since: Instant::now(), taker: Rc::clone(taker) });
+        AnswerMemory { budget: Rc::clone(self), taker: Rc::clone(taker), holder, bytes }
     }
 
     /// Waits as long as answers hold more than they may.
@@ -140,7 +171,7 @@ impl AnswerBudget {
         let given_up = oldest.is_some();
         if let Some(oldest) = oldest {
             // It stays counted until the connection has dropped it.
-            oldest.remove().give_up.notify_one();
+            oldest.remove().taker.give_up.notify_one();
             self.given_up.set(self.given_up.get() + 1);
         }
         given_up
@@ -160,6 +191,7 @@ impl AnswerMemory {
 
     fn give_back(&mut self, bytes: usize) {
         self.bytes -= bytes;
+        self.taker.held_bytes.set(self.taker.held_bytes.get() - bytes);
         self.budget.used_bytes.set(self.budget.used_bytes.get() - bytes);
         self.budget.freed.notify_waiters();
     }
@@ -184,8 +216,8 @@ mod tests {
         tokio::time::timeout(Duration::from_millis(1), future).await.ok()
     }
 
-    fn client() -> Rc<Notify> {
-        Rc::new(Notify::new())
+    fn client() -> Rc<AnswerTaker> {
+        Rc::default()
     }
 
     #[tokio::test(start_paused = true)]
@@ -221,6 +253,44 @@ mod tests {
         assert_eq!(small, ANSWER_BYTES_KEPT / ANSWER_BYTES_SMALL);
     }
 
+    /// What fits between a piece and a large answer waited with the large ones.
+    #[tokio::test(start_paused = true)]
+    async fn large_answers_leave_room_for_smaller_ones_that_are_not_small() {
+        let budget = AnswerBudget::new(BUDGET);
+        let mut held = Vec::new();
+        while let Some(memory) = soon(budget.reserve(usize::MAX, 1_000_000, &client())).await {
+            held.push(memory);
+        }
+        assert!(budget.used_bytes() > BUDGET / 2, "they have the most of it");
+        for _ in 0..5 {
+            held.push(soon(budget.reserve(200_000, 200_000, &client())).await.expect("it has room"));
+        }
+    }
+
+    /// A reader that asked for a hundred answers and took none held all of the memory.
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_holds_a_share_however_many_answers_it_asks_for_and_gives_nobody_up_for_more() {
+        let budget = AnswerBudget::new(BUDGET);
+        let (greedy, other) = (client(), client());
+        let _other = budget.charge(10, &other);
+        let mut held =
+            vec![soon(budget.reserve(1, BUDGET / 3, &greedy)).await.expect("one is given, whatever its size")];
+        assert!(budget.reserve_at_once(1, &greedy).is_none());
+        held.clear();
+        while let Some(memory) = soon(budget.reserve(usize::MAX, 150_000, &greedy)).await {
+            held.push(memory);
+        }
+        assert!(held.len() > 1 && budget.used_bytes() <= BUDGET / ANSWER_SHARE_PARTS + 10);
+        let mut waits = pin!(budget.reserve(1, 150_000, &greedy));
+        tokio::select! {
+            _ = &mut waits => panic!("its own answers are in the way"),
+            () = tokio::time::sleep(ANSWER_HELD_MAX * 3) => {}
+        }
+        assert_eq!(budget.given_up(), 0);
+        held.clear();
+        assert!(soon(waits).await.is_some());
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_large_first_batch_waits_for_all_that_it_needs() {
         let budget = AnswerBudget::new(BUDGET);
@@ -240,13 +310,13 @@ mod tests {
         let (slow, other) = (client(), client());
         let held = budget.charge(BUDGET, &slow);
         tokio::time::sleep(ANSWER_HELD_MAX * 3).await;
-        assert!(soon(slow.notified()).await.is_none(), "nobody needs its memory");
+        assert!(soon(slow.give_up.notified()).await.is_none(), "nobody needs its memory");
         let younger = budget.charge(5, &other);
         assert!(soon(budget.room()).await.is_none());
-        assert!(soon(slow.notified()).await.is_some(), "it has taken too long");
+        assert!(soon(slow.give_up.notified()).await.is_some(), "it has taken too long");
         drop(held);
         assert!(soon(budget.room()).await.is_some());
-        assert!(soon(other.notified()).await.is_none());
+        assert!(soon(other.give_up.notified()).await.is_none());
         assert_eq!(budget.given_up(), 1);
         drop(younger);
     }
@@ -260,13 +330,13 @@ mod tests {
         tokio::time::sleep(ANSWER_HELD_MAX * 3).await;
         let mut waits = pin!(budget.room());
         assert!(soon(&mut waits).await.is_none());
-        assert!(soon(first.notified()).await.is_some());
-        assert!(soon(second.notified()).await.is_none(), "the first has had no time to give its memory back");
+        assert!(soon(first.give_up.notified()).await.is_some());
+        assert!(soon(second.give_up.notified()).await.is_none(), "the first has had no time to give its memory back");
         drop(held);
         assert!(soon(&mut waits).await.is_some(), "that was enough");
-        assert!(soon(second.notified()).await.is_none());
+        assert!(soon(second.give_up.notified()).await.is_none());
         assert!(soon(budget.reserve(1, BUDGET, &client())).await.is_none());
-        assert!(soon(second.notified()).await.is_some());
+        assert!(soon(second.give_up.notified()).await.is_some());
         drop(next);
     }
 }

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use crate::answer_budget::AnswerBudget;
 use crate::catalog::{CATALOG_SHARD, Catalog, CatalogOwner, Topic};
+use crate::closing_log::ClosingLog;
 use crate::config::{ListenerMode, Settings};
 use crate::connection_caps::{ConnectionCaps, ConnectionLimits};
 use crate::fetch_sessions::{FetchSessions, Room};
@@ -25,7 +26,6 @@ use crate::producer_ids::ProducerIds;
 use crate::recompression::Recompression;
 use crate::tables::TableWatch;
 use crate::transaction_edge::TransactionEdge;
-use crate::unserved::UnservedLog;
 
 thread_local! {
     /// The engine runs work on another shard as a closure that must be `Send`; this is how it finds the state that is not.
@@ -61,8 +61,8 @@ pub struct Broker {
     /// The settings overlaid by the dynamic configuration of the catalog.
     effective_settings: RefCell<Arc<Settings>>,
     catalog: RefCell<Arc<Catalog>>,
-    /// What was asked in versions that are not served.
-    pub unserved: Arc<UnservedLog>,
+    /// What is told of connections that are closed for what they did.
+    pub closing_log: Arc<ClosingLog>,
     owner: OnceCell<Rc<CatalogOwner>>,
     caps: Arc<ConnectionCaps>,
     draining: watch::Receiver<bool>,
@@ -75,7 +75,7 @@ impl Broker {
         settings: Arc<Settings>,
         memory: ShardPlan,
         caps: Arc<ConnectionCaps>,
-        unserved: Arc<UnservedLog>,
+        closing_log: Arc<ClosingLog>,
         draining: watch::Receiver<bool>,
     ) -> Rc<Broker> {
         let room = Room {
@@ -100,7 +100,7 @@ impl Broker {
             catalog: RefCell::default(),
             owner: OnceCell::new(),
             caps,
-            unserved,
+            closing_log,
             draining,
         });
         let installed = LOCAL.with(|local| local.set(Rc::clone(&broker)));
@@ -172,6 +172,29 @@ impl Broker {
         };
         // Requests are only served after the owner was installed; without one its shard never came up.
         self.core.on(CATALOG_SHARD, run).await?.ok_or(ShardGone)
+    }
+
+    /// Runs `work` on every shard of this node at the same time; none stands for a shard that is gone.
+    pub async fn on_shards_of_node<R, F>(&self, work: impl FnOnce() -> F + Send + Clone + 'static) -> Vec<Option<R>>
+    where
+        R: Send + 'static,
+        F: Future<Output = R> + 'static,
+    {
+        let here = self.core.shard().0;
+        let shards = match self.settings.listener_mode {
+            ListenerMode::Shared => 0..self.core.shard_count(),
+            ListenerMode::PerCore => here..here + 1,
+        };
+        let begin = |shard| {
+            let work = work.clone();
+            self.core.on(ShardId(shard), move |_| work())
+        };
+        let pending: Vec<_> = shards.map(begin).collect();
+        let mut outcomes = Vec::with_capacity(pending.len());
+        for one in pending {
+            outcomes.push(one.await.ok());
+        }
+        outcomes
     }
 
     /// The topic and log of a partition that this shard's node leads.

@@ -1,6 +1,7 @@
 //! A connection: requests in, answers out in request order. Consecutive Produces overlap; any other API waits for the earlier answers.
 
 use std::cell::Cell;
+use std::fmt;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -14,13 +15,14 @@ use engine::shard::core::Source;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout;
 
-use crate::answer_budget::AnswerMemory;
+use crate::answer_budget::{AnswerMemory, AnswerTaker};
 use crate::api::{self, Begun, Queued};
 use crate::broker::Broker;
 use crate::frame_reader::{Closed, FrameReader};
 use crate::limits::{PENDING_ANSWERS_MAX, SEND_BYTES_TARGET, SEND_STEP_BYTES};
 use crate::nodes::Nodes;
 use crate::request::{Answer, Call, Refused};
+use crate::unserved::Novelty;
 
 /// Who is at the other end, and how this broker is reached from there.
 pub struct Client {
@@ -30,14 +32,14 @@ pub struct Client {
     pub nodes: Nodes,
     /// What it appends shares the room of a journal with what others append.
     pub source: Source,
-    /// Others wait for the memory that its answers hold: it is to be closed.
-    pub give_up: Rc<Notify>,
+    /// Holds the memory of its answers.
+    pub answers: Rc<AnswerTaker>,
 }
 
 impl Client {
     /// A client that has just come.
     pub fn new(peer: SocketAddr, nodes: Nodes, source: Source) -> Client {
-        Client { peer, nodes, source, give_up: Rc::new(Notify::new()) }
+        Client { peer, nodes, source, answers: Rc::default() }
     }
 }
 
@@ -70,14 +72,14 @@ pub async fn serve(broker: Rc<Broker>, socket: Socket, client: Client) {
                     Ok(()) => ended,
                     Err(failed) => failed,
                 },
-                () = client.give_up.notified() => Ended::HeldTooLong,
+                () = client.answers.give_up.notified() => Ended::HeldTooLong,
             }
         }
         ended = &mut writing => match ended {
             Ok(()) => reading.await,
             Err(ended) => ended,
         },
-        () = client.give_up.notified() => Ended::HeldTooLong,
+        () = client.answers.give_up.notified() => Ended::HeldTooLong,
     };
     shard.metrics.connection_ended(ended.kind());
     log_end(&shard, &client, &ended);
@@ -109,6 +111,26 @@ impl Ended {
             Ended::Unanswerable(_) => "failed without an answer",
         }
     }
+
+    /// Whether the client did something that an operator should see.
+    fn is_suspicious(&self) -> bool {
+        match self {
+            Ended::Closed(closed) => closed.is_suspicious(),
+            Ended::Refused(_) | Ended::SlowReader | Ended::HeldTooLong | Ended::Unanswerable(_) => true,
+        }
+    }
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ended::Closed(closed) => closed.fmt(f),
+            Ended::Refused(refused) => refused.fmt(f),
+            Ended::SlowReader => f.write_str("it does not take its answers"),
+            Ended::HeldTooLong => f.write_str("it takes its answers slowly and others need the memory"),
+            Ended::Unanswerable(reason) => f.write_str(reason),
+        }
+    }
 }
 
 async fn read_requests(
@@ -137,8 +159,13 @@ async fn read_requests(
                 unanswered.add();
                 Pending::Produce(answer)
             }
-            Ok(Begun::Delayed(queued)) => {
-                let Queued(answer) = queued.await;
+            Ok(Begun::Delayed { queued, is_answered }) => {
+                let Queued(answer) = tokio::select! {
+                    biased;
+                    queued = queued => queued,
+                    // Nobody hears what became of it. What is queued already is appended; the rest would hold its memory and the turns of others for nothing.
+                    closed = frames.ended(), if is_answered => return Ended::Closed(closed),
+                };
                 unanswered.add();
                 Pending::Produce(answer)
             }
@@ -149,7 +176,7 @@ async fn read_requests(
                         broker.metrics.request_ended(api, began.elapsed());
                         // Records had theirs before they were read.
                         let bytes = answer.bytes();
-                        answer.memory.get_or_insert_with(|| broker.answers.charge(bytes, &client.give_up));
+                        answer.memory.get_or_insert_with(|| broker.answers.charge(bytes, &client.answers));
                         Pending::Finished(answer)
                     }
                     Err(refused) => return Ended::Refused(refused),
@@ -310,24 +337,24 @@ impl Unanswered {
     }
 }
 
+/// One of a kind that comes too often for a line each is told when somebody looks for everything.
 fn log_end(broker: &Broker, client: &Client, ended: &Ended) {
-    let peer = client.peer;
-    match ended {
-        Ended::Refused(Refused::Unserved(unserved)) if broker.unserved.is_news(peer.ip(), unserved) => {
-            tracing::warn!(%peer, client = unserved.client_id, reason = %unserved, "closing a connection, said once a client");
+    let (peer, closing_log) = (client.peer, &broker.closing_log);
+    if let Ended::Refused(Refused::Unserved(unserved)) = ended {
+        match closing_log.unserved.novelty(peer.ip(), unserved) {
+            Novelty::First => {
+                tracing::warn!(%peer, client = unserved.client_id, reason = %unserved, "closing a connection, said once a client");
+                return;
+            }
+            Novelty::Told => return tracing::debug!(%peer, reason = %unserved, "closing a connection"),
+            Novelty::Unknown => {}
         }
-        Ended::Refused(refused @ Refused::Unserved(_)) => {
-            tracing::debug!(%peer, reason = %refused, "closing a connection");
-        }
-        Ended::Closed(closed) if closed.is_suspicious() => {
-            tracing::warn!(%peer, reason = %closed, "closing a connection");
-        }
-        Ended::Closed(closed) => tracing::debug!(%peer, reason = %closed, "connection ended"),
-        Ended::Refused(refused) => tracing::warn!(%peer, reason = %refused, "closing a connection"),
-        Ended::SlowReader => tracing::warn!(%peer, reason = "it does not take its answers", "closing a connection"),
-        Ended::HeldTooLong => {
-            tracing::warn!(%peer, reason = "it takes its answers slowly and others need the memory", "closing a connection");
-        }
-        Ended::Unanswerable(reason) => tracing::warn!(%peer, reason, "closing a connection that asked for no answers"),
+    }
+    if !ended.is_suspicious() {
+        tracing::debug!(%peer, reason = %ended, "connection ended");
+    } else if closing_log.has_line(ended.kind()) {
+        tracing::warn!(%peer, reason = %ended, "closing a connection");
+    } else {
+        tracing::debug!(%peer, reason = %ended, "closing a connection");
     }
 }

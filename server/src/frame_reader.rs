@@ -142,6 +142,14 @@ impl FrameReader {
         Ok(frame)
     }
 
+    /// Ends when the client sends no more, whether all of what it sent was read or not.
+    pub async fn ended(&self) -> Closed {
+        match self.socket.ended().await {
+            Ok(()) => Closed::Ended,
+            Err(error) => Closed::Broken(error),
+        }
+    }
+
     fn frame_length(&self) -> Result<usize, Closed> {
         let first = self.buffer.first_chunk::<LENGTH_BYTES>().expect("fill gave this many");
         let length = i32::from_be_bytes(*first);

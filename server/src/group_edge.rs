@@ -2,22 +2,22 @@
 //!
 //! A coordinator serves once its partition of `__consumer_offsets` was replayed; nothing is answered before it is durable.
 
-use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use engine::error::AppendError;
-use engine::offset::ShardId;
 use engine::shard::core::{Core, LogRef, MarkerKind, TransactionMarker};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 
+use crate::awaited::Awaited;
 use crate::broker::{self, Broker};
 use crate::catalog::{Catalog, OFFSETS_TOPIC};
 use crate::clock::SteadyClock;
-use crate::config::{ListenerMode, Settings};
+use crate::config::Settings;
 use crate::group::{
     ConsumerConfig, ContinuationId, Coordinator, Effect, EndedTransaction, Event, GroupConfig, GroupError, ReplyToken,
     Response, TopicsView, partition_for,
@@ -146,28 +146,16 @@ impl GroupEdge {
         broker: &Broker,
         event: impl Fn(ReplyToken) -> Event + Send + Copy + 'static,
     ) -> Vec<Result<Response, GroupError>> {
-        let here = self.core.shard().0;
-        let shards = match broker.settings.listener_mode {
-            ListenerMode::Shared => 0..self.core.shard_count(),
-            ListenerMode::PerCore => here..here + 1,
+        let ask = move || async move {
+            let keepers: Vec<_> = broker::local().groups.keepers.borrow().values().cloned().collect();
+            let mut answers = Vec::with_capacity(keepers.len());
+            for keeper in keepers {
+                answers.push(keeper.ask(event).await);
+            }
+            answers
         };
-        let pending: Vec<_> = shards
-            .map(|shard| {
-                self.core.on(ShardId(shard), move |_| async move {
-                    let keepers: Vec<_> = broker::local().groups.keepers.borrow().values().cloned().collect();
-                    let mut answers = Vec::with_capacity(keepers.len());
-                    for keeper in keepers {
-                        answers.push(keeper.ask(event).await);
-                    }
-                    answers
-                })
-            })
-            .collect();
-        let mut answers = Vec::new();
-        for part in pending {
-            answers.extend(part.await.unwrap_or_else(|_| vec![Err(GroupError::CoordinatorNotAvailable)]));
-        }
-        answers
+        let gone = || vec![Err(GroupError::CoordinatorNotAvailable)];
+        broker.on_shards_of_node(ask).await.into_iter().flat_map(|part| part.unwrap_or_else(gone)).collect()
     }
 }
 
@@ -186,8 +174,7 @@ struct Keeper {
     log: StateLog,
     coordinator: RefCell<Coordinator>,
     clock: SteadyClock,
-    awaited: RefCell<HashMap<ReplyToken, oneshot::Sender<Response>>>,
-    next_token: Cell<u64>,
+    awaited: Awaited<Response>,
     /// The next deadline may be another one.
     changed: Notify,
 }
@@ -200,31 +187,22 @@ impl Keeper {
             log: StateLog::new(core.clone(), log),
             coordinator: RefCell::new(Coordinator::new(config)),
             clock: SteadyClock::start(),
-            awaited: RefCell::default(),
-            next_token: Cell::new(0),
+            awaited: Awaited::default(),
             changed: Notify::new(),
         }
     }
 
     async fn ask(self: &Rc<Self>, event: impl FnOnce(ReplyToken) -> Event) -> Result<Response, GroupError> {
-        let token = ReplyToken(self.next_token.get());
-        self.next_token.set(token.0 + 1);
-        let (sender, receiver) = oneshot::channel();
-        self.awaited.borrow_mut().insert(token, sender);
+        let (token, answer) = self.awaited.question();
         self.handle(event(token));
-        receiver.await.map_err(|_| GroupError::CoordinatorNotAvailable)
+        answer.await.map_err(|_| GroupError::CoordinatorNotAvailable)
     }
 
     fn handle(self: &Rc<Self>, event: Event) {
         let effects = self.coordinator.borrow_mut().handle(event, self.clock.now_ms());
         for effect in effects {
             match effect {
-                Effect::Reply(token, response) => {
-                    if let Some(awaited) = self.awaited.borrow_mut().remove(&token) {
-                        // The connection may be gone; its member then misses heartbeats.
-                        let _ = awaited.send(response);
-                    }
-                }
+                Effect::Reply(token, response) => self.awaited.answer(token, response),
                 Effect::Append { batch, then } => {
                     // Queued here, in order; only the waiting is a task.
                     let append = self.log.append(vec![Bytes::from(batch)]);
@@ -303,13 +281,8 @@ impl Keeper {
     }
 
     async fn shorten_log(&self) {
-        if !self.log.wants_snapshot().await {
-            return;
-        }
-        // The batches take their place during the call: no append can come between.
-        let live = self.coordinator.borrow().snapshot(self.clock.now_ms());
-        let replaced = self.log.replace_with(live.into_iter().map(Bytes::from).collect()).await;
-        if let Err(error) = replaced {
+        let live = || self.coordinator.borrow().snapshot(self.clock.now_ms());
+        if let Err(error) = self.log.shorten(live).await {
             tracing::warn!(partition = self.partition, %error, "cannot shorten the log of an offsets partition");
         }
     }

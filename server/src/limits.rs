@@ -44,6 +44,9 @@ pub const ANSWER_BYTES_AT_ONCE: usize = 2 << 20;
 pub const ANSWER_FREE_PARTS: usize = 8;
 /// The second half is given in pieces of this size: enough to go on, and so small that the socket's own buffer takes it.
 pub const ANSWER_BYTES_SMALL: usize = 64 << 10;
+/// The answers of one connection hold at most one in so many parts of the budget, unless it is one alone: who asks for a hundred and takes none gets
+/// no more until these have left. Clients ask for one or two at a time.
+pub const ANSWER_SHARE_PARTS: usize = 8;
 /// Larger answers leave so much of the budget to those that are no larger than such a piece: these come and go at once, and must not wait until a
 /// slow reader of large batches is given up. As many at a time as a shard finishes in a turn or two.
 pub const ANSWER_BYTES_KEPT: usize = 16 * ANSWER_BYTES_SMALL;
@@ -68,6 +71,11 @@ pub const ACCEPTED_SOCKETS_MAX: usize = 256;
 /// Descriptors kept free for segments, rings and the catalog.
 pub const DESCRIPTORS_RESERVED: u64 = 512;
 
+/// Lines of the log for connections that are closed for one kind of reason, in an interval: enough to see who it is, and no more than a megabyte
+/// an hour. The rest is told as a number.
+pub const CLOSING_LINES_MAX: u64 = 10;
+/// ... and that interval.
+pub const CLOSING_LINES_INTERVAL: Duration = Duration::from_secs(10);
 /// Unserved versions that are remembered as told: names are the clients' own choice, and there may be any number of them. Half a megabyte at most.
 pub const UNSERVED_REMEMBERED_MAX: usize = 1_000;
 
@@ -156,7 +164,10 @@ const _: () = {
     assert!(RECEIVE_BYTES_FIRST > REQUEST_BYTES_MIN);
     // Memory is the budget and one frame beyond it, so the budget should be the larger part.
     assert!(REQUEST_BYTES_MAX <= FRAME_BUDGET_BYTES_MAX && REQUEST_BYTES_NEEDED <= FRAME_BUDGET_BYTES_MIN);
-    assert!(engine::limits::BATCH_BYTES_MAX + ANSWER_BYTES_KEPT <= ANSWER_BYTES_MIN);
+    // The largest batch finds room also beside small answers, with what it leaves to others.
+    assert!(
+        engine::limits::BATCH_BYTES_MAX + ANSWER_BYTES_KEPT + ANSWER_BYTES_MIN / ANSWER_SHARE_PARTS <= ANSWER_BYTES_MIN
+    );
     // Permits of the budget are counted in u32.
     assert!(FRAME_BUDGET_BYTES_MAX <= u32::MAX as usize && ANSWER_BYTES_MAX <= u32::MAX as usize);
     assert!(REPLAY_READ_BYTES <= engine::limits::BATCH_BYTES_MAX);

@@ -12,6 +12,7 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 
 use crate::admin::Ask;
+use crate::closing_log::ClosingLog;
 use crate::config::{Endpoint, ListenerMode, Settings};
 use crate::connection_caps::{Admission, ConnectionCaps};
 use crate::nodes::Nodes;
@@ -73,6 +74,7 @@ impl Listeners {
         settings: &Settings,
         shards: &Arc<Vec<ShardInbox>>,
         caps: &Arc<ConnectionCaps>,
+        closing_log: &Arc<ClosingLog>,
     ) -> Result<Listeners, ListenError> {
         let nodes = match settings.listener_mode {
             ListenerMode::Shared => 1,
@@ -93,6 +95,7 @@ impl Listeners {
                     shards: Arc::clone(shards),
                     only: (nodes > 1).then_some(node),
                     caps: Arc::clone(caps),
+                    closing_log: Arc::clone(closing_log),
                     first_node_id: settings.node_id,
                     advertised_host: advertised.map(|advertised| advertised.host.clone()),
                     advertised_ports: Arc::clone(&advertised_ports),
@@ -179,6 +182,7 @@ struct Dealer {
     /// The shard whose node this is; none where all shards are one node.
     only: Option<usize>,
     caps: Arc<ConnectionCaps>,
+    closing_log: Arc<ClosingLog>,
     first_node_id: i32,
     /// None advertises the address that a client has connected to.
     advertised_host: Option<String>,
@@ -195,7 +199,11 @@ impl Dealer {
         let admission = match self.caps.admit(peer.ip()) {
             Ok(admission) => admission,
             Err(reason) => {
-                tracing::warn!(%peer, %reason, "closing a connection");
+                if self.closing_log.has_line("too many connections") {
+                    tracing::warn!(%peer, %reason, "closing a connection");
+                } else {
+                    tracing::debug!(%peer, %reason, "closing a connection");
+                }
                 return;
             }
         };

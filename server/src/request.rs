@@ -14,7 +14,7 @@ use thiserror::Error;
 use crate::answer_budget::AnswerMemory;
 use crate::broker::Broker;
 use crate::connection::Client;
-use crate::unserved::Unserved;
+use crate::unserved::{Novelty, Unserved};
 
 /// Why a frame gets no answer: its connection is closed, and the log says why.
 #[derive(Debug, Error)]
@@ -104,7 +104,13 @@ impl Call {
     /// Says once that a version is not served to who asked.
     pub fn tell_unserved(&self) {
         let unserved = Self::unserved(self.api as i16, self.version, Some(&self.client_id));
-        if self.broker.unserved.is_news(self.client.peer.ip(), &unserved) {
+        let closing_log = &self.broker.closing_log;
+        let has_line = match closing_log.unserved.novelty(self.client.peer.ip(), &unserved) {
+            Novelty::First => true,
+            Novelty::Told => false,
+            Novelty::Unknown => closing_log.has_line("unserved versions"),
+        };
+        if has_line {
             tracing::info!(peer = %self.client.peer, client = self.client_id, reason = %unserved, "a client is told the versions");
         }
     }

@@ -67,7 +67,7 @@ fn run(settings: Settings) -> Result<(), Failure> {
     let caps = Arc::new(ConnectionCaps::new(ConnectionLimits::of(&settings), connections_max));
     let control = Arc::new(Control {
         caps: Arc::clone(&caps),
-        unserved: Arc::default(),
+        closing_log: Arc::default(),
         settings: Arc::clone(&settings),
         memory: memory.shard,
         events,
@@ -83,7 +83,7 @@ fn run(settings: Settings) -> Result<(), Failure> {
     if let Some(admin) = &admin {
         admin.shards_run(shards.iter().map(|shard| shard.asks.clone()).collect());
     }
-    let listeners = Listeners::start(&settings, &shards, &caps);
+    let listeners = Listeners::start(&settings, &shards, &caps, &control.closing_log);
     let outcome = match listeners {
         Ok(listeners) => {
             serving.store(true, Ordering::SeqCst);
@@ -109,12 +109,19 @@ fn run(settings: Settings) -> Result<(), Failure> {
         }
         Err(error) => Err(Failure { code: exit::LISTEN, line: error.to_string() }),
     };
+    drop(shards);
+    stop(engine, &control)?;
+    outcome
+}
+
+/// Lets every shard finish.
+fn stop(engine: Engine, control: &Control) -> Result<(), Failure> {
     let requests_between_shards: u64 = engine.requests_between_shards().sum();
     control.draining.send_replace(true);
-    drop(shards);
     engine.join().map_err(data_directory_failure)?;
+    control.closing_log.tell_rest();
     tracing::info!(requests_between_shards, "stopped, everything is flushed");
-    outcome
+    Ok(())
 }
 
 /// Connections that descriptors allow beside the engine's own.

@@ -13,6 +13,7 @@ use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use crate::admin::answer_asks;
 use crate::broker::Broker;
 use crate::catalog::{CATALOG_SHARD, CatalogOwner};
+use crate::closing_log::{self, ClosingLog};
 use crate::config::Settings;
 use crate::connection::{self, Client};
 use crate::connection_caps::ConnectionCaps;
@@ -21,7 +22,6 @@ use crate::listener::{Accepted, ShardInbox};
 use crate::memory_plan::ShardPlan;
 use crate::state_log::ReplayError;
 use crate::tables;
-use crate::unserved::UnservedLog;
 
 /// What the main thread is told.
 pub enum Event {
@@ -39,8 +39,8 @@ pub struct Control {
     pub settings: Arc<Settings>,
     /// Connections that there are and may be.
     pub caps: Arc<ConnectionCaps>,
-    /// What was asked in versions that are not served.
-    pub unserved: Arc<UnservedLog>,
+    /// What is told of connections that are closed for what they did.
+    pub closing_log: Arc<ClosingLog>,
     /// What each shard may hold.
     pub memory: ShardPlan,
     /// To the main thread.
@@ -57,7 +57,8 @@ pub struct Control {
 pub async fn run(core: Core, control: Arc<Control>) {
     let draining = control.draining.subscribe();
     let (settings, caps) = (Arc::clone(&control.settings), Arc::clone(&control.caps));
-    let broker = Broker::install(core.clone(), settings, control.memory, caps, Arc::clone(&control.unserved), draining);
+    let closing_log = Arc::clone(&control.closing_log);
+    let broker = Broker::install(core.clone(), settings, control.memory, caps, closing_log, draining);
     control.installed.add_permits(1);
     if core.shard() == CATALOG_SHARD {
         // The view goes to every shard, so every shard must be there to take it.
@@ -68,6 +69,7 @@ pub async fn run(core: Core, control: Arc<Control>) {
                 broker.own_catalog(Rc::clone(&owner));
                 let every = Duration::from_millis(control.settings.snapshot_check_interval_ms);
                 core.spawn(keep_short(owner, every));
+                core.spawn(closing_log::tell(Arc::clone(&control.closing_log)));
             }
             Err(error) => {
                 // The main thread stops the process and says why.

@@ -146,6 +146,14 @@ impl StateLog {
         })
     }
 
+    /// Replaces the log with its live state, if that is worth it. What `live` gives takes its place at once: no append can come between.
+    pub async fn shorten(&self, live: impl FnOnce() -> Vec<Vec<u8>>) -> Result<(), AppendError> {
+        if !self.wants_snapshot().await {
+            return Ok(());
+        }
+        self.replace_with(live().into_iter().map(Bytes::from).collect()).await
+    }
+
     /// Appends the whole live state and then forgets everything before it. Until the start is raised both are there: replaying the old
     /// records and then the new ones gives the same state. The batches take their place at the first poll: await this at once.
     pub async fn replace_with(&self, live: Vec<Bytes>) -> Result<(), AppendError> {

@@ -23,7 +23,7 @@ pub use self::markers::is_refused_for_good;
 use self::verified::Verified;
 use crate::broker::{self, Broker};
 use crate::catalog::{Catalog, TRANSACTIONS_TOPIC};
-use crate::config::{ListenerMode, Settings};
+use crate::config::Settings;
 use crate::group::partition_for;
 use crate::internal_topics;
 use crate::transaction::{
@@ -132,22 +132,27 @@ impl TransactionEdge {
     }
 
     /// The transaction of a producer ends: no shard takes its batches without asking any more, and those that were taken lie in their logs or
-    /// wait there for room. `asked` are the shards that remember partitions of it, `written` those where the partitions live.
+    /// wait there for room. `verified_on` are the shards that remember partitions of it, `written` those where the partitions live. Where nobody
+    /// asks (`transaction.partition.verification.enable`) any shard may have let something in.
     async fn forget_verified(
         core: &Core,
         producer_id: i64,
-        asked: &BTreeSet<ShardId>,
+        verified_on: &BTreeSet<ShardId>,
         written: &Arc<BTreeSet<ShardId>>,
     ) {
-        let forget = |shard: &ShardId| {
+        let forget = |shard: ShardId| {
             let written = Arc::clone(written);
-            core.on(*shard, move |core| async move {
+            core.on(shard, move |core| async move {
                 broker::local().transactions.verified.borrow_mut().forget(producer_id);
                 // A marker comes from the coordinator's shard, and would overtake what this one has let in and sent on.
                 core.arrived(&written).await;
             })
         };
-        let told: Vec<_> = asked.iter().map(forget).collect();
+        let told: Vec<_> = if broker::local().effective_settings().transaction_partition_verification {
+            verified_on.iter().copied().map(forget).collect()
+        } else {
+            (0..core.shard_count()).map(ShardId).map(forget).collect()
+        };
         for told in told {
             // A shard that is gone takes no batches.
             let _ = told.await;
@@ -186,29 +191,16 @@ impl TransactionEdge {
         broker: &Broker,
         event: impl Fn(ReplyToken) -> Event + Send + Clone + 'static,
     ) -> Vec<Result<Response, TransactionError>> {
-        let here = self.core.shard().0;
-        let shards = match broker.settings.listener_mode {
-            ListenerMode::Shared => 0..self.core.shard_count(),
-            ListenerMode::PerCore => here..here + 1,
+        let ask = move || async move {
+            let keepers: Vec<_> = broker::local().transactions.keepers.borrow().values().cloned().collect();
+            let mut answers = Vec::with_capacity(keepers.len());
+            for keeper in keepers {
+                answers.push(keeper.ask(&event).await);
+            }
+            answers
         };
-        let pending: Vec<_> = shards
-            .map(|shard| {
-                let event = event.clone();
-                self.core.on(ShardId(shard), move |_| async move {
-                    let keepers: Vec<_> = broker::local().transactions.keepers.borrow().values().cloned().collect();
-                    let mut answers = Vec::with_capacity(keepers.len());
-                    for keeper in keepers {
-                        answers.push(keeper.ask(&event).await);
-                    }
-                    answers
-                })
-            })
-            .collect();
-        let mut answers = Vec::new();
-        for part in pending {
-            answers.extend(part.await.unwrap_or_else(|_| vec![Err(TransactionError::CoordinatorNotAvailable)]));
-        }
-        answers
+        let gone = || vec![Err(TransactionError::CoordinatorNotAvailable)];
+        broker.on_shards_of_node(ask).await.into_iter().flat_map(|part| part.unwrap_or_else(gone)).collect()
     }
 }
 

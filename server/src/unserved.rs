@@ -33,6 +33,17 @@ impl fmt::Display for Unserved {
 
 impl std::error::Error for Unserved {}
 
+/// Whether an unserved version is news.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Novelty {
+    /// The first of its kind from that address, by that name.
+    First,
+    /// It was told.
+    Told,
+    /// All places are taken by others: it may have been told or not.
+    Unknown,
+}
+
 /// Who was told of already, in the whole process. Only what is refused comes here.
 #[derive(Debug, Default)]
 pub struct UnservedLog {
@@ -40,11 +51,19 @@ pub struct UnservedLog {
 }
 
 impl UnservedLog {
-    /// Whether this is the first of its kind from that address, by that name. When all places are taken nothing is.
-    pub fn is_news(&self, address: IpAddr, unserved: &Unserved) -> bool {
+    /// Whether it was told before of that address, by that name.
+    pub fn novelty(&self, address: IpAddr, unserved: &Unserved) -> Novelty {
         // Nothing panics while it is locked.
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        told.len() < UNSERVED_REMEMBERED_MAX && told.insert((address.to_canonical(), unserved.clone()))
+        let one = (address.to_canonical(), unserved.clone());
+        if told.contains(&one) {
+            Novelty::Told
+        } else if told.len() == UNSERVED_REMEMBERED_MAX {
+            Novelty::Unknown
+        } else {
+            told.insert(one);
+            Novelty::First
+        }
     }
 }
 
@@ -60,13 +79,18 @@ mod tests {
     fn each_is_news_once_and_the_memory_is_bounded() {
         let log = UnservedLog::default();
         let address = IpAddr::from([10, 0, 0, 1]);
-        assert!(log.is_news(address, &unserved(0)));
-        assert!(!log.is_news(address, &unserved(0)));
-        assert!(!log.is_news("::ffff:10.0.0.1".parse().unwrap(), &unserved(0)), "the same client by IPv6");
-        assert!(log.is_news(IpAddr::from([10, 0, 0, 2]), &unserved(0)));
-        assert!(log.is_news(address, &Unserved { client_id: "other".into(), ..unserved(0) }));
-        let news = (0..10_000).filter(|version| log.is_news(address, &unserved(*version))).count();
+        assert_eq!(log.novelty(address, &unserved(0)), Novelty::First);
+        assert_eq!(log.novelty(address, &unserved(0)), Novelty::Told);
+        let mapped = "::ffff:10.0.0.1".parse().unwrap();
+        assert_eq!(log.novelty(mapped, &unserved(0)), Novelty::Told, "the same client by IPv6");
+        assert_eq!(log.novelty(IpAddr::from([10, 0, 0, 2]), &unserved(0)), Novelty::First);
+        let other = Unserved { client_id: "other".into(), ..unserved(0) };
+        assert_eq!(log.novelty(address, &other), Novelty::First);
+        let is_news = |version| log.novelty(address, &unserved(version)) == Novelty::First;
+        let news = (0..10_000).filter(|version| is_news(*version)).count();
         assert_eq!(news, UNSERVED_REMEMBERED_MAX - 3);
+        assert_eq!(log.novelty(address, &unserved(9_999)), Novelty::Unknown);
+        assert_eq!(log.novelty(address, &unserved(0)), Novelty::Told);
     }
 
     #[test]

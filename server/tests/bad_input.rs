@@ -2,7 +2,7 @@
 
 mod broker;
 
-use broker::{Broker, batch, values};
+use broker::{Broker, batch, metric, values};
 use protocol::api_key::ApiKey;
 use protocol::error_code::ErrorCode;
 use protocol::frame::decode_response;
@@ -149,6 +149,30 @@ fn api_versions_is_answered_in_every_version() {
 fn garbage_is_named_in_the_log() {
     closes(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "it looks like an HTTP request");
     closes(&[0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc, 0x03, 0x03], "it looks like a TLS handshake");
+}
+
+/// Each connection that brought garbage had a line of its own: a scanner filled the disk of the log.
+#[test]
+fn a_scanner_does_not_fill_the_log() {
+    const CONNECTIONS: u64 = 200;
+    let mut broker = Broker::start(&["posthaste.admin.listener=127.0.0.1:0"]);
+    for _ in 0..CONNECTIONS {
+        let mut scanner = broker.connect();
+        scanner.send_raw(b"GET / HTTP/1.1\r\n\r\n");
+        assert!(scanner.is_closed());
+    }
+    let counted = metric(&broker, "posthaste_connections_ended_total").into_iter();
+    let counted = counted.filter(|(labels, _)| labels.contains("frame length")).map(|(_, count)| count);
+    assert_eq!(counted.sum::<f64>() as u64, CONNECTIONS);
+    assert_eq!(broker.terminate().code(), Some(0));
+    let log = broker.log();
+    let warnings: Vec<_> = log.lines().filter(|line| line.contains("WARN") && line.contains("clos")).collect();
+    let rest =
+        |line: &&str| line.split_once(" more connections").and_then(|(head, _)| head.rsplit(' ').next()?.parse().ok());
+    let rest: Vec<u64> = warnings.iter().filter_map(rest).collect();
+    let own = (warnings.len() - rest.len()) as u64;
+    assert!(own > 0 && own < CONNECTIONS, "{own} lines");
+    assert_eq!(own + rest.iter().sum::<u64>(), CONNECTIONS, "each has a line or is counted");
 }
 
 /// A change to a good batch, and the error that it earns.

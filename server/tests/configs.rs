@@ -16,9 +16,17 @@ use protocol::messages::delete_records::{
 };
 /// Deletes below an offset; gives the error code and the low watermark.
 fn delete_records(client: &mut Client, topic: &str, partition: i32, offset: i64) -> (i16, i64) {
+    client.send(2, &deletion(topic, partition, offset));
+    received_deletion(client)
+}
+
+fn deletion(topic: &str, partition: i32, offset: i64) -> DeleteRecordsRequest<'_> {
     let partitions = vec![DeleteRecordsPartition { partition_index: partition, offset }];
-    let topics = vec![DeleteRecordsTopic { name: topic, partitions }];
-    let frame = client.call(2, &DeleteRecordsRequest { topics, timeout_ms: 30_000 });
+    DeleteRecordsRequest { topics: vec![DeleteRecordsTopic { name: topic, partitions }], timeout_ms: 30_000 }
+}
+
+fn received_deletion(client: &mut Client) -> (i16, i64) {
+    let frame = client.receive().expect("an answer");
     let (_, response): (_, DeleteRecordsResponse<'_>) =
         decode_response(&frame, ApiKey::DeleteRecords, 2).expect("an answer");
     let found = &response.topics[0].partitions[0];
@@ -64,6 +72,31 @@ fn records_below_an_offset_go_and_stay_gone() {
     let mut client = broker.connect();
     assert_eq!(earliest(&mut client, "t", 1), 10);
     assert_eq!(client.produce("t", 1, &batch(&["next"])), (0, 10));
+}
+
+/// An offset that was answered with acks=1 was refused as out of range until the flush that was under way had ended; Kafka's high watermark has
+/// moved by the time of the answer. The deletion goes out with the produce, so that it begins right when that is answered.
+#[test]
+fn records_go_as_soon_as_they_are_acknowledged_with_acks_1() {
+    let broker = Broker::start(&[]);
+    let mut client = broker.connect();
+    assert_eq!(client.create_topic("t", 2, &[]), 0);
+    for end in 1..=50 {
+        for partition in [0, 1] {
+            client.send_produce("t", partition, &batch(&["value"]), 1);
+            client.send(2, &deletion("t", partition, if end % 2 == 0 { -1 } else { end }));
+            assert_eq!(client.receive_produced(), (0, end - 1));
+            assert_eq!(received_deletion(&mut client), (0, end));
+        }
+    }
+    let beyond = (ErrorCode::OffsetOutOfRange.code(), -1);
+    client.send_produce("t", 0, &batch(&["value"]), 1);
+    client.send(2, &deletion("t", 0, 52));
+    assert_eq!(
+        (client.receive_produced(), received_deletion(&mut client)),
+        ((0, 50), beyond),
+        "nobody has written that far"
+    );
 }
 
 /// A reader that asked for more bytes than there are waits; records that are deleted under it are no silence.

@@ -4,7 +4,7 @@ mod broker;
 
 use broker::configs::{BROKER, SET, alter};
 use broker::transactions::Producer;
-use broker::{Broker, Client, batch, idempotent_batch};
+use broker::{Broker, Client, batch, idempotent_batch, memory_held, metric};
 use protocol::api_key::ApiKey;
 use protocol::compression::decompress;
 use protocol::error_code::ErrorCode;
@@ -23,6 +23,7 @@ const CODECS: [(&str, Compression); 5] = [
     ("zstd", Compression::Zstd),
 ];
 const PLAIN_BYTES_MAX: usize = 64 << 20;
+const LEAVING_CLIENTS: i64 = 8;
 
 fn in_codec(plain: &[u8], codec: Compression) -> Vec<u8> {
     recompress(plain, codec, None, PLAIN_BYTES_MAX).expect("a batch of ours").batch
@@ -182,6 +183,36 @@ fn a_batch_that_is_not_in_its_codec_in_the_requests_time_is_refused_and_not_appe
         assert_eq!(answered, [(0, late, -1), (0, late, -1)], "what stands behind it is not appended either");
     }
     assert_eq!(produce_several(&mut client, -1, 30_000, &[(0, &small)]), [(0, 0, 0)]);
+}
+
+/// Story: batches whose clients had gone kept their turns and their memory up to the deadline, which is the client's own choice, and those who were
+/// there waited behind them. Who asks for no answer may go when everything is sent.
+#[test]
+fn a_batch_that_waits_for_its_codec_goes_with_its_client_unless_nobody_was_to_answer() {
+    let broker =
+        Broker::start(&["posthaste.shards=1", "message.max.bytes=4000000", "posthaste.admin.listener=127.0.0.1:0"]);
+    let mut client = broker.connect();
+    let configs = [("compression.type", "zstd"), ("compression.zstd.level", "19")];
+    assert_eq!(client.create_topic("t", 1, &configs), 0);
+    let large = batch(&[&noise(1 << 20)]);
+    let leave = |acks| broker.connect().send_produce("t", 0, &large, acks);
+    for _ in 0..LEAVING_CLIENTS {
+        leave(1);
+    }
+    // All of them are there, and wait before the one that stays.
+    let sent = (LEAVING_CLIENTS as usize * large.len()) as f64;
+    while metric(&broker, "posthaste_received_bytes_total").iter().map(|(_, bytes)| bytes).sum::<f64>() < sent {
+        std::thread::yield_now();
+    }
+    let (error, offset) = client.produce("t", 0, &large);
+    assert!(error == 0 && offset < LEAVING_CLIENTS, "{offset} were appended for nobody");
+    leave(0);
+    while client.fetch("t", 0, offset + 1).2.is_empty() {
+        std::thread::yield_now();
+    }
+    while memory_held(&broker).iter().any(|(purpose, bytes)| purpose.contains("frames") && *bytes > 0.0) {
+        std::thread::yield_now();
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@
 )]
 
 mod acceptor;
+mod sending;
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -16,6 +17,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::task::Poll;
 
 use bytes::{Bytes, BytesMut};
 use io_uring::types::Fd;
@@ -25,7 +27,7 @@ use rustix::net::RecvFlags;
 use tokio_uring::{InFlightOneshot, OneshotOutputTransform, UnsubmittedOneshot};
 
 pub use self::acceptor::{Acceptor, listen, raise_file_descriptor_limit};
-use crate::limits::SEND_PIECES_MAX;
+use self::sending::{SendEnd, SendGuard, Sending};
 
 /// A connection on a core. Dropping it ends the connection.
 pub struct Socket {
@@ -33,6 +35,8 @@ pub struct Socket {
     peer: SocketAddr,
     /// The receive that is under way. It is kept here and not in the future, so that a dropped future loses no bytes.
     receiving: RefCell<Option<InFlightOneshot<Receive, ReceiveEnd>>>,
+    /// The poll for the peer's end that is under way: one, however often somebody has begun to wait for it.
+    ending: RefCell<Option<InFlightOneshot<Rc<TcpStream>, PollEnd>>>,
     /// A poll said that there is something to receive: the next receive asks for it at once.
     is_ready: Cell<bool>,
     sending: Cell<bool>,
@@ -47,6 +51,7 @@ impl Socket {
             peer: stream.peer_addr()?,
             stream: Rc::new(stream),
             receiving: RefCell::new(None),
+            ending: RefCell::new(None),
             is_ready: Cell::new(false),
             sending: Cell::new(false),
         })
@@ -65,9 +70,31 @@ impl Socket {
         let events = (libc::POLLIN | libc::POLLRDHUP) as u32;
         let entry = opcode::PollAdd::new(self.descriptor(), events).build();
         // The entry has no address in it; the stream is held open by the operation.
-        UnsubmittedOneshot::new(Rc::clone(&self.stream), PollEnd, entry).submit().await?;
+        let polled = UnsubmittedOneshot::new(Rc::clone(&self.stream), PollEnd, entry).submit().await;
+        // A signal came: the caller's receive waits by itself.
+        polled.or_else(|error| if error.kind() == io::ErrorKind::Interrupted { Ok(()) } else { Err(error) })?;
         self.is_ready.set(true);
         Ok(())
+    }
+
+    /// Returns when the peer sends no more: it has closed, or the connection broke. What it sent before may still be there to receive.
+    pub async fn ended(&self) -> io::Result<()> {
+        poll_fn(|context| {
+            loop {
+                let mut ending = self.ending.borrow_mut();
+                let in_flight = ending.get_or_insert_with(|| {
+                    let entry = opcode::PollAdd::new(self.descriptor(), libc::POLLRDHUP as u32).build();
+                    // The entry has no address in it; the stream is held open by the operation.
+                    UnsubmittedOneshot::new(Rc::clone(&self.stream), PollEnd, entry).submit()
+                });
+                let polled = std::task::ready!(Pin::new(in_flight).poll(context));
+                ending.take();
+                if !polled.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::Interrupted) {
+                    return Poll::Ready(polled);
+                }
+            }
+        })
+        .await
     }
 
     /// Receives into the spare capacity of `buffer` (there must be some) and gives the count; 0 is the peer's end. If an earlier
@@ -171,31 +198,13 @@ impl Drop for Socket {
     }
 }
 
-struct SendGuard<'a> {
-    socket: &'a Socket,
-    finished: bool,
-}
-
-impl Drop for SendGuard<'_> {
-    fn drop(&mut self) {
-        self.socket.sending.set(false);
-        if !self.finished {
-            self.socket.shutdown();
-        }
-    }
-}
-
 struct PollEnd;
 
 impl OneshotOutputTransform for PollEnd {
     type Output = io::Result<()>;
     type StoredData = Rc<TcpStream>;
     fn transform_oneshot_output(self, _: Rc<TcpStream>, entry: cqueue::Entry) -> io::Result<()> {
-        match count_of(&entry) {
-            // A signal came: the caller's receive waits by itself.
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
-            _ => Ok(()),
-        }
+        count_of(&entry).map(drop)
     }
 }
 
@@ -218,91 +227,6 @@ impl OneshotOutputTransform for ReceiveEnd {
             unsafe { buffer.set_len(buffer.len() + count) };
         }
         (result, buffer)
-    }
-}
-
-/// Pieces on their way, and where they stand.
-struct Sending {
-    pieces: Vec<Bytes>,
-    /// Pieces that were sent whole.
-    sent: usize,
-    vectors: Vec<libc::iovec>,
-    header: Box<libc::msghdr>,
-    stream: Rc<TcpStream>,
-}
-
-impl Sending {
-    fn new(stream: Rc<TcpStream>, pieces: Vec<Bytes>) -> Self {
-        // SAFETY: a message header is plain C data for which all zeros means "nothing".
-        let header = Box::new(unsafe { std::mem::zeroed::<libc::msghdr>() });
-        Self { vectors: Vec::with_capacity(pieces.len().min(SEND_PIECES_MAX)), pieces, sent: 0, header, stream }
-    }
-
-    /// Points the header at what is left; false if nothing is.
-    fn prepare(&mut self) -> bool {
-        self.vectors.clear();
-        let left = self.pieces[self.sent..].iter();
-        let vectors = left
-            .filter(|piece| !piece.is_empty())
-            .take(SEND_PIECES_MAX)
-            .map(|piece| libc::iovec { iov_base: piece.as_ptr().cast_mut().cast(), iov_len: piece.len() });
-        self.vectors.extend(vectors);
-        self.header.msg_iov = self.vectors.as_mut_ptr();
-        self.header.msg_iovlen = self.vectors.len();
-        !self.vectors.is_empty()
-    }
-
-    /// Sends what the socket takes without waiting.
-    fn at_once(&mut self) -> io::Result<()> {
-        if !self.prepare() {
-            return Ok(());
-        }
-        let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
-        // SAFETY: header, vectors and pieces are owned by `self` and outlive the call, which keeps none of the addresses.
-        let sent = unsafe { libc::sendmsg(self.stream.as_raw_fd(), &raw const *self.header, flags) };
-        match usize::try_from(sent) {
-            Ok(0) => Err(io::ErrorKind::WriteZero.into()),
-            Ok(count) => {
-                self.advance(count);
-                Ok(())
-            }
-            Err(_) => match io::Error::last_os_error() {
-                error if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(()),
-                error => Err(error),
-            },
-        }
-    }
-
-    fn advance(&mut self, mut count: usize) {
-        while let Some(piece) = self.pieces.get_mut(self.sent) {
-            if piece.len() > count {
-                let _ = piece.split_to(count);
-                return;
-            }
-            count -= piece.len();
-            *piece = Bytes::new();
-            self.sent += 1;
-        }
-        assert_eq!(count, 0, "the kernel sends no more than it was given");
-    }
-}
-
-struct SendEnd;
-
-impl OneshotOutputTransform for SendEnd {
-    type Output = (io::Result<()>, Sending);
-    type StoredData = Sending;
-    fn transform_oneshot_output(self, mut send: Sending, entry: cqueue::Entry) -> Self::Output {
-        let result = match count_of(&entry) {
-            Ok(0) => Err(io::ErrorKind::WriteZero.into()),
-            Ok(count) => {
-                send.advance(count);
-                Ok(())
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
-            Err(error) => Err(error),
-        };
-        (result, send)
     }
 }
 
@@ -372,6 +296,28 @@ mod tests {
             let (count, buffer) = socket.recv(BytesMut::new()).await;
             assert_eq!(count.expect("received"), 9);
             assert_eq!(&buffer[..], b"part rest");
+        });
+    }
+
+    #[test]
+    fn the_end_of_a_peer_is_noticed_before_its_last_bytes_are_received() {
+        let (server, mut client) = connection();
+        on_core(async || {
+            let socket = Socket::from_std(server).expect("a socket");
+            client.write_all(b"last").expect("written");
+            socket.readable().await.expect("readable");
+            for _ in 0..3 {
+                tokio::select! {
+                    biased;
+                    _ = socket.ended() => panic!("it may send more"),
+                    () = tokio::task::yield_now() => {}
+                }
+            }
+            drop(client);
+            socket.ended().await.expect("an end");
+            let (count, buffer) = socket.recv(BytesMut::with_capacity(8)).await;
+            assert_eq!((count.expect("received"), &buffer[..]), (4, &b"last"[..]));
+            socket.ended().await.expect("it stays at an end");
         });
     }
 

@@ -70,6 +70,8 @@ pub struct LogView {
     pub high_watermark: Offset,
     /// Readers of what is decided see everything below: the high watermark, or where the earliest transaction begins that has not visibly ended.
     pub last_stable_offset: Offset,
+    /// Behind the last record that was appended, whether it is flushed or not.
+    pub end: Offset,
     /// Newest leader epoch.
     pub leader_epoch: i32,
     /// Journal segments from the oldest that holds data of this log to the newest of the shard (for owners that re-append live state at
@@ -281,6 +283,7 @@ impl<I: Io> Shard<I> {
             start: state.start,
             high_watermark: partition.high_watermark(),
             last_stable_offset: partition.last_stable_offset(),
+            end: state.next,
             leader_epoch: state.epochs.latest(),
             segments: state.spans.front().map_or(0, |oldest| newest - oldest.segment.0 + 1),
             journal_end: self.journal.end(),

@@ -209,7 +209,7 @@ fn find_topic(catalog: &Catalog, key: &TopicKey) -> Result<Arc<Topic>, ErrorCode
 /// Takes memory for the records before they are read: when slow readers hold the budget, answers become small, at last they wait. None after a
 /// wait that was in vain.
 async fn reserve(call: &Call, asked: usize, least: usize) -> Option<AnswerMemory> {
-    let reserving = call.broker.answers.reserve(asked, least, &call.client.give_up);
+    let reserving = call.broker.answers.reserve(asked, least, &call.client.answers);
     tokio::time::timeout(ANSWER_MEMORY_WAIT_MAX, reserving).await.ok()
 }
 

@@ -59,8 +59,13 @@ type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
 pub enum Begun {
     /// Its batches are queued, in order; the next Produce may begin.
     Produce(LocalFuture<Answer>),
-    /// Its batches are queued when the first future ends; then the next Produce may begin.
-    Delayed(LocalFuture<Queued>),
+    /// Its batches are queued when this future ends; then the next Produce may begin.
+    Delayed {
+        /// What comes before that.
+        queued: LocalFuture<Queued>,
+        /// Its client waits for the answer: when that has gone it need not go on.
+        is_answered: bool,
+    },
     /// Not begun before it is polled, which waits for all earlier answers.
     Serial(LocalFuture<Result<Answer, Refused>>),
 }

@@ -98,10 +98,11 @@ pub fn begin(mut call: Call) -> Result<Begun, Refused> {
     if topics.iter().all(is_at_once) {
         return Ok(Begun::Produce(Box::pin(end(call, topics, answered, deadline))));
     }
-    Ok(Begun::Delayed(Box::pin(async move {
+    let queued = Box::pin(async move {
         append_delayed(&call, &mut topics, append_deadline).await;
         Queued(Box::pin(end(call, topics, answered, deadline)))
-    })))
+    });
+    Ok(Begun::Delayed { queued, is_answered: answered })
 }
 
 async fn end(call: Call, topics: Vec<Topic>, answered: bool, deadline: Option<Instant>) -> Answer {

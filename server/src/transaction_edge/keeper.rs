@@ -1,7 +1,6 @@
 //! One coordinator of transactions with its log.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,9 +8,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use engine::error::ReadError;
 use engine::shard::core::{Core, LogRef, Source};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 
 use super::{TransactionEdge, markers};
+use crate::awaited::Awaited;
 use crate::clock::SteadyClock;
 use crate::state_log::{ReplayError, StateLog};
 use crate::transaction::{
@@ -29,8 +29,7 @@ pub(super) struct Keeper {
     /// The leader epoch of the log when it was loaded: a later coordinator has no lower one.
     epoch: Cell<i32>,
     clock: SteadyClock,
-    awaited: RefCell<HashMap<ReplyToken, oneshot::Sender<Response>>>,
-    next_token: Cell<u64>,
+    awaited: Awaited<Response>,
     /// The next deadline may be another one.
     changed: Notify,
 }
@@ -46,8 +45,7 @@ impl Keeper {
             coordinator: RefCell::new(Coordinator::new(config)),
             epoch: Cell::new(0),
             clock: SteadyClock::start(),
-            awaited: RefCell::default(),
-            next_token: Cell::new(0),
+            awaited: Awaited::default(),
             changed: Notify::new(),
         }
     }
@@ -64,12 +62,9 @@ impl Keeper {
         self: &Rc<Self>,
         event: impl FnOnce(ReplyToken) -> Event,
     ) -> Result<Response, TransactionError> {
-        let token = ReplyToken(self.next_token.get());
-        self.next_token.set(token.0 + 1);
-        let (sender, receiver) = oneshot::channel();
-        self.awaited.borrow_mut().insert(token, sender);
+        let (token, answer) = self.awaited.question();
         self.handle(event(token));
-        receiver.await.map_err(|_| TransactionError::CoordinatorNotAvailable)
+        answer.await.map_err(|_| TransactionError::CoordinatorNotAvailable)
     }
 
     fn handle(self: &Rc<Self>, event: Event) {
@@ -80,12 +75,7 @@ impl Keeper {
     fn carry_out(self: &Rc<Self>, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Effect::Reply(token, response) => {
-                    if let Some(awaited) = self.awaited.borrow_mut().remove(&token) {
-                        // The connection may be gone; its producer asks again.
-                        let _ = awaited.send(response);
-                    }
-                }
+                Effect::Reply(token, response) => self.awaited.answer(token, response),
                 Effect::Append { batch, then } => {
                     // Queued here, in order; only the waiting is a task.
                     let append = self.log.append(vec![Bytes::from(batch)]);
@@ -146,13 +136,8 @@ impl Keeper {
     }
 
     async fn shorten_log(&self) {
-        if !self.log.wants_snapshot().await {
-            return;
-        }
-        // The batches take their place during the call: no append can come between.
-        let live = self.coordinator.borrow().snapshot(self.clock.now_ms());
-        let replaced = self.log.replace_with(live.into_iter().map(Bytes::from).collect()).await;
-        if let Err(error) = replaced {
+        let live = || self.coordinator.borrow().snapshot(self.clock.now_ms());
+        if let Err(error) = self.log.shorten(live).await {
             tracing::warn!(partition = self.partition, %error, "cannot shorten the log of a partition of the transactions");
         }
     }

@@ -36,8 +36,9 @@ fn batch() -> Bytes {
 }
 
 async fn end_transaction(core: Core) -> Outcome {
-    let (asked, written) = (BTreeSet::from([CONNECTION]), Arc::new(BTreeSet::from([OWNER])));
-    TransactionEdge::forget_verified(&core, PRODUCER.id, &asked, &written).await;
+    let asks = broker::local().effective_settings().transaction_partition_verification;
+    let (verified_on, written) = (asks.then_some(CONNECTION).into_iter().collect(), Arc::new(BTreeSet::from([OWNER])));
+    TransactionEdge::forget_verified(&core, PRODUCER.id, &verified_on, &written).await;
     let marker = TransactionMarker {
         producer_id: PRODUCER.id,
         producer_epoch: PRODUCER.epoch,
@@ -72,6 +73,18 @@ async fn end_while_a_batch_is_on_its_way(core: Core) -> [Outcome; 2] {
 /// mailbox of its partition's shard still, came after the marker, and opened a transaction that nobody ended.
 #[test]
 fn a_batch_that_was_let_in_is_in_its_log_before_the_marker() {
+    assert_eq!(places(Settings::default()), [Ok(Offset(0)), Ok(Offset(1))], "the batch and then the marker");
+}
+
+/// Without the questions no shard was told, and the marker waited for none.
+#[test]
+fn the_same_holds_where_batches_are_let_in_without_asking() {
+    let settings = Settings { transaction_partition_verification: false, ..Settings::default() };
+    assert_eq!(places(settings), [Ok(Offset(0)), Ok(Offset(1))], "the batch and then the marker");
+}
+
+/// Offsets of the batch and of the marker.
+fn places(settings: Settings) -> [Result<Offset, AppendError>; 2] {
     let directory = tempfile::tempdir().unwrap();
     let config = EngineConfig {
         directory: directory.path().to_owned(),
@@ -80,7 +93,7 @@ fn a_batch_that_was_let_in_is_in_its_log_before_the_marker() {
         pin: false,
         record_codec: None,
     };
-    let settings = Arc::new(Settings::default());
+    let settings = Arc::new(settings);
     let memory = MemoryPlan::new(&settings, &AvailableMemory::of_this_process(), 1, SHARDS).unwrap().shard;
     let caps = Arc::new(ConnectionCaps::new(ConnectionLimits::of(&settings), 1));
     let (installed, draining) = (Barrier::new(SHARDS as usize), watch::Sender::new(false));
@@ -97,6 +110,5 @@ fn a_batch_that_was_let_in_is_in_its_log_before_the_marker() {
         }
     };
     Engine::open(config).unwrap().start(memory.engine, service).unwrap().join().unwrap();
-    let offsets = told.recv().unwrap().map(|outcome| outcome.map(|appended| appended.base_offset));
-    assert_eq!(offsets, [Ok(Offset(0)), Ok(Offset(1))], "the batch and then the marker");
+    told.recv().unwrap().map(|outcome| outcome.map(|appended| appended.base_offset))
 }

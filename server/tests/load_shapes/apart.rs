@@ -1,5 +1,5 @@
 //! Trouble in one topic, of every kind at once, beside another topic that must not notice: readers that hold the memory for answers, a flood, and
-//! batches that are refused. `results/apart` measures the same on a release build.
+//! batches that are refused. `results/apart` measures the same on a release build. And readers that ask for far more than they take.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -98,4 +98,49 @@ fn trouble_in_one_topic_does_not_reach_another() {
     let (error, _, bytes) = client.fetch("logs", 0, end);
     assert_eq!((error, values(&bytes)), (0, vec![(end, "after".to_owned())]));
     limited.peak_bytes();
+}
+
+/// Larger than the pieces that room is kept for.
+const MIDDLE_BYTES: usize = 200_000;
+/// A little less than as many as a connection may have unanswered.
+const UNTAKEN_ANSWERS: usize = 120;
+
+/// Asks again and again, and reads nothing.
+fn takes_none(address: SocketAddr) -> Client {
+    let mut reader = Client::connect(address);
+    for _ in 0..UNTAKEN_ANSWERS {
+        reader.send(FETCH, &fetch_request("logs", 0, 0, 0));
+    }
+    reader
+}
+
+/// Story: a few connections that sent many fetches and took no answer held the memory for answers up to what is kept for small ones. A reader of
+/// another topic with batches of 200 KB waited until one of them was given up for it, 5 s later.
+#[test]
+fn readers_that_take_none_of_many_answers_keep_nobody_waiting() {
+    let limited = Limited::start(400 << 20, &["posthaste.shards=1"]);
+    let (broker, address) = (&limited.broker, limited.broker.address);
+    let mut client = broker.connect();
+    for (topic, bytes) in [("logs", MIDDLE_BYTES * 3 / 4), ("orders", MIDDLE_BYTES)] {
+        assert_eq!(client.create_topic(topic, 1, &[]), 0);
+        for offset in 0..10 {
+            assert_eq!(client.produce(topic, 0, &batch(&[&"x".repeat(bytes)])), (0, offset));
+        }
+    }
+    let stuck: Vec<Client> = (0..STUCK_READERS).map(|_| takes_none(address)).collect();
+    let holds = |(purpose, bytes): &(String, f64)| purpose.contains("\"answers\"") && *bytes >= MIDDLE_BYTES as f64;
+    while !metric(broker, "posthaste_memory_bytes").iter().any(holds) {
+        thread::yield_now();
+    }
+    for round in 0..30 {
+        for offset in 0..10 {
+            let (error, _, bytes) = client.fetch("orders", 0, offset);
+            assert_eq!((error, values(&bytes).first().map(|(first, _)| *first)), (0, Some(offset)), "{round}");
+        }
+        memory_held(broker);
+    }
+    let given_up = metric(broker, "posthaste_connections_ended_total").into_iter();
+    let given_up: Vec<_> = given_up.filter(|(reason, _)| reason.contains("answer held too long")).collect();
+    assert_eq!(given_up, [], "nobody had to wait for it");
+    drop(stuck);
 }

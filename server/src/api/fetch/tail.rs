@@ -50,7 +50,7 @@ pub(super) async fn read(call: &Call, wanted: &[Wanted], patience: Patience) -> 
     }?;
     let bytes = reads.iter().map(|read| read.bytes).sum();
     // The slices were the tail's until now. Where memory is short they go back, and the client gets what is fair.
-    let memory = call.broker.answers.reserve_at_once(bytes, &call.client.give_up)?;
+    let memory = call.broker.answers.reserve_at_once(bytes, &call.client.answers)?;
     Some((reads, memory))
 }
 

@@ -1,5 +1,6 @@
 //! `Delayed`: a batch with something to do before it is appended: a large one is compressed beside the shard's thread, and the coordinator of its
-//! transaction is asked. Meanwhile the connection begins nothing else, so that order holds; how long is the client's own choice.
+//! transaction is asked. Meanwhile the connection begins nothing else, so that order holds; how long is the client's own choice,
+//! and no longer than it is there.
 
 use std::time::Duration;
 
