@@ -67,11 +67,12 @@ def expect_same(context, source, target, count, mirror):
 
 
 def expect_offsets(context, source, target, group, count, mirror):
-    """A group that reads so many records at the source finds its place at the target."""
+    """A group that reads on for so many records at the source, or until the end, finds its place at the target."""
     group = f"{context.group}-{group}"
     step("commit", source.bootstrap, context.topic, group, count)
     try:
-        step("expect-offsets", source.bootstrap, target.bootstrap, context.topic, mirrored(context), group, f"{context.name}-one")
+        step("expect-offsets", source.bootstrap, target.bootstrap, context.topic, mirrored(context), group,
+             f"{context.name}-one", f"{context.name}-two")
     except AssertionError as error:
         raise AssertionError(f"{error}\n{mirror.log()}") from None
 
@@ -92,7 +93,11 @@ def a_topic_with_its_configs_and_groups_is_mirrored(context, way):
             step("expect-configs", target.bootstrap, mirrored(context), 5, "retention.ms=8200000", "delete.retention.ms=4200000", *CONFIGS[1:])
             step("send", source.bootstrap, context.topic, RECORDS, 2 * RECORDS)
             expect_same(context, source, target, 2 * RECORDS, mirror)
+            expect_offsets(context, source, target, "beginning", 1, mirror)
             expect_offsets(context, source, target, "middle", RECORDS * 3 // 2, mirror)
+            # Wherever a group stood, once it has read on to the end its place there is the very one.
+            for group in ("beginning", "middle", "end"):
+                expect_offsets(context, source, target, group, 2 * RECORDS, mirror)
             mirror.stop()
 
 

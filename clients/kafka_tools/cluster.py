@@ -7,6 +7,7 @@ from kafka_tools.tools import Tool, start, until
 
 TOPIC = Tool("TopicCommand")
 CONFIG = Tool("kafka.admin.ConfigCommand")
+ACL = Tool("AclCommand")
 PRODUCER = Tool("ConsoleProducer")
 TRANSACTIONS = Tool("TransactionsCommand")
 ELECTION = Tool("LeaderElectionCommand")
@@ -89,3 +90,12 @@ def a_cluster_without_settings_of_groups_and_metrics_lists_none(context):
     said = CONFIG(context, "--entity-type groups --describe")
     assert "=" not in said, said
     assert Tool("ClientMetricsCommand")(context, "--list").strip() == ""
+
+
+@scenario(tier=2)
+def access_rules_are_refused_where_no_authorizer_is(context):
+    rule = f"--topic {context.topic} --allow-principal User:somebody --operation Read"
+    for words, refusal in [("--list", "No Authorizer is configured on the broker"), (f"--add {rule}", "No Authorizer is configured."),
+                           (f"--remove --force {rule}", "No Authorizer is configured.")]:
+        said = ACL(context, words, status=1)
+        assert f"SecurityDisabledException: {refusal}\n" in said, said

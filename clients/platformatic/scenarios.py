@@ -1,6 +1,6 @@
 """@platformatic/kafka (npm): written anew in TypeScript, all codecs, incremental fetch sessions, both group protocols.
 
-ACLs and quotas are left out: the broker serves neither. Its Node.js is newer than a distribution's: a package of npm, in the lock file.
+ACLs and quotas are left out: the broker has neither. Its Node.js is newer than a distribution's: a package of npm, in the lock file.
 """
 
 from harness.paths import CLIENTS

@@ -3,7 +3,7 @@
 import importlib
 
 SUBJECTS = ["cluster", "topics", "partitions", "configs", "produce", "idempotence", "fetch", "sessions", "offsets", "coordinators", "membership", "rebalance",
-            "commits", "group_admin", "consumer_groups", "transactions", "transaction_offsets", "frames", "unanswered", "restart"]
+            "commits", "group_admin", "consumer_groups", "transactions", "transaction_offsets", "access_rules", "frames", "unanswered", "restart"]
 
 
 def load():

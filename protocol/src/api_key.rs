@@ -33,6 +33,9 @@ macro_rules! for_each_api {
             AddOffsetsToTxn = 25, 0..=4, 3, add_offsets_to_txn AddOffsetsToTxnRequest AddOffsetsToTxnResponse;
             EndTxn = 26, 0..=4, 3, end_txn EndTxnRequest EndTxnResponse;
             TxnOffsetCommit = 28, 0..=4, 3, txn_offset_commit TxnOffsetCommitRequest TxnOffsetCommitResponse;
+            DescribeAcls = 29, 1..=3, 2, describe_acls DescribeAclsRequest DescribeAclsResponse;
+            CreateAcls = 30, 1..=3, 2, create_acls CreateAclsRequest CreateAclsResponse;
+            DeleteAcls = 31, 1..=3, 2, delete_acls DeleteAclsRequest DeleteAclsResponse;
             DescribeConfigs = 32, 1..=4, 4, describe_configs DescribeConfigsRequest DescribeConfigsResponse;
             AlterConfigs = 33, 0..=2, 2, alter_configs AlterConfigsRequest AlterConfigsResponse;
             DescribeLogDirs = 35, 1..=4, 2, describe_log_dirs DescribeLogDirsRequest DescribeLogDirsResponse;

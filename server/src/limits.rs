@@ -120,6 +120,9 @@ pub const RECOMPRESSED_MEMORY_WAIT_MAX: Duration = Duration::from_secs(10);
 pub const DELAYED_PRODUCE_MAX: Duration = Duration::from_secs(30);
 /// Records that one answer names as the reason of a refused batch; a client needs one to know what is wrong.
 pub const RECORD_ERRORS_MAX: usize = 100;
+/// Access rules of one request that are refused with a sentence each: as many as Kafka changes at once. Of more the code must do, so that the
+/// answer is no larger than the request.
+pub const ACCESS_RULES_EXPLAINED_MAX: usize = 10_000;
 
 // Topics and partitions.
 

@@ -25,6 +25,7 @@ macro_rules! assert_golden {
     }};
 }
 
+mod access_rules;
 mod cluster;
 mod consumer_groups;
 mod groups;

@@ -1,5 +1,6 @@
 //! The APIs: one file each, and the one table from which requests are served and `ApiVersions` answers.
 
+mod access_rules;
 mod add_offsets_to_txn;
 mod add_partitions_to_txn;
 mod alter_configs;
@@ -9,11 +10,14 @@ mod assignments;
 mod authorized_operations;
 mod consumer_group_describe;
 mod consumer_group_heartbeat;
+mod create_acls;
 mod create_partitions;
 mod create_topics;
+mod delete_acls;
 mod delete_groups;
 mod delete_records;
 mod delete_topics;
+mod describe_acls;
 mod describe_cluster;
 mod describe_configs;
 mod describe_groups;
@@ -152,6 +156,9 @@ const APIS: &[Api] = &[
     serial!(AddOffsetsToTxn, add_offsets_to_txn),
     waiting!(EndTxn, end_txn),
     serial!(TxnOffsetCommit, txn_offset_commit),
+    at_once!(DescribeAcls, describe_acls),
+    at_once!(CreateAcls, create_acls),
+    at_once!(DeleteAcls, delete_acls),
     at_once!(DescribeConfigs, describe_configs),
     serial!(AlterConfigs, alter_configs),
     serial!(DescribeLogDirs, describe_log_dirs),

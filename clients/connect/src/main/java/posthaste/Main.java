@@ -19,7 +19,8 @@ public final class Main {
             case "expect-same" -> Records.expectSame(bootstrap, words.get(2), words.get(3), words.get(4), number(words.get(5)));
             case "expect-some" -> Records.read(bootstrap, words.get(2), number(words.get(3)));
             case "commit" -> Offsets.commit(bootstrap, words.get(2), words.get(3), number(words.get(4)));
-            case "expect-offsets" -> new Offsets(bootstrap, words.get(2), words.get(3), words.get(4), words.get(5), words.get(6)).expect();
+            case "expect-offsets" -> new Offsets(
+                    bootstrap, words.get(2), words.get(3), words.get(4), words.get(5), words.get(6), words.get(7)).expect();
             default -> throw new IllegalArgumentException("no step " + words.get(0));
         }
     }
