@@ -16,13 +16,30 @@ type kind struct {
 	balancer func() kgo.GroupBalancer
 	// Of so many slots in a row one is a dynamic member; 0 when all are static.
 	dynamicEach int
+	// Whether the broker shares out the partitions: the consumer protocol.
+	server bool
 }
 
-var kinds = []kind{
-	{"eager range", kgo.RangeBalancer, 1},
-	{"cooperative", kgo.CooperativeStickyBalancer, 1},
-	{"cooperative, half of them static", kgo.CooperativeStickyBalancer, 2},
-	{"eager sticky, all static", kgo.StickyBalancer, 0},
+var classicKinds = []kind{
+	{"eager range", kgo.RangeBalancer, 1, false},
+	{"cooperative", kgo.CooperativeStickyBalancer, 1, false},
+	{"cooperative, half of them static", kgo.CooperativeStickyBalancer, 2, false},
+	{"eager sticky, all static", kgo.StickyBalancer, 0, false},
+}
+
+// What the client calls a balancer stands for the assignor that the broker is asked for.
+var consumerKinds = []kind{
+	{"consumer protocol, uniform, half of them static", kgo.StickyBalancer, 2, true},
+	{"consumer protocol, range", kgo.RangeBalancer, 1, true},
+}
+
+// kindOf makes every fifth group one of the consumer protocol.
+func kindOf(number int) kind {
+	round, place := number/(len(classicKinds)+1), number%(len(classicKinds)+1)
+	if place < len(classicKinds) {
+		return classicKinds[place]
+	}
+	return consumerKinds[round%len(consumerKinds)]
 }
 
 // group is one group with a place for each of its members.
@@ -48,8 +65,9 @@ type slot struct {
 
 func newGroup(trial *trial, number int) *group {
 	name := fmt.Sprintf("%s-g%03d", trial.name, number)
-	one := &group{trial: trial, name: name, topic: trial.topics[number%len(trial.topics)], kind: kinds[number%len(kinds)],
+	one := &group{trial: trial, name: name, topic: trial.topics[number%len(trial.topics)], kind: kindOf(number),
 		account: newAccount(trial.judge, name, trial.partitions), random: rand.New(rand.NewPCG(trial.seed, uint64(number)))}
+	one.account.forgetsRelease = func() bool { return trial.lie == "release" && trial.calls.Add(1)%7 == 0 }
 	for index := range trial.members {
 		seat := &slot{}
 		if one.kind.dynamicEach == 0 || index%one.kind.dynamicEach != 0 {

@@ -34,8 +34,7 @@ type holding struct {
 // account is what one group's members saw of it: who owned what when, what was committed, what was read.
 //
 // Ownership is kept by epoch, for members that are told their epoch with their partitions; in the classic protocol all members of
-// a generation are told the same one. Where epochs are each member's own (KIP-848), one owns a partition from the epoch
-// in which it is told to the one in which it has given it up: then `told` is called for each epoch between.
+// a generation are told the same one. Where epochs are each member's own (KIP-848), see tenure.
 type account struct {
 	judge *judge
 	group string
@@ -46,6 +45,14 @@ type account struct {
 	claims map[holding]string
 	// The newest epoch that anybody was told.
 	epoch int32
+	// By partition, the epoch below which no commit may be taken that goes out from now on.
+	fences []int32
+	// Of the consumer protocol: by partition, who was given it last; how much was noted; how often a member gave up a partition.
+	heirs    []heir
+	moment   int64
+	released int
+	// Plants that a release is not noted.
+	forgetsRelease func() bool
 	// By partition: the largest offset whose commit was acknowledged or seen, and the largest that was sent.
 	floor   []int64
 	ceiling []int64
@@ -57,6 +64,7 @@ type account struct {
 
 func newAccount(judge *judge, group string, partitions int) *account {
 	return &account{judge: judge, group: group, owners: map[holding]string{}, claims: map[holding]string{},
+		fences: make([]int32, partitions), heirs: make([]heir, partitions), forgetsRelease: func() bool { return false },
 		floor: make([]int64, partitions), ceiling: make([]int64, partitions), read: make([]bitmap, partitions), refusals: map[string]int{}}
 }
 
@@ -103,17 +111,25 @@ func (a *account) told(owner string, epoch int32, partitions []int32) []int64 {
 	a.lock.Lock()
 	defer a.lock.Unlock()
 	a.epoch = max(a.epoch, epoch)
+	for partition := range a.fences {
+		a.fences[partition] = max(a.fences[partition], epoch)
+	}
 	for _, partition := range partitions {
-		at := holding{epoch, partition}
-		if other, taken := a.owners[at]; taken && other != owner {
-			a.judge.fault("two owners: %s generation %d partition %d was given to %s and to %s", a.group, epoch, partition, other, owner)
-		}
-		if other, taken := a.claims[at]; taken && other != owner {
+		if other, taken := a.claims[holding{epoch, partition}]; taken && other != owner {
 			a.judge.fault("two owners: %s generation %d partition %d was given to %s while %s held it", a.group, epoch, partition, owner, other)
 		}
-		a.owners[at] = owner
+		a.own(owner, epoch, partition)
 	}
 	return slices.Clone(a.floor)
+}
+
+// own notes an owner of a partition in an epoch; the lock is held.
+func (a *account) own(owner string, epoch, partition int32) {
+	at := holding{epoch, partition}
+	if other, taken := a.owners[at]; taken && other != owner {
+		a.judge.fault("two owners: %s generation %d partition %d was given to %s and to %s", a.group, epoch, partition, other, owner)
+	}
+	a.owners[at] = owner
 }
 
 // sending is called before a commit leaves.
@@ -125,11 +141,11 @@ func (a *account) sending(offsets map[int32]int64) {
 	}
 }
 
-// fence is the epoch below which no commit may be taken that goes out from now on.
-func (a *account) fence() int32 {
+// fencesNow is by partition the epoch below which no commit may be taken that goes out from now on.
+func (a *account) fencesNow() []int32 {
 	a.lock.Lock()
 	defer a.lock.Unlock()
-	return a.epoch
+	return slices.Clone(a.fences)
 }
 
 // acknowledged notes a commit that was taken, of a member in this epoch, and the fence when it went out.
@@ -197,6 +213,7 @@ func (a *account) addTo(total *account) {
 	total.records += a.records
 	total.repeated += a.repeated
 	total.epoch += a.epoch
+	total.released += a.released
 	for name := range maps.Keys(a.refusals) {
 		total.refusals[name] += a.refusals[name]
 	}

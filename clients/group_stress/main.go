@@ -47,7 +47,7 @@ func stress(words []string) error {
 	options.DurationVar(&t.pace, "pace", 3*time.Second, "mean time between two disturbances of a group")
 	options.DurationVar(&t.commitEvery, "commit", time.Second, "time between two commits of a member")
 	options.DurationVar(&t.retention, "retention", 0, "the broker's offsets.retention.minutes; 0: expiry is not looked at")
-	options.StringVar(&t.lie, "lie", "", "plants a fault in what the judge is told: assignment, commit or record; it must be caught")
+	options.StringVar(&t.lie, "lie", "", "plants a fault in what the judge is told: assignment, commit, record or release; it must be caught")
 	if err := options.Parse(words); err != nil {
 		return err
 	}

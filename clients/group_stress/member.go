@@ -32,8 +32,10 @@ type member struct {
 	done                 chan struct{}
 	lastCommit           time.Time
 
-	// The group's fence when the last commit went out.
-	fence atomic.Int32
+	// The group's fences when the last commit went out.
+	fences atomic.Pointer[[]int32]
+	// Of a member of the consumer protocol; nil for one of the classic protocol.
+	tenure *tenure
 
 	lock    sync.Mutex
 	pending map[int32]int64
@@ -47,16 +49,27 @@ type member struct {
 func (g *group) join(instance string) (*member, error) {
 	m := &member{group: g, instance: instance, ready: make(chan struct{}), done: make(chan struct{}),
 		pending: map[int32]int64{}, lastCommit: time.Now()}
-	m.network = newNetwork(func() { m.fence.Store(g.account.fence()) })
+	m.fences.Store(&[]int32{})
+	m.network = newNetwork(func() {
+		fences := g.account.fencesNow()
+		m.fences.Store(&fences)
+	})
 	m.life, m.endLife = context.WithCancel(context.Background())
 	m.polling, m.stopPolling = context.WithCancel(m.life)
 	options := []kgo.Opt{
 		kgo.SeedBrokers(g.trial.bootstrap), kgo.WithContext(m.life), kgo.Dialer(m.network.dial), kgo.DisableClientMetrics(),
 		kgo.MetadataMinAge(500 * time.Millisecond), kgo.ConnIdleTimeout(10 * time.Second), kgo.RetryBackoffFn(backoff),
-		kgo.ConsumerGroup(g.name), kgo.ConsumeTopics(g.topic), kgo.Balancers(&witness{g.balancer(), m}),
+		kgo.ConsumerGroup(g.name), kgo.ConsumeTopics(g.topic),
 		kgo.SessionTimeout(g.trial.session), kgo.RebalanceTimeout(g.trial.rebalance), kgo.HeartbeatInterval(g.trial.session / 6),
 		kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchMaxWait(2 * time.Second), kgo.OnOffsetsFetched(m.fetched), kgo.OnPartitionsRevoked(m.revoked), kgo.OnPartitionsLost(m.lost),
+	}
+	if g.kind.server {
+		m.tenure = newTenure(g.trial.partitions)
+		m.network.newTap = func() *tap { return newTap(m) }
+		options = append(options, kgo.Balancers(g.balancer()), kgo.ServerSideBalancer())
+	} else {
+		options = append(options, kgo.Balancers(&witness{g.balancer(), m}))
 	}
 	if instance != "" {
 		options = append(options, kgo.InstanceID(instance))
@@ -145,7 +158,7 @@ func (m *member) commit() {
 					if m.group.trial.liesNow("commit") {
 						offset++
 					}
-					account.acknowledged(m.identity(), request.Generation, m.fence.Load(), partition.Partition, offset)
+					account.acknowledged(m.identity(), request.Generation, (*m.fences.Load())[partition.Partition], partition.Partition, offset)
 				}
 			}
 		})
@@ -155,12 +168,13 @@ var errNotOwned = errors.New("not its own any more")
 
 // stillOwns stops a commit of what the member was not given in the generation that the commit would name. A cooperative member holds
 // partitions a little longer than that, and commits them with good right, unless the leader found its claim void: then there is a new
-// owner already, whose commits it would undo.
+// owner already, whose commits it would undo. In the consumer protocol it is told of its own epoch before the client knows, so the epochs are
+// left to the broker: a commit in an old one is refused.
 func (m *member) stillOwns(request *kmsg.OffsetCommitRequest) error {
 	epoch, partitions, _ := m.lastTold()
 	for _, topic := range request.Topics {
 		for _, partition := range topic.Partitions {
-			if epoch != request.Generation || !slices.Contains(partitions, partition.Partition) {
+			if m.tenure == nil && epoch != request.Generation || !slices.Contains(partitions, partition.Partition) {
 				return errNotOwned
 			}
 		}
@@ -217,6 +231,9 @@ func (m *member) fetched(_ context.Context, _ *kgo.Client, response *kmsg.Offset
 	m.lock.Lock()
 	floor := m.floor
 	m.lock.Unlock()
+	if m.tenure != nil {
+		floor = m.group.account.floorOf(m.tenure)
+	}
 	for _, group := range response.Groups {
 		for _, topic := range group.Topics {
 			for _, partition := range topic.Partitions {
@@ -229,8 +246,11 @@ func (m *member) fetched(_ context.Context, _ *kgo.Client, response *kmsg.Offset
 	return nil
 }
 
-// lastTold is the epoch and the partitions of the member's last assignment; false before the first.
+// lastTold is the epoch and the partitions of the member's last assignment, with what it has not given up yet; false before the first.
 func (m *member) lastTold() (int32, []int32, bool) {
+	if m.tenure != nil {
+		return m.group.account.holds(m.tenure)
+	}
 	m.lock.Lock()
 	defer m.lock.Unlock()
 	return m.epoch, slices.Clone(m.partitions), m.isTold

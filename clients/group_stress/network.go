@@ -24,11 +24,14 @@ type network struct {
 	wires  map[*wire]struct{}
 	// Called when a commit goes out: for one that stood still, long after its member sent it.
 	onCommit func()
+	// For a connection that is to be listened to.
+	newTap func() *tap
 }
 
 type wire struct {
 	net.Conn
 	network *network
+	tap     *tap
 }
 
 func newNetwork(onCommit func()) *network {
@@ -52,7 +55,10 @@ func (n *network) dial(ctx context.Context, protocol, address string) (net.Conn,
 		conn.Close()
 		return nil, net.ErrClosed
 	}
-	one := &wire{conn, n}
+	one := &wire{Conn: conn, network: n}
+	if n.newTap != nil {
+		one.tap = n.newTap()
+	}
 	n.wires[one] = struct{}{}
 	return one, nil
 }
@@ -95,6 +101,9 @@ func (w *wire) Read(into []byte) (int, error) {
 	if !w.network.passes() {
 		return 0, net.ErrClosed
 	}
+	if w.tap != nil {
+		w.tap.receives(into[:size])
+	}
 	return size, err
 }
 
@@ -104,6 +113,9 @@ func (w *wire) Write(bytes []byte) (int, error) {
 	}
 	if len(bytes) > keyEnd && int16(binary.BigEndian.Uint16(bytes[keyAt:keyEnd])) == commitKey {
 		w.network.onCommit()
+	}
+	if w.tap != nil {
+		w.tap.sends(bytes)
 	}
 	return w.Conn.Write(bytes)
 }

@@ -4,19 +4,19 @@ from group_stress.stress import LONG, SHORT, like, stress
 from harness.scenarios import Skipped, scenario
 
 
-def under_stress(context, options):
+def under_stress(context, form):
     if not context.broker.owned:
         raise Skipped("needs a broker with settings of its own")
-    broker = like(context.broker, context.directory / "stressed")
+    broker = like(context.broker, context.directory / "stressed", form)
     lines = []
     try:
         broker.start()
-        assert stress(broker, options, lines.append), "\n".join([*lines, "the stressed broker's log ends with:", broker.log_tail()])
+        assert stress(broker, form.options, lines.append), "\n".join([*lines, "the stressed broker's log ends with:", broker.log_tail()])
     finally:
         broker.remove()
 
 
-@scenario(seconds_max=90)
+@scenario(seconds_max=120)
 def groups_of_five_keep_offsets_and_owners(context):
     under_stress(context, SHORT)
 
