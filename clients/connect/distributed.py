@@ -1,7 +1,8 @@
 """Workers in a group of their own protocol, which keep connectors, offsets and states in three topics of the broker."""
 
-from connect.worker import Files, distributed, step, until
+from connect.worker import Files, distributed, step
 from harness.scenarios import scenario
+from harness.waiting import until
 
 SECONDS_MAX = 400
 LINES = 2_000

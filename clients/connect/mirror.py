@@ -2,10 +2,11 @@
 
 from contextlib import contextmanager
 
-from connect.worker import PATIENCE_SECONDS, command, step, write_properties
+from connect.worker import command, step, write_properties
 from harness.children import Process, Sender
 from harness.kafka import Kafka
 from harness.scenarios import scenario
+from harness.waiting import PATIENCE_SECONDS
 
 SECONDS_MAX = 600
 RECORDS = 3_000

@@ -1,7 +1,8 @@
 """A worker on its own: its connectors come from files, its offsets of sources go to one."""
 
-from connect.worker import JSON, STRING, Files, standalone, until
+from connect.worker import JSON, STRING, Files, standalone
 from harness.scenarios import scenario
+from harness.waiting import until
 
 SECONDS_MAX = 400
 LINES = 5_000

@@ -3,16 +3,15 @@
 import json
 import re
 import subprocess
-import time
 import urllib.error
 import urllib.request
 
 from harness.children import Process
 from harness.paths import CLIENTS, TARGET
 from harness.toolchains import build_maven
+from harness.waiting import PATIENCE_SECONDS, until
 
 BUILD = TARGET / "connect-build"
-PATIENCE_SECONDS = 120
 CALL_SECONDS_MAX = 100
 STRING = "org.apache.kafka.connect.storage.StringConverter"
 JSON = "org.apache.kafka.connect.json.JsonConverter"
@@ -31,17 +30,6 @@ def step(name, *arguments):
     """A step of a scenario that needs a client: a program of ours in a JVM of its own."""
     done = subprocess.run(command("posthaste.Main", name, *arguments), capture_output=True, text=True, timeout=2 * PATIENCE_SECONDS)
     assert done.returncode == 0, f"{name} ended with {done.returncode}:\n{done.stderr[-4_000:]}"
-
-
-def until(what, is_so):
-    """Waits for what a worker does after its answer; what `is_so` returned."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        got = is_so()
-        if got:
-            return got
-        assert time.monotonic() < deadline, f"after {PATIENCE_SECONDS} s still not: {what() if callable(what) else what}"
-        time.sleep(0.1)
 
 
 def write_properties(path, properties):

@@ -1,7 +1,8 @@
 """ConsumerGroupCommand and GroupsCommand, over groups that the console consumer and the verifiable consumer make."""
 
 from harness.scenarios import scenario
-from kafka_tools.tools import Tool, until
+from harness.waiting import until
+from kafka_tools.tools import Tool
 
 TOPIC = Tool("TopicCommand")
 GROUP = Tool("consumer.group.ConsumerGroupCommand")

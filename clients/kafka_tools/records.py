@@ -3,7 +3,8 @@
 import json
 
 from harness.scenarios import scenario
-from kafka_tools.tools import Tool, start, until
+from harness.waiting import until
+from kafka_tools.tools import Tool, start
 
 TOPIC = Tool("TopicCommand")
 PRODUCER = Tool("ConsoleProducer")

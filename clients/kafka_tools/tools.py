@@ -93,17 +93,6 @@ def start(main, *arguments, stdin=""):
     return Running(number, [main, *map(str, arguments)])
 
 
-def until(what, is_so):
-    """Waits for an effect that the broker shows only after its answer."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        got = is_so()
-        if got:
-            return got
-        assert time.monotonic() < deadline, f"after {PATIENCE_SECONDS} s still not: {what}"
-        time.sleep(0.05)
-
-
 class Tool:
     """A main class, called with a broker, its words as one line of a shell, and words that hold anything."""
 

@@ -3,7 +3,8 @@
 import json
 
 from harness.scenarios import scenario
-from kafka_tools.tools import Tool, until
+from harness.waiting import until
+from kafka_tools.tools import Tool
 
 TOPIC = Tool("TopicCommand")
 CONFIG = Tool("kafka.admin.ConfigCommand")

@@ -7,26 +7,17 @@ import re
 import struct
 import subprocess
 import threading
-import time
 import urllib.request
 
 from harness.brokers import die_with_parent
 from harness.paths import CLIENTS, TARGET
 from harness.scenarios import scenario
 from harness.toolchains import build_maven
+from harness.waiting import until
 from harness.wire import Connection
 
 BUILD = TARGET / "spring-build"
 WAIT_SECONDS_MAX = 60
-
-
-def until(question, what):
-    """Asks until the answer is true, and gives it."""
-    deadline = time.monotonic() + WAIT_SECONDS_MAX
-    while not (answer := question()):
-        assert time.monotonic() < deadline, f"not within {WAIT_SECONDS_MAX} s: {what}"
-        time.sleep(0.05)
-    return answer
 
 
 class Service:
@@ -41,7 +32,7 @@ class Service:
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=die_with_parent)
         atexit.register(self.process.kill)
-        self.port = until(self.announced_port, "the service listens")
+        self.port = until("the service listens", self.announced_port)
 
     def announced_port(self):
         text = self.log_path.read_text(errors="replace")
@@ -67,7 +58,7 @@ class Service:
             found = [one for one in self.call(f"/orders/{name}") if one["order"]["id"] in orders]
             return found if {one["order"]["id"] for one in found} == set(orders) else None
 
-        return until(receipts, f"{name} has {len(orders)} orders")
+        return until(f"{name} has {len(orders)} orders", receipts)
 
 
 SERVICES = {}
@@ -113,7 +104,7 @@ def a_letter_sent_by_a_template_is_polled_once(context):
     letters = service(context)
     for offset, letter in enumerate(["first", "second"]):
         assert letters.call(f"/letters/{context.topic}", letter) == offset
-        assert until(lambda: letters.call(f"/letters/{context.topic}"), letter) == [letter]
+        assert until(letter, lambda: letters.call(f"/letters/{context.topic}")) == [letter]
     assert b"second" in stored(context, context.topic)[0]
 
 
@@ -137,7 +128,7 @@ def json_orders_reach_both_listeners_of_a_group_once(context):
             letters.order("orders", order)
         return len({one["listener"] for one in letters.receipts("orders", range(first, first + 10))}) == 2
 
-    until(are_two, "each partition has a listener of its own")
+    until("each partition has a listener of its own", are_two)
     partitions = {order: letters.order("orders", order, "Käse & \"日本\"") for order in orders}
     receipts = letters.receipts("orders", orders)
     assert len(receipts) == len(orders), f"{len(receipts)} receipts"

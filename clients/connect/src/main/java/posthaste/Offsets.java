@@ -68,7 +68,7 @@ record Offsets(String source, String target, String topic, String mirror, String
             // The newest pair of offsets is kept as it is: a group at the end is translated exactly.
             boolean isRight = offset == ends.get(one.getKey()) ? checkpoint != null && checkpoint == offset : isTranslated(offset, checkpoint, known);
             if (known.isEmpty() || !isRight || !Objects.equals(checkpoint, synced.get(one.getKey()))) {
-                return state + ", wrong at " + one.getKey() + ", whose pairs are " + known;
+                return state + ", wrong at " + one.getKey() + ", whose " + known.size() + " pairs begin with " + known.stream().findFirst();
             }
         }
         return committed.isEmpty() ? state : null;
