@@ -89,3 +89,20 @@ def a_cluster_without_settings_of_groups_and_metrics_lists_none(context):
     said = CONFIG(context, "--entity-type groups --describe")
     assert "=" not in said, said
     assert Tool("ClientMetricsCommand")(context, "--list").strip() == ""
+
+
+@scenario(tier=2)
+def settings_of_a_group_are_changed_and_go_again(context):
+    group = f"{context.topic}-group"
+    entity = f"--entity-type groups --entity-name {group}"
+
+    def told():
+        return CONFIG(context, f"{entity} --describe")
+
+    CONFIG(context, f"{entity} --alter --add-config consumer.session.timeout.ms=50000,consumer.heartbeat.interval.ms=7000")
+    until("both are told", lambda: "consumer.session.timeout.ms=50000" in told() and "consumer.heartbeat.interval.ms=7000" in told())
+    CONFIG(context, f"{entity} --alter --delete-config consumer.session.timeout.ms")
+    until("one is gone", lambda: "consumer.session.timeout.ms" not in told())
+    assert "consumer.heartbeat.interval.ms=7000" in told(), told()
+    CONFIG(context, f"{entity} --alter --delete-config consumer.heartbeat.interval.ms")
+    until("all are gone", lambda: "=" not in told())
