@@ -100,3 +100,20 @@ def access_rules_are_refused_where_no_authorizer_is(context):
                            (f"--remove --force {rule}", "No Authorizer is configured.")]:
         said = ACL(context, words, status=1)
         assert f"SecurityDisabledException: {refusal}\n" in said, said
+
+
+@scenario(tier=2)
+def settings_of_a_group_are_changed_and_go_again(context):
+    group = f"{context.topic}-group"
+    entity = f"--entity-type groups --entity-name {group}"
+
+    def told():
+        return CONFIG(context, f"{entity} --describe")
+
+    CONFIG(context, f"{entity} --alter --add-config consumer.session.timeout.ms=50000,consumer.heartbeat.interval.ms=7000")
+    until("both are told", lambda: "consumer.session.timeout.ms=50000" in told() and "consumer.heartbeat.interval.ms=7000" in told())
+    CONFIG(context, f"{entity} --alter --delete-config consumer.heartbeat.interval.ms")
+    until("one is gone", lambda: "consumer.heartbeat.interval.ms" not in told())
+    assert "consumer.session.timeout.ms=50000" in told(), told()
+    CONFIG(context, f"{entity} --alter --delete-config consumer.session.timeout.ms")
+    until("all are gone", lambda: "=" not in told())

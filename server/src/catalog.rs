@@ -82,6 +82,8 @@ pub struct Catalog {
     partitions: usize,
     broker_configs: StoredConfigs,
     cluster_configs: StoredConfigs,
+    /// Of groups that have some. Shared, because most changes leave it as it is.
+    group_configs: Arc<BTreeMap<String, StoredConfigs>>,
     node_per_shard: bool,
     next_log_id: u64,
     next_producer_id: i64,
@@ -96,6 +98,7 @@ impl Default for Catalog {
             partitions: 0,
             broker_configs: StoredConfigs::new(),
             cluster_configs: StoredConfigs::new(),
+            group_configs: Arc::default(),
             node_per_shard: false,
             // Log 0 is the catalog's own.
             next_log_id: engine::offset::CATALOG_LOG.0 + 1,
@@ -160,6 +163,11 @@ impl Catalog {
         &self.cluster_configs
     }
 
+    /// What was set for each group that has settings of its own, by the group's id.
+    pub fn group_configs(&self) -> &Arc<BTreeMap<String, StoredConfigs>> {
+        &self.group_configs
+    }
+
     /// The dynamic configuration that counts: the cluster's, and the broker's before it.
     pub fn dynamic_configs(&self) -> StoredConfigs {
         let broker = self.broker_configs.iter().map(|(name, value)| (name.clone(), value.clone()));
@@ -190,6 +198,7 @@ impl Catalog {
             Change::NextProducerId { next } => self.next_producer_id = self.next_producer_id.max(next),
             Change::BrokerConfigs { configs } => self.broker_configs = configs,
             Change::ClusterConfigs { configs } => self.cluster_configs = configs,
+            Change::GroupConfigs { group_id, configs } => self.put_group_configs(group_id, configs),
             Change::Topic(topic) => self.put_topic(topic),
             Change::DeleteTopic { id } => self.remove_topic(id),
         }
@@ -206,10 +215,15 @@ impl Catalog {
         let set = |configs: &StoredConfigs| Some(configs.clone()).filter(|configs| !configs.is_empty());
         let of_broker = set(&self.broker_configs).map(|configs| Change::BrokerConfigs { configs });
         let of_cluster = set(&self.cluster_configs).map(|configs| Change::ClusterConfigs { configs });
+        let of_groups = self
+            .group_configs
+            .iter()
+            .map(|(group_id, configs)| Change::GroupConfigs { group_id: group_id.clone(), configs: configs.clone() });
         let nodes = self.node_per_shard.then_some(Change::NodePerShard { enabled: true });
         ids.into_iter()
             .chain(of_broker)
             .chain(of_cluster)
+            .chain(of_groups)
             .chain(nodes)
             .chain(self.topics.values().map(|topic| Change::Topic(Topic::clone(topic))))
             .collect()
@@ -225,7 +239,19 @@ impl Catalog {
             let places = size_of::<Topic>() + 2 * (size_of::<Uuid>() + size_of::<Arc<Topic>>()) + 2 * topic.name.len();
             places + topic.partitions.len() * size_of::<Placement>() + configs(&topic.configs)
         });
-        topics.sum::<usize>() + configs(&self.broker_configs) + configs(&self.cluster_configs)
+        let of_groups = self.group_configs.iter();
+        let groups =
+            of_groups.map(|(group_id, set)| size_of::<(String, StoredConfigs)>() + group_id.len() + configs(set));
+        topics.sum::<usize>() + groups.sum::<usize>() + configs(&self.broker_configs) + configs(&self.cluster_configs)
+    }
+
+    fn put_group_configs(&mut self, group_id: String, configs: StoredConfigs) {
+        let all = Arc::make_mut(&mut self.group_configs);
+        if configs.is_empty() {
+            all.remove(&group_id);
+        } else {
+            all.insert(group_id, configs);
+        }
     }
 
     fn put_topic(&mut self, topic: Topic) {
@@ -267,6 +293,9 @@ mod tests {
             Change::NextProducerId { next: 1000 },
             Change::BrokerConfigs { configs: StoredConfigs::from([("log.retention.ms".into(), "5".into())]) },
             Change::ClusterConfigs { configs: StoredConfigs::from([("log.retention.ms".into(), "6".into())]) },
+            Change::GroupConfigs { group_id: "g".into(), configs: StoredConfigs::from([("a".into(), "1".into())]) },
+            Change::GroupConfigs { group_id: "h".into(), configs: StoredConfigs::from([("a".into(), "2".into())]) },
+            Change::GroupConfigs { group_id: "h".into(), configs: StoredConfigs::new() },
             Change::NodePerShard { enabled: true },
             Change::Topic(topic("b", 2, 3..7)),
             Change::DeleteTopic { id: Uuid::from_u128(1) },

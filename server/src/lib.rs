@@ -28,6 +28,7 @@ pub mod fetch_sessions;
 pub mod frame_budget;
 pub mod frame_reader;
 pub mod group;
+pub mod group_config;
 pub mod group_edge;
 pub mod internal_topics;
 pub mod limits;

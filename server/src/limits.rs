@@ -229,6 +229,9 @@ pub const GROUP_REPAIR_INTERVAL_MS: i64 = 1_000;
 /// Requests of a group that wait while a change of it is on its way to the log: one or two of each member.
 pub const GROUP_WAITING_EVENTS_MAX: usize = 4 * GROUP_MEMBERS_MAX;
 
+/// Groups with settings of their own; every shard holds them, and a change copies them.
+pub const GROUPS_WITH_SETTINGS_MAX: usize = 10_000;
+
 const _: () = assert!(GROUP_METADATA_BYTES_MAX < OFFSETS_BATCH_BYTES_MAX);
 const _: () = assert!(OFFSETS_SNAPSHOT_BATCH_BYTES + GROUP_METADATA_BYTES_MAX < 2 * OFFSETS_BATCH_BYTES_MAX);
 

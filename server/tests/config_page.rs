@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use server::config::{BrokerKey, Effect, Settings, broker_keys};
+use server::group_config::GROUP_KEYS;
 use server::topic_config::TOPIC_KEYS;
 
 const HEAD: &str = "# Configurations
@@ -13,6 +14,16 @@ Names, types and defaults are those of Kafka 4.1. What acts does here what it do
 `DescribeConfigs`, and said in the log when it is set to something else. An unknown name is refused (INVALID_CONFIG, or the start ends with the most similar name); as one of a
 running broker it is, as in Kafka, taken, and here forgotten. This page is made from the tables in the code, and a test holds it to them.
 
+";
+
+const GROUP_HEAD: &str = "
+## Groups
+
+Of single groups (`kafka-configs.sh --entity-type groups`), which need not be there yet. They must lie between the broker's `group.consumer.min.*` and `group.consumer.max.*`, and count
+from the next heartbeat of each member.
+
+| name | default | the broker's key for it | here | what it does |
+|---|---|---|---|---|
 ";
 
 const BROKER_HEAD: &str = "
@@ -33,6 +44,14 @@ fn page() -> String {
         let broker_keys: Vec<String> = key.broker_keys.iter().map(|name| format!("`{name}`")).collect();
         let (name, default, acts) = (key.name, code(Some(key.default)), if key.acts { "acts" } else { "stored" });
         row(&mut page, &[&format!("`{name}`"), &default, &broker_keys.join(", "), acts, key.documentation]);
+    }
+    page += GROUP_HEAD;
+    for key in GROUP_KEYS {
+        let acts = if key.acts { "acts" } else { "stored" };
+        let of_broker = key.broker_key();
+        let of_broker =
+            if broker_keys().any(|key| key.name == of_broker) { format!("`{of_broker}`") } else { String::new() };
+        row(&mut page, &[&format!("`{}`", key.name), &code(Some(key.default)), &of_broker, acts, key.documentation]);
     }
     page += BROKER_HEAD;
     for key in broker_keys().filter(|key| key.acts()) {

@@ -1,4 +1,4 @@
-//! `DescribeConfigs`: every key of a topic or of this broker, with its value, all places that say one, its type, and what it does.
+//! `DescribeConfigs`: every key of a topic, of a group or of this broker, with its value, all places that say one, its type, and what it does.
 
 use std::collections::HashSet;
 
@@ -9,10 +9,12 @@ use protocol::messages::describe_configs::{
 };
 
 use super::error_map;
-use super::resource_configs::{BROKER, Refusal, TOPIC, check_name, is_broker};
+use super::resource_configs::{BROKER, GROUP, Refusal, TOPIC, check_name, is_broker};
 use crate::catalog::{Catalog, Topic};
 use crate::config::{BrokerKey, Effect, Settings, broker_key, broker_keys};
+use crate::config_edits::StoredConfigs;
 use crate::config_type::ConfigType;
+use crate::group_config::{GROUP_KEYS, GroupKey};
 use crate::request::{Answer, Call};
 use crate::topic_config::{TOPIC_KEYS, TopicKey};
 
@@ -21,6 +23,7 @@ const SOURCE_DYNAMIC_BROKER: i8 = 2;
 const SOURCE_DYNAMIC_CLUSTER: i8 = 3;
 const SOURCE_STATIC_BROKER: i8 = 4;
 const SOURCE_DEFAULT: i8 = 5;
+const SOURCE_GROUP: i8 = 8;
 
 /// One setting, ready to be answered.
 struct Setting {
@@ -86,6 +89,13 @@ fn settings_of(call: &Call, resource: &DescribeConfigsResource<'_>) -> Result<Ve
             // Of the whole cluster there is only what was changed for all of its brokers.
             described.filter(|setting| !is_cluster || catalog.cluster_configs().contains_key(setting.name)).collect()
         }
+        GROUP if resource.resource_name.is_empty() => {
+            return Err((ErrorCode::InvalidRequest, "Group name must not be empty".into()));
+        }
+        GROUP => {
+            let configs = catalog.group_configs().get(resource.resource_name);
+            GROUP_KEYS.iter().map(|key| of_group(key, configs, fixed)).collect()
+        }
         other => return Err(unsupported(other)),
     };
     // Null asks for all, and so do older clients with an empty list.
@@ -110,11 +120,13 @@ fn check_broker(call: &Call, name: &str) -> Result<(), Refusal> {
     Err((ErrorCode::InvalidRequest, message))
 }
 
-/// The answer for a kind of resource that has no configuration here. Kafka has some for loggers, client metrics and groups.
+/// The answer for a kind of resource that has no configuration here. Kafka has some for loggers and client metrics.
 fn unsupported(resource_type: i8) -> Refusal {
     let message = match resource_type {
-        8 | 16 | 32 => {
-            format!("Unsupported resource type: {resource_type}; topics (2) and brokers (4) have settings here")
+        8 | 16 => {
+            format!(
+                "Unsupported resource type: {resource_type}; topics (2), brokers (4) and groups (32) have settings here"
+            )
         }
         _ => error_map::MALFORMED.to_owned(),
     };
@@ -140,6 +152,16 @@ fn of_broker(key: &BrokerKey, catalog: &Catalog, fixed: &Settings, is_cluster: b
     let value = places.first().map(|place| place.value.clone()).or_else(|| key.value(fixed));
     let (name, kind, documentation) = (key.name, key.kind, key.documentation);
     Setting { name, value, places, kind, read_only: !key.is_dynamic(), documentation }
+}
+
+/// As in Kafka, a default is told under the group's own name, even where the broker's key says it.
+fn of_group(key: &GroupKey, configs: Option<&StoredConfigs>, fixed: &Settings) -> Setting {
+    let set = configs.and_then(|configs| configs.get(key.name));
+    let source = if set.is_some() { SOURCE_GROUP } else { SOURCE_DEFAULT };
+    let value = set.cloned().unwrap_or_else(|| key.default_value(fixed));
+    let places = vec![place(key.name, &value, source)];
+    let (name, kind, documentation) = (key.name, key.kind, key.documentation);
+    Setting { name, value: Some(value), places, kind, read_only: false, documentation }
 }
 
 /// Kafka's keys that are said in another way here, and not taken, but told to those who ask where a broker is.

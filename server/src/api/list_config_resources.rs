@@ -1,16 +1,15 @@
-//! `ListConfigResources`: the topics, and the brokers with their loggers. Groups and client metrics have no settings here.
+//! `ListConfigResources`: the topics, and the brokers with their loggers. Groups are listed where something is set for them; client metrics have no settings here.
 
 use protocol::error_code::ErrorCode;
 use protocol::messages::list_config_resources::{
     ConfigResource, ListConfigResourcesRequest, ListConfigResourcesResponse,
 };
 
-use super::resource_configs::{BROKER, TOPIC};
+use super::resource_configs::{BROKER, GROUP, TOPIC};
 use crate::request::{Answer, Call};
 
 const BROKER_LOGGER: i8 = 8;
 const CLIENT_METRICS: i8 = 16;
-const GROUP: i8 = 32;
 
 /// The types that a version may ask for.
 fn types_of(version: i16) -> &'static [i8] {
@@ -31,6 +30,10 @@ pub fn handle(call: &Call, request: &ListConfigResourcesRequest) -> Answer {
     let mut config_resources = Vec::new();
     for resource_type in [BROKER_LOGGER, BROKER].into_iter().filter(|&resource_type| is_asked(resource_type)) {
         config_resources.extend(ids.iter().map(|id| ConfigResource { resource_name: id, resource_type }));
+    }
+    if is_asked(GROUP) {
+        let groups = catalog.group_configs().keys();
+        config_resources.extend(groups.map(|name| ConfigResource { resource_name: name, resource_type: GROUP }));
     }
     if is_asked(TOPIC) {
         let topics = catalog.topics();

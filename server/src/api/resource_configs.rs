@@ -14,6 +14,8 @@ use crate::request::Call;
 pub const TOPIC: i8 = 2;
 /// Resource type of a broker.
 pub const BROKER: i8 = 4;
+/// Resource type of a group.
+pub const GROUP: i8 = 32;
 
 /// An error code and why.
 pub type Refusal = (ErrorCode, String);
@@ -75,6 +77,15 @@ pub async fn alter(
             let scope = if name.is_empty() { ConfigScope::Cluster } else { ConfigScope::Broker };
             let alter =
                 move |owner: Rc<CatalogOwner>| async move { owner.alter_broker(scope, &edits, validate_only).await };
+            call.broker.with_owner(alter).await
+        }
+        GROUP if name.is_empty() => {
+            return Err((ErrorCode::InvalidRequest, "Default group resources are not allowed.".into()));
+        }
+        GROUP => {
+            let group_id = name.to_owned();
+            let alter =
+                move |owner: Rc<CatalogOwner>| async move { owner.alter_group(&group_id, &edits, validate_only).await };
             call.broker.with_owner(alter).await
         }
         other => return Err((ErrorCode::InvalidRequest, format!("Unknown resource type {other}"))),

@@ -33,6 +33,13 @@ pub enum Change {
         /// Values by name.
         configs: StoredConfigs,
     },
+    /// The settings of a group are these; none when it has no more.
+    GroupConfigs {
+        /// The group's id.
+        group_id: String,
+        /// Values by name.
+        configs: StoredConfigs,
+    },
     /// Who leads partitions: the one node of all shards, or a node a shard.
     NodePerShard {
         /// A node a shard.

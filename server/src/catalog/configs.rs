@@ -1,6 +1,7 @@
 //! Changes of configurations: durable, seen by every shard, and acting on live logs before the client is answered.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use engine::error::AppendError;
 
@@ -9,6 +10,8 @@ use super::{Catalog, Change, Topic};
 use crate::config::{BrokerKey, Settings, broker_key};
 use crate::config_edits::{ConfigEdits, EditError, StoredConfigs};
 use crate::config_type::ConfigType;
+use crate::group_config;
+use crate::limits::GROUPS_WITH_SETTINGS_MAX;
 use crate::topic_config::{self, TopicConfigError};
 
 /// Whom a dynamic configuration of brokers is for.
@@ -97,6 +100,34 @@ impl CatalogOwner {
         self.append(scope.change(edited)).await?;
         self.broadcast().await;
         self.configure_all().await?;
+        Ok(())
+    }
+
+    /// Changes the settings of a group, which need not be there, or only says whether they could be changed.
+    pub async fn alter_group(
+        &self,
+        group_id: &str,
+        edits: &ConfigEdits,
+        validate_only: bool,
+    ) -> Result<(), CatalogError> {
+        let _writing = self.writing.lock().await;
+        let state = self.state();
+        let current = state.group_configs().get(group_id).cloned().unwrap_or_default();
+        let edited = edits.applied_to(&current, |_| None)?;
+        let edited = group_config::validate(&edited, &self.effective_settings())?;
+        if validate_only || edited == current {
+            return Ok(());
+        }
+        let is_full = state.group_configs().len() >= GROUPS_WITH_SETTINGS_MAX;
+        if current.is_empty() && (is_full || self.full_shards.load(Ordering::Relaxed) > 0) {
+            let message = format!(
+                "{GROUPS_WITH_SETTINGS_MAX} groups have settings of their own, or the memory for them is used up"
+            );
+            return Err(CatalogError::Limit(message));
+        }
+        tracing::info!(group = group_id, configs = ?edited, "settings of a group changed");
+        self.append(Change::GroupConfigs { group_id: group_id.to_owned(), configs: edited }).await?;
+        self.broadcast().await;
         Ok(())
     }
 

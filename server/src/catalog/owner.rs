@@ -85,7 +85,7 @@ pub struct CatalogOwner {
     state: RefCell<Arc<Catalog>>,
     pub(super) writing: Mutex<()>,
     /// Shards whose tables are full.
-    full_shards: Arc<AtomicUsize>,
+    pub(super) full_shards: Arc<AtomicUsize>,
 }
 
 impl CatalogOwner {

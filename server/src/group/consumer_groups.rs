@@ -1,18 +1,38 @@
 //! Groups of the consumer protocol in their coordinator: how they come to be, what they want done, and how they become classic ones.
 
+use std::sync::Arc;
+
 use super::consumer::{
     ConsumerEffect, ConsumerEvent, ConsumerGroup, ConsumerHeartbeatRequest, ConsumerRecord, ConsumerState, Refusal,
     TopicsView,
 };
 use super::coordinator::{Coordinator, Logged, Then};
 use super::records::encode_batch;
-use super::{Group, GroupError, GroupEvent, JoinResponse, OffsetsRecord, Persisting, ReplyToken, Response};
+use super::{
+    Group, GroupConfig, GroupError, GroupEvent, JoinResponse, OffsetsRecord, Persisting, ReplyToken, Response,
+};
+use crate::group_config;
 use crate::limits::{GROUPS_PER_COORDINATOR_MAX, OFFSETS_BATCH_BYTES_MAX};
 
 impl Coordinator {
     /// The topics that there are now.
     pub(super) fn topics_changed(&mut self, view: TopicsView) {
+        let same = Arc::ptr_eq(view.catalog.group_configs(), self.topics.catalog.group_configs());
         self.topics = view;
+        if same {
+            return;
+        }
+        let (of_broker, view) = (self.config, &self.topics);
+        for (group_id, entry) in &mut self.groups {
+            if let Some(consumers) = &mut entry.consumers {
+                consumers.configure(of_group_configs(of_broker, group_id, view));
+            }
+        }
+    }
+
+    /// The settings of a group: its own before the broker's.
+    pub(super) fn config_of(&self, group_id: &str) -> GroupConfig {
+        of_group_configs(self.config, group_id, &self.topics)
     }
 
     pub(super) fn consumer_heartbeat(&mut self, token: ReplyToken, request: ConsumerHeartbeatRequest, now_ms: i64) {
@@ -66,7 +86,7 @@ impl Coordinator {
 
     /// The first step makes the group, or is refused and leaves all as it was.
     fn begin_consumers(&mut self, group_id: &str, state: ConsumerState, event: ConsumerEvent, now_ms: i64) {
-        let mut consumers = ConsumerGroup::new(group_id.to_owned(), self.config, state, now_ms);
+        let mut consumers = ConsumerGroup::new(group_id.to_owned(), self.config_of(group_id), state, now_ms);
         let mut effects = consumers.handle(event, &self.topics, now_ms);
         if effects.iter().any(|effect| matches!(effect, ConsumerEffect::Persist(_))) {
             consumers.log_from_nothing(&mut effects);
@@ -188,6 +208,11 @@ impl Coordinator {
         });
         self.reply(token, Response::DescribeConsumers(described));
     }
+}
+
+fn of_group_configs(of_broker: GroupConfig, group_id: &str, view: &TopicsView) -> GroupConfig {
+    let configs = view.catalog.group_configs().get(group_id);
+    GroupConfig { consumer: group_config::acting(of_broker.consumer, configs), ..of_broker }
 }
 
 /// Records of a group for the log.

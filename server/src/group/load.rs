@@ -99,12 +99,13 @@ impl Coordinator {
     /// While the group lives only the end of it comes by here: it takes over its own changes.
     fn apply_consumers(&mut self, group_id: &str, record: &ConsumerRecord, order: u64) {
         let is_loading = self.is_loading();
+        let config = self.config_of(group_id);
         let entry = self.groups.get_mut(group_id).expect("the caller made sure of the group");
         if *record == ConsumerRecord::Epoch(None) {
             let is_over = |group: &mut Box<ConsumerGroup>| group.logged_order <= order;
             drop(entry.consumers.take_if(is_over));
         } else if is_loading {
-            let begin = || ConsumerGroup::new(group_id.to_owned(), self.config, ConsumerState::default(), 0);
+            let begin = || ConsumerGroup::new(group_id.to_owned(), config, ConsumerState::default(), 0);
             let group = entry.consumers.get_or_insert_with(|| Box::new(begin()));
             group.state_mut().apply(record);
             entry.logged = None;

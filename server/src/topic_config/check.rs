@@ -11,6 +11,8 @@ pub(crate) enum Check {
     /// gzip has a number for its default beside its levels.
     GzipLevel,
     Fraction,
+    /// Where share groups begin.
+    OffsetReset,
     NotEmpty,
     OneOf(&'static [&'static str]),
     ListOf(&'static [&'static str]),
@@ -36,6 +38,12 @@ impl Check {
             Check::GzipLevel => (!matches!(value.parse().ok()?, -1 | 1..=9))
                 .then(|| "Value must be between 1 and 9 or equal to -1".to_owned()),
             Check::Fraction => fraction_refusal(value.parse().ok()?),
+            Check::OffsetReset => (!is_offset_reset(value)).then(|| {
+                format!(
+                    "Invalid value `{value}` for configuration {name}. The value must be either 'earliest', 'latest' or of the format \
+                     'by_duration:<PnDTnHnMn.nS>'."
+                )
+            }),
             Check::NotEmpty => value.is_empty().then(|| "String must be non-empty".to_owned()),
             Check::OneOf(allowed) => (!allowed.contains(&value)).then(|| one_of(allowed)),
             Check::ListOf(allowed) => {
@@ -60,6 +68,15 @@ fn fraction_refusal(number: f64) -> Option<String> {
     if number.is_nan() { Some("Value must be at least 0".to_owned()) } else { out_of_bounds(number, 0.0, 1.0) }
 }
 
+fn is_offset_reset(value: &str) -> bool {
+    let is_duration = |duration: &str| {
+        let form = r"\A(?i)P(?:\d{1,18}D)?(?:T(?:\d{1,18}H)?(?:\d{1,18}M)?(?:\d{1,18}(?:[.,]\d{0,9})?S)?)?\z";
+        let has_form = regex::Regex::new(form).is_ok_and(|form| form.is_match(duration));
+        has_form && duration.ends_with(|last: char| last.is_ascii_alphabetic() && !"PpTt".contains(last))
+    };
+    matches!(value, "earliest" | "latest") || value.strip_prefix("by_duration:").is_some_and(is_duration)
+}
+
 fn one_of(allowed: &[&str]) -> String {
     format!("String must be one of: {}", allowed.join(", "))
 }
@@ -75,6 +92,25 @@ fn is_replica_list(value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_share_group_begins_at_an_end_or_some_time_ago() {
+        for right in ["earliest", "latest", "by_duration:PT1H", "by_duration:P2DT3.5S", "by_duration:pt0s"] {
+            assert_eq!(Check::OffsetReset.refusal("k", right), None, "{right}");
+        }
+        for wrong in [
+            "EARLIEST",
+            "never",
+            "",
+            "by_duration:",
+            "by_duration:soon",
+            "by_duration:-PT1H",
+            "by_duration:P",
+            "by_duration:PT",
+        ] {
+            assert!(Check::OffsetReset.refusal("k", wrong).is_some(), "{wrong}");
+        }
+    }
 
     #[test]
     fn replicas_are_a_star_or_pairs() {

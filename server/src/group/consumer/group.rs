@@ -98,6 +98,11 @@ impl ConsumerGroup {
         group
     }
 
+    /// The settings are these now. They count from the next heartbeat of each member.
+    pub(in super::super) fn configure(&mut self, config: GroupConfig) {
+        self.config = config;
+    }
+
     /// The state in force.
     pub fn state(&self) -> &ConsumerState {
         &self.state
