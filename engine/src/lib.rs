@@ -13,6 +13,5 @@ pub mod memory;
 pub mod offset;
 pub mod partition;
 pub mod recovery;
-mod remnants;
 pub mod shard;
 pub mod tail;

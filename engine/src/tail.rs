@@ -4,16 +4,18 @@
 //! A log that floods the shard turns the tail over in milliseconds. So that readers of other logs need not go to a disk that the flood keeps
 //! busy, the batches of quiet logs outlive their commit for a while: copies of them, its remnant, have a part of the budget.
 
+mod remnants;
+
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use self::remnants::Remnants;
 use crate::journal::commit::Entry;
 use crate::journal::commit_buffer::SealedCommit;
 use crate::ledger::Ledger;
 use crate::limits::{TAIL_COPIED_TIMES, TAIL_QUIET_LOG_TIMES, TAIL_REMNANT_TIMES};
 use crate::memory::ShardMemory;
 use crate::offset::CommitSequence;
-use crate::remnants::Remnants;
 
 /// Memory of a batch in the tail of its log, beside its bytes.
 pub(crate) const TAIL_BATCH_BYTES: usize = 40;
@@ -42,7 +44,7 @@ pub struct Tail {
 }
 
 /// Memory of a commit beside its buffers.
-pub(crate) fn commit_overhead_bytes(commit: &SealedCommit) -> usize {
+fn commit_overhead_bytes(commit: &SealedCommit) -> usize {
     COMMIT_MEMORY_BYTES + commit.entries.len() * ENTRY_MEMORY_BYTES
 }
 

@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 
+use super::commit_overhead_bytes;
 use crate::journal::commit::Entry;
 use crate::journal::commit_buffer::SealedCommit;
 use crate::ledger::{Charge, Ledger};
 use crate::limits::{CHUNK_BYTES_LARGE, TAIL_REMNANT_PIECES};
-use crate::tail::commit_overhead_bytes;
 
 /// The remnants of a shard.
 #[derive(Debug)]
