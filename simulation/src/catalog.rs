@@ -104,6 +104,7 @@ impl World {
             | Change::NextLogId { .. }
             | Change::BrokerConfigs { .. }
             | Change::ClusterConfigs { .. }
+            | Change::GroupConfigs { .. }
             | Change::NodePerShard { .. } => {}
         }
     }
