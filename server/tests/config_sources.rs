@@ -138,8 +138,8 @@ fn resources_that_have_no_configuration_here_are_refused_as_kafka_refuses_what_i
     let broker = Broker::start(&[]);
     let mut client = broker.connect();
     let request = ErrorCode::InvalidRequest.code();
-    // Loggers, client metrics, groups, and a kind that nobody has.
-    for kind in [8, 16, 32, 99] {
+    // Loggers, client metrics, and a kind that nobody has.
+    for kind in [8, 16, 99] {
         assert_eq!(all(&mut client, kind, "1", false), (request, Vec::new()), "{kind}");
         assert_eq!(alter(&mut client, kind, "1", &[("x", SET, Some("1"))], false), request, "{kind}");
     }

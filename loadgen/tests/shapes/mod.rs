@@ -165,12 +165,12 @@ fn numbered_batches_of_many_partitions_outlive_a_leader_that_is_away() {
 
 #[test]
 fn faults_in_compressed_batches_and_in_keys_are_found() {
-    let (result, _) = witness(Fault::Lose(20), None, "--keys uniform --compression snappy --linger 2ms");
+    let (result, _) = witness(Fault::Lose(3), None, "--keys uniform --compression snappy --linger 2ms");
     assert_eq!(result.integrity.verdict, Verdict::Fail);
     assert!(result.integrity.missing > 0 && result.integrity.corrupt == 0);
-    let (result, _) = witness(Fault::Harm(20), None, "--compression gzip --linger 2ms");
+    let (result, _) = witness(Fault::Harm(3), None, "--compression gzip --linger 2ms");
     assert!(result.integrity.missing > 0 && result.integrity.corrupt > 0);
-    let (result, _) = witness(Fault::None, Some(20), "--keys uniform --linger 2ms");
+    let (result, _) = witness(Fault::None, Some(3), "--keys uniform --linger 2ms");
     assert_eq!((result.integrity.missing, result.integrity.corrupt), (1, 1), "one key of one record");
     assert_eq!(result.integrity.verdict, Verdict::Fail);
 }
