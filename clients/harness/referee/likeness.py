@@ -11,7 +11,7 @@ LABELLED = {
 MEASURED = {"throttleTimeMs", "totalBytes", "usableBytes"}
 # Lists whose order means nothing (Kafka's is that of a hash table), and the field that tells their elements apart.
 KEYED = {"configs": ["name"], "groups": ["groupId"], "apiKeys": ["apiKey"], "members": ["memberId"], "transactionStates": ["transactionalId"],
-         "topics": ["name"], "responses": ["name"], "results": ["name", "groupId"], "partitions": ["partitionIndex"]}
+         "topics": ["name"], "responses": ["name"], "results": ["name", "groupId"], "configResources": ["resourceName"], "partitions": ["partitionIndex"]}
 # What a text tells of this run alone.
 IN_TEXTS = [(re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:<port>"), (re.compile(r"/\S*/data\b"), "<data directory>"),
             (re.compile(r"within \[-?\d+, -?\d+\]"), "within <bounds>")]
