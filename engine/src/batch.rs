@@ -121,14 +121,14 @@ impl BatchHeader {
         let attributes = self.attributes() | 0x08;
         self.raw[21..23].copy_from_slice(&attributes.to_be_bytes());
         self.raw[35..43].copy_from_slice(&timestamp_ms.to_be_bytes());
-        let crc = crc32c::crc32c_append(crc32c::crc32c(&self.raw[CRC_FROM..]), body);
+        let crc = checksum::crc32c_append(checksum::crc32c(&self.raw[CRC_FROM..]), body);
         self.raw[17..21].copy_from_slice(&crc.to_be_bytes());
     }
 }
 
 /// Whether the CRC-32C of a whole batch is right.
 pub fn crc_is_valid(batch: &[u8], header: &BatchHeader) -> bool {
-    crc32c::crc32c(&batch[CRC_FROM..]) == header.crc()
+    checksum::crc32c(&batch[CRC_FROM..]) == header.crc()
 }
 
 /// Checks a producer's batch: one whole batch, right CRC, sane counts. Sequences, producer state and log settings are checked elsewhere.
@@ -198,7 +198,7 @@ pub(crate) mod tests {
         raw[51..53].copy_from_slice(&producer.1.to_be_bytes());
         raw[53..57].copy_from_slice(&producer.2.to_be_bytes());
         raw[57..61].copy_from_slice(&records.to_be_bytes());
-        let crc = crc32c::crc32c_append(crc32c::crc32c(&raw[CRC_FROM..]), &body);
+        let crc = checksum::crc32c_append(checksum::crc32c(&raw[CRC_FROM..]), &body);
         raw[17..21].copy_from_slice(&crc.to_be_bytes());
         [&raw[..], &body].concat()
     }
@@ -212,7 +212,7 @@ pub(crate) mod tests {
     ) -> Vec<u8> {
         let mut batch = batch(records, record_bytes, producer, timestamp);
         batch[22] |= 0x10;
-        let crc = crc32c::crc32c(&batch[CRC_FROM..]);
+        let crc = checksum::crc32c(&batch[CRC_FROM..]);
         batch[17..21].copy_from_slice(&crc.to_be_bytes());
         batch
     }

@@ -261,7 +261,7 @@ fn value<T: std::str::FromStr>(text: &str, key: &str) -> Option<T> {
 }
 
 fn with_crc_line(mut lines: String) -> String {
-    let crc = crc32c::crc32c(lines.as_bytes());
+    let crc = checksum::crc32c(lines.as_bytes());
     let _ = writeln!(lines, "crc = {crc:08x}");
     lines
 }

@@ -25,7 +25,7 @@ fn batch(bytes: usize) -> Bytes {
     raw[16] = 2;
     raw[43..57].fill(0xff);
     raw[57..61].copy_from_slice(&1_i32.to_be_bytes());
-    let crc = crc32c::crc32c(&raw[21..]);
+    let crc = checksum::crc32c(&raw[21..]);
     raw[17..21].copy_from_slice(&crc.to_be_bytes());
     Bytes::from(raw)
 }
@@ -127,7 +127,7 @@ fn transactional(sequence: i32) -> Bytes {
     raw[43..51].copy_from_slice(&7_i64.to_be_bytes());
     raw[51..53].copy_from_slice(&0_i16.to_be_bytes());
     raw[53..57].copy_from_slice(&sequence.to_be_bytes());
-    let crc = crc32c::crc32c(&raw[21..]);
+    let crc = checksum::crc32c(&raw[21..]);
     raw[17..21].copy_from_slice(&crc.to_be_bytes());
     Bytes::from(raw)
 }

@@ -45,7 +45,7 @@ impl Stamp {
     /// Reads and checks a record's value; `None` means that bytes changed on the way.
     pub fn verify(value: &[u8]) -> Option<Self> {
         let (stored, rest) = value.split_first_chunk::<4>()?;
-        if crc32c::crc32c(rest) != u32::from_le_bytes(*stored) {
+        if checksum::crc32c(rest) != u32::from_le_bytes(*stored) {
             return None;
         }
         Self::read(value)
@@ -66,7 +66,7 @@ impl Stamp {
     /// Writes it over the first [`STAMP_BYTES`] of a value whose filler is in place.
     pub fn write(&self, value: &mut [u8]) {
         value[..STAMP_BYTES].copy_from_slice(&self.encode());
-        let crc = crc32c::crc32c(&value[4..]);
+        let crc = checksum::crc32c(&value[4..]);
         value[..4].copy_from_slice(&crc.to_le_bytes());
     }
 
@@ -114,7 +114,7 @@ impl PayloadWriter {
         for value in &mut pool {
             filler::fill(&mut value[STAMP_BYTES..], entropy, &mut random);
         }
-        let blank_crcs = pool.iter().map(|value| crc32c::crc32c(&value[4..])).collect();
+        let blank_crcs = pool.iter().map(|value| checksum::crc32c(&value[4..])).collect();
         let tables = StampTables::new(|fields| crc_added(fields, value_bytes - STAMP_BYTES));
         Self { pool, blank_crcs, tables, identity: ((0, 0, 0), 0) }
     }

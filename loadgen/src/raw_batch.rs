@@ -77,8 +77,8 @@ impl BatchLayout {
         Self {
             spans: spans(records()),
             records_max: ends.len(),
-            blank_value_crcs: blanks.iter().map(|value| crc32c::crc32c(&value[4..])).collect(),
-            blank_record_crcs: records().map(|record| crc32c::crc32c(&encoded[record])).collect(),
+            blank_value_crcs: blanks.iter().map(|value| checksum::crc32c(&value[4..])).collect(),
+            blank_record_crcs: records().map(|record| checksum::crc32c(&encoded[record])).collect(),
             encoded,
             value_bytes,
             value_tables,
@@ -222,7 +222,7 @@ impl Coarse {
 impl BatchLayout {
     /// Writes the stamps; the CRC of the batch.
     fn write_stamps(&self, first: Stamp, runs: &[(u64, u32)], batch: &mut [u8]) -> u32 {
-        let mut crc = crc32c::crc32c(&batch[CRC_COVERS_FROM..HEADER_BYTES]);
+        let mut crc = checksum::crc32c(&batch[CRC_COVERS_FROM..HEADER_BYTES]);
         let mut stamping = Stamping { sequence: first.sequence, record: 0, head: first.encode(), span: 0 };
         let identity = self.added(|tables| tables.identity(&first));
         let mut coarse = Coarse::NONE;

@@ -76,7 +76,7 @@ mod tests {
         header.batch_length = (HEADER_BYTES - LENGTH_PREFIX_BYTES + body.len()) as i32;
         let mut bytes = [0; HEADER_BYTES];
         header.write(&mut bytes);
-        header.crc = crc32c::crc32c(&[&bytes[record_batch::CRC_COVERS_FROM..], &body].concat());
+        header.crc = checksum::crc32c(&[&bytes[record_batch::CRC_COVERS_FROM..], &body].concat());
         header.write(&mut bytes);
         [&bytes[..], &body].concat()
     }

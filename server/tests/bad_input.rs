@@ -212,7 +212,7 @@ fn a_base_offset_or_a_count_that_lies_is_invalid() {
     assert_eq!(produce_error(|batch| batch[BASE_OFFSET_AT + 7] = 1), ErrorCode::InvalidRecord.code());
     let lying_count = |batch: &mut Vec<u8>| {
         batch[RECORD_COUNT_AT + 3] = 9;
-        let crc = crc32c::crc32c(&batch[21..]);
+        let crc = checksum::crc32c(&batch[21..]);
         batch[CRC_AT..CRC_AT + 4].copy_from_slice(&crc.to_be_bytes());
     };
     assert_eq!(produce_error(lying_count), ErrorCode::InvalidRecord.code());

@@ -48,7 +48,7 @@ fn compressed(codec: Compression, records: &[(Option<&str>, Option<&str>)]) -> V
     header.batch_length = (HEADER_BYTES - LENGTH_PREFIX_BYTES + body.len()) as i32;
     let mut batch = [&plain[..HEADER_BYTES], &body].concat();
     header.write(batch.first_chunk_mut().expect("a header"));
-    let crc = crc32c::crc32c(&batch[CRC_COVERS_FROM..]);
+    let crc = checksum::crc32c(&batch[CRC_COVERS_FROM..]);
     batch[CRC_AT..CRC_COVERS_FROM].copy_from_slice(&crc.to_be_bytes());
     batch
 }

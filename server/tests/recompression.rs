@@ -235,7 +235,7 @@ fn what_becomes_too_large_or_cannot_be_read_is_refused() {
     // Whole on the way, but no gzip inside.
     let mut lying = batch(&["v"]);
     lying[ATTRIBUTES_AT + 1] = 1;
-    let crc = crc32c::crc32c(&lying[ATTRIBUTES_AT..]);
+    let crc = checksum::crc32c(&lying[ATTRIBUTES_AT..]);
     lying[CRC_AT..CRC_AT + 4].copy_from_slice(&crc.to_be_bytes());
     assert_eq!(client.produce("t", 0, &lying), (ErrorCode::InvalidRecord.code(), -1));
     assert_eq!(

@@ -77,7 +77,7 @@ fn the_newest_time_that_a_plain_batch_claims_is_corrected() {
             (ErrorCode::CorruptMessage.code(), -1),
             "nothing vouches for damage"
         );
-        let crc = crc32c::crc32c(&lying[CRC_COVERS_FROM..]);
+        let crc = checksum::crc32c(&lying[CRC_COVERS_FROM..]);
         lying[CRC_AT..CRC_COVERS_FROM].copy_from_slice(&crc.to_be_bytes());
         assert_eq!(client.produce("t", 0, &lying), (0, offset));
         let (_, _, bytes) = client.fetch("t", 0, offset);
@@ -103,7 +103,7 @@ fn a_compressed_batch_without_a_newest_time_gets_that_of_its_records() {
         let whole = recompress(&builder.finish(), codec, None, 1 << 20).expect("a batch of ours").batch;
         let mut without = whole.clone();
         without[MAX_TIMESTAMP_AT..MAX_TIMESTAMP_AT + 8].copy_from_slice(&i64::to_be_bytes(-1));
-        let crc = crc32c::crc32c(&without[CRC_COVERS_FROM..]);
+        let crc = checksum::crc32c(&without[CRC_COVERS_FROM..]);
         without[CRC_AT..CRC_COVERS_FROM].copy_from_slice(&crc.to_be_bytes());
         assert_eq!(client.produce(topic, 0, &without), (0, 0));
         let (_, _, bytes) = client.fetch(topic, 0, 0);

@@ -76,8 +76,8 @@ fn parse_record(bytes: &[u8], base_timestamp: i64) -> Result<Record, Malformed> 
     let timestamp = base_timestamp.wrapping_add(fields.varint()?);
     let delta = i32::try_from(fields.varint()?).or(Err(Malformed))?;
     let key = fields.nullable()?.map(<[u8]>::to_vec);
-    let value = fields.nullable()?.map(|value| (value.len(), crc32c::crc32c(value)));
-    Ok(Record { delta, timestamp, key, value, headers: crc32c::crc32c(fields.0) })
+    let value = fields.nullable()?.map(|value| (value.len(), checksum::crc32c(value)));
+    Ok(Record { delta, timestamp, key, value, headers: checksum::crc32c(fields.0) })
 }
 
 /// The bytes are no records.

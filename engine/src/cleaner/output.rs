@@ -67,7 +67,7 @@ impl Output {
         self.builder.cover(log, first, last);
         let payload = encode_covered(last);
         let entry = plain_entry(EntryKind::Covered, log);
-        self.push(io, Entry { base_offset: first, crc: crc32c::crc32c(&payload), ..entry }, &payload)
+        self.push(io, Entry { base_offset: first, crc: checksum::crc32c(&payload), ..entry }, &payload)
     }
 
     /// Adds a whole, checked batch.

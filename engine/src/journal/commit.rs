@@ -233,7 +233,7 @@ pub fn check_payload(commit: &[u8], entry: &Entry) -> Result<(), CommitError> {
     let payload = entry.payload(commit).ok_or(CommitError::Place)?;
     match entry.kind {
         EntryKind::Batch => check_batch(entry, payload),
-        _ if crc32c::crc32c(payload) != entry.crc => Err(CommitError::PayloadCrc),
+        _ if checksum::crc32c(payload) != entry.crc => Err(CommitError::PayloadCrc),
         _ => Ok(()),
     }
 }
@@ -311,7 +311,7 @@ impl Entry {
 }
 
 fn header_crc(header: &[u8; HEADER_BYTES], table: &[u8]) -> u32 {
-    crc32c::crc32c_append(crc32c::crc32c(&header[CRC_COVERS_FROM..]), table)
+    checksum::crc32c_append(checksum::crc32c(&header[CRC_COVERS_FROM..]), table)
 }
 
 /// Bytes 0..21 of a batch are not under its own CRC: they are compared with the entry, which is under the header's.

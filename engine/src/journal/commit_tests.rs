@@ -76,7 +76,7 @@ fn sample() -> (Vec<Entry>, Vec<u8>) {
     let third = Entry {
         place: (HEADER_BYTES + payloads.len()) as u32,
         length: state.len() as u32,
-        crc: crc32c::crc32c(state),
+        crc: checksum::crc32c(state),
         ..bare(EntryKind::LogState)
     };
     payloads.extend_from_slice(state);

@@ -195,7 +195,7 @@ impl SegmentIndex {
         into.resize(HEADER_BYTES, 0);
         self.summaries.iter().for_each(|summary| summary.encode(&mut into));
         self.runs.iter().for_each(|run| run.encode(&mut into));
-        let runs_crc = crc32c::crc32c(&into[summaries_end..]);
+        let runs_crc = checksum::crc32c(&into[summaries_end..]);
         into[0..8].copy_from_slice(&MAGIC);
         into[12..16].copy_from_slice(&shard.0.to_le_bytes());
         into[16..32].copy_from_slice(directory_id.as_bytes());
@@ -205,7 +205,7 @@ impl SegmentIndex {
         into[48..52].copy_from_slice(&(self.runs.len() as u32).to_le_bytes());
         into[52..56].copy_from_slice(&runs_crc.to_le_bytes());
         into[56..64].copy_from_slice(&self.first_commit.0.to_le_bytes());
-        let crc = crc32c::crc32c(&into[12..summaries_end]);
+        let crc = checksum::crc32c(&into[12..summaries_end]);
         into[8..12].copy_from_slice(&crc.to_le_bytes());
         into.resize(bytes, 0);
         into
@@ -222,7 +222,7 @@ impl SegmentIndex {
         let summaries_end = HEADER_BYTES + head.summaries.len() * SUMMARY_BYTES;
         let runs_end = summaries_end + u32_at(bytes, 48) as usize * RUN_BYTES;
         let runs = bytes.get(summaries_end..runs_end).ok_or(IndexError::Damaged)?;
-        if crc32c::crc32c(runs) != u32_at(bytes, 52) {
+        if checksum::crc32c(runs) != u32_at(bytes, 52) {
             return Err(IndexError::Damaged);
         }
         let index = SegmentIndex {
@@ -280,7 +280,7 @@ pub fn decode_summaries(
 ) -> Result<IndexSummaries, IndexError> {
     let summaries_end = summaries_bytes(bytes).ok_or(IndexError::Damaged)?;
     let head = bytes.get(..summaries_end).ok_or(IndexError::Damaged)?;
-    if crc32c::crc32c(&head[12..]) != u32_at(head, 8) {
+    if checksum::crc32c(&head[12..]) != u32_at(head, 8) {
         return Err(IndexError::Damaged);
     }
     let belongs =

@@ -62,7 +62,7 @@ impl Pieces {
 
     /// CRC-32C of a range.
     pub fn crc(&self, range: Range<usize>) -> u32 {
-        self.parts(range).fold(crc32c::crc32c(&[]), |crc, part| crc32c::crc32c_append(crc, &part))
+        self.parts(range).fold(checksum::crc32c(&[]), |crc, part| checksum::crc32c_append(crc, &part))
     }
 
     /// The range as slices, never copied.
@@ -91,7 +91,7 @@ mod tests {
         ]);
         let pieces = Pieces::of(&stretches, border - 90, 180).expect("was read");
         assert_eq!(pieces.array::<20>(80), bytes[90..110].try_into().ok());
-        assert_eq!(pieces.crc(5..175), crc32c::crc32c(&bytes[15..185]));
+        assert_eq!(pieces.crc(5..175), checksum::crc32c(&bytes[15..185]));
         assert_eq!(pieces.parts(0..180).collect::<Vec<_>>().concat(), bytes[10..190]);
         assert!(pieces.array::<20>(170).is_none());
         assert!(Pieces::of(&stretches, border - 101, 10).is_none(), "before what was read");

@@ -102,7 +102,7 @@ impl SegmentHeader {
         into[48..56].copy_from_slice(&self.incarnation.0.to_le_bytes());
         into[56..60].copy_from_slice(&self.generation.to_le_bytes());
         into[60..64].copy_from_slice(&self.end_place.to_le_bytes());
-        let crc = crc32c::crc32c(&into[12..HEADER_BYTES]);
+        let crc = checksum::crc32c(&into[12..HEADER_BYTES]);
         into[8..12].copy_from_slice(&crc.to_le_bytes());
     }
 
@@ -113,7 +113,7 @@ impl SegmentHeader {
         }
         let intact = block.len() == BLOCK_BYTES
             && block[0..8] == MAGIC
-            && u32_at(block, 8) == crc32c::crc32c(&block[12..HEADER_BYTES])
+            && u32_at(block, 8) == checksum::crc32c(&block[12..HEADER_BYTES])
             && u64_at(block, 32) != 0
             && (u32_at(block, 56) == 0) == (u32_at(block, 60) == 0)
             && is_zero(&block[HEADER_BYTES..]);

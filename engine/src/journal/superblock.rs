@@ -145,13 +145,13 @@ impl Superblock {
         into[16..32].copy_from_slice(self.directory_id.as_bytes());
         into[32..40].copy_from_slice(&self.incarnation.0.to_le_bytes());
         into[40..48].copy_from_slice(&self.lowest_segment.0.to_le_bytes());
-        let crc = crc32c::crc32c(&into[12..SLOT_FIELDS_BYTES]);
+        let crc = checksum::crc32c(&into[12..SLOT_FIELDS_BYTES]);
         into[8..12].copy_from_slice(&crc.to_le_bytes());
     }
 
     fn decode(block: &[u8]) -> Option<Superblock> {
         let intact = block[0..8] == MAGIC
-            && u32_at(block, 8) == crc32c::crc32c(&block[12..SLOT_FIELDS_BYTES])
+            && u32_at(block, 8) == checksum::crc32c(&block[12..SLOT_FIELDS_BYTES])
             && is_zero(&block[48..]);
         let incarnation = u64_at(block, 32);
         // A higher number cannot come from counting starts.

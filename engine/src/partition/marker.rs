@@ -45,7 +45,7 @@ impl TransactionMarker {
         raw[53..57].copy_from_slice(&(-1_i32).to_be_bytes());
         raw[57..61].copy_from_slice(&1_i32.to_be_bytes());
         raw[BATCH_HEADER_BYTES..].copy_from_slice(&self.record());
-        let crc = crc32c::crc32c(&raw[CRC_FROM..]);
+        let crc = checksum::crc32c(&raw[CRC_FROM..]);
         raw[17..21].copy_from_slice(&crc.to_be_bytes());
         raw
     }

@@ -51,7 +51,7 @@ impl<I: Io> Shard<I> {
         payload: &[u8],
     ) -> Result<(CommitSequence, SegmentSequence), Refusal> {
         self.room(wanted, payload.len())?;
-        let entry = Entry { crc: crc32c::crc32c(payload), ..entry };
+        let entry = Entry { crc: checksum::crc32c(payload), ..entry };
         let (_, commit, segment) = self.journal.push(&mut self.operations, entry, &[payload]);
         Ok((commit, segment))
     }
@@ -144,5 +144,5 @@ fn checkpoint_bytes(state: &LogState) -> u64 {
 fn push_to_checkpoint<I: Io>(journal: &mut Journal, operations: &mut Operations<I>, entry: Entry, payload: &[u8]) {
     let room = journal.room(operations, RoomFor::Space, payload.len());
     assert_eq!(room, Room::Ready, "a checkpoint fits its segment");
-    journal.push(operations, Entry { crc: crc32c::crc32c(payload), ..entry }, &[payload]);
+    journal.push(operations, Entry { crc: checksum::crc32c(payload), ..entry }, &[payload]);
 }

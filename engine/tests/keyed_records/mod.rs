@@ -67,7 +67,7 @@ fn retain(batch: &[u8], delete_horizon_ms: Option<i64>, keep: Keep<'_>) -> Resul
         bytes[22] |= 0x40;
         bytes[27..35].copy_from_slice(&horizon.to_be_bytes());
     }
-    let crc = crc32c::crc32c(&bytes[21..]);
+    let crc = checksum::crc32c(&bytes[21..]);
     bytes[17..21].copy_from_slice(&crc.to_be_bytes());
     Ok(Retained::Rewritten(bytes))
 }
@@ -92,7 +92,7 @@ pub fn keyed(records: &[(u32, u64)], producer: (i64, i16, i32), timestamp: i64) 
     }
     let length = (bytes.len() - 12) as i32;
     bytes[8..12].copy_from_slice(&length.to_be_bytes());
-    let crc = crc32c::crc32c(&bytes[21..]);
+    let crc = checksum::crc32c(&bytes[21..]);
     bytes[17..21].copy_from_slice(&crc.to_be_bytes());
     bytes
 }

@@ -36,7 +36,7 @@ pub fn batch_of(records: i32, body_bytes: usize, stamp: u64, producer: (i64, i16
     raw[51..53].copy_from_slice(&producer.1.to_be_bytes());
     raw[53..57].copy_from_slice(&producer.2.to_be_bytes());
     raw[57..61].copy_from_slice(&records.to_be_bytes());
-    let crc = crc32c::crc32c(&raw[21..]);
+    let crc = checksum::crc32c(&raw[21..]);
     raw[17..21].copy_from_slice(&crc.to_be_bytes());
     raw
 }
@@ -49,7 +49,7 @@ pub fn batch(records: i32, body_bytes: usize, stamp: u64) -> Vec<u8> {
 /// The same batch as part of its producer's transaction.
 pub fn transactional(mut batch: Vec<u8>) -> Vec<u8> {
     batch[22] |= 0x10;
-    let crc = crc32c::crc32c(&batch[21..]);
+    let crc = checksum::crc32c(&batch[21..]);
     batch[17..21].copy_from_slice(&crc.to_be_bytes());
     batch
 }

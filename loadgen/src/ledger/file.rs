@@ -150,13 +150,13 @@ fn read(path: &Path) -> Result<(Ledger, u64), Error> {
 
 fn line_of(entry: &Entry) -> Vec<u8> {
     let json = serde_json::to_string(entry).unwrap_or_default();
-    format!("{:08x} {json}\n", crc32c::crc32c(json.as_bytes())).into_bytes()
+    format!("{:08x} {json}\n", checksum::crc32c(json.as_bytes())).into_bytes()
 }
 
 fn entry_of(line: &[u8]) -> Option<Entry> {
     let text = std::str::from_utf8(line).ok()?.strip_suffix('\n')?;
     let (crc, json) = text.split_once(' ')?;
-    let is_whole = u32::from_str_radix(crc, 16).ok()? == crc32c::crc32c(json.as_bytes());
+    let is_whole = u32::from_str_radix(crc, 16).ok()? == checksum::crc32c(json.as_bytes());
     is_whole.then(|| serde_json::from_str(json).ok())?
 }
 

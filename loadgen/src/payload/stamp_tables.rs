@@ -90,7 +90,7 @@ impl StampTables {
 pub(crate) fn crc_added(bytes: &[u8], behind: usize) -> u32 {
     const ZEROS: [u8; STAMP_BYTES] = [0; STAMP_BYTES];
     // The initial value and the final complement are in both and cancel out.
-    crc32c::crc32c_combine(crc32c::crc32c(bytes) ^ crc32c::crc32c(&ZEROS[..bytes.len()]), 0, behind)
+    checksum::crc32c_combine(checksum::crc32c(bytes) ^ checksum::crc32c(&ZEROS[..bytes.len()]), 0, behind)
 }
 
 #[cfg(test)]
@@ -108,8 +108,8 @@ mod tests {
             assert_eq!(tables.intended(intended), tables.intended_high(intended) ^ low);
             let added = tables.identity(&stamp) ^ tables.sequence(sequence) ^ tables.intended(stamp.intended_ns);
             let rest = vec![0x5a; behind];
-            let blank = crc32c::crc32c(&[&[0; FIELDS_BYTES], rest.as_slice()].concat());
-            let whole = crc32c::crc32c(&[&stamp.encode()[FIELDS_AT..], &rest].concat());
+            let blank = checksum::crc32c(&[&[0; FIELDS_BYTES], rest.as_slice()].concat());
+            let whole = checksum::crc32c(&[&stamp.encode()[FIELDS_AT..], &rest].concat());
             assert_eq!(blank ^ added, whole, "{behind} bytes behind");
         }
     }

@@ -54,7 +54,7 @@ impl Codec {
         header.batch_length = (batch.len() - LENGTH_PREFIX_BYTES) as i32;
         header.attributes |= attribute(self.compression);
         header.write(batch.first_chunk_mut().expect("a batch begins with its header"));
-        let crc = crc32c::crc32c(&batch[CRC_COVERS_FROM..]);
+        let crc = checksum::crc32c(&batch[CRC_COVERS_FROM..]);
         batch[CRC_AT..CRC_COVERS_FROM].copy_from_slice(&crc.to_be_bytes());
     }
 

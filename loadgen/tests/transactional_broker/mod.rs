@@ -209,7 +209,7 @@ fn marker(producer_id: i64, commits: bool) -> Vec<u8> {
     builder.append_payload(0, Some(&[0, 0, 0, u8::from(commits)]), &[0; 6]);
     let mut batch = builder.finish();
     batch[ATTRIBUTES_LOW_BYTE_AT] |= MARKER_ATTRIBUTES;
-    let crc = crc32c::crc32c(&batch[CRC_COVERS_FROM..]);
+    let crc = checksum::crc32c(&batch[CRC_COVERS_FROM..]);
     batch[CRC_AT..CRC_COVERS_FROM].copy_from_slice(&crc.to_be_bytes());
     batch
 }

@@ -90,7 +90,7 @@ fn flip(batch: &mut [u8], seal: Seal) {
     let payload = batch.len() - 2;
     batch[payload] ^= 0x10;
     if seal == Seal::Mended {
-        let crc = crc32c::crc32c(&batch[CRC_COVERS_FROM..]);
+        let crc = checksum::crc32c(&batch[CRC_COVERS_FROM..]);
         batch[CRC_AT..CRC_AT + 4].copy_from_slice(&crc.to_be_bytes());
     }
 }

@@ -35,7 +35,7 @@ fn three_records(codec: Compression) -> Vec<u8> {
     let length = (batch.len() - LENGTH_PREFIX_BYTES) as i32;
     batch[BATCH_LENGTH_AT..BATCH_LENGTH_AT + 4].copy_from_slice(&length.to_be_bytes());
     batch[ATTRIBUTES_AT + 1] = codec as u8;
-    let crc = crc32c::crc32c(&batch[CRC_COVERS_FROM..]);
+    let crc = checksum::crc32c(&batch[CRC_COVERS_FROM..]);
     batch[CRC_AT..CRC_COVERS_FROM].copy_from_slice(&crc.to_be_bytes());
     batch
 }

@@ -103,7 +103,7 @@ impl BatchBuilder {
             record_count: self.record_count,
         };
         header.write(batch.first_chunk_mut().expect("new reserved the header"));
-        let crc = crc32c::crc32c(&batch[CRC_COVERS_FROM..]);
+        let crc = checksum::crc32c(&batch[CRC_COVERS_FROM..]);
         batch[CRC_AT..CRC_COVERS_FROM].copy_from_slice(&crc.to_be_bytes());
         self.buffer
     }

@@ -206,7 +206,7 @@ impl BatchHeader {
 
     /// Whether `batch` is whole and its bytes agree with the CRC.
     pub fn crc_is_valid(&self, batch: &[u8]) -> bool {
-        batch.get(CRC_COVERS_FROM..self.total_bytes()).is_some_and(|covered| crc32c::crc32c(covered) == self.crc)
+        batch.get(CRC_COVERS_FROM..self.total_bytes()).is_some_and(|covered| checksum::crc32c(covered) == self.crc)
     }
 }
 

@@ -124,7 +124,7 @@ pub(super) fn assemble(mut header: BatchHeader, body: &[u8]) -> Result<Vec<u8>, 
     batch.resize(HEADER_BYTES, 0);
     header.write(batch.first_chunk_mut().expect("resized to a header"));
     batch.extend_from_slice(body);
-    let crc = crc32c::crc32c(&batch[CRC_COVERS_FROM..]);
+    let crc = checksum::crc32c(&batch[CRC_COVERS_FROM..]);
     batch[CRC_AT..CRC_COVERS_FROM].copy_from_slice(&crc.to_be_bytes());
     Ok(batch)
 }

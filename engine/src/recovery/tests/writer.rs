@@ -317,10 +317,10 @@ impl Writer {
             let mut payload = Vec::new();
             state.encode(&mut payload);
             let entry = Entry { base_offset: state.start, ..bare(EntryKind::LogState, log) };
-            states.push((Entry { crc: crc32c::crc32c(&payload), ..entry }, payload));
+            states.push((Entry { crc: checksum::crc32c(&payload), ..entry }, payload));
             let mut payload = Vec::new();
             encode_producers(&state.producers, &mut payload);
-            producers.push((Entry { crc: crc32c::crc32c(&payload), ..bare(EntryKind::Producers, log) }, payload));
+            producers.push((Entry { crc: checksum::crc32c(&payload), ..bare(EntryKind::Producers, log) }, payload));
         }
         self.commit(FLAG_CHECKPOINT, states);
         self.commit(FLAG_CHECKPOINT | FLAG_CHECKPOINT_END, producers);

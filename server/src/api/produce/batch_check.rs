@@ -329,7 +329,7 @@ mod tests {
         let resealed = |at: usize, byte: u8| {
             let mut changed = batch(&[None, None]);
             changed[at] = byte;
-            let crc = crc32c::crc32c(&changed[CRC_COVERS_FROM..]);
+            let crc = checksum::crc32c(&changed[CRC_COVERS_FROM..]);
             changed[CRC_AT..CRC_COVERS_FROM].copy_from_slice(&crc.to_be_bytes());
             changed
         };
@@ -358,7 +358,7 @@ mod tests {
         damaged[HEADER_BYTES] ^= 0x40;
         let code = |batch: &[u8]| checked(batch, 9, true).unwrap_err().code;
         assert_eq!(code(&damaged), ErrorCode::CorruptMessage);
-        let crc = crc32c::crc32c(&damaged[CRC_COVERS_FROM..]);
+        let crc = checksum::crc32c(&damaged[CRC_COVERS_FROM..]);
         damaged[CRC_AT..CRC_COVERS_FROM].copy_from_slice(&crc.to_be_bytes());
         assert_eq!(code(&damaged), ErrorCode::InvalidRecord, "the client made it so");
     }

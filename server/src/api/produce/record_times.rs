@@ -125,7 +125,7 @@ mod tests {
         let mut batch = batch(&[5, 6]);
         assert_eq!(named(&batch, None), Ok(()));
         batch[ATTRIBUTES_AT + 1] |= 8;
-        let crc = crc32c::crc32c(&batch[ATTRIBUTES_AT..]);
+        let crc = checksum::crc32c(&batch[ATTRIBUTES_AT..]);
         batch[CRC_AT..CRC_AT + 4].copy_from_slice(&crc.to_be_bytes());
         assert_eq!(named(&batch, None), Err((ErrorCode::InvalidTimestamp, vec![0, 1])));
     }
