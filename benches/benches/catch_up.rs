@@ -2,6 +2,7 @@
 //!
 //! Every pass reads all bytes once. A fresh engine has nothing in its tail, and its cache is a small part of what is read.
 
+use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 use benches::{Seam, disk_directory, on_core, short};
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use engine::io::Op;
+use engine::io::{Op, Outcome};
 use engine::limits::{DISK_READS_IN_FLIGHT_MAX, EXTENT_BYTES, SEGMENT_BYTES_DEFAULT};
 use engine::memory::ShardMemory;
 use engine::offset::{LogId, Offset, ShardId};
@@ -130,8 +131,14 @@ async fn read_all(core: Core, layout: Layout, readers: u64, passes: u64) -> Dura
     begun.elapsed()
 }
 
-/// Aligned reads of the same files, as many in flight as a shard has.
-async fn raw(segments: Vec<PathBuf>, passes: u64) -> Duration {
+/// Aligned reads of the same files, as many in flight as a shard has, and what is read is summed up or not: nobody who checks what he gives out
+/// can be faster than the former.
+async fn raw(segments: Vec<PathBuf>, is_checked: bool, passes: u64) -> Duration {
+    let look = |outcome| {
+        if let (true, Outcome::Bytes(bytes)) = (is_checked, outcome) {
+            black_box(checksum::crc32c(&bytes));
+        }
+    };
     let begun = Instant::now();
     for _ in 0..passes {
         let mut left = ALL_BYTES;
@@ -139,10 +146,10 @@ async fn raw(segments: Vec<PathBuf>, passes: u64) -> Duration {
             let mut seam = Seam::open(path);
             let bytes = left.min(SEGMENT_BYTES_DEFAULT as usize);
             for position in (0..bytes).step_by(EXTENT_BYTES) {
-                seam.wait_until(DISK_READS_IN_FLIGHT_MAX - 1).await;
+                seam.take_until(DISK_READS_IN_FLIGHT_MAX - 1, look).await;
                 seam.submit(Op::Read { file: seam.file, position: position as u64, length: EXTENT_BYTES });
             }
-            seam.wait_until(0).await;
+            seam.take_until(0, look).await;
             left -= bytes;
         }
         assert_eq!(left, 0, "there is as much");
@@ -165,9 +172,11 @@ fn catch_up(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group(format!("catch up, {}", layout.name));
         group.throughput(Throughput::Bytes(ALL_BYTES as u64));
         let files = segments(directory.path());
-        group.bench_function("raw", |bencher| {
-            bencher.iter_custom(|passes| on_core(|| raw(files.clone(), passes)));
-        });
+        for (name, is_checked) in [("raw", false), ("raw, checked", true)] {
+            group.bench_function(name, |bencher| {
+                bencher.iter_custom(|passes| on_core(|| raw(files.clone(), is_checked, passes)));
+            });
+        }
         for readers in [1, 8].into_iter().filter(|readers| *readers <= layout.logs) {
             group.bench_function(BenchmarkId::new("readers", readers), |bencher| {
                 bencher.iter_custom(|passes| {

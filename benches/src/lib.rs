@@ -7,7 +7,7 @@ use std::time::Duration;
 use criterion::Criterion;
 use engine::io::ring::{CompletionSignal, RingIo};
 use engine::io::runtime::{RingSettings, file_system_report, run_on_core};
-use engine::io::{Completion, FileId, Io, Op, Token};
+use engine::io::{Completion, FileId, Io, Op, Outcome, Token};
 use tempfile::TempDir;
 
 /// Settings of all benchmarks: the whole set ends in about two minutes.
@@ -66,11 +66,16 @@ impl Seam {
 
     /// Waits until at most `left` operations are under way.
     pub async fn wait_until(&mut self, left: usize) {
+        self.take_until(left, |_| {}).await;
+    }
+
+    /// The same, with a look at what comes back.
+    pub async fn take_until(&mut self, left: usize, mut look: impl FnMut(Outcome)) {
         while self.under_way > left {
             self.signal.wait().await;
             self.io.completions(&mut self.completions);
             for completion in self.completions.drain(..) {
-                completion.result.expect("a healthy disk");
+                look(completion.result.expect("a healthy disk"));
                 self.under_way -= 1;
             }
         }

@@ -118,8 +118,8 @@ pub const READ_EXTENTS_MAX: usize = 4;
 /// A step that wants less than one in so many bytes of its extents is sparse: unless others read there too, only its blocks are read, and its
 /// answer ends with the step.
 pub const READ_SPARSE_TIMES: usize = 4;
-/// How far ahead of one reader is read at most: two steps hide a disk's latency at any speed that a socket has.
-pub const READ_AHEAD_DEPTH_BYTES_MAX: usize = 4 << 20;
+/// How far ahead of one reader is read at most: more than is in flight, so that a disk that has done all of that finds the next reads waiting.
+pub const READ_AHEAD_DEPTH_BYTES_MAX: usize = 6 << 20;
 /// ... and at first.
 pub const READ_AHEAD_DEPTH_BYTES_FIRST: usize = 2 * EXTENT_BYTES;
 /// Readers whose place is remembered for read-ahead, a shard; beyond it the one that was silent longest is forgotten.
@@ -222,6 +222,7 @@ const _: () = {
     );
     assert!(OPEN_TRANSACTIONS_PER_LOG_MAX <= ABORTED_TRANSACTIONS_PER_LOG_MAX);
     assert!(EXTENT_BYTES.is_multiple_of(BLOCK_BYTES));
+    assert!(READ_AHEAD_DEPTH_BYTES_MAX > DISK_READS_IN_FLIGHT_MAX * EXTENT_BYTES);
     assert!(RESERVE_SEGMENTS_LOW < SPARE_SEGMENTS_MAX && RESERVE_SEGMENTS <= RESERVE_SEGMENTS_LOW);
     assert!(DISK_KEPT_SEGMENTS + RESERVE_SEGMENTS_LOW as u64 + 1 < DISK_LOW_SEGMENTS);
     assert!(DISK_LOW_SEGMENTS < DISK_ROOMY_SEGMENTS);

@@ -54,7 +54,7 @@ impl<I: Io> Shard<I> {
         aborted.retain(|aborted| collected.next.is_some_and(|next| aborted.first_offset < next));
         let job = &mut self.reads.jobs[id];
         job.found.append(Found { slices: collected.slices, bytes: collected.bytes, aborted });
-        job.from = collected.next.unwrap_or(searched_upto.plus(1));
+        job.from = collected.next.unwrap_or(if collected.is_enough { job.from } else { searched_upto.plus(1) });
         let is_short =
             plan.is_sparse() || request.stretches_max.is_some() || matches!(request.goal, Goal::Timestamp(_));
         let is_found = job.found.bytes > 0 && is_short;

@@ -107,6 +107,8 @@ pub struct Reads {
     pub(super) jobs: Slab<Job>,
     /// Jobs that wait for their index, or for room.
     pub(super) waiting: VecDeque<usize>,
+    /// Jobs whose step has all its extents.
+    complete: Vec<usize>,
     pub(super) segments_asked: Vec<SegmentName>,
     pub(super) extents: Extents,
     pub(super) streams: Streams,
@@ -124,6 +126,7 @@ impl Reads {
         Reads {
             jobs: Slab::new(),
             waiting: VecDeque::new(),
+            complete: Vec::new(),
             segments_asked: Vec::new(),
             extents: Extents::new(memory),
             streams: Streams::default(),
@@ -276,6 +279,10 @@ impl<I: Io> Shard<I> {
         let Some(plan) = self.plan_in(segment, request.log, goal, visible.clone(), reach) else {
             return Begun::NoIndex;
         };
+        // It would be read for nothing.
+        if self.reads.jobs[id].found.bytes > 0 && plan.runs.first().is_some_and(|run| run.length as usize > bytes_max) {
+            return self.finish(id, Ok(()));
+        }
         let plan_end = plan.runs.last().map_or(visible.start, |run| run.last_offset().plus(1));
         let aborted = self.aborted_between(request, visible.start, plan_end);
         self.reads.jobs[id].step = Step { segment, visible, plan, aborted, ..Step::default() };
@@ -372,8 +379,19 @@ impl<I: Io> Shard<I> {
                 self.take_extent(id, key, range, false);
             }
             if self.reads.jobs[id].step.missing == 0 {
-                self.collect_step(id);
+                self.reads.complete.push(id);
             }
+        }
+    }
+
+    /// Goes on with the reads whose extents have come. The disk gets its next reads first: it works while batches are checked here.
+    pub(super) fn collect_complete_steps(&mut self) {
+        if self.reads.complete.is_empty() {
+            return;
+        }
+        self.submit_reads();
+        for id in std::mem::take(&mut self.reads.complete) {
+            self.collect_step(id);
         }
     }
 

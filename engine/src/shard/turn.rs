@@ -18,6 +18,7 @@ impl<I: Io> Shard<I> {
         for completion in completions {
             self.complete(completion)?;
         }
+        self.collect_complete_steps();
         self.advance();
         self.settle_owed();
         self.clean();
