@@ -148,9 +148,11 @@ mod tests {
         for memory in [ShardMemory::LEAST, ShardMemory::MOST] {
             assert!(memory.read_held_bytes() + BATCH_BYTES_MAX + 2 * EXTENT_BYTES <= memory.read_bytes);
             assert!(READ_EXTENTS_MAX * EXTENT_BYTES <= memory.read_held_bytes());
-            assert!(READ_AHEAD_DEPTH_BYTES_MAX <= memory.read_ahead_bytes());
+            assert!(READ_EXTENTS_MAX * EXTENT_BYTES <= memory.read_ahead_bytes());
             assert!(memory.undurable_bytes >= BATCH_BYTES_MAX);
         }
+        // With less memory the budget ends before the depth of one reader.
+        assert!(READ_AHEAD_DEPTH_BYTES_MAX <= ShardMemory::MOST.read_ahead_bytes());
         assert_eq!(ShardMemory::MOST.cleaner_keys(), (1 << 20) / 8 * 7);
     }
 }
