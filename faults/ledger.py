@@ -8,7 +8,7 @@ import time
 import zlib
 from collections import defaultdict
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 
 READ_SECONDS_MAX = 60
 QUIET = 2
@@ -72,7 +72,7 @@ class Check:
         self.bootstrap, self.ledger, self.topics, self.promised = bootstrap, ledger, topics, promised
         self.known = {} if known is None else known
         self.consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "faults-check", "log_level": QUIET,
-                                  "enable.auto.commit": False, "fetch.wait.max.ms": 20})
+                                  "enable.auto.commit": False, "auto.offset.reset": "error", "fetch.wait.max.ms": 20})
 
     def run(self):
         """Raises AssertionError with what is wrong; gives the number of records read."""
@@ -94,13 +94,16 @@ class Check:
             assert not lost, f"{topic.name}-{index}: {len(lost)} acknowledged records are lost, the first at {min(lost)}, high watermark {high}"
         assert low == 0 or topic.trimmed, f"{topic.name}-{index} begins at {low}"
         end, newest = self.known.get((topic.name, index), (0, {}))
-        first = following = max(low, end)
-        self.consumer.assign([TopicPartition(topic.name, index, first)])
+        following, read = max(low, end), 0
+        self.consumer.assign([TopicPartition(topic.name, index, following)])
         give_up = time.monotonic() + READ_SECONDS_MAX
         while following < high:
             messages = self.consumer.consume(min(10_000, high - following), 0.2)
             assert time.monotonic() < give_up, f"{topic.name}-{index}: no record at {following} although the high watermark is {high}"
             for message in messages:
+                if topic.trimmed and message.error() and message.error().code() == KafkaError._AUTO_OFFSET_RESET:
+                    following = self.after_trimming(topic, index, following)
+                    break
                 assert message.error() is None, message.error()
                 if message.offset() >= high:
                     continue
@@ -112,10 +115,17 @@ class Check:
                     before = newest.get(who[0], -1)
                     assert who[1] > before, f"{topic.name}-{index}: {who} after {before}: twice or out of order"
                 newest[who[0]] = who[1]
-                following += 1
+                following, read = following + 1, read + 1
         if topic.name in self.promised:
             self.known[topic.name, index] = following, newest
-        return following - first
+        return read
+
+    def after_trimming(self, topic, index, following):
+        """Goes on at the log start, which retention has moved past the next record meanwhile; gives its offset."""
+        low, _high = self.consumer.get_watermark_offsets(TopicPartition(topic.name, index), timeout=READ_SECONDS_MAX)
+        assert low > following, f"{topic.name}-{index}: offset {following} is out of range, and the log begins at {low}"
+        self.consumer.assign([TopicPartition(topic.name, index, low)])
+        return low
 
     def commits(self):
         for group, offset in self.ledger.commits.items():
