@@ -1,7 +1,7 @@
-//! The end of a step of a read: checked batches out of its extents, and where the read goes on.
+//! The end of a step of a read: checked batches out of its extents, where the read goes on, or its answer.
 
 use super::found::{Found, unpin};
-use super::reads::{Begun, ReadRequest, Reads, Step};
+use super::reads::{Begun, Job, ReadRequest, Reads, Step};
 use super::state::Shard;
 use crate::error::ReadError;
 use crate::io::Io;
@@ -10,6 +10,17 @@ use crate::journal::pieces::Stretches;
 use crate::journal::reader::{Collected, Goal, Wanted, collect};
 
 impl<I: Io> Shard<I> {
+    /// Goes on with the reads whose extents have come. The disk gets its next reads first: it works while batches are checked here.
+    pub(super) fn collect_complete_steps(&mut self) {
+        if self.reads.complete.is_empty() {
+            return;
+        }
+        self.submit_reads();
+        for id in std::mem::take(&mut self.reads.complete) {
+            self.collect_step(id);
+        }
+    }
+
     /// All extents of a step are there.
     pub(super) fn collect_step(&mut self, id: usize) -> Begun {
         let job = &mut self.reads.jobs[id];
@@ -72,6 +83,25 @@ impl<I: Io> Shard<I> {
             return self.finish(id, Ok(()));
         }
         self.reads.waiting.push_front(id);
+        Begun::Yes
+    }
+
+    /// Answers a read. After an error it gives what it found before, if anything: the next read meets the error.
+    pub(super) fn finish(&mut self, id: usize, outcome: Result<(), ReadError>) -> Begun {
+        let Job { id, request, from, found, used_ahead, .. } = self.reads.jobs.remove(id);
+        if let Err(error @ (ReadError::Damaged(_) | ReadError::Failed(_))) = &outcome {
+            tracing::error!(shard = self.id.0, log = request.log.0, %error, "read behind the tail failed");
+        }
+        let view = self.view(request.log).ok_or(ReadError::UnknownLog(request.log));
+        let bytes = found.bytes;
+        let outcome = if bytes > 0 { Ok(()) } else { outcome };
+        let outcome = outcome.and_then(|()| Ok(found.into_batches(view?)));
+        self.reads.finished.push((id, outcome));
+        if let Goal::Offset(start) = request.goal
+            && bytes > 0
+        {
+            self.read_ahead(request.log, start, from, used_ahead);
+        }
         Begun::Yes
     }
 }

@@ -71,13 +71,13 @@ pub enum ReadStart {
 }
 
 pub(super) struct Job {
-    id: ReadId,
+    pub id: ReadId,
     pub request: ReadRequest,
     /// Where the next step starts.
     pub from: Offset,
     pub step: Step,
     pub found: Found,
-    used_ahead: bool,
+    pub used_ahead: bool,
 }
 
 /// The step of a read that is under way.
@@ -108,7 +108,7 @@ pub struct Reads {
     /// Jobs that wait for their index, or for room.
     pub(super) waiting: VecDeque<usize>,
     /// Jobs whose step has all its extents.
-    complete: Vec<usize>,
+    pub(super) complete: Vec<usize>,
     pub(super) segments_asked: Vec<SegmentName>,
     pub(super) extents: Extents,
     pub(super) streams: Streams,
@@ -117,7 +117,7 @@ pub struct Reads {
     pub(super) stats: ReadStats,
     ids_given: u64,
     submitted_at_ns: u64,
-    finished: Vec<(ReadId, Result<ReadBatches, ReadError>)>,
+    pub(super) finished: Vec<(ReadId, Result<ReadBatches, ReadError>)>,
 }
 
 impl Reads {
@@ -239,7 +239,7 @@ impl<I: Io> Shard<I> {
     }
 
     /// A commit on its way goes first.
-    fn submit_reads(&mut self) {
+    pub(super) fn submit_reads(&mut self) {
         if !self.reads.extents.are_asked() {
             return;
         }
@@ -382,35 +382,5 @@ impl<I: Io> Shard<I> {
                 self.reads.complete.push(id);
             }
         }
-    }
-
-    /// Goes on with the reads whose extents have come. The disk gets its next reads first: it works while batches are checked here.
-    pub(super) fn collect_complete_steps(&mut self) {
-        if self.reads.complete.is_empty() {
-            return;
-        }
-        self.submit_reads();
-        for id in std::mem::take(&mut self.reads.complete) {
-            self.collect_step(id);
-        }
-    }
-
-    /// Answers a read. After an error it gives what it found before, if anything: the next read meets the error.
-    pub(super) fn finish(&mut self, id: usize, outcome: Result<(), ReadError>) -> Begun {
-        let Job { id, request, from, found, used_ahead, .. } = self.reads.jobs.remove(id);
-        if let Err(error @ (ReadError::Damaged(_) | ReadError::Failed(_))) = &outcome {
-            tracing::error!(shard = self.id.0, log = request.log.0, %error, "read behind the tail failed");
-        }
-        let view = self.view(request.log).ok_or(ReadError::UnknownLog(request.log));
-        let bytes = found.bytes;
-        let outcome = if bytes > 0 { Ok(()) } else { outcome };
-        let outcome = outcome.and_then(|()| Ok(found.into_batches(view?)));
-        self.reads.finished.push((id, outcome));
-        if let Goal::Offset(start) = request.goal
-            && bytes > 0
-        {
-            self.read_ahead(request.log, start, from, used_ahead);
-        }
-        Begun::Yes
     }
 }
