@@ -279,10 +279,6 @@ impl<I: Io> Shard<I> {
         let Some(plan) = self.plan_in(segment, request.log, goal, visible.clone(), reach) else {
             return Begun::NoIndex;
         };
-        // It would be read for nothing.
-        if self.reads.jobs[id].found.bytes > 0 && plan.runs.first().is_some_and(|run| run.length as usize > bytes_max) {
-            return self.finish(id, Ok(()));
-        }
         let plan_end = plan.runs.last().map_or(visible.start, |run| run.last_offset().plus(1));
         let aborted = self.aborted_between(request, visible.start, plan_end);
         self.reads.jobs[id].step = Step { segment, visible, plan, aborted, ..Step::default() };
