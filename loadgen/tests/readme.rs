@@ -100,8 +100,9 @@ fn every_command_of_the_section_does_what_it_says() {
             .output()
             .expect("a shell");
         let told = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        // A comparison of a thing with itself may, once in twenty times, find a difference; it must not fail otherwise.
-        let fine = output.status.code() == Some(0) || command.contains(" ab ") && output.status.code() == Some(1);
+        // A thing held against itself seems worse now and then, by chance: that is an answer, and any other failure is none.
+        let compares = command.contains(" ab ") || command.contains(" compare ");
+        let fine = output.status.success() || compares && output.status.code() == Some(1) && told.contains("WORSE: ");
         assert!(fine, "{short}\n{:?}: {told}", output.status);
     }
 }
