@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use benches::{Seam, disk_directory, on_core, short};
+use benches::{Seam, disk_directory, make_written, on_core, short};
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use engine::io::{Io, Op};
@@ -54,14 +54,7 @@ async fn reads(path: PathBuf, length: usize, depth: usize, count: u64) -> Durati
 fn seam(criterion: &mut Criterion) {
     let directory = disk_directory().expect("a directory on a disk");
     let path = directory.path().join("segment");
-    on_core(async || {
-        let mut seam = Seam::create(&path, FILE_BYTES);
-        let file = seam.file;
-        let zeroes = Op::WriteZeroes { file, position: 0, length: FILE_BYTES };
-        seam.submit(zeroes);
-        seam.wait_until(0).await;
-        seam.io.sync_data(file).expect("a healthy disk");
-    });
+    make_written(&path, FILE_BYTES);
 
     let mut group = criterion.benchmark_group("write + fdatasync");
     for commit_bytes in [4 << 10, 64 << 10, 512 << 10, 4 << 20] {

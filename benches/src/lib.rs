@@ -61,6 +61,7 @@ impl Seam {
     /// Begins an operation.
     pub fn submit(&mut self, op: Op) {
         self.io.submit(Token(0), op);
+        self.io.start();
         self.under_way += 1;
     }
 
@@ -80,6 +81,17 @@ impl Seam {
             }
         }
     }
+}
+
+/// Makes a file with zeros written in all of it, on stable storage: what is written next overwrites, as in a recycled segment.
+pub fn make_written(path: &Path, bytes: u64) {
+    on_core(async || {
+        let mut seam = Seam::create(path, bytes);
+        let file = seam.file;
+        seam.submit(Op::WriteZeroes { file, position: 0, length: bytes });
+        seam.wait_until(0).await;
+        seam.io.sync_data(file).expect("a healthy disk");
+    });
 }
 
 /// Runs on a core with a ring, to its end.
