@@ -89,6 +89,8 @@ fn every_peer_runs_in_every_cell_and_what_is_there_is_not_measured_again() {
         summary.contains("## produce") && summary.contains("| other | acks=1, acknowledged before the flush | 2 |"),
         "{summary}"
     );
+    let heads = "| peer | an acknowledgement | produce<br>p50 / p99 | tail<br>p50 / p99 / end-to-end p99 |";
+    assert!(summary.contains(heads), "{summary}");
     assert!(out.path().join("results/two/report.html").exists());
 
     let other = suite(&TWO.replace("300ms", "400ms"), out.path(), &[]);

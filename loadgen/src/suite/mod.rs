@@ -7,6 +7,7 @@
 mod conduct;
 mod file;
 mod machine;
+mod overview;
 mod peer;
 mod place;
 mod plan;

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use super::file::Suite;
+use super::overview::overview;
 use super::place::Place;
 use super::plan::Cell;
 use crate::compare::{Grid, Key, Layout, Settings, load, markdown};
@@ -14,7 +15,7 @@ use crate::result::{Latency, RunResult};
 use crate::statistics::median;
 
 /// A figure of the table, of one run.
-type Figure = (&'static str, fn(&RunResult) -> Option<f64>, fn(f64) -> String);
+pub(super) type Figure = (&'static str, fn(&RunResult) -> Option<f64>, fn(f64) -> String);
 
 const FIGURES: [Figure; 7] = [
     ("produced MB/s", |run| Some(run.summary.produce.as_ref()?.achieved.bytes_per_s / 1e6), decimal),
@@ -85,13 +86,19 @@ fn summary(suite: &Suite, place: &Place, notes: &[String], cells: &[(&str, Vec<R
             let _ = writeln!(text, "- {note}");
         }
     }
-    for (cell, runs) in cells {
-        let samples: Vec<RunResult> = runs.iter().filter(|run| run.is_sample()).cloned().collect();
-        if !samples.is_empty() {
-            let _ = write!(text, "\n## {cell}\n\n");
-            push_table(&mut text, suite, &samples);
-            push_comparison(&mut text, &samples);
-        }
+    let mut samples: Vec<(&str, Vec<RunResult>)> = cells.to_vec();
+    for (_, runs) in &mut samples {
+        runs.retain(RunResult::is_sample);
+    }
+    samples.retain(|(_, runs)| !runs.is_empty());
+    let peers: Vec<&str> = suite.peers.iter().map(|peer| peer.name.as_str()).collect();
+    if !samples.is_empty() {
+        let _ = write!(text, "\n## All cells\n\n{}", overview(&peers, &samples));
+    }
+    for (cell, runs) in &samples {
+        let _ = write!(text, "\n## {cell}\n\n");
+        push_table(&mut text, suite, runs);
+        push_comparison(&mut text, runs);
     }
     text
 }
@@ -116,23 +123,22 @@ fn push_table(text: &mut String, suite: &Suite, runs: &[RunResult]) {
         let own: Vec<&RunResult> = runs.iter().filter(|run| run.label.as_deref() == Some(&peer.name)).collect();
         let Some(first) = own.first() else { continue };
         let _ = write!(text, "| {} | {} | {} |", peer.name, first.target.durability.label(), own.len());
-        for (_, figure, told) in &figures {
-            let values: Vec<f64> = own.iter().filter_map(|run| figure(run)).collect();
-            let spread =
-                values.iter().fold((f64::MAX, f64::MIN), |(low, high), &value| (low.min(value), high.max(value)));
-            match median(&values) {
-                Some(middle) if values.len() > 1 => {
-                    let _ = write!(text, " {} ({}-{}) |", told(middle), told(spread.0), told(spread.1));
-                }
-                Some(middle) => _ = write!(text, " {} |", told(middle)),
-                None => text.push_str(" |"),
-            }
+        for figure in &figures {
+            let _ = write!(text, " {} |", median_and_spread(&own, figure).unwrap_or_default());
         }
         text.push('\n');
     }
 }
 
-fn response(run: &RunResult) -> Option<&Latency> {
+/// As `median (smallest-largest)`; None where no run has the figure.
+pub(super) fn median_and_spread(runs: &[&RunResult], (_, figure, told): &Figure) -> Option<String> {
+    let values: Vec<f64> = runs.iter().filter_map(|run| figure(run)).collect();
+    let middle = told(median(&values)?);
+    let (low, high) = values.iter().fold((f64::MAX, f64::MIN), |(low, high), &one| (low.min(one), high.max(one)));
+    Some(if values.len() > 1 { format!("{middle} ({}-{})", told(low), told(high)) } else { middle })
+}
+
+pub(super) fn response(run: &RunResult) -> Option<&Latency> {
     run.summary.produce.as_ref()?.latency.response.as_ref()
 }
 
