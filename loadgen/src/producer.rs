@@ -188,7 +188,12 @@ impl Producer {
         if self.by_partition.is_some() {
             return self.fill_by_partition(now_ns, recorder);
         }
-        while !self.closing && self.is_due(now_ns) && self.may_write(now_ns) && self.prepare_batch(now_ns, recorder)? {
+        while !self.closing
+            && self.is_due(now_ns)
+            && !self.waits_its_turn()
+            && self.may_write(now_ns)
+            && self.prepare_batch(now_ns, recorder)?
+        {
             self.append_due(now_ns, payload);
             self.close_if_full(recorder)?;
         }
@@ -207,6 +212,12 @@ impl Producer {
             }
         }
         Ok(())
+    }
+
+    /// One request at a time in a closed loop: the next is begun when the one before is answered, or its latency would count that wait too.
+    fn waits_its_turn(&self) -> bool {
+        let link = &self.links[self.settings.topic.leaders[self.partition]];
+        self.schedule.is_none() && self.settings.workload.in_flight == 1 && !link.has_room(1)
     }
 
     /// Stops at the end of the window: what is built is still sent, what is only due is counted as unsent.

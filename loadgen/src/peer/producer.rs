@@ -127,6 +127,11 @@ impl PeerProducer {
         self.in_flight < self.in_flight_max && self.written == self.outgoing.len()
     }
 
+    /// One batch at a time in a closed loop: the next is begun when the one before is answered, or its latency would count that wait too.
+    fn waits_its_turn(&self) -> bool {
+        self.schedule.is_none() && self.in_flight_max == 1 && self.in_flight > 0
+    }
+
     fn open_is_full(&self) -> bool {
         self.open.as_ref().is_some_and(|open| open.records == self.batch_records_max)
     }
@@ -279,7 +284,7 @@ impl ProducerClient for PeerProducer {
 
     fn fill(&mut self, now_ns: u64, payload: &mut PayloadWriter, _recorder: &mut Recorder) -> Result<(), Error> {
         self.flush()?;
-        while !self.closing && self.is_due(now_ns) && !self.open_is_full() {
+        while !self.closing && self.is_due(now_ns) && !self.open_is_full() && !self.waits_its_turn() {
             self.append_due(now_ns, payload);
             if (self.open_is_full() || self.records_left == 0) && self.may_send() {
                 self.send_open()?;
