@@ -70,7 +70,8 @@ pub const SEND_PIECES_MAX: usize = 1024;
 
 /// Commits written at once; one more waits open. More only deepens the device queue.
 pub const COMMITS_IN_FLIGHT_MAX: usize = 4;
-/// An open commit of this size is written although a flush is in flight: below it, waiting for the flush gathers more and costs nothing.
+/// An open commit of this size is written although a flush is in flight. Below it, waiting for the flush gathers more, which costs nobody who waits
+/// for a flush himself.
 pub const PIPELINE_BYTES_MIN: usize = 512 << 10;
 /// Bytes appended but not yet durable, a shard; beyond it appends wait (and their sockets are not read).
 pub const UNDURABLE_BYTES_MAX: usize = 48 << 20;
@@ -207,6 +208,7 @@ pub const SHARDS_MAX: u32 = 256;
 pub const WATERMARK_DELAY_MS: u64 = 5;
 
 const _: () = {
+    assert!(2 * APPENDS_NOTED_MS < APPENDS_RECENT_MS);
     assert!(COMMIT_BYTES_TARGET + BATCH_BYTES_MAX + COMMIT_ENTRIES_MAX * 64 + BLOCK_BYTES <= COMMIT_BYTES_MAX);
     assert!(COMMIT_BYTES_MAX as u64 * 2 < SEGMENT_BYTES_DEFAULT);
     assert!(CHUNK_BYTES_LARGE <= RING_WRITE_BYTES_MAX);

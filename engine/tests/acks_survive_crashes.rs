@@ -158,6 +158,10 @@ fn send(shard: &mut Shard<SimIo>, models: &mut BTreeMap<LogId, Model>, random: &
             let Offset(offset) = receipt.appended.base_offset;
             let sent = Sent { body: bytes[16..].to_vec(), commit: receipt.commit };
             models.get_mut(&log).expect("a known log").sent.insert(offset, sent);
+            // Every other commit is written and flushed apart, as where somebody waits for its write alone.
+            if receipt.commit.0.is_multiple_of(2) {
+                shard.await_written(receipt.commit);
+            }
         }
         Err(Refusal::Wait) => {}
         Err(Refusal::Error(error)) => panic!("refused: {error}"),

@@ -108,6 +108,7 @@ fn a_change_of_durability_never_lowers_the_high_watermark() {
     machine.configure(1, LogConfig::default());
     assert_eq!(machine.shard.view(LOG).expect("is there").high_watermark, Offset(3));
     let next = machine.append(1, &batch(1, 100, 2)).expect("appends");
+    machine.shard.await_written(next.commit);
     machine.until(|shard| (shard.ends().written >= next.commit).then_some(()));
     assert_eq!(machine.shard.view(LOG).expect("is there").high_watermark, Offset(3), "new records wait for the flush");
     let _ = machine.shard.take_advanced();

@@ -246,6 +246,9 @@ impl World {
     }
 
     pub(crate) fn owe(&mut self, shard: usize, commit: CommitSequence, at_write: bool, owed: Owed) {
+        if at_write {
+            self.machine().shards[shard].await_written(commit);
+        }
         self.waiting[shard].push(Waiting { commit, at_write, owed });
     }
 

@@ -35,6 +35,8 @@ pub struct Token(pub u64);
 pub enum Op {
     /// Writes all of `data` (block-aligned memory, length and position; at most `RING_WRITE_BYTES_MAX`). The buffer is held until the completion.
     Write { file: FileId, position: u64, data: Bytes },
+    /// The same, and it is on stable storage after the completion: one call instead of a write and a flush, which proves nothing of other writes.
+    WriteThrough { file: FileId, position: u64, data: Bytes },
     /// Overwrites `length` bytes (multiple of the block) with real zeros, at low priority, in steps of at most `RING_WRITE_BYTES_MAX`.
     WriteZeroes { file: FileId, position: u64, length: u64 },
     /// Fills an aligned buffer with `length` bytes (block-aligned position and length). Past the end of the file is an error.
@@ -77,10 +79,12 @@ pub struct Completion {
     pub result: io::Result<Outcome>,
 }
 
-/// The seam: submit + completions, blocking calls for start-up, clock and randomness.
+/// The seam: submit + start + completions, blocking calls for start-up, clock and randomness.
 pub trait Io {
-    /// Starts an operation. Never runs a completion; never blocks.
+    /// Queues an operation, which begins with the next [`Io::start`] at the latest. Never runs a completion; never blocks.
     fn submit(&mut self, token: Token, op: Op);
+    /// Starts what was queued, in one call of the kernel, which so sees neighbours on the disk side by side. Never blocks.
+    fn start(&mut self);
     /// Appends the completions that arrived since the last call.
     fn completions(&mut self, into: &mut Vec<Completion>);
     /// Closes a file on which no operation is in flight.

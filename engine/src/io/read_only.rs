@@ -24,6 +24,7 @@ impl<I: Io> Io for ReadOnlyIo<I> {
     fn submit(&mut self, _token: Token, op: Op) {
         unreachable!("a check submits no operation: {op:?}");
     }
+    fn start(&mut self) {}
     fn completions(&mut self, _into: &mut Vec<Completion>) {}
     fn close(&mut self, file: FileId) {
         self.inner.close(file);

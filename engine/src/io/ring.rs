@@ -1,9 +1,11 @@
 //! CONTRACT: [`Io`] on a kernel: reads, writes and flushes through a ring of the journal's own, file-system calls on one helper thread.
 //!
-//! The ring lives on the core's thread and is kicked at every submit; its descriptor is watched by the core's runtime, so
+//! The ring lives on the core's thread and is kicked at every start; its descriptor is watched by the core's runtime, so
 //! that [`CompletionSignal::wait`] wakes when there is something to collect. Memory that the kernel uses is owned by the
 //! table of operations until the completion arrives, also when the `RingIo` is dropped in between.
 #![allow(unsafe_code, reason = "queue entries carry raw addresses; this table is their keeper")]
+
+mod operation;
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::VecDeque;
@@ -20,18 +22,16 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use crossbeam::channel::{self, Receiver, Sender};
-use io_uring::types::{Fd, FsyncFlags};
-use io_uring::{IoUring, opcode, squeue};
+use io_uring::IoUring;
 use slab::Slab;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
 
+use self::operation::{Durability, Operation, Work};
 use super::buffer::{AlignedBuffer, Pool};
 use super::{Completion, FileId, Io, Op, Outcome, Token, files};
-use crate::limits::{
-    BLOCK_BYTES, JOURNAL_RING_ENTRIES, RING_COMPLETIONS_PER_ENTRY, RING_RETRIES_MAX, RING_WRITE_BYTES_MAX,
-};
+use crate::limits::{BLOCK_BYTES, JOURNAL_RING_ENTRIES, RING_COMPLETIONS_PER_ENTRY, RING_WRITE_BYTES_MAX};
 
 /// The kernel behind one core's journal.
 pub struct RingIo {
@@ -65,24 +65,6 @@ struct Shared {
     ring: RefCell<IoUring>,
     results: Receiver<(Token, io::Result<Made>)>,
     helper_done: Arc<Notify>,
-}
-
-struct Operation {
-    token: Token,
-    file: Rc<File>,
-    work: Work,
-    position: u64,
-    length: u64,
-    done: u64,
-    retries: u32,
-    generation: u32,
-}
-
-enum Work {
-    Write(Bytes),
-    Zeroes,
-    Read(AlignedBuffer),
-    Sync,
 }
 
 /// What the helper thread does.
@@ -161,6 +143,14 @@ impl RingIo {
         })
     }
 
+    fn write(&mut self, token: Token, file: FileId, position: u64, data: Bytes, durability: Durability) {
+        assert!(data.len() <= RING_WRITE_BYTES_MAX);
+        assert!((data.as_ptr() as usize).is_multiple_of(BLOCK_BYTES));
+        let length = data.len() as u64;
+        let key = self.add_operation(token, file, Work::Write(data, durability), position, length);
+        self.waiting.push_back(key);
+    }
+
     fn command(&mut self, token: Token, command: Command) {
         let commands = self.commands.as_ref();
         commands
@@ -202,7 +192,7 @@ impl RingIo {
         let operation = self.operations.remove(key);
         let result = result.map(|()| match operation.work {
             Work::Read(buffer) => Outcome::Bytes(buffer),
-            Work::Zeroes | Work::Write(_) | Work::Sync => Outcome::Done,
+            Work::Zeroes | Work::Write(..) | Work::Sync => Outcome::Done,
         });
         if self.zeroing.front() == Some(&key) {
             self.zeroing.pop_front();
@@ -215,13 +205,8 @@ impl RingIo {
 impl Io for RingIo {
     fn submit(&mut self, token: Token, op: Op) {
         match op {
-            Op::Write { file, position, data } => {
-                assert!(data.len() <= RING_WRITE_BYTES_MAX);
-                assert!((data.as_ptr() as usize).is_multiple_of(BLOCK_BYTES));
-                let length = data.len() as u64;
-                let key = self.add_operation(token, file, Work::Write(data), position, length);
-                self.waiting.push_back(key);
-            }
+            Op::Write { file, position, data } => self.write(token, file, position, data, Durability::Later),
+            Op::WriteThrough { file, position, data } => self.write(token, file, position, data, Durability::AtOnce),
             Op::WriteZeroes { file, position, length } => {
                 let key = self.add_operation(token, file, Work::Zeroes, position, length);
                 self.zeroing.push_back(key);
@@ -244,6 +229,9 @@ impl Io for RingIo {
             Op::ReadFile { path, bytes_max } => self.command(token, Command::Read(path, bytes_max)),
             Op::FreeBytes { path } => self.command(token, Command::FreeBytes(path)),
         }
+    }
+
+    fn start(&mut self) {
         self.kick();
     }
 
@@ -398,54 +386,6 @@ impl Shared {
     }
 }
 
-impl Operation {
-    /// The next step of this operation for the kernel.
-    fn entry(&mut self, zeroes: &AlignedBuffer) -> squeue::Entry {
-        let descriptor = Fd(self.file.as_raw_fd());
-        let position = self.position + self.done;
-        let left = (self.length - self.done) as usize;
-        let done = self.done as usize;
-        match &mut self.work {
-            Work::Write(data) => {
-                opcode::Write::new(descriptor, data[done..].as_ptr(), left as u32).offset(position).build()
-            }
-            Work::Zeroes => {
-                let step = left.min(zeroes.len()) as u32;
-                opcode::Write::new(descriptor, zeroes.as_ptr(), step).offset(position).build()
-            }
-            Work::Read(buffer) => {
-                opcode::Read::new(descriptor, buffer[done..].as_mut_ptr(), left as u32).offset(position).build()
-            }
-            Work::Sync => opcode::Fsync::new(descriptor).flags(FsyncFlags::DATASYNC).build(),
-        }
-    }
-
-    /// Takes a kernel result in. None: there is more to do.
-    fn advance(&mut self, result: i32) -> Option<io::Result<()>> {
-        if let Work::Sync = self.work {
-            // Whatever a flush reports is final: the kernel may have dropped what it could not write (reliability 0.3).
-            return Some(error_of(result));
-        }
-        match result {
-            1.. => {
-                self.done += u64::from(result.unsigned_abs());
-                assert!(self.done <= self.length);
-                (self.done == self.length).then_some(Ok(()))
-            }
-            0 if self.length == 0 => Some(Ok(())),
-            0 => Some(Err(io::Error::from(match self.work {
-                Work::Read(_) => io::ErrorKind::UnexpectedEof,
-                _ => io::ErrorKind::WriteZero,
-            }))),
-            _ if self.retries < RING_RETRIES_MAX && is_continuation(-result) => {
-                self.retries += 1;
-                None
-            }
-            _ => Some(error_of(result)),
-        }
-    }
-}
-
 /// Gives the kernel all entries of the queue.
 fn submit_entries(ring: &mut IoUring) {
     while !ring.submission().is_empty() {
@@ -459,17 +399,6 @@ fn submit_entries(ring: &mut IoUring) {
             Err(error) => panic!("the kernel refuses the journal's ring: {error}"),
         }
     }
-}
-
-fn is_continuation(errno: i32) -> bool {
-    errno == libc::EINTR || errno == libc::EAGAIN
-}
-
-fn error_of(result: i32) -> io::Result<()> {
-    if result < 0 {
-        return Err(io::Error::from_raw_os_error(-result));
-    }
-    Ok(())
 }
 
 /// The best flags that this kernel takes (`COOP_TASKRUN` is 5.19, `SINGLE_ISSUER` 6.0).

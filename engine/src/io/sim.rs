@@ -49,6 +49,7 @@ impl SimIo {
             random: Xoshiro256PlusPlus::seed_from_u64(seed),
             faults: Faults::default(),
             counts: FaultCounts::new(),
+            queued: Vec::new(),
             in_flight: Vec::new(),
             completed: vec![Vec::new()],
             open: BTreeMap::new(),
@@ -163,8 +164,14 @@ impl Io for SimIo {
             assert!(kernel.open.contains_key(&file));
         }
         kernel.record(("submit", token));
+        kernel.queued.push(InFlight { ring: self.ring, token, op, covers: 0 });
+    }
+
+    fn start(&mut self) {
+        let mut kernel = self.kernel();
         let covers = kernel.disk.next_write();
-        kernel.in_flight.push(InFlight { ring: self.ring, token, op, covers });
+        let started = kernel.queued.extract_if(.., |queued| queued.ring == self.ring).collect::<Vec<_>>();
+        kernel.in_flight.extend(started.into_iter().map(|started| InFlight { covers, ..started }));
     }
 
     fn completions(&mut self, into: &mut Vec<Completion>) {
@@ -173,7 +180,7 @@ impl Io for SimIo {
 
     fn close(&mut self, file: FileId) {
         let mut kernel = self.kernel();
-        let busy = kernel.in_flight.iter();
+        let busy = kernel.in_flight.iter().chain(&kernel.queued);
         assert!(busy.filter_map(|busy| file_of(&busy.op)).all(|busy| busy != file));
         assert!(kernel.open.remove(&file).is_some());
     }
@@ -252,7 +259,7 @@ impl Io for SimIo {
     }
 
     fn sync_data(&mut self, file: FileId) -> io::Result<()> {
-        self.call(|kernel| kernel.sync(file, kernel.disk.next_write()))
+        self.call(|kernel| kernel.sync(file, &(0..kernel.disk.next_write())))
     }
 }
 

@@ -9,6 +9,7 @@ mod crash;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -153,16 +154,22 @@ impl SimDisk {
         Ok(())
     }
 
-    /// Makes the writes numbered below `covers` durable, except those that an earlier flush failed to.
-    pub(super) fn sync(&mut self, file: NodeId, covers: u64) {
+    /// Makes the writes with these numbers durable, except those that an earlier flush failed to.
+    pub(super) fn sync(&mut self, file: NodeId, covers: &Range<u64>) {
         let node = self.node(file);
         node.durable.resize(node.content.len(), 0);
-        let (covered, mut later): (Vec<Unflushed>, Vec<_>) =
-            std::mem::take(&mut node.unflushed).into_iter().partition(|write| write.number < covers && !write.doomed);
-        // A doomed write must not come back over a newer one that is now durable.
-        later.retain(|old| {
-            let newer = covered.iter().filter(|write| write.number > old.number);
-            !newer.into_iter().any(|write| write.overlaps(old))
+        let is_covered = |write: &Unflushed| covers.contains(&write.number) && !write.doomed;
+        let (covered, mut later): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut node.unflushed).into_iter().partition(is_covered);
+        // An older write must not come back over a newer one that is now durable: a doomed one is gone, of another the rest is left.
+        later.retain_mut(|old| {
+            let newer = |write: &&Unflushed| write.number > old.number && write.overlaps(old);
+            let newer: Vec<&Unflushed> = covered.iter().filter(newer).collect();
+            let is_kept = newer.is_empty() || !old.doomed;
+            for newer in newer {
+                old.take_over(newer);
+            }
+            is_kept
         });
         node.unflushed = later;
         for write in covered {
@@ -171,9 +178,9 @@ impl SimDisk {
     }
 
     /// A flush that failed: what it covered is lost from the cache, and no later flush will say so (reliability 0.3).
-    pub(super) fn sync_failed(&mut self, file: NodeId, covers: u64) {
+    pub(super) fn sync_failed(&mut self, file: NodeId, covers: &Range<u64>) {
         for write in &mut self.node(file).unflushed {
-            write.doomed |= write.number < covers;
+            write.doomed |= covers.contains(&write.number);
         }
     }
 
@@ -195,7 +202,7 @@ impl SimDisk {
         let id = self.add_node(vec![0; length as usize]);
         self.change_names(None, Some((path.to_owned(), Entry::File(id))));
         if stage == Stage::Durable {
-            self.sync(id, self.next_write);
+            self.sync(id, &(0..self.next_write));
             self.flush_names(path);
         }
         Ok(id)
@@ -322,8 +329,20 @@ impl SimDisk {
 }
 
 impl Unflushed {
+    /// The part of a newer write that lies in it.
+    fn take_over(&mut self, newer: &Unflushed) {
+        let (from, to) = (self.position.max(newer.position), self.end().min(newer.end()));
+        let mut data = self.data.to_vec();
+        overwrite(&mut data, from - self.position, &newer.data[from - newer.position..to - newer.position]);
+        self.data = data.into();
+    }
+
+    fn end(&self) -> usize {
+        self.position + self.data.len()
+    }
+
     fn overlaps(&self, other: &Self) -> bool {
-        self.position < other.position + other.data.len() && other.position < self.position + self.data.len()
+        self.position < other.end() && other.position < self.end()
     }
 }
 

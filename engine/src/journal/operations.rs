@@ -12,6 +12,8 @@ use crate::offset::{CommitSequence, SegmentSequence};
 pub enum Purpose {
     /// A part of a commit, or the header block of the segment that it opens.
     CommitWrite(CommitSequence),
+    /// A whole commit, durable with its write.
+    CommitThrough(CommitSequence),
     /// The flush of one file of a group.
     Flush,
     /// The file system is asked how much is free.
@@ -73,7 +75,7 @@ impl<I: Io> Operations<I> {
         Operations { io, in_flight: Slab::new() }
     }
 
-    /// Starts an operation.
+    /// Queues an operation for the next [`Io::start`].
     pub fn submit(&mut self, purpose: Purpose, op: Op) {
         let token = Token(self.in_flight.insert(purpose) as u64);
         self.io.submit(token, op);

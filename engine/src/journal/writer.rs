@@ -2,7 +2,7 @@
 //!
 //! Everything that arrives while a commit is on its way becomes the next one. A commit is written, then one flush covers all
 //! completed writes; `appended >= written >= durable` is the data flow that acks follow. A flush is submitted only after the
-//! completions of the writes that it covers, so nothing here depends on timing.
+//! completions of the writes that it covers, so nothing here depends on timing. A small commit that is alone has both in one call.
 
 mod flow;
 
@@ -89,7 +89,7 @@ pub struct JournalStats {
     pub commit_bytes: u64,
     /// Bytes of the payloads in them: what is left is what padding and tables cost.
     pub payload_bytes: u64,
-    /// Flushes, and how long each took.
+    /// Flushes, and how long each took; where it was one call with the write, that.
     pub flushes: LatencyHistogram,
 }
 
@@ -111,6 +111,9 @@ pub struct Journal {
     undurable_bytes: usize,
     undurable_bytes_max: usize,
     flush: Option<Flush>,
+    writes_through: bool,
+    /// The newest commit whose write alone somebody waits for.
+    written_is_awaited: CommitSequence,
     in_checkpoint: bool,
     /// Somebody waits for a new segment: spares must not be kept busy with zeroing.
     segment_wanted: bool,
@@ -159,6 +162,8 @@ impl Journal {
             undurable_bytes: 0,
             undurable_bytes_max,
             flush: None,
+            writes_through: true,
+            written_is_awaited: last,
             in_checkpoint: false,
             segment_wanted: false,
             // The recovered end is durable, and the next commit says so: with that the checkpoint of the active segment is proven.

@@ -129,6 +129,7 @@ impl Core {
         let ends = self.inner.shard.borrow().ends();
         match append.acks.of_log(receipt.written_is_enough) {
             Acks::Written if ends.written < receipt.commit => {
+                self.inner.shard.borrow_mut().await_written(receipt.commit);
                 self.inner.written.borrow_mut().answer(receipt, append.sender);
             }
             Acks::Durable if ends.durable < receipt.commit => {

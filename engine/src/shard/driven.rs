@@ -27,6 +27,16 @@ impl Driven {
         Driven { io, shard }
     }
 
+    /// Turns it until nothing is under way and nothing is about to be.
+    pub fn settle(&mut self) {
+        let mut turns = 0;
+        self.until(|_| {
+            turns += 1;
+            (turns > 1_000).then_some(())
+        });
+        assert_eq!(self.io.in_flight(), 0, "everything has come to its end");
+    }
+
     /// Turns it until `attempt` gives something.
     pub fn until<T>(&mut self, mut attempt: impl FnMut(&mut Shard<SimIo>) -> Option<T>) -> T {
         loop {

@@ -14,7 +14,7 @@ use super::state::Shard;
 use crate::cleaner::codec::RecordCodec;
 use crate::data_directory::{CleanEnd, DataDirectory, DirectoryLock, DirectorySettings, LOCK_WAIT_MAX, OpenError};
 use crate::io::ring::{CompletionSignal, RingIo};
-use crate::io::runtime::{RingSettings, run_on_core};
+use crate::io::runtime::{RingSettings, run_on_core, writes_through_well};
 use crate::journal::disk_space::DiskSpace;
 use crate::journal::live_segments::SegmentName;
 use crate::journal::segment_set::{Segment, SegmentSet};
@@ -248,6 +248,7 @@ impl ShardThread {
         let recovered = recover(&mut io, &self.directory, self.shard)?;
         let mut shard = open_shard(io, &self.directory, self.shard, recovered, self.memory);
         shard.set_appends_seen(self.appends_seen.clone());
+        shard.set_writes_through(writes_through_well(&self.directory.shard_path(self.shard)));
         if let Some(codec) = self.record_codec {
             shard.set_record_codec(codec);
         }

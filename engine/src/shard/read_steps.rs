@@ -16,6 +16,7 @@ impl<I: Io> Shard<I> {
             return;
         }
         self.submit_reads();
+        self.operations.io.start();
         for id in std::mem::take(&mut self.reads.complete) {
             self.collect_step(id);
         }
@@ -193,7 +194,8 @@ mod tests {
         while driven.shard.journal.active_segment() == Some(first) {
             driven.append();
         }
-        // Its index is in memory then, and the next read asks the disk for its bytes alone.
+        // Its index is on disk, and after a read in memory too: the next one asks for its bytes alone.
+        driven.settle();
         driven.first_from(Goal::Offset(Offset(0)));
         let Reads { extents, stats, .. } = &mut driven.shard.reads;
         extents.forget(first, stats);
@@ -234,7 +236,8 @@ mod tests {
         while driven.shard.journal.active_segment() == Some(first) {
             driven.append();
         }
-        // Its index is in memory then, and the next read asks the disk for its bytes alone.
+        // Its index is on disk, and after a read in memory too: the next one asks for its bytes alone.
+        driven.settle();
         driven.first_from(Goal::Offset(Offset(0)));
         let Reads { extents, stats, .. } = &mut driven.shard.reads;
         extents.forget(first, stats);

@@ -179,6 +179,7 @@ impl<I: Io> Shard<I> {
         let job = self.reads.jobs.insert(job);
         self.reads.waiting.push_back(job);
         self.start_waiting_reads();
+        self.operations.io.start();
         match self.reads.finished.pop_if(|(finished, _)| *finished == id) {
             Some((_, outcome)) => outcome.map(ReadStart::Done),
             None => Ok(ReadStart::Pending(id)),
@@ -202,6 +203,7 @@ impl<I: Io> Shard<I> {
         let goal = Goal::Offset(offset);
         let segment = self.segment_for(log, goal, offset)?;
         let plan = self.plan_in(segment, log, goal, offset..end, reach);
+        self.operations.io.start();
         Some(plan.map_or(reach.bytes_max, |plan| plan.bytes))
     }
 

@@ -109,6 +109,9 @@ impl<I: Io> Shard<I> {
         let applied = partition.state.apply_batch(&entry, header, body, commit, segment, now_ms);
         applied.expect("the base offset is the log's end");
         partition.appended();
+        if partition.config.written_is_enough {
+            self.journal.await_written(commit);
+        }
         self.appended.batches += 1;
         self.appended.records += u64::from(entry.count);
         self.appended.bytes += u64::from(entry.length);

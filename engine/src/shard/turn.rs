@@ -6,7 +6,7 @@ use crate::io::{Completion, Io, Outcome};
 use crate::journal::commit::EntryKind;
 use crate::journal::operations::Purpose;
 use crate::journal::writer::JournalFailure;
-use crate::offset::LogId;
+use crate::offset::{CommitSequence, LogId};
 use crate::partition::Moved;
 
 impl<I: Io> Shard<I> {
@@ -38,11 +38,22 @@ impl<I: Io> Shard<I> {
             self.tail.push(commit);
         }
         self.start_waiting_reads();
+        self.operations.io.start();
     }
 
     /// When [`Shard::turn`] wants to be called although nothing completes, ns of the monotonic clock.
     pub fn deadline_ns(&self) -> Option<u64> {
         self.journal.deadline_ns().into_iter().chain(self.cleaner.deadline_ns()).min()
+    }
+
+    /// Whether small commits may be written and flushed by one call, as they are unless it is said otherwise.
+    pub fn set_writes_through(&mut self, writes_through: bool) {
+        self.journal.set_writes_through(writes_through);
+    }
+
+    /// Somebody waits for the write of a commit and not for its flush.
+    pub fn await_written(&mut self, commit: CommitSequence) {
+        self.journal.await_written(commit);
     }
 
     /// Logs whose visible end moved (or that are gone) since the last call.
@@ -72,6 +83,10 @@ impl<I: Io> Shard<I> {
         let now_ns = self.operations.io.monotonic_ns();
         match purpose {
             Purpose::CommitWrite(commit) => self.journal.write_completed(commit, result.map(drop))?,
+            Purpose::CommitThrough(commit) => {
+                self.journal.write_completed(commit, result.map(drop))?;
+                self.journal.flush_completed(&mut self.operations, Ok(()))?;
+            }
             Purpose::Flush => self.journal.flush_completed(&mut self.operations, result.map(drop))?,
             Purpose::LookForSpace => {
                 let free = result.and_then(|outcome| match outcome {
@@ -126,4 +141,74 @@ impl<I: Io> Shard<I> {
 
 fn advance(log: LogId, moved: Moved) -> Advance {
     Advance { log, bytes: moved.visible_bytes, stable_bytes: moved.stable_bytes }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::batch::tests::batch;
+    use crate::limits::SEGMENT_BYTES_MIN;
+    use crate::offset::{CommitSequence, LogId};
+    use crate::partition::config::LogConfig;
+    use crate::shard::driven::Driven;
+
+    const LOG: LogId = LogId(1);
+
+    impl Driven {
+        /// With a log, and nothing under way.
+        fn calm() -> Driven {
+            let mut driven = Driven::start(SEGMENT_BYTES_MIN, 0);
+            driven.until(|shard| shard.configure_log(LOG, LogConfig::default()).ok());
+            driven.settle();
+            driven
+        }
+
+        fn begin(&mut self, bytes: usize, is_awaited: bool) -> CommitSequence {
+            let commit = self.shard.append(LOG, &batch(1, bytes, (-1, -1, -1), 5)).expect("there is room").commit;
+            if is_awaited {
+                self.shard.await_written(commit);
+            }
+            self.shard.turn().expect("a healthy disk");
+            commit
+        }
+
+        /// Operations that end until a commit is durable.
+        fn operations_until_durable(&mut self, commit: CommitSequence) -> usize {
+            let mut count = 0;
+            while self.shard.ends().durable < commit {
+                self.io.step();
+                self.shard.turn().expect("a healthy disk");
+                count += 1;
+            }
+            count
+        }
+    }
+
+    #[test]
+    fn a_small_commit_that_is_alone_is_written_and_flushed_by_one_call() {
+        for (bytes, is_awaited, operations) in [(100, false, 1), (100, true, 2), (70_000, false, 3)] {
+            let mut driven = Driven::calm();
+            let commit = driven.begin(bytes, is_awaited);
+            assert_eq!(driven.operations_until_durable(commit), operations, "{bytes} bytes, awaited: {is_awaited}");
+        }
+        let mut driven = Driven::calm();
+        driven.shard.set_writes_through(false);
+        let commit = driven.begin(100, false);
+        assert_eq!(driven.operations_until_durable(commit), 2, "where the device is slow at it");
+    }
+
+    #[test]
+    fn one_commit_whose_write_is_awaited_is_written_beside_a_flush() {
+        let mut driven = Driven::calm();
+        let first = driven.begin(100, true);
+        driven.io.step();
+        driven.shard.turn().expect("a healthy disk");
+        assert!(driven.shard.ends().written == first && driven.shard.ends().durable < first, "its flush is under way");
+        driven.begin(100, false);
+        assert_eq!(driven.io.in_flight(), 1, "who waits for the flush gathers");
+        driven.begin(100, true);
+        assert_eq!(driven.io.in_flight(), 2, "a write beside the flush");
+        let last = driven.begin(100, true);
+        assert_eq!(driven.io.in_flight(), 2, "one of them");
+        driven.operations_until_durable(last);
+    }
 }

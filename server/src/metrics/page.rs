@@ -137,7 +137,7 @@ fn journal(text: &mut Text, snapshots: &[ShardSnapshot]) {
     });
     text.durations(
         "posthaste_journal_flush_duration_seconds",
-        "How long the flushes of the journal took.",
+        "How long the flushes of the journal took; that of a small commit with its write, which is the same call.",
         snapshots.iter().map(|shard| ([shard_label(shard)], &shard.engine.shard.journal.flushes)),
     );
     let mut gauge = |name: &str, help: &str, value: fn(&ShardSnapshot) -> u64| {

@@ -21,6 +21,7 @@ async fn next(io: &mut RingIo, signal: &CompletionSignal) -> Completion {
 
 async fn done(io: &mut RingIo, signal: &CompletionSignal, op: Op) -> io::Result<Outcome> {
     io.submit(Token(9), op);
+    io.start();
     let completion = next(io, signal).await;
     assert_eq!(completion.token, Token(9));
     completion.result
@@ -48,6 +49,8 @@ fn what_was_written_is_read_back_and_zeroes_are_zero() {
         done(&mut io, &signal, write).await.expect("written");
         let sync = Op::SyncData { file };
         done(&mut io, &signal, sync).await.expect("flushed");
+        let through = Op::WriteThrough { file, position: 4096, data: data.clone() };
+        done(&mut io, &signal, through).await.expect("written through");
         let zeroes = Op::WriteZeroes { file, position: 1 << 20, length: FILE_BYTES - (1 << 20) };
         done(&mut io, &signal, zeroes).await.expect("zeroed");
         let read = Op::Read { file, position: 0, length: FILE_BYTES as usize };
@@ -86,6 +89,7 @@ fn more_operations_than_the_ring_holds_all_complete_once() {
             let position = token * 4096;
             io.submit(Token(token), Op::Write { file, position, data });
         }
+        io.start();
         let (mut completions, mut tokens) = (Vec::new(), Vec::new());
         while tokens.len() < count as usize {
             signal.wait().await;
@@ -117,6 +121,7 @@ fn dropping_the_io_waits_for_the_kernel() {
                 let data = pattern(&mut io, 512 << 10, 1);
                 io.submit(Token(0), Op::Write { file, position, data });
             }
+            io.start();
             drop(io);
             // Memory given back too early would now be overwritten under the writes.
             let reused: Vec<_> = (0..16).map(|_| vec![0xee_u8; 512 << 10]).collect();
@@ -160,6 +165,7 @@ fn a_wait_that_was_dropped_loses_no_wake() {
         let file = io.create_file(&path, FILE_BYTES).expect("created");
         for _ in 0..200 {
             io.submit(Token(1), Op::SyncData { file });
+            io.start();
             tokio::select! {
                 biased;
                 () = signal.wait() => {}

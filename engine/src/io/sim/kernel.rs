@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash};
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -22,6 +23,8 @@ pub(super) struct Kernel {
     pub random: Xoshiro256PlusPlus,
     pub faults: Faults,
     pub counts: FaultCounts,
+    /// Submitted and not started: a process that forgets to start it waits for ever.
+    pub queued: Vec<InFlight>,
     pub in_flight: Vec<InFlight>,
     /// What each ring has not fetched yet.
     pub completed: Vec<Vec<Completion>>,
@@ -39,7 +42,7 @@ pub(super) struct InFlight {
     pub ring: usize,
     pub token: Token,
     pub op: Op,
-    /// A flush covers the writes that had completed when it was submitted.
+    /// A flush covers the writes that had completed when it was started.
     pub covers: u64,
 }
 
@@ -72,12 +75,18 @@ impl Kernel {
     fn perform(&mut self, op: Op, covers: u64) -> io::Result<Outcome> {
         match op {
             Op::Write { file, position, data } => self.write(file, position, data).map(|()| Outcome::Done),
+            Op::WriteThrough { file, position, data } => {
+                // Of what was written before it proves nothing.
+                let first = self.disk.next_write();
+                self.write(file, position, data)?;
+                self.sync(file, &(first..self.disk.next_write())).map(|()| Outcome::Done)
+            }
             Op::WriteZeroes { file, position, length } => {
                 let zeroes = Bytes::from(vec![0; length as usize]);
                 self.write(file, position, zeroes).map(|()| Outcome::Done)
             }
             Op::Read { file, position, length } => self.read(file, position, length).map(Outcome::Bytes),
-            Op::SyncData { file } => self.sync(file, covers).map(|()| Outcome::Done),
+            Op::SyncData { file } => self.sync(file, &(0..covers)).map(|()| Outcome::Done),
             Op::CreateFile { path, bytes } => self.create(&path, bytes).map(Outcome::File),
             Op::ReplaceFile { path, content } => self.replace(&path, &content).map(|()| Outcome::Done),
             Op::RemoveFile { path } => {
@@ -131,7 +140,7 @@ impl Kernel {
         Ok(buffer)
     }
 
-    pub fn sync(&mut self, file: FileId, covers: u64) -> io::Result<()> {
+    pub fn sync(&mut self, file: FileId, covers: &Range<u64>) -> io::Result<()> {
         let node = self.open[&file];
         if self.strikes(Fault::SyncError) {
             self.disk.sync_failed(node, covers);
@@ -187,14 +196,14 @@ impl Kernel {
         let node = file_of(&operation.op).map(|file| self.open[&file]);
         // An operation that is impossible (disk full, name taken) leaves nothing, which is what its error says.
         match (operation.op, node) {
-            (Op::Write { position, data, .. }, Some(node)) => {
+            (Op::Write { position, data, .. } | Op::WriteThrough { position, data, .. }, Some(node)) => {
                 self.disk.write_torn(node, position, &data, &mut self.random);
             }
             (Op::WriteZeroes { position, length, .. }, Some(node)) => {
                 let zeroes = Bytes::from(vec![0; length as usize]);
                 self.disk.write_torn(node, position, &zeroes, &mut self.random);
             }
-            (Op::SyncData { .. }, Some(node)) => self.disk.sync(node, operation.covers),
+            (Op::SyncData { .. }, Some(node)) => self.disk.sync(node, &(0..operation.covers)),
             (Op::CreateFile { path, bytes }, _) => {
                 let _ = self.disk.create(&path, bytes, stage);
             }
@@ -226,9 +235,11 @@ fn input_output_error() -> io::Error {
 
 pub(super) fn file_of(op: &Op) -> Option<FileId> {
     match op {
-        Op::Write { file, .. } | Op::WriteZeroes { file, .. } | Op::Read { file, .. } | Op::SyncData { file } => {
-            Some(*file)
-        }
+        Op::Write { file, .. }
+        | Op::WriteThrough { file, .. }
+        | Op::WriteZeroes { file, .. }
+        | Op::Read { file, .. }
+        | Op::SyncData { file } => Some(*file),
         _ => None,
     }
 }
@@ -237,7 +248,7 @@ pub(super) fn file_of(op: &Op) -> Option<FileId> {
 pub(super) fn check(op: &Op) {
     let block = BLOCK_BYTES as u64;
     match op {
-        Op::Write { position, data, .. } => {
+        Op::Write { position, data, .. } | Op::WriteThrough { position, data, .. } => {
             assert!(position.is_multiple_of(block));
             assert!(data.len().is_multiple_of(BLOCK_BYTES));
             assert!((data.as_ptr() as usize).is_multiple_of(BLOCK_BYTES));

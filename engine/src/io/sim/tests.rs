@@ -24,9 +24,14 @@ fn filled(io: &mut SimIo, bytes: usize, value: u8) -> Bytes {
     buffer.into_bytes()
 }
 
+fn begin(io: &mut SimIo, token: u64, op: Op) {
+    io.submit(Token(token), op);
+    io.start();
+}
+
 fn write(io: &mut SimIo, token: u64, file: FileId, position: u64, bytes: usize, value: u8) {
     let data = filled(io, bytes, value);
-    io.submit(Token(token), Op::Write { file, position, data });
+    begin(io, token, Op::Write { file, position, data });
 }
 
 fn results(io: &mut SimIo) -> Vec<(u64, bool)> {
@@ -55,9 +60,9 @@ fn busy_life(seed: u64) -> (u64, Vec<u8>) {
     for round in 0..100 {
         let position = io.random_u64() % 8 * 8192;
         write(&mut io, round, file, position, 8192, round as u8);
-        io.submit(Token(1000 + round), Op::SyncData { file });
+        begin(&mut io, 1000 + round, Op::SyncData { file });
         let read = Op::Read { file, position: 0, length: 8192 };
-        io.submit(Token(2000 + round), read);
+        begin(&mut io, 2000 + round, read);
         io.step();
         io.step();
         results(&mut io);
@@ -73,6 +78,15 @@ fn the_same_seed_gives_the_same_life_and_another_seed_another() {
         assert_eq!(busy_life(seed), busy_life(seed));
         assert_ne!(busy_life(seed).0, busy_life(seed + 1).0);
     }
+}
+
+#[test]
+fn nothing_is_under_way_before_it_is_started() {
+    let (mut io, file) = started(1);
+    io.submit(Token(1), Op::SyncData { file });
+    assert!(settled(&mut io).is_empty());
+    io.start();
+    assert_eq!(settled(&mut io), [(1, true)]);
 }
 
 #[test]
@@ -104,13 +118,31 @@ fn flushed_writes_survive_every_power_cut() {
         let (mut io, file) = started(seed);
         write(&mut io, 1, file, 8192, 16_384, 7);
         settled(&mut io);
-        io.submit(Token(2), Op::SyncData { file });
+        begin(&mut io, 2, Op::SyncData { file });
         settled(&mut io);
         write(&mut io, 3, file, 32_768, 8192, 9);
         let disk = io.crash(Crash::PowerCut);
         let content = disk.content(&segment()).expect("durable");
         assert!(content[8192..][..16_384].iter().all(|byte| *byte == 7));
     }
+}
+
+#[test]
+fn a_write_through_survives_every_power_cut_and_proves_nothing_of_others() {
+    let mut lost = 0;
+    for seed in 0..200 {
+        let (mut io, file) = started(seed);
+        write(&mut io, 1, file, 0, 4096, 7);
+        settled(&mut io);
+        let data = filled(&mut io, 8192, 9);
+        begin(&mut io, 2, Op::WriteThrough { file, position: 8192, data });
+        assert_eq!(settled(&mut io), [(2, true)]);
+        let disk = io.crash(Crash::PowerCut);
+        let content = disk.content(&segment()).expect("durable");
+        assert!(content[8192..][..8192] == [9; 8192]);
+        lost += usize::from(content[..4096] != [7; 4096]);
+    }
+    assert!(lost > 20, "what was written before it waits for a flush");
 }
 
 #[test]
@@ -143,7 +175,7 @@ fn a_flush_covers_only_what_completed_before_it_was_submitted() {
     for seed in 0..100 {
         let (mut io, file) = started(seed);
         write(&mut io, 1, file, 0, 4096, 7);
-        io.submit(Token(2), Op::SyncData { file });
+        begin(&mut io, 2, Op::SyncData { file });
         settled(&mut io);
         let disk = io.crash(Crash::PowerCut);
         let content = disk.content(&segment()).expect("durable");
@@ -192,10 +224,10 @@ fn after_a_failed_flush_a_later_one_lies() {
         write(&mut io, 1, file, 0, 4096, 7);
         settled(&mut io);
         io.set_faults(Faults { sync_error: 1000, ..Faults::default() });
-        io.submit(Token(2), Op::SyncData { file });
+        begin(&mut io, 2, Op::SyncData { file });
         assert_eq!(settled(&mut io), [(2, false)]);
         io.set_faults(Faults::default());
-        io.submit(Token(3), Op::SyncData { file });
+        begin(&mut io, 3, Op::SyncData { file });
         assert_eq!(settled(&mut io), [(3, true)]);
         let disk = io.crash(Crash::PowerCut);
         lost += usize::from(disk.content(&segment()).expect("there")[..4096] != [7; 4096]);
@@ -210,9 +242,9 @@ fn names_are_durable_when_their_operation_completed_and_any_subset_before() {
     for seed in 0..200 {
         let (mut io, _) = started(seed);
         let replace = |content: &[u8]| Op::ReplaceFile { path: catalog.clone(), content: content.to_vec() };
-        io.submit(Token(1), replace(b"old"));
+        begin(&mut io, 1, replace(b"old"));
         settled(&mut io);
-        io.submit(Token(2), replace(b"new"));
+        begin(&mut io, 2, replace(b"new"));
         let disk = io.crash(Crash::PowerCut);
         match disk.content(&catalog) {
             Some(b"old") => old += 1,
@@ -231,7 +263,7 @@ fn a_file_whose_creation_was_cut_is_there_whole_short_or_not() {
     for seed in 0..300 {
         let (mut io, _) = started(seed);
         let create = Op::CreateFile { path: path.clone(), bytes: FILE_BYTES };
-        io.submit(Token(1), create);
+        begin(&mut io, 1, create);
         let disk = io.crash(Crash::PowerCut);
         match disk.content(&path).map(<[u8]>::len) {
             None => none += 1,
@@ -246,7 +278,7 @@ fn a_file_whose_creation_was_cut_is_there_whole_short_or_not() {
 fn a_full_disk_refuses_files_and_nothing_else() {
     let (mut io, file) = started(1);
     io.with_disk(|disk| disk.set_capacity_bytes(FILE_BYTES + 4096));
-    io.submit(Token(7), Op::FreeBytes { path: PathBuf::from("/data") });
+    begin(&mut io, 7, Op::FreeBytes { path: PathBuf::from("/data") });
     io.run_until_idle();
     let mut answers = Vec::new();
     io.completions(&mut answers);
@@ -308,7 +340,7 @@ fn a_flush_that_lies_is_found_out_by_a_power_cut() {
         io.set_faults(Faults { lying_flush: 1000, ..Faults::default() });
         write(&mut io, 1, file, 0, 4096, 7);
         settled(&mut io);
-        io.submit(Token(2), Op::SyncData { file });
+        begin(&mut io, 2, Op::SyncData { file });
         assert_eq!(settled(&mut io), [(2, true)]);
         assert_eq!(io.fault_counts()[&Fault::LyingFlush], 1);
         let disk = io.crash(Crash::PowerCut);
@@ -357,7 +389,7 @@ fn after_a_failed_flush_the_next_process_sees_all_of_it_or_nothing() {
         write(&mut io, 1, file, 0, 8192, 7);
         settled(&mut io);
         io.set_faults(Faults { sync_error: 1000, ..Faults::default() });
-        io.submit(Token(2), Op::SyncData { file });
+        begin(&mut io, 2, Op::SyncData { file });
         settled(&mut io);
         let disk = io.crash(Crash::Kill);
         let content = &disk.content(&segment()).expect("there")[..8192];

@@ -54,8 +54,18 @@ impl Journal {
         let Some(open) = self.open.as_ref().filter(|open| !open.is_empty()) else {
             return false;
         };
-        !self.in_checkpoint
-            && (self.sealed.is_empty() || (self.unwritten() == 0 && open.length() >= PIPELINE_BYTES_MIN))
+        if self.in_checkpoint || self.unwritten() > 0 {
+            return false;
+        }
+        self.sealed.is_empty() || open.length() >= PIPELINE_BYTES_MIN || self.may_write_beside_the_flush()
+    }
+
+    /// Who waits for the write alone does not wait for the flush of those before. Of these commits one is written beside a flush: what comes after it
+    /// waits for the next and gathers.
+    fn may_write_beside_the_flush(&self) -> bool {
+        let last = self.sealed.back().map(|sealed| sealed.commit.header.sequence);
+        let is_first = self.flush.as_ref().is_some_and(|flush| Some(flush.covers) == last);
+        is_first && self.written_is_awaited == self.next_sequence
     }
 
     pub(super) fn seal_next<I: Io>(&mut self, operations: &mut Operations<I>) {
@@ -87,10 +97,17 @@ impl Journal {
             writes_left += 1;
             self.write_segment_header(operations, segment, file, sequence);
         }
+        let is_through = self.may_write_through(place, &commit);
         for (at, data) in commit.writes() {
             writes_left += 1;
-            let position = u64::from(place) + at as u64;
-            operations.submit(Purpose::CommitWrite(sequence), Op::Write { file, position, data: data.clone() });
+            let (position, data) = (u64::from(place) + at as u64, data.clone());
+            if is_through {
+                let begun_ns = operations.io.monotonic_ns();
+                self.flush = Some(Flush { covers: sequence, begun_ns, files_left: 1 });
+                operations.submit(Purpose::CommitThrough(sequence), Op::WriteThrough { file, position, data });
+            } else {
+                operations.submit(Purpose::CommitWrite(sequence), Op::Write { file, position, data });
+            }
         }
         self.proof_owed_since_ns = None;
         self.index(segment, &commit);
@@ -99,6 +116,17 @@ impl Journal {
         self.stats.payload_bytes += commit.entries.iter().map(|entry| u64::from(entry.length)).sum::<u64>();
         self.sealed_commits.push(Rc::clone(&commit));
         self.sealed.push_back(Sealed { commit, file, writes_left });
+    }
+
+    /// A commit of one write that is alone takes its flush with it, which saves a wake-up; unless somebody waits for the write alone. A large one
+    /// does not: the next would be written beside its flush, and would have to wait.
+    fn may_write_through(&self, place: u32, commit: &SealedCommit) -> bool {
+        self.writes_through
+            && self.sealed.is_empty()
+            && self.flush.is_none()
+            && place != FIRST_COMMIT_PLACE
+            && self.written_is_awaited < commit.header.sequence
+            && commit.writes().count() == 1
     }
 
     fn write_segment_header<I: Io>(
@@ -150,6 +178,16 @@ impl Journal {
         for file in files {
             operations.submit(Purpose::Flush, Op::SyncData { file });
         }
+    }
+
+    /// Whether small commits may be written and flushed by one call.
+    pub fn set_writes_through(&mut self, writes_through: bool) {
+        self.writes_through = writes_through;
+    }
+
+    /// Somebody waits for the write of a commit and not for its flush.
+    pub fn await_written(&mut self, commit: CommitSequence) {
+        self.written_is_awaited = self.written_is_awaited.max(commit);
     }
 
     /// One ring write of a commit completed.

@@ -179,6 +179,7 @@ impl Writer {
         for file in self.unflushed.clone() {
             let token = self.token(FLUSH_TOKENS);
             self.io.submit(token, Op::SyncData { file });
+            self.io.start();
             pending.insert(token);
         }
         self.flush = Some((written, pending));
@@ -348,6 +349,7 @@ impl Writer {
         buffer[..content.len()].copy_from_slice(content);
         let data: Bytes = buffer.into_bytes().slice(..content.len());
         self.io.submit(token, Op::Write { file, position, data });
+        self.io.start();
         self.unflushed.insert(file);
     }
 
