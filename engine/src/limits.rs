@@ -126,9 +126,9 @@ pub const READ_AHEAD_DEPTH_BYTES_FIRST: usize = 2 * EXTENT_BYTES;
 /// Readers whose place is remembered for read-ahead, a shard; beyond it the one that was silent longest is forgotten.
 pub const READ_STREAMS_MAX: usize = 1_024;
 /// Appends are recent for so long: beside them reads behind the tail and the cleaner go easy on the disk, on all shards.
-pub const APPENDS_RECENT_MS: u64 = 1_000;
+pub const APPENDS_RECENT_MS: u64 = 100;
 /// ... and are noted so often.
-pub const APPENDS_NOTED_MS: u64 = 100;
+pub const APPENDS_NOTED_MS: u64 = 20;
 /// Disk reads in flight, a shard, while no appends come.
 pub const DISK_READS_IN_FLIGHT_MAX: usize = 16;
 /// ... and of these for read-ahead.

@@ -8,7 +8,7 @@ use crate::limits::{APPENDS_NOTED_MS, APPENDS_RECENT_MS};
 
 const NS_PER_MS: u64 = 1_000_000;
 
-/// One time for all who share it, ns of the monotonic clock. Written a few times a second at most: it is a hint, no order depends on it.
+/// One time for all who share it, ns of the monotonic clock. Written some tens of times a second at most: it is a hint, no order depends on it.
 #[derive(Clone, Default, Debug)]
 pub struct AppendsSeen {
     at_ns: Arc<AtomicU64>,
