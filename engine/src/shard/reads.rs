@@ -21,7 +21,9 @@ use crate::io::{Io, Op, Outcome};
 use crate::journal::live_segments::SegmentName;
 use crate::journal::operations::Purpose;
 use crate::journal::reader::{ExtentKey, Goal, Plan, Reach, extent_range};
-use crate::limits::{DISK_READS_BESIDE_APPENDS_MAX, DISK_READS_IN_FLIGHT_MAX, DISK_READS_WAIT_MS, READ_EXTENTS_MAX};
+use crate::limits::{
+    DISK_READS_BESIDE_APPENDS_MAX, DISK_READS_IN_FLIGHT_MAX, DISK_READS_WAIT_MS, INDEX_RUN_BYTES_MAX, READ_EXTENTS_MAX,
+};
 use crate::memory::ShardMemory;
 use crate::offset::{LogId, Offset, SegmentSequence};
 use crate::partition::transactions::{AbortedTransaction, Isolation};
@@ -281,6 +283,10 @@ impl<I: Io> Shard<I> {
         let Some(plan) = self.plan_in(segment, request.log, goal, visible.clone(), reach) else {
             return Begun::NoIndex;
         };
+        // One batch, as what is longer than a run of several is, that does not fit: it would be waited for and looked at for nothing.
+        if self.reads.jobs[id].found.bytes > 0 && plan.bytes > bytes_max.max(INDEX_RUN_BYTES_MAX as usize) {
+            return self.finish(id, Ok(()));
+        }
         let plan_end = plan.runs.last().map_or(visible.start, |run| run.last_offset().plus(1));
         let aborted = self.aborted_between(request, visible.start, plan_end);
         self.reads.jobs[id].step = Step { segment, visible, plan, aborted, ..Step::default() };
