@@ -112,6 +112,9 @@ pub const EXTENT_BYTES: usize = 256 << 10;
 pub const READ_BYTES_MAX: usize = 32 << 20;
 /// ... and with as little memory as a shard works with: a batch of the largest size and a step of a read.
 pub const READ_BYTES_MIN: usize = 16 << 20;
+/// Of these, extents that readers are through with, while nobody comes behind them: as many as stay in the processor's caches with what is read
+/// next.
+pub const READ_EXTENTS_KEPT_FEW: usize = 4;
 /// Extents that one step of a read covers; a larger fetch takes several. Small beside [`READ_BYTES_MAX`], so that
 /// readers of logs that lie interleaved in one stretch find what the first of them read; and appends wait while it is checked, a fraction
 /// of a millisecond.

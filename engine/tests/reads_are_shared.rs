@@ -9,7 +9,7 @@ use bytes::Bytes;
 use engine::batch::walk;
 use engine::io::sim::{Crash, Faults, SimDisk};
 use engine::journal::reader::Goal;
-use engine::limits::{READ_BYTES_MAX, TAIL_PINNED_BYTES_MAX};
+use engine::limits::{EXTENT_BYTES, READ_BYTES_MAX, READ_EXTENTS_KEPT_FEW, TAIL_PINNED_BYTES_MAX};
 use engine::memory::ShardMemory;
 use engine::offset::{LogId, Offset};
 use engine::partition::config::LogConfig;
@@ -128,6 +128,48 @@ fn reader_in_order(batch_bytes: usize) {
     assert!(stats.read_ahead_hits > 20, "{stats:?}");
     assert!(stats.read_ahead_wasted <= 2, "{stats:?}");
     assert!(stats.disk_bytes <= 500 * (batch_bytes as u64 + 1_000) * 11 / 10, "{stats:?}");
+}
+
+#[test]
+fn a_read_does_not_wait_for_a_batch_that_does_not_fit() {
+    // Story: batches as large as a fetch were read twice, the first time to see that they did not fit, and never ahead.
+    let mut machine = interleaved(1, 12, 100_000);
+    let batches = machine.read(1, Goal::Offset(Offset(0)), 250_000).expect("readable");
+    assert_eq!(check(1, 0, 100_000, &batches), 2);
+    assert_eq!(machine.shard.read_stats().disk_reads, 1, "the third lies over the end of the first extent");
+}
+
+/// Readers of one log, each so many bytes behind the one before it. Gives what they cost.
+fn readers_in_a_row(readers: usize, distance_bytes: usize) -> ReadStats {
+    let (rounds, batch_bytes) = (1_000, 30_000);
+    let mut machine = interleaved(1, rounds, batch_bytes);
+    let distance = (distance_bytes / batch_bytes) as i64;
+    let mut next = vec![0; readers];
+    while next.iter().any(|next| *next < rounds as i64) {
+        for reader in 0..readers {
+            let is_near = reader > 0 && next[reader - 1] < (next[reader] + distance).min(rounds as i64);
+            if !is_near && next[reader] < rounds as i64 {
+                let batches = machine.read(1, Goal::Offset(Offset(next[reader])), 1 << 20).expect("readable");
+                next[reader] = check(1, next[reader], batch_bytes, &batches);
+            }
+        }
+    }
+    let stats = machine.shard.read_stats();
+    assert_eq!(stats.delivered_from_disk_bytes, readers as u64 * rounds * (batch_bytes as u64 + 61));
+    stats
+}
+
+#[test]
+fn a_reader_alone_leaves_little_behind() {
+    let stats = readers_in_a_row(1, 0);
+    assert!(stats.read_memory_bytes <= 2 * READ_EXTENTS_KEPT_FEW * EXTENT_BYTES, "{stats:?}");
+}
+
+#[test]
+fn who_follows_at_some_distance_finds_what_was_read() {
+    let one = readers_in_a_row(1, 0);
+    let stats = readers_in_a_row(3, 6 << 20);
+    assert!(stats.disk_bytes <= one.disk_bytes * 13 / 10, "{stats:?}, one alone {one:?}");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::kept_extents::Kept;
 use super::read_stats::ReadStats;
 use crate::journal::reader::{ExtentKey, extent_range};
 use crate::ledger::{Charge, Ledger};
@@ -61,6 +62,13 @@ struct Entry {
     used_at: u64,
 }
 
+impl Entry {
+    /// It is read, and nobody holds it.
+    fn is_free(&self) -> bool {
+        self.waiters.is_empty() && matches!(&self.state, State::Ready(stretch) if Arc::strong_count(stretch) == 1)
+    }
+}
+
 /// What is known of an extent.
 pub(super) enum Look {
     Ready(Arc<Stretch>),
@@ -84,6 +92,7 @@ pub(super) struct Extents {
     in_flight: usize,
     memory: Ledger,
     bytes_max: usize,
+    kept: Kept,
     ahead_bytes_max: usize,
     /// Logs whose read-ahead was for nothing.
     wasted: Vec<LogId>,
@@ -101,6 +110,7 @@ impl Extents {
             in_flight: 0,
             memory: Ledger::default(),
             bytes_max: memory.read_bytes,
+            kept: Kept::new(memory.read_bytes / EXTENT_BYTES),
             ahead_bytes_max: memory.read_ahead_bytes(),
             wasted: Vec::new(),
         }
@@ -159,16 +169,23 @@ impl Extents {
     /// Makes room for so many more; false if too much is held or on its way.
     pub fn make_room(&mut self, extents: usize, stats: &mut ReadStats) -> bool {
         while self.memory.bytes() + extents * EXTENT_BYTES > self.bytes_max {
-            let free = self.uses.values().copied().find(|key| {
-                self.entries.get(key).is_some_and(|entry| {
-                    entry.waiters.is_empty()
-                        && matches!(&entry.state, State::Ready(stretch) if Arc::strong_count(stretch) == 1)
-                })
-            });
+            let free = self.uses.values().copied().find(|key| self.entries.get(key).is_some_and(Entry::is_free));
             let Some(key) = free else { return false };
             self.remove(key, stats);
         }
         true
+    }
+
+    /// Forgets what readers are through with, but for what is kept for those behind them.
+    pub fn leave_behind(&mut self, stats: &mut ReadStats) {
+        let is_left =
+            |key: &ExtentKey| self.entries.get(key).is_some_and(|entry| entry.is_free() && entry.ahead_for.is_none());
+        let left: Vec<ExtentKey> = self.uses.values().copied().filter(is_left).collect();
+        let surplus = left.len().saturating_sub(self.kept.extents());
+        for key in left.into_iter().take(surplus) {
+            self.remove(key, stats);
+            self.kept.forgot(key);
+        }
     }
 
     fn remove(&mut self, key: ExtentKey, stats: &mut ReadStats) {
@@ -205,6 +222,7 @@ impl Extents {
     ) {
         assert!(!range.is_empty() && extent_range(key.number).start <= range.start, "extent {key:?} has no {range:?}");
         self.remove(key, stats);
+        self.kept.missed(key);
         self.clock += 1;
         let state = State::Asked(self.memory.charge(EXTENT_BYTES));
         self.entries.insert(key, Entry { range, state, waiters, ahead_for, used_at: self.clock });

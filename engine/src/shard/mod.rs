@@ -16,6 +16,7 @@ pub mod engine;
 mod extents;
 mod fair_queue;
 mod found;
+mod kept_extents;
 mod lookups;
 pub mod mailbox;
 mod read_ahead;

@@ -55,7 +55,9 @@ impl<I: Io> Shard<I> {
     /// A read of a log from `start` ended at `from`: what the reader will ask for next is read now, if it reads in order. Sparse data is read
     /// ahead only where others read too.
     pub(super) fn read_ahead(&mut self, log: LogId, start: Offset, mut from: Offset, used_ahead: bool) {
-        for log in self.reads.extents.take_wasted() {
+        let Reads { extents, stats, .. } = &mut self.reads;
+        extents.leave_behind(stats);
+        for log in extents.take_wasted() {
             self.reads.streams.wasted(log);
         }
         let mut bytes_left = self.reads.streams.moved(log, start, from, used_ahead);
