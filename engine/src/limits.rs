@@ -128,10 +128,10 @@ pub const READ_AHEAD_DEPTH_BYTES_MAX: usize = 6 << 20;
 pub const READ_AHEAD_DEPTH_BYTES_FIRST: usize = 2 * EXTENT_BYTES;
 /// Readers whose place is remembered for read-ahead, a shard; beyond it the one that was silent longest is forgotten.
 pub const READ_STREAMS_MAX: usize = 1_024;
-/// Appends are recent for so long: beside them reads behind the tail and the cleaner go easy on the disk, on all shards.
-pub const APPENDS_RECENT_MS: u64 = 100;
+/// Appends, and reads behind the tail, are recent for so long: such reads go easy beside appends and the cleaner beside both, on all shards.
+pub const DISK_USE_RECENT_MS: u64 = 100;
 /// ... and are noted so often.
-pub const APPENDS_NOTED_MS: u64 = 20;
+pub const DISK_USE_NOTED_MS: u64 = 20;
 /// Disk reads in flight, a shard, while no appends come.
 pub const DISK_READS_IN_FLIGHT_MAX: usize = 16;
 /// ... and of these for read-ahead.
@@ -157,9 +157,9 @@ pub const CLEANER_GATHER_BYTES_MIN: usize = BATCH_BYTES_MAX;
 pub const CLEANER_OPERATIONS_IN_FLIGHT_MAX: usize = 2;
 /// Bytes that the cleaner checks and copies in one turn: about a tenth of a millisecond of the core.
 pub const CLEANER_TURN_BYTES_MAX: usize = 256 << 10;
-/// Bytes a second that the cleaner reads and writes, a shard, while no appends come, or space is low.
+/// Bytes a second that the cleaner reads and writes, a shard, while neither appends nor readers use the disk, or space is low.
 pub const CLEANER_BYTES_PER_SECOND: u64 = 256 << 20;
-/// The same while appends come.
+/// The same while they do.
 pub const CLEANER_BUSY_BYTES_PER_SECOND: u64 = 32 << 20;
 /// Spans of logs that the cleaner looks at in one turn when it looks for work.
 pub const CLEANER_SURVEY_SPANS_MAX: usize = 4096;
@@ -211,7 +211,7 @@ pub const SHARDS_MAX: u32 = 256;
 pub const WATERMARK_DELAY_MS: u64 = 5;
 
 const _: () = {
-    assert!(2 * APPENDS_NOTED_MS < APPENDS_RECENT_MS);
+    assert!(2 * DISK_USE_NOTED_MS < DISK_USE_RECENT_MS);
     assert!(COMMIT_BYTES_TARGET + BATCH_BYTES_MAX + COMMIT_ENTRIES_MAX * 64 + BLOCK_BYTES <= COMMIT_BYTES_MAX);
     assert!(COMMIT_BYTES_MAX as u64 * 2 < SEGMENT_BYTES_DEFAULT);
     assert!(CHUNK_BYTES_LARGE <= RING_WRITE_BYTES_MAX);

@@ -1,4 +1,4 @@
-//! How fast the cleaner may use the disk, and how much memory: a token bucket on the clock of the `Io`, slower while appends come.
+//! How fast the cleaner may use the disk, and how much memory: a token bucket on the clock of the `Io`, slower while others use the disk.
 
 use crate::limits::{CLEANER_BUSY_BYTES_PER_SECOND, CLEANER_BYTES_PER_SECOND};
 
@@ -7,7 +7,8 @@ use crate::limits::{CLEANER_BUSY_BYTES_PER_SECOND, CLEANER_BYTES_PER_SECOND};
 pub struct Budget {
     bytes: i64,
     filled_at_ns: u64,
-    rate: u64,
+    /// Bytes a second, now.
+    pub rate: u64,
     /// Bytes of batches that a sweep may hold.
     pub gather_bytes: usize,
 }

@@ -59,8 +59,10 @@ impl<I: Io> Shard<I> {
     pub(super) fn clean(&mut self) {
         let now_ns = self.operations.io.monotonic_ns();
         // Not only while one waits: a trickle waits most of the time for nothing, and yet each of them would wait behind what is done here.
-        self.appends_seen.note(self.appended.batches, now_ns);
-        let is_slow = self.appends_seen.are_recent(now_ns) && self.disk_level() == DiskLevel::Roomy;
+        self.disk_use.appends.note(self.appended.batches, now_ns);
+        self.disk_use.reads.note(self.reads.stats.disk_reads, now_ns);
+        let is_used = self.disk_use.appends.is_recent(now_ns) || self.disk_use.reads.is_recent(now_ns);
+        let is_slow = is_used && self.disk_level() == DiskLevel::Roomy;
         self.cleaner.budget.fill(now_ns, is_slow);
         if self.cleaner.swap.is_some() {
             self.go_on_with_swap();
@@ -333,4 +335,44 @@ fn replace_spans(spans: &mut VecDeque<LogSpan>, victims: &[SegmentName], new: Lo
     spans.drain(first..first + count);
     spans.insert(first, new);
     count
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::batch::tests::batch;
+    use crate::journal::reader;
+    use crate::limits::{CLEANER_BUSY_BYTES_PER_SECOND, CLEANER_BYTES_PER_SECOND, SEGMENT_BYTES_MIN};
+    use crate::offset::{LogId, Offset};
+    use crate::partition::config::LogConfig;
+    use crate::partition::transactions::Isolation;
+    use crate::shard::driven::Driven;
+    use crate::shard::reads::ReadRequest;
+
+    #[test]
+    fn the_cleaner_goes_easy_while_others_use_the_disk() {
+        const LOG: LogId = LogId(1);
+        let mut driven = Driven::start(SEGMENT_BYTES_MIN, 0);
+        driven.until(|shard| shard.configure_log(LOG, LogConfig::default()).ok());
+        driven.settle();
+        let bytes = batch(1, 20_000, (-1, -1, -1), 5);
+        let receipt = driven.until(|shard| shard.append(LOG, &bytes).ok());
+        driven.until(|shard| (shard.ends().durable >= receipt.commit).then_some(()));
+        let rate = |driven: &Driven| driven.shard.cleaner.budget.rate;
+        assert_eq!(rate(&driven), CLEANER_BUSY_BYTES_PER_SECOND, "beside an append");
+        driven.settle();
+        assert_eq!(rate(&driven), CLEANER_BYTES_PER_SECOND);
+        let request = ReadRequest {
+            log: LOG,
+            goal: reader::Goal::Offset(Offset(0)),
+            bytes_max: 1,
+            first_whole: true,
+            stretches_max: None,
+            isolation: Isolation::Uncommitted,
+        };
+        driven.shard.read(request).expect("in range");
+        driven.until(|shard| shard.take_finished_reads().pop()).1.expect("no damage");
+        assert_eq!(rate(&driven), CLEANER_BUSY_BYTES_PER_SECOND, "beside a read");
+        driven.settle();
+        assert_eq!(rate(&driven), CLEANER_BYTES_PER_SECOND);
+    }
 }

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
-use super::appends_seen::AppendsSeen;
 use super::core::Core;
+use super::disk_use::DiskUse;
 use super::mailbox::Mailboxes;
 use super::state::Shard;
 use crate::cleaner::codec::RecordCodec;
@@ -94,7 +94,7 @@ impl OpenedEngine {
         let OpenedEngine { config, directory, lock } = self;
         let mailboxes = Arc::new(Mailboxes::new(directory.shards as usize));
         let service = Arc::new(service);
-        let appends_seen = AppendsSeen::default();
+        let disk_use = DiskUse::default();
         let (started, starts) = mpsc::channel::<Started>();
         let mut threads = Vec::new();
         let mut gates = Vec::new();
@@ -105,7 +105,7 @@ impl OpenedEngine {
                 shard,
                 directory: directory.clone(),
                 memory,
-                appends_seen: appends_seen.clone(),
+                disk_use: disk_use.clone(),
                 record_codec: config.record_codec,
                 pinned_to: config.pin.then_some((shard.0 % cores()) as usize),
                 mailboxes: Arc::clone(&mailboxes),
@@ -191,7 +191,7 @@ struct ShardThread {
     shard: ShardId,
     directory: DataDirectory,
     memory: ShardMemory,
-    appends_seen: AppendsSeen,
+    disk_use: DiskUse,
     pinned_to: Option<usize>,
     record_codec: Option<RecordCodec>,
     mailboxes: Arc<Mailboxes>,
@@ -247,7 +247,7 @@ impl ShardThread {
         io.pool().keep_at_most(self.memory.idle_buffer_bytes);
         let recovered = recover(&mut io, &self.directory, self.shard)?;
         let mut shard = open_shard(io, &self.directory, self.shard, recovered, self.memory);
-        shard.set_appends_seen(self.appends_seen.clone());
+        shard.set_disk_use(self.disk_use.clone());
         shard.set_writes_through(writes_through_well(&self.directory.shard_path(self.shard)));
         if let Some(codec) = self.record_codec {
             shard.set_record_codec(codec);

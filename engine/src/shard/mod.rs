@@ -4,12 +4,12 @@
 //! thread, [`mailbox`] the only path between threads, [`engine::Engine`] what starts and ends them.
 
 mod appends;
-pub mod appends_seen;
 pub mod census;
 mod checkpoint;
 mod cleaning;
 mod compacting;
 pub mod core;
+pub mod disk_use;
 #[cfg(test)]
 mod driven;
 pub mod engine;

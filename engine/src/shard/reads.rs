@@ -250,7 +250,7 @@ impl<I: Io> Shard<I> {
         let now_ns = self.operations.io.monotonic_ns();
         let in_flight_max = if !self.journal.is_settled() {
             usize::from(now_ns >= self.reads.submitted_at_ns + DISK_READS_WAIT_MS * 1_000_000)
-        } else if self.appends_seen.are_recent(now_ns) {
+        } else if self.disk_use.appends.is_recent(now_ns) {
             DISK_READS_BESIDE_APPENDS_MAX
         } else {
             DISK_READS_IN_FLIGHT_MAX

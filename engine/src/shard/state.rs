@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::appends_seen::AppendsSeen;
 use super::census::Census;
+use super::disk_use::DiskUse;
 use super::lookups::IndexCache;
 use super::reads::Reads;
 use super::stats::AppendStats;
@@ -133,7 +133,7 @@ pub struct Shard<I: Io> {
     pub(super) appended: AppendStats,
     pub(super) transactions: TransactionQuota,
     pub(super) census: Census,
-    pub(super) appends_seen: AppendsSeen,
+    pub(super) disk_use: DiskUse,
 }
 
 impl<I: Io> Shard<I> {
@@ -181,13 +181,13 @@ impl<I: Io> Shard<I> {
             appended: AppendStats::default(),
             transactions: TransactionQuota::default(),
             census: Census::default(),
-            appends_seen: AppendsSeen::default(),
+            disk_use: DiskUse::default(),
         }
     }
 
     /// Shares the hint with the other shards of the process.
-    pub fn set_appends_seen(&mut self, appends_seen: AppendsSeen) {
-        self.appends_seen = appends_seen;
+    pub fn set_disk_use(&mut self, disk_use: DiskUse) {
+        self.disk_use = disk_use;
     }
 
     /// The shard's number.
