@@ -314,8 +314,11 @@ mod tests {
         for at in 0..bytes.len() {
             let mut bad = bytes.clone();
             bad[at] ^= 0x10;
-            let outcome = read(run, &bad, &wanted(Goal::Offset(Offset(10)), 1 << 20));
-            assert!(outcome.is_err(), "byte {at} gave {outcome:?}");
+            // Also where a flipped header says that the batch is not visible: a read that gives nothing would leave its reader where it is.
+            for visible in [ALL, Offset(0)..Offset(14)] {
+                let outcome = read(run, &bad, &Wanted { visible, ..wanted(Goal::Offset(Offset(10)), 1 << 20) });
+                assert!(outcome.is_err(), "byte {at} gave {outcome:?}");
+            }
         }
     }
 
