@@ -339,38 +339,21 @@ fn replace_spans(spans: &mut VecDeque<LogSpan>, victims: &[SegmentName], new: Lo
 
 #[cfg(test)]
 mod tests {
-    use crate::batch::tests::batch;
-    use crate::journal::reader;
-    use crate::limits::{CLEANER_BUSY_BYTES_PER_SECOND, CLEANER_BYTES_PER_SECOND, SEGMENT_BYTES_MIN};
-    use crate::offset::{LogId, Offset};
-    use crate::partition::config::LogConfig;
-    use crate::partition::transactions::Isolation;
+    use crate::journal::reader::Goal;
+    use crate::limits::{CLEANER_BUSY_BYTES_PER_SECOND, CLEANER_BYTES_PER_SECOND};
+    use crate::offset::Offset;
     use crate::shard::driven::Driven;
-    use crate::shard::reads::ReadRequest;
 
     #[test]
     fn the_cleaner_goes_easy_while_others_use_the_disk() {
-        const LOG: LogId = LogId(1);
-        let mut driven = Driven::start(SEGMENT_BYTES_MIN, 0);
-        driven.until(|shard| shard.configure_log(LOG, LogConfig::default()).ok());
+        let mut driven = Driven::with_log(0);
         driven.settle();
-        let bytes = batch(1, 20_000, (-1, -1, -1), 5);
-        let receipt = driven.until(|shard| shard.append(LOG, &bytes).ok());
-        driven.until(|shard| (shard.ends().durable >= receipt.commit).then_some(()));
+        driven.append();
         let rate = |driven: &Driven| driven.shard.cleaner.budget.rate;
         assert_eq!(rate(&driven), CLEANER_BUSY_BYTES_PER_SECOND, "beside an append");
         driven.settle();
         assert_eq!(rate(&driven), CLEANER_BYTES_PER_SECOND);
-        let request = ReadRequest {
-            log: LOG,
-            goal: reader::Goal::Offset(Offset(0)),
-            bytes_max: 1,
-            first_whole: true,
-            stretches_max: None,
-            isolation: Isolation::Uncommitted,
-        };
-        driven.shard.read(request).expect("in range");
-        driven.until(|shard| shard.take_finished_reads().pop()).1.expect("no damage");
+        assert_eq!(driven.first_from(Goal::Offset(Offset(0))), Some(0));
         assert_eq!(rate(&driven), CLEANER_BUSY_BYTES_PER_SECOND, "beside a read");
         driven.settle();
         assert_eq!(rate(&driven), CLEANER_BYTES_PER_SECOND);

@@ -3,12 +3,22 @@
 use std::path::Path;
 
 use super::engine::open_shard;
+use super::reads::{ReadRequest, ReadStart};
 use super::state::Shard;
+use crate::batch::tests::batch;
+use crate::batch::walk;
 use crate::data_directory::{DataDirectory, DirectorySettings};
 use crate::io::sim::{SimDisk, SimIo};
+use crate::journal::reader::Goal;
+use crate::limits::SEGMENT_BYTES_MIN;
 use crate::memory::ShardMemory;
-use crate::offset::ShardId;
+use crate::offset::{LogId, ShardId};
+use crate::partition::config::LogConfig;
+use crate::partition::transactions::Isolation;
 use crate::recovery::recover;
+
+/// The log of [`Driven::with_log`].
+pub(super) const LOG: LogId = LogId(1);
 
 pub(super) struct Driven {
     pub io: SimIo,
@@ -25,6 +35,38 @@ impl Driven {
         let memory = ShardMemory::MOST.with_tail(tail_bytes);
         let shard = open_shard(io.clone(), &directory, ShardId(0), recovered, memory);
         Driven { io, shard }
+    }
+
+    /// A new shard with one log, [`LOG`].
+    pub fn with_log(tail_bytes: usize) -> Driven {
+        let mut driven = Driven::start(SEGMENT_BYTES_MIN, tail_bytes);
+        driven.until(|shard| shard.configure_log(LOG, LogConfig::default()).ok());
+        driven
+    }
+
+    /// Appends a batch of 20,000 bytes and waits until it is durable.
+    pub fn append(&mut self) {
+        let bytes = batch(1, 20_000, (-1, -1, -1), 5);
+        let receipt = self.until(|shard| shard.append(LOG, &bytes).ok());
+        self.until(|shard| (shard.ends().durable >= receipt.commit).then_some(()));
+    }
+
+    /// The offset of the first batch that a read of one batch gives.
+    pub fn first_from(&mut self, goal: Goal) -> Option<i64> {
+        let request = ReadRequest {
+            log: LOG,
+            goal,
+            bytes_max: 1,
+            first_whole: true,
+            stretches_max: None,
+            isolation: Isolation::Uncommitted,
+        };
+        let batches = match self.shard.read(request).expect("in range") {
+            ReadStart::Done(batches) => batches,
+            ReadStart::Pending(_) => self.until(|shard| shard.take_finished_reads().pop()).1.expect("no damage"),
+        };
+        let bytes = batches.slices.concat();
+        walk(&bytes).next().map(|(_, header)| header.base_offset())
     }
 
     /// Turns it until nothing is under way and nothing is about to be.

@@ -110,53 +110,19 @@ impl<I: Io> Shard<I> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::batch::tests::{batch, transactional};
-    use crate::batch::walk;
-    use crate::limits::SEGMENT_BYTES_MIN;
-    use crate::offset::{LogId, Offset};
-    use crate::partition::config::LogConfig;
+    use crate::batch::tests::transactional;
+    use crate::offset::Offset;
     use crate::partition::marker::{MarkerKind, TransactionMarker};
     use crate::partition::transactions::Isolation;
-    use crate::shard::driven::Driven;
+    use crate::shard::driven::{Driven, LOG};
     use crate::shard::reads::ReadStart;
 
-    const LOG: LogId = LogId(1);
-
     impl Driven {
-        fn with_log(tail_bytes: usize) -> Driven {
-            let mut driven = Driven::start(SEGMENT_BYTES_MIN, tail_bytes);
-            driven.until(|shard| shard.configure_log(LOG, LogConfig::default()).ok());
-            driven
-        }
-
-        fn append(&mut self) {
-            let bytes = batch(1, 20_000, (-1, -1, -1), 5);
-            let receipt = self.until(|shard| shard.append(LOG, &bytes).ok());
-            self.until(|shard| (shard.ends().durable >= receipt.commit).then_some(()));
-        }
-
         /// Ten offsets follow the last span that no batch has, as compaction leaves them.
         fn leave_a_hole(&mut self) {
             let state = &mut self.shard.partitions.get_mut(&LOG).expect("is there").state;
             state.next = state.next.plus(10);
             state.spans.back_mut().expect("has data").last_offset = state.next.plus(-1);
-        }
-
-        fn first_from(&mut self, goal: Goal) -> Option<i64> {
-            let request = ReadRequest {
-                log: LOG,
-                goal,
-                bytes_max: 1,
-                first_whole: true,
-                stretches_max: None,
-                isolation: Isolation::Uncommitted,
-            };
-            let batches = match self.shard.read(request).expect("in range") {
-                ReadStart::Done(batches) => batches,
-                ReadStart::Pending(_) => self.until(|shard| shard.take_finished_reads().pop()).1.expect("no damage"),
-            };
-            let bytes = batches.slices.concat();
-            walk(&bytes).next().map(|(_, header)| header.base_offset())
         }
     }
 
