@@ -73,7 +73,7 @@ fn read_all(io: &SimIo, shard: &mut Shard<SimIo>, log: LogId) -> BTreeMap<i64, V
             goal: Goal::Offset(offset),
             bytes_max: 20_000,
             first_whole: true,
-            stretches_max: None,
+            one_step: false,
             isolation: Isolation::Uncommitted,
         };
         let batches = match shard.read(request).expect("in range") {

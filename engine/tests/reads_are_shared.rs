@@ -59,7 +59,7 @@ fn request(log: u64, offset: i64, bytes_max: usize) -> ReadRequest {
         goal: Goal::Offset(Offset(offset)),
         bytes_max,
         first_whole: true,
-        stretches_max: None,
+        one_step: false,
         isolation: Isolation::Uncommitted,
     }
 }

@@ -47,7 +47,7 @@ fn a_reader_just_behind_the_tail_never_meets_unwritten_commits() {
                     goal: Goal::Offset(offset),
                     bytes_max: 1 << 20,
                     first_whole: true,
-                    stretches_max: None,
+                    one_step: false,
                     isolation: Isolation::Uncommitted,
                 };
                 if let ReadStart::Pending(id) = machine.shard.read(request).expect("in range") {
@@ -84,7 +84,7 @@ fn a_log_deleted_under_a_reader_answers_and_its_segments_come_back() {
             goal: Goal::Offset(Offset(0)),
             bytes_max: 1 << 20,
             first_whole: true,
-            stretches_max: None,
+            one_step: false,
             isolation: Isolation::Uncommitted,
         };
         let ReadStart::Pending(id) = machine.shard.read(request).expect("in range") else { panic!("from the disk") };
@@ -120,7 +120,7 @@ fn a_slow_reader_of_a_segment_that_died_reads_what_was_there() {
             goal: Goal::Offset(Offset(2)),
             bytes_max: 1,
             first_whole: true,
-            stretches_max: None,
+            one_step: false,
             isolation: Isolation::Uncommitted,
         };
         let ReadStart::Pending(id) = machine.shard.read(request).expect("in range") else { panic!("from the disk") };

@@ -39,8 +39,8 @@ impl World {
         let is_decided = !is_time && self.dice.chance(400);
         let isolation = if is_decided { Isolation::Committed } else { Isolation::Uncommitted };
         let asked_end = view.end_for(isolation).0;
-        let stretches_max = (!is_time && bytes_max.is_multiple_of(2)).then_some(1 + bytes_max % 3);
-        let request = ReadRequest { log, goal, bytes_max, first_whole, stretches_max, isolation };
+        let one_step = !is_time && bytes_max.is_multiple_of(2);
+        let request = ReadRequest { log, goal, bytes_max, first_whole, one_step, isolation };
         let outcome = self.machine().shards[shard].read(request);
         let is_outside = matches!(goal, Goal::Offset(offset) if offset.0 < start || offset.0 > end);
         assert!(!is_outside || outcome.is_err(), "{request:?} is outside of {start}..={end} and is answered");

@@ -97,7 +97,7 @@ pub fn read_log(machine: &mut Machine, log: LogId) -> Vec<Vec<u8>> {
             goal: Goal::Offset(offset),
             bytes_max: 64 << 10,
             first_whole: true,
-            stretches_max: None,
+            one_step: false,
             isolation: Isolation::Uncommitted,
         };
         let bytes = machine.read_now(request).expect("a log that was audited is readable").slices.concat();

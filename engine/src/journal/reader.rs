@@ -39,6 +39,8 @@ pub struct Plan {
     pub extents: BTreeMap<u32, Range<u32>>,
     /// Bytes of the runs.
     pub bytes: usize,
+    /// Where the next run that is visible begins.
+    pub next_place: Option<u32>,
 }
 
 impl Plan {
@@ -55,8 +57,6 @@ pub struct Reach {
     pub bytes_max: usize,
     /// They count, so that a sparse log cannot ask for a whole segment.
     pub extents_max: usize,
-    /// Jumps count too: a stretch ends before a run that lies in none of its extents and in none beside them. None: as many as it takes.
-    pub stretches_max: Option<usize>,
 }
 
 /// The runs of a log within `reach` (at least one run, if one is visible), from the first run that `goal` wants.
@@ -70,19 +70,16 @@ pub fn plan(runs: &[Run], goal: Goal, visible: Range<Offset>, reach: Reach) -> P
         // Timestamps need not rise from run to run.
         Goal::Timestamp(_) => runs.iter().position(|run| !is_beyond(run)).unwrap_or(runs.len()),
     };
-    let mut stretches = 1;
     for run in &runs[first..] {
         let blocks = blocks_of(run);
         let numbers = extents_of(&blocks);
         let more = numbers.clone().filter(|number| !plan.extents.contains_key(number)).count();
-        let is_jump = plan.extents.last_key_value().is_some_and(|(last, _)| numbers.start > last + 1);
-        let is_enough = plan.bytes + run.length as usize > reach.bytes_max
-            || plan.extents.len() + more > reach.extents_max
-            || (is_jump && reach.stretches_max.is_some_and(|most| stretches >= most));
+        let is_enough =
+            plan.bytes + run.length as usize > reach.bytes_max || plan.extents.len() + more > reach.extents_max;
         if plan.bytes > 0 && is_enough {
+            plan.next_place = Some(run.place);
             break;
         }
-        stretches += usize::from(is_jump);
         plan.bytes += run.length as usize;
         plan.runs.push(*run);
         for number in numbers {
@@ -264,7 +261,7 @@ mod tests {
     }
 
     fn up_to(bytes_max: usize, extents_max: usize) -> Reach {
-        Reach { bytes_max, extents_max, stretches_max: None }
+        Reach { bytes_max, extents_max }
     }
 
     fn wanted(goal: Goal, bytes_max: usize) -> Wanted {
@@ -370,19 +367,6 @@ mod tests {
         let runs = [run, Run { base_offset: Offset(9), ..run }];
         let planned = plan(&runs, Goal::Offset(Offset(0)), ALL, up_to(1, 2));
         assert_eq!((planned.runs.len(), planned.extents.len()), (1, 13));
-    }
-
-    #[test]
-    fn a_stretch_ends_before_a_jump() {
-        // In the same extent, in the next one, and twice beyond one that is not used.
-        let places = [4096, 100 << 10, 300 << 10, 800 << 10, 1_500 << 10];
-        let runs: Vec<Run> = places.iter().zip(0..).map(|(place, at)| run_of(at * 10, *place, 1).0).collect();
-        let count = |from: i64, stretches_max| {
-            let reach = Reach { stretches_max, ..up_to(1 << 20, 16) };
-            plan(&runs, Goal::Offset(Offset(from)), ALL, reach).runs.len()
-        };
-        assert_eq!([Some(1), Some(2), Some(3), None].map(|most| count(0, most)), [3, 4, 5, 5]);
-        assert_eq!((count(20, Some(1)), count(30, Some(1))), (1, 1), "what lies behind a jump is a stretch of its own");
     }
 
     #[test]

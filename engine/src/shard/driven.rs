@@ -58,7 +58,7 @@ impl Driven {
             goal,
             bytes_max: 1,
             first_whole: true,
-            stretches_max: None,
+            one_step: false,
             isolation: Isolation::Uncommitted,
         };
         let batches = match self.shard.read(request).expect("in range") {

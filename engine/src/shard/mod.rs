@@ -28,6 +28,7 @@ mod retention;
 pub mod state;
 pub mod stats;
 mod storing;
+mod sweep;
 pub mod transactions;
 mod trimming;
 pub mod turn;

@@ -69,7 +69,7 @@ impl<I: Io> Shard<I> {
         while bytes_left > 0 && from < end {
             let goal = Goal::Offset(from);
             let Some(segment) = self.segment_for(log, goal, from) else { return };
-            let reach = Reach { bytes_max: bytes_left, extents_max: READ_EXTENTS_MAX, stretches_max: None };
+            let reach = Reach { bytes_max: bytes_left, extents_max: READ_EXTENTS_MAX };
             let Some(plan) = self.plan_in(segment, log, goal, from..end, reach) else { return };
             if plan.is_sparse() && self.reads.shared != Some(segment) {
                 return;

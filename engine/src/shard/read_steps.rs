@@ -67,8 +67,7 @@ impl<I: Io> Shard<I> {
         let job = &mut self.reads.jobs[id];
         job.found.append(Found { slices: collected.slices, bytes: collected.bytes, aborted });
         job.from = collected.next.unwrap_or(if collected.is_enough { job.from } else { searched_upto.plus(1) });
-        let is_short =
-            plan.is_sparse() || request.stretches_max.is_some() || matches!(request.goal, Goal::Timestamp(_));
+        let is_short = plan.is_sparse() || request.one_step || matches!(request.goal, Goal::Timestamp(_));
         let is_found = job.found.bytes > 0 && is_short;
         if collected.is_enough || is_found || (job.found.bytes > 0 && job.bytes_left() == 0) || job.from >= visible.end
         {
@@ -170,7 +169,7 @@ mod tests {
             goal: Goal::Offset(Offset(0)),
             bytes_max: 1,
             first_whole: true,
-            stretches_max: None,
+            one_step: false,
             isolation: Isolation::Uncommitted,
         };
         let ReadStart::Pending(_) = driven.shard.read(request).expect("in range") else { panic!("nothing is cached") };
@@ -208,7 +207,7 @@ mod tests {
         let Reads { extents, stats, .. } = &mut driven.shard.reads;
         extents.forget(first, stats);
         let (goal, isolation) = (Goal::Offset(Offset(0)), Isolation::Committed);
-        let request = ReadRequest { log: LOG, goal, bytes_max: 1, first_whole: true, stretches_max: None, isolation };
+        let request = ReadRequest { log: LOG, goal, bytes_max: 1, first_whole: true, one_step: false, isolation };
         let ReadStart::Pending(_) = driven.shard.read(request).expect("in range") else { panic!("nothing is cached") };
         driven.shard.raise_log_start(LOG, Offset(3)).expect("there is room");
         let (_, read) = driven.until(|shard| shard.take_finished_reads().pop());

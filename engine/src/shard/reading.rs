@@ -9,8 +9,7 @@ use tokio::sync::oneshot;
 use super::core::{Core, LogRef, ReadBatches};
 use super::reads::{ReadRequest, ReadStart};
 use crate::error::ReadError;
-use crate::journal::reader::{Goal, Reach};
-use crate::limits::READ_EXTENTS_MAX;
+use crate::journal::reader::Goal;
 use crate::offset::{LogId, Offset, ShardId};
 use crate::partition::transactions::Isolation;
 
@@ -26,10 +25,7 @@ impl Core {
         isolation: Isolation,
     ) -> impl Future<Output = Result<ReadBatches, ReadError>> + 'static {
         let goal = Goal::Offset(offset);
-        self.read_as(
-            log.shard,
-            ReadRequest { log: log.log, goal, bytes_max, first_whole, stretches_max: None, isolation },
-        )
+        self.read_as(log.shard, ReadRequest { log: log.log, goal, bytes_max, first_whole, one_step: false, isolation })
     }
 
     /// Reads as `request` says, on its log's shard.
@@ -47,13 +43,11 @@ impl Core {
         self.inner.shard.borrow().is_in_tail(log, offset)
     }
 
-    /// Bytes that a read with these bounds gives from the disk; None if it would read nothing there. See [`Shard::step_behind_tail`].
-    pub fn step_behind_tail(&self, request: &ReadRequest) -> Option<usize> {
-        let ReadRequest { log, goal: Goal::Offset(offset), bytes_max, stretches_max, isolation, .. } = *request else {
-            return None;
-        };
-        let reach = Reach { bytes_max, extents_max: READ_EXTENTS_MAX, stretches_max };
-        self.inner.shard.borrow_mut().step_behind_tail(log, offset, reach, isolation)
+    /// Bytes that the first of `requests`, those behind the tail of this shard, read beside one another. See [`Shard::sweep`].
+    ///
+    /// [`Shard::sweep`]: super::state::Shard::sweep
+    pub fn sweep(&self, requests: impl IntoIterator<Item = ReadRequest>, bytes_max: usize) -> Vec<usize> {
+        self.inner.shard.borrow_mut().sweep(requests, bytes_max)
     }
 
     async fn read_here(&self, request: ReadRequest) -> Result<ReadBatches, ReadError> {
@@ -76,8 +70,7 @@ impl Core {
         timestamp_ms: i64,
     ) -> impl Future<Output = Result<Option<Bytes>, ReadError>> + 'static {
         let (goal, isolation) = (Goal::Timestamp(timestamp_ms), Isolation::Uncommitted);
-        let request =
-            ReadRequest { log: log.log, goal, bytes_max: 1, first_whole: true, stretches_max: None, isolation };
+        let request = ReadRequest { log: log.log, goal, bytes_max: 1, first_whole: true, one_step: false, isolation };
         let answer = self.read_as(log.shard, request);
         async move {
             let batches = answer.await?;

@@ -39,9 +39,8 @@ pub struct ReadRequest {
     pub bytes_max: usize,
     /// The first batch is given even if it is larger.
     pub first_whole: bool,
-    /// Behind the tail it takes one step with at most so many stretches of the journal: others who read beside it want what lies between, and
-    /// each extent is read once for all of them as long as nobody runs ahead. None: it goes on until it has what was asked for.
-    pub stretches_max: Option<usize>,
+    /// Behind the tail it takes one step, as far as one look at the index of a segment goes. Else it goes on until it has what was asked for.
+    pub one_step: bool,
     /// Where it ends.
     pub isolation: Isolation,
 }
@@ -188,27 +187,6 @@ impl<I: Io> Shard<I> {
         }
     }
 
-    /// Bytes that a read from `offset` on gives which takes one step of `reach`, at least those of one run. None if there is nothing behind
-    /// the tail. While the index of its segment is not known, which this call asks for, `reach.bytes_max`.
-    pub fn step_behind_tail(
-        &mut self,
-        log: LogId,
-        offset: Offset,
-        reach: Reach,
-        isolation: Isolation,
-    ) -> Option<usize> {
-        let view = self.view(log)?;
-        let end = view.end_for(isolation);
-        if offset < view.start || offset >= end || self.is_in_tail(log, offset) {
-            return None;
-        }
-        let goal = Goal::Offset(offset);
-        let segment = self.segment_for(log, goal, offset)?;
-        let plan = self.plan_in(segment, log, goal, offset..end, reach);
-        self.operations.io.start();
-        Some(plan.map_or(reach.bytes_max, |plan| plan.bytes))
-    }
-
     /// Reads that ended since the last call.
     pub fn take_finished_reads(&mut self) -> Vec<(ReadId, Result<ReadBatches, ReadError>)> {
         std::mem::take(&mut self.reads.finished)
@@ -279,7 +257,7 @@ impl<I: Io> Shard<I> {
         let Some(segment) = next else {
             return self.finish(id, Ok(()));
         };
-        let reach = Reach { bytes_max, extents_max: READ_EXTENTS_MAX, stretches_max: request.stretches_max };
+        let reach = Reach { bytes_max, extents_max: READ_EXTENTS_MAX };
         let Some(plan) = self.plan_in(segment, request.log, goal, visible.clone(), reach) else {
             return Begun::NoIndex;
         };

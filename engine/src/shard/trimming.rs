@@ -93,8 +93,7 @@ mod tests {
                 return None;
             }
             let (goal, isolation) = (Goal::Offset(offset), Isolation::Uncommitted);
-            let request =
-                ReadRequest { log, goal, bytes_max: 1 << 30, first_whole: true, stretches_max: None, isolation };
+            let request = ReadRequest { log, goal, bytes_max: 1 << 30, first_whole: true, one_step: false, isolation };
             let ReadStart::Done(read) = self.shard.read(request).expect("in range") else {
                 panic!("it is in the tail")
             };

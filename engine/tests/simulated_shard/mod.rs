@@ -176,14 +176,13 @@ impl Machine {
 
     pub fn read(&mut self, log: u64, goal: Goal, bytes_max: usize) -> Result<ReadBatches, ReadError> {
         let isolation = Isolation::Uncommitted;
-        self.ask(ReadRequest { log: LogId(log), goal, bytes_max, first_whole: true, stretches_max: None, isolation })
+        self.ask(ReadRequest { log: LogId(log), goal, bytes_max, first_whole: true, one_step: false, isolation })
     }
 
     /// What is decided from an offset on, with what was aborted.
     pub fn read_committed(&mut self, log: u64, offset: i64, bytes_max: usize) -> ReadBatches {
         let (goal, isolation) = (Goal::Offset(Offset(offset)), Isolation::Committed);
-        let request =
-            ReadRequest { log: LogId(log), goal, bytes_max, first_whole: true, stretches_max: None, isolation };
+        let request = ReadRequest { log: LogId(log), goal, bytes_max, first_whole: true, one_step: false, isolation };
         self.ask(request).expect("readable")
     }
 

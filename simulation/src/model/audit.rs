@@ -103,7 +103,7 @@ fn read_all(
             goal: Goal::Offset(Offset(offset)),
             bytes_max: READ_BYTES,
             first_whole: true,
-            stretches_max: None,
+            one_step: false,
             isolation: Isolation::Uncommitted,
         };
         match machine.read_now(request) {
@@ -150,7 +150,7 @@ pub fn audit_decided(machine: &mut Machine, model: &Model) -> u64 {
         while offset < end {
             let (goal, isolation) = (Goal::Offset(Offset(offset)), Isolation::Committed);
             let request =
-                ReadRequest { log, goal, bytes_max: READ_BYTES, first_whole: true, stretches_max: None, isolation };
+                ReadRequest { log, goal, bytes_max: READ_BYTES, first_whole: true, one_step: false, isolation };
             let answer = machine.read_now(request).expect("what was audited is readable");
             let batches = opened(&answer.slices.concat());
             told += known.check_decided(log, &batches, &answer.aborted, &view);

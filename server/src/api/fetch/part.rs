@@ -20,18 +20,23 @@ struct Amount {
     bytes: usize,
     /// The first batch is given even if it is larger.
     first_whole: bool,
-    /// See [`ReadRequest::stretches_max`].
-    stretches_max: Option<usize>,
+    /// See [`ReadRequest::one_step`].
+    one_step: bool,
 }
 
 impl Amount {
     /// Only the ends.
-    const NOTHING: Amount = Amount { bytes: 0, first_whole: false, stretches_max: None };
+    const NOTHING: Amount = Amount { bytes: 0, first_whole: false, one_step: false };
+
+    fn one_step(bytes: usize) -> Amount {
+        Amount { bytes, first_whole: false, one_step: true }
+    }
 }
 
 /// Reads the partitions in order: the first with records gives its first batch whole, the others what the budget leaves. Those behind the tail
-/// read at the same time, each its next stretch: in a journal that many partitions fill at once their batches lie side by side, and so each
-/// extent of the disk is read once for all. One after the other, or further ahead, each would read through the same stretches alone.
+/// read at the same time, as far as a sweep lets each ([`Core::sweep`]): in a journal that many partitions fill at once their batches lie side by
+/// side, and so each extent of the disk is read once for all. One after the other, or further ahead, each would read through the same stretches
+/// alone.
 pub(super) async fn read_part(core: &Core, part: Vec<Asked>, limit: Limit) -> Vec<(usize, Read)> {
     let mut reads = Vec::with_capacity(part.len());
     let mut bytes = 0;
@@ -40,57 +45,29 @@ pub(super) async fn read_part(core: &Core, part: Vec<Asked>, limit: Limit) -> Ve
     while let Some(next) = rest.first() {
         let left = limit.bytes.saturating_sub(bytes);
         let first_whole = limit.first_whole && bytes == 0;
-        let through = Amount { bytes: left, first_whole, stretches_max: None };
-        let wave = wave(core, rest, left.min(disk_left), first_whole);
-        let read = match wave.amounts.as_slice() {
-            [] if wave.is_behind && !first_whole => vec![read_one(core, *next, Amount::NOTHING).await],
-            [amount] if wave.is_cut => vec![read_one(core, *next, *amount).await],
+        let through = Amount { bytes: left, first_whole, one_step: false };
+        let at_once = rest.iter().take(FETCH_READS_AT_ONCE).map(|asked| request(asked, Amount::one_step(usize::MAX)));
+        let amounts = core.sweep(at_once, left.min(disk_left));
+        let read = match amounts.as_slice() {
+            [0] if !first_whole => vec![read_one(core, *next, Amount::NOTHING).await],
             [] | [_] => vec![read_one(core, *next, through).await],
+            [0, ..] if first_whole => vec![read_one(core, *next, through).await],
             amounts => {
-                let asked = rest.iter().zip(amounts);
-                join_all(asked.map(|(asked, amount)| read_one(core, *asked, *amount))).await
+                let amount = |(at, &bytes)| Amount { first_whole: first_whole && at == 0, ..Amount::one_step(bytes) };
+                let asked = rest.iter().zip(amounts.iter().enumerate().map(amount));
+                join_all(asked.map(|(asked, amount)| read_one(core, *asked, amount))).await
             }
         };
         let given = read.iter().map(|(_, read)| read.bytes).sum::<usize>();
         bytes += given;
-        if wave.is_behind {
+        if !amounts.is_empty() {
             // What lies further on begins with the next fetch: here it would be read and not fit.
-            disk_left = if wave.is_cut { 0 } else { disk_left.saturating_sub(given) };
+            disk_left = if amounts.contains(&0) { 0 } else { disk_left.saturating_sub(given) };
         }
         rest = &rest[read.len()..];
         reads.extend(read);
     }
     reads
-}
-
-/// Partitions that read from the disk at the same time.
-struct Wave {
-    /// What each of them reads. None where the first is not behind the tail, or what it would read does not fit.
-    amounts: Vec<Amount>,
-    is_behind: bool,
-    /// What the next one would read did not fit.
-    is_cut: bool,
-}
-
-/// The first of the partitions, as long as they are behind the tail and what they read in one step fits. The fewer they are, the more stretches
-/// each may take.
-fn wave(core: &Core, part: &[Asked], bytes_max: usize, first_whole: bool) -> Wave {
-    let mut wave = Wave { amounts: Vec::new(), is_behind: false, is_cut: false };
-    let stretches_max = Some((FETCH_READS_AT_ONCE / part.len()).max(1));
-    let mut bytes = 0;
-    for asked in part.iter().take(FETCH_READS_AT_ONCE) {
-        let first_whole = first_whole && wave.amounts.is_empty();
-        let all = Amount { bytes: usize::MAX, first_whole, stretches_max };
-        let Some(step_bytes) = core.step_behind_tail(&request(asked, all)) else { break };
-        wave.is_behind = true;
-        bytes += step_bytes;
-        if bytes > bytes_max {
-            wave.is_cut = true;
-            break;
-        }
-        wave.amounts.push(Amount { bytes: step_bytes, ..all });
-    }
-    wave
 }
 
 fn request((_, wanted, log): &Asked, amount: Amount) -> ReadRequest {
@@ -99,7 +76,7 @@ fn request((_, wanted, log): &Asked, amount: Amount) -> ReadRequest {
         goal: Goal::Offset(wanted.offset),
         bytes_max: amount.bytes.min(wanted.bytes_max),
         first_whole: amount.first_whole,
-        stretches_max: amount.stretches_max,
+        one_step: amount.one_step,
         isolation: wanted.isolation,
     }
 }
