@@ -5,6 +5,7 @@
 //! file and against it in turn, so that whatever drifts on the machine drifts for all.
 
 mod conduct;
+mod figure;
 mod file;
 mod machine;
 mod overview;

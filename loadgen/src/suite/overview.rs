@@ -1,27 +1,16 @@
 //! A suite in one table: a row a peer, a column a cell, in it the figures that the cell is about.
 
-use super::summary::{Figure, median_and_spread, response};
-use crate::report::{decimal, duration_ns};
+use super::figure::Figure;
 use crate::result::{ArrivalKind, RunResult};
-
-const PRODUCED: Figure = ("MB/s", |run| Some(run.summary.produce.as_ref()?.achieved.bytes_per_s / 1e6), decimal);
-const CONSUMED: Figure = ("MB/s", |run| Some(run.summary.consume.as_ref()?.achieved.bytes_per_s / 1e6), decimal);
-const P50: Figure = ("p50", |run| Some(response(run)?.p50_ns? as f64), duration_ns);
-const P99: Figure = ("p99", |run| Some(response(run)?.p99_ns? as f64), duration_ns);
-const END_TO_END: Figure = (
-    "end-to-end p99",
-    |run| Some(run.summary.consume.as_ref()?.latency.end_to_end.as_ref()?.p99_ns? as f64),
-    duration_ns,
-);
 
 /// Throughput where the load is as fast as it goes, latency where its rate is given or one request is in flight.
 fn figures_of(run: &RunResult) -> &'static [Figure] {
     let is_flood = run.workload.arrival.kind == ArrivalKind::ClosedLoop && run.workload.inflight_requests_max > 1;
     match (&run.summary.produce, &run.summary.consume) {
-        (None, _) => &[CONSUMED],
-        (Some(_), _) if is_flood => &[PRODUCED],
-        (Some(_), None) => &[P50, P99],
-        (Some(_), Some(_)) => &[P50, P99, END_TO_END],
+        (None, _) => &[Figure::CONSUMED],
+        (Some(_), _) if is_flood => &[Figure::PRODUCED],
+        (Some(_), None) => &[Figure::P50, Figure::P99],
+        (Some(_), Some(_)) => &[Figure::P50, Figure::P99, Figure::END_TO_END],
     }
 }
 
@@ -29,7 +18,7 @@ fn figures_of(run: &RunResult) -> &'static [Figure] {
 pub(super) fn overview(peers: &[&str], cells: &[(&str, Vec<RunResult>)]) -> String {
     let columns: Vec<_> =
         cells.iter().filter_map(|(cell, runs)| Some((*cell, figures_of(runs.first()?), runs))).collect();
-    let names = |figures: &[Figure]| figures.iter().map(|(name, ..)| *name).collect::<Vec<_>>().join(" / ");
+    let names = |figures: &[Figure]| figures.iter().map(|figure| figure.name).collect::<Vec<_>>().join(" / ");
     let mut text = String::from("| peer | an acknowledgement |");
     for (cell, figures, _) in &columns {
         text.extend([" ", cell, "<br>", &names(figures), " |"]);
@@ -42,7 +31,7 @@ pub(super) fn overview(peers: &[&str], cells: &[(&str, Vec<RunResult>)]) -> Stri
         for (_, figures, runs) in &columns {
             let own: Vec<&RunResult> = runs.iter().filter(of_peer).collect();
             let told: Vec<String> =
-                figures.iter().map(|figure| median_and_spread(&own, figure).unwrap_or_else(|| "-".into())).collect();
+                figures.iter().map(|figure| figure.median_and_spread(&own).unwrap_or_else(|| "-".into())).collect();
             if own.is_empty() {
                 text.push_str(" |");
                 continue;

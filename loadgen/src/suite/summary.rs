@@ -4,32 +4,18 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
+use super::figure::Figure;
 use super::file::Suite;
 use super::overview::overview;
 use super::place::Place;
 use super::plan::Cell;
 use crate::compare::{Grid, Key, Layout, Settings, load, markdown};
 use crate::error::{Error, local};
-use crate::report::{decimal, duration_ns, html_report, peers_picture, write_whole};
-use crate::result::{Latency, RunResult};
-use crate::statistics::median;
+use crate::report::{html_report, peers_picture, write_whole};
+use crate::result::RunResult;
 
-/// A figure of the table, of one run.
-pub(super) type Figure = (&'static str, fn(&RunResult) -> Option<f64>, fn(f64) -> String);
-
-const FIGURES: [Figure; 7] = [
-    ("produced MB/s", |run| Some(run.summary.produce.as_ref()?.achieved.bytes_per_s / 1e6), decimal),
-    ("p50", |run| Some(response(run)?.p50_ns? as f64), duration_ns),
-    ("p99", |run| Some(response(run)?.p99_ns? as f64), duration_ns),
-    ("p99.9", |run| Some(response(run)?.p99_9_ns? as f64), duration_ns),
-    ("consumed MB/s", |run| Some(run.summary.consume.as_ref()?.achieved.bytes_per_s / 1e6), decimal),
-    (
-        "end-to-end p99",
-        |run| Some(run.summary.consume.as_ref()?.latency.end_to_end.as_ref()?.p99_ns? as f64),
-        duration_ns,
-    ),
-    ("broker CPU s/GB", |run| run.resources.broker.as_ref()?.cpu_s_per_gb, decimal),
-];
+const FIGURES: [Figure; 7] =
+    [Figure::PRODUCED, Figure::P50, Figure::P99, Figure::P99_9, Figure::CONSUMED, Figure::END_TO_END, Figure::CPU];
 
 /// Writes `summary.md`, `summary.svg` and `report.html` beside the results; their paths.
 pub fn write_summary(suite: &Suite, place: &Place, notes: &[String]) -> Result<Vec<PathBuf>, Error> {
@@ -111,10 +97,10 @@ fn picture(suite: &Suite, place: &Place, cells: &[(&str, Vec<RunResult>)]) -> Op
 
 fn push_table(text: &mut String, suite: &Suite, runs: &[RunResult]) {
     let figures: Vec<&Figure> =
-        FIGURES.iter().filter(|(_, figure, _)| runs.iter().any(|run| figure(run).is_some())).collect();
+        FIGURES.iter().filter(|figure| runs.iter().any(|run| (figure.of)(run).is_some())).collect();
     text.push_str("| peer | durability | runs |");
-    for (name, ..) in &figures {
-        let _ = write!(text, " {name} |");
+    for figure in &figures {
+        let _ = write!(text, " {} |", figure.name);
     }
     text.push_str("\n|---|---|---|");
     text.push_str(&"---|".repeat(figures.len()));
@@ -124,22 +110,10 @@ fn push_table(text: &mut String, suite: &Suite, runs: &[RunResult]) {
         let Some(first) = own.first() else { continue };
         let _ = write!(text, "| {} | {} | {} |", peer.name, first.target.durability.label(), own.len());
         for figure in &figures {
-            let _ = write!(text, " {} |", median_and_spread(&own, figure).unwrap_or_default());
+            let _ = write!(text, " {} |", figure.median_and_spread(&own).unwrap_or_default());
         }
         text.push('\n');
     }
-}
-
-/// As `median (smallest-largest)`; None where no run has the figure.
-pub(super) fn median_and_spread(runs: &[&RunResult], (_, figure, told): &Figure) -> Option<String> {
-    let values: Vec<f64> = runs.iter().filter_map(|run| figure(run)).collect();
-    let middle = told(median(&values)?);
-    let (low, high) = values.iter().fold((f64::MAX, f64::MIN), |(low, high), &one| (low.min(one), high.max(one)));
-    Some(if values.len() > 1 { format!("{middle} ({}-{})", told(low), told(high)) } else { middle })
-}
-
-pub(super) fn response(run: &RunResult) -> Option<&Latency> {
-    run.summary.produce.as_ref()?.latency.response.as_ref()
 }
 
 /// Every peer against our own, where there is more than one.
