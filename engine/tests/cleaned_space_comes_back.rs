@@ -5,7 +5,7 @@ mod simulated_shard;
 
 use std::collections::BTreeMap;
 
-use engine::io::sim::{Crash, Faults, SimDisk};
+use engine::io::sim::{Crash, Faults, SimDisk, SimIo};
 use engine::journal::reader::Goal;
 use engine::limits::SEGMENT_BYTES_MIN;
 use engine::offset::{LogId, Offset};
@@ -120,6 +120,56 @@ fn clustered_segments_are_merged_and_dropped() {
     assert_eq!(machine.clustered_files(), 0, "nothing is alive");
     let machine = machine.crash(Crash::PowerCut);
     assert_eq!(machine.shard.view(LogId(1)).expect("is there").start, end);
+}
+
+/// The disk of a shard whose clustered segments are mostly dead, so that the cleaner's next swap gives back one of them, file and all.
+fn with_mostly_dead_clusters() -> SimDisk {
+    let mut machine = machine(13);
+    for stamp in 0..60 {
+        machine.append_durably(1, &batch(1, 700, stamp));
+        machine.append_durably(2, &batch(1, 30_000, 1_000 + stamp));
+        machine.append_durably(3, &batch(1, 9_000, 2_000 + stamp));
+    }
+    for log in [2, 3] {
+        let end = machine.shard.view(LogId(log)).expect("is there").high_watermark;
+        machine.change(|shard| shard.raise_log_start(LogId(log), end)).expect("raised");
+        clean_for(&mut machine, if log == 2 { 20 } else { 0 });
+    }
+    assert!(machine.clustered_files() > 0);
+    machine.settle();
+    machine.io.crash(Crash::Kill)
+}
+
+#[test]
+fn a_clustered_segment_stays_until_its_replacement_is_durable() {
+    // Story: a start removed what a replacement had freed that it had read out of the page cache, and the power went before it was flushed.
+    let mut machine = Machine::start(with_mostly_dead_clusters(), 17, SEGMENT_BYTES_MIN, TAIL_BYTES);
+    machine.set_faults(Faults { delay: 100, ..Faults::default() });
+    let clusters = machine.clustered_files();
+    let (mut after_the_swap, mut died) = (0, 0);
+    while after_the_swap < 8 {
+        // Others append meanwhile, so that a replacement is not alone: it is written, and flushed a while later.
+        if let Ok(receipt) = machine.shard.append(LogId(3), &batch(1, 3_000, 0)) {
+            machine.shard.await_written(receipt.commit);
+        }
+        machine.tick();
+        let is_swapped = machine.shard.cleaner_stats().swaps > 0;
+        after_the_swap += u64::from(is_swapped);
+        if !is_swapped && machine.clustered_files() == clusters {
+            continue;
+        }
+        let disk = machine.io.with_disk(|disk| disk.clone());
+        let crash = |crash, seed| SimIo::new(seed, disk.clone()).crash(crash);
+        let check = |disk, what| check_log_1(&mut Machine::start(disk, 17, SEGMENT_BYTES_MIN, TAIL_BYTES), what);
+        (0..2).for_each(|seed| check(crash(Crash::PowerCut, seed), "the power goes"));
+        let killed = crash(Crash::Kill, 0);
+        let cuts = (0..).map_while(|calls| Machine::die_starting(killed.clone(), calls, SEGMENT_BYTES_MIN, calls));
+        for cut in cuts {
+            check(cut, "killed, and the power goes in the start after that");
+            died += 1;
+        }
+    }
+    assert!(died > 500, "{died}");
 }
 
 #[test]

@@ -246,7 +246,6 @@ fn settle(
         }
     }
     cut::run(io, slots, replayed.end_index, replayed.end_place, &leftovers)?;
-    older.remove_orphans(io, findings)?;
     let next_commit = replayed.last_commit().next();
     let mut segments = sealed;
     for segment in replayed.segments {
@@ -263,6 +262,8 @@ fn settle(
             index: Some(segment.built),
         });
     }
+    // What a replacement freed goes when the replacement is durable: after a kill it may have been read out of the page cache alone.
+    older.remove_orphans(io, findings)?;
     let given_back = leftovers.segments.iter().map(|&(index, _)| &slots.segments[index].at);
     let mut free_slots: Vec<_> = slots
         .free

@@ -81,6 +81,16 @@ impl Machine {
         Machine { io, shard, directory, segment_bytes, tail_bytes, seed }
     }
 
+    /// A start that dies after so many blocking calls, in which the power goes too. None if it gets through.
+    pub fn die_starting(disk: SimDisk, seed: u64, segment_bytes: u64, calls: u64) -> Option<SimDisk> {
+        let mut io = SimIo::new(seed, disk);
+        io.die_after(calls);
+        let settings = DirectorySettings { shards: 1, segment_bytes };
+        let start = DataDirectory::open_or_create(&mut io, Path::new("/data"), settings)
+            .and_then(|directory| recover(&mut io, &directory, ShardId(0)).map(drop));
+        start.is_err().then(|| io.crash(Crash::PowerCut))
+    }
+
     /// The process or the machine ends here; gives the next start.
     pub fn crash(self, crash: Crash) -> Machine {
         let Machine { io, shard, segment_bytes, tail_bytes, seed, .. } = self;
