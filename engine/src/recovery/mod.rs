@@ -123,6 +123,8 @@ pub fn recover<I: Io>(io: &mut I, directory: &DataDirectory, shard: ShardId) -> 
     replay::check_that_logs_are_whole(&journal, &folder, &replayed.logs)?;
 
     let recovered = settle(io, &slots, &older, sealed, replayed, &judged, &mut findings)?;
+    // Not before what was replayed is flushed: after a kill the replacement that freed them may be in the page cache alone.
+    older.remove_orphans(io, &mut findings)?;
     write_indexes(io, &journal, &folder, &recovered.segments);
     let lowest = recovered.segments.first().map_or(SegmentSequence(1), |segment| segment.sequence);
     let superblock_path = folder.join(SUPERBLOCK_NAME);
@@ -262,8 +264,6 @@ fn settle(
             index: Some(segment.built),
         });
     }
-    // What a replacement freed goes when the replacement is durable: after a kill it may have been read out of the page cache alone.
-    older.remove_orphans(io, findings)?;
     let given_back = leftovers.segments.iter().map(|&(index, _)| &slots.segments[index].at);
     let mut free_slots: Vec<_> = slots
         .free
